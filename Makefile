@@ -1,0 +1,50 @@
+# Everything starts here: `make playground` tries the bot, `make test` tests it. Both set up what they need.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# PyTorch's CPU builds: a tenth of the size of those with CUDA.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: playground test test-reference check format train clean
+
+playground: $(INSTALLED)
+	@$(BIN)/python -m bot playground
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest
+
+test-reference: $(INSTALLED)
+	@$(BIN)/python -m pytest -m reference
+
+check: $(INSTALLED)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+train: $(INSTALLED)
+	@$(BIN)/python -m training
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# On Linux without an NVIDIA GPU: the CPU build, in a step of its own that gives up at once where there is none.
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		echo "Installing $(TORCH) for the CPU …"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
+			--index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null || echo "No CPU build to be had, taking the usual one."; \
+	fi
+	@echo "Installing the packages …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
