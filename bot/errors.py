@@ -1,0 +1,172 @@
+"""Every failure that a person is told about.
+
+BotError
+├── UsageError                 what was asked cannot be done; asking differently helps
+│   ├── EmptyPrompt
+│   ├── PromptTooLong
+│   ├── OptionOutOfRange
+│   ├── OptionIgnored
+│   └── InputUnreadable
+├── Refusal                    not now; asking later helps
+│   ├── ModelLoading
+│   ├── QueueFull
+│   ├── UserLimitReached
+│   └── ShuttingDown
+├── Interrupted                begun, and ended before its result
+│   ├── RequestTimedOut
+│   └── RequestCancelled
+└── ConfigurationError         the one who runs the bot has to change something
+    ├── InvalidSettings
+    ├── ModelUnavailable
+    ├── SentimentUnsupported
+    └── PlaygroundUnavailable
+
+The text of each is one line: what was wrong, the limit, what to do.
+"""
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+
+
+class BotError(Exception):
+    """A failure with a cause that its user can understand."""
+
+    exit_code = EXIT_FAILURE
+
+
+class UsageError(BotError):
+    """What was asked cannot be done as asked."""
+
+    exit_code = EXIT_USAGE
+
+
+class EmptyPrompt(UsageError):
+    """There is nothing to compute from."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"The {what} is empty: 0 tokens, where 1 to {limit:,} are allowed. Write some text.")
+
+
+class PromptTooLong(UsageError):
+    """The prompt has more tokens than the limit, or than the model's context leaves room for."""
+
+    def __init__(self, tokens: int, limit: int, *, context: int, new_tokens: int) -> None:
+        room = f", {new_tokens:,} of them for new ones" if new_tokens else ""
+        super().__init__(
+            f"The prompt has {tokens:,} tokens, but at most {limit:,} are allowed "
+            f"(the model's context holds {context:,}{room}). Shorten it."
+        )
+
+
+class OptionOutOfRange(UsageError):
+    """An option's value is outside its range."""
+
+    def __init__(self, option: str, value: object, allowed: str) -> None:
+        super().__init__(f"{option} is {value}, but must be {allowed}.")
+
+
+class OptionIgnored(UsageError):
+    """An option was given that the chosen strategy does not use."""
+
+    def __init__(self, option: str, strategy: str, users: str) -> None:
+        super().__init__(
+            f"{option} has no effect with the strategy {strategy}: leave it out, or choose the strategy {users}."
+        )
+
+
+class InputUnreadable(UsageError):
+    """A file or the standard input could not be read as text."""
+
+
+class Refusal(BotError):
+    """The request was not taken; nothing was computed."""
+
+
+class ModelLoading(Refusal):
+    """The model is not ready yet."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name} is still loading. Try again in a minute.")
+
+
+class QueueFull(Refusal):
+    """As many requests wait as may."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"The queue is full: {_requests(waiting)} waiting, the most that may. Try again in a minute.")
+
+
+class UserLimitReached(Refusal):
+    """One user has as many requests waiting or running as one may."""
+
+    def __init__(self, limit: int, waiting: int) -> None:
+        super().__init__(
+            f"You already have {_requests(limit)} waiting or running, the most for one person "
+            f"(the queue is {waiting} long). Wait for an answer, then ask again."
+        )
+
+
+class ShuttingDown(Refusal):
+    """The bot is stopping."""
+
+    def __init__(self) -> None:
+        super().__init__("The bot is shutting down and takes no more requests. Try again when it is back.")
+
+
+class Interrupted(BotError):
+    """The computation ended before its result."""
+
+
+class RequestTimedOut(Interrupted):
+    """The computation ran into its deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The computation was stopped after {seconds:g} seconds, the limit. Ask for fewer new tokens, or shorten "
+            "the prompt."
+        )
+
+
+class RequestCancelled(Interrupted):
+    """The request was withdrawn."""
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled.")
+
+
+class ConfigurationError(BotError):
+    """The one who runs the bot has to change something."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
+class InvalidSettings(ConfigurationError):
+    """A setting in the environment or in `.env` is wrong."""
+
+
+class ModelUnavailable(ConfigurationError):
+    """The model could not be found or loaded."""
+
+    def __init__(self, name: str, problem: str, remedy: str | None = None) -> None:
+        remedy = remedy or "Try BOT_MODEL=demo, a local folder, or set HF_TOKEN if the model is private."
+        super().__init__(f"The model {name} cannot be used: {problem.rstrip('.')}. {remedy}")
+
+
+class SentimentUnsupported(ConfigurationError):
+    """The model's tokenizer splits a label, so that its logit cannot be compared."""
+
+    def __init__(self, model: str, label: str, pieces: list[str]) -> None:
+        shown = " + ".join(repr(piece) for piece in pieces)
+        super().__init__(
+            f"The model {model} cannot judge sentiment: its tokenizer splits the label {label!r} into {shown}, "
+            "and only single tokens can be compared. Use another model, such as BOT_MODEL=demo."
+        )
+
+
+class PlaygroundUnavailable(ConfigurationError):
+    """The playground cannot start here."""
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count} requests"
