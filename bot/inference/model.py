@@ -1,0 +1,125 @@
+"""What can be asked of a language model, and what it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bot.inference.generation_parameters import GenerationParameters
+
+FinishReason = Literal["length", "stop"]
+SentimentLabel = Literal["Positive", "Negative"]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model answers, and how it computes.
+
+    `revision` is the hub's commit, or None for a local folder; `context_length` and `vocab_size` count tokens.
+    """
+
+    name: str
+    revision: str | None
+    dtype: str
+    device: str
+    context_length: int
+    vocab_size: int
+    parameter_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    r"""A token: its id and its text, in which bytes of an incomplete character stand as ``\\xe4``."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProbability:
+    """A candidate for the next token; `rank` counts from 1, `probability` is over the whole vocabulary."""
+
+    rank: int
+    token: Token
+    logit: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenization:
+    """A text and its tokens, special tokens included."""
+
+    text: str
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NextTokens:
+    """The most probable next tokens after a prompt, best first."""
+
+    prompt: str
+    input_ids: tuple[int, ...]
+    candidates: tuple[TokenProbability, ...]
+
+    @property
+    def remainder(self) -> float:
+        """The probability of all other tokens together."""
+        return max(0.0, 1.0 - sum(candidate.probability for candidate in self.candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What the model wrote after a prompt.
+
+    `output_ids` are the new ids only, a final end-of-text token included; `text` is what they add to the prompt,
+    without that final token. `finish_reason` is "stop" where the model ended the text itself.
+    """
+
+    prompt: str
+    parameters: GenerationParameters
+    input_ids: tuple[int, ...]
+    output_ids: tuple[int, ...]
+    text: str
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """A zero-shot verdict and its evidence.
+
+    The probabilities are between the two labels and add up to 1; `label_mass` is the probability of both labels over
+    the whole vocabulary, which says how far the verdict can be trusted.
+    """
+
+    review: str
+    label: SentimentLabel
+    positive_logit: float
+    negative_logit: float
+    positive_probability: float
+    negative_probability: float
+    label_mass: float
+
+
+class LanguageModel(Protocol):
+    """A causal language model. Its methods block and are called from one thread."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model this is."""
+        ...
+
+    def tokenize(self, text: str) -> Tokenization:
+        """Split `text` into tokens. Raises EmptyPrompt."""
+        ...
+
+    def next_tokens(self, prompt: str, k: int) -> NextTokens:
+        """Return the `k` most probable next tokens. Raises EmptyPrompt and PromptTooLong."""
+        ...
+
+    def generate(self, prompt: str, parameters: GenerationParameters, should_stop: ShouldStop) -> Continuation:
+        """Continue `prompt`. Raises EmptyPrompt, PromptTooLong, and RequestCancelled once `should_stop()` is true."""
+        ...
+
+    def sentiment(self, review: str) -> Sentiment:
+        """Judge `review`. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
+        ...

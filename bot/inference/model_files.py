@@ -1,0 +1,142 @@
+"""Find a model's files: the demo model, a local folder, the local cache, else the hub."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from bot.errors import ModelUnavailable
+
+DEMO = "demo"
+DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
+HUB_TIMEOUT = 5.0  # seconds to learn whether the hub has the model
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+NEEDED = [
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer*",
+    "vocab.*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+]
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A complete model folder; `revision` is the hub's commit, None for a local folder."""
+
+    name: str
+    folder: Path
+    revision: str | None
+
+
+def find_model(name: str, *, revision: str | None = None, token: str | None = None) -> ModelFiles:
+    """Return the files of `name`, downloading only what is needed where the cache lacks it.
+
+    Raises ModelUnavailable, within 10 seconds where the hub cannot be reached.
+    """
+    if name == DEMO:
+        return _local(name, DEMO_FOLDER)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _local(name, folder)
+    if name.startswith((".", "/", "~")):
+        raise ModelUnavailable(name, "there is no such folder")
+    return _cached(name, revision) or _download(name, revision, token)
+
+
+def _local(name: str, folder: Path) -> ModelFiles:
+    problem = _missing(folder)
+    if problem is not None:
+        raise ModelUnavailable(name, problem)
+    return ModelFiles(name, folder, revision=None)
+
+
+def _cached(name: str, revision: str | None) -> ModelFiles | None:
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=NEEDED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError:
+        raise ModelUnavailable(name, "it is neither a local folder nor a hub id such as Qwen/Qwen2-0.5B") from None
+    return ModelFiles(name, folder, _commit(folder)) if _missing(folder) is None else None
+
+
+def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
+    try:
+        info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT)
+        problem = _missing_on_hub([sibling.rfilename for sibling in info.siblings or []])
+        if problem is not None:
+            raise ModelUnavailable(name, problem)
+        folder = snapshot_download(
+            name, revision=revision, token=token, allow_patterns=NEEDED, etag_timeout=HUB_TIMEOUT
+        )
+    except GatedRepoError:
+        raise ModelUnavailable(name, "the hub asks for permission (set HF_TOKEN to a token that has it)") from None
+    except RevisionNotFoundError:
+        raise ModelUnavailable(name, f"the hub has no revision {revision!r} of it (see BOT_MODEL_REVISION)") from None
+    except RepositoryNotFoundError:
+        raise ModelUnavailable(name, "neither a local folder, nor in the cache, nor on the hub") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise ModelUnavailable(name, f"the hub answered with status {status}") from None
+    except OSError as error:
+        raise ModelUnavailable(name, f"not in the cache, and the download failed ({_line(error)})") from None
+    except Exception as error:
+        # The hub library's HTTP client has exceptions of its own for an unreachable host, and changes between releases.
+        if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
+            raise
+        raise ModelUnavailable(name, f"not in the cache, and the hub cannot be reached ({_line(error)})") from None
+    return ModelFiles(name, Path(folder), _commit(Path(folder)))
+
+
+def _missing(folder: Path) -> str | None:
+    """Return what keeps `folder` from being a complete model, None where nothing does."""
+    problem = _missing_on_hub([path.name for path in folder.iterdir()])
+    index = folder / "model.safetensors.index.json"
+    if problem is None and not (folder / "model.safetensors").exists():
+        try:
+            shards = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            return "its model.safetensors.index.json is damaged"
+        absent = sorted(shard for shard in shards if not (folder / shard).exists())
+        if absent:
+            return f"it lacks {absent[0]}"
+    return problem
+
+
+def _missing_on_hub(names: list[str]) -> str | None:
+    if "config.json" not in names:
+        return "it has no config.json, so it is no transformers model"
+    if not any(name in names for name in WEIGHTS):
+        pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
+        unsafe = " (pickled weights can run code and are not loaded)" if pickled else ""
+        return f"it has no model.safetensors{unsafe}"
+    if not any(name in names for name in TOKENIZERS):
+        return "it has no tokenizer (tokenizer.json, tokenizer.model or vocab.json)"
+    return None
+
+
+def _commit(folder: Path) -> str | None:
+    return folder.name if _COMMIT.fullmatch(folder.name) else None
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,197 @@
+"""A language model computed by transformers, with the numbers that transformers gives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from bot.errors import EmptyPrompt, PromptTooLong, RequestCancelled, SentimentUnsupported
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import (
+    Continuation,
+    ModelInfo,
+    NextTokens,
+    Sentiment,
+    ShouldStop,
+    Token,
+    Tokenization,
+    TokenProbability,
+)
+from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.inference.token_text import token_text
+
+
+class TransformersModel:
+    """The LanguageModel over one transformers model and its tokenizer."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        info: ModelInfo,
+        max_prompt_tokens: int,
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._info = info
+        self._prompt_limit = min(max_prompt_tokens, info.context_length)
+        self._eos_ids = _eos_ids(model)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model this is."""
+        return self._info
+
+    def tokenize(self, text: str) -> Tokenization:
+        """Split `text` into tokens, special tokens included."""
+        if not text:
+            raise EmptyPrompt("text", self._prompt_limit)
+        return Tokenization(text, tuple(self._token(id_) for id_ in self._tokenizer(text).input_ids))
+
+    def next_tokens(self, prompt: str, k: int) -> NextTokens:
+        """Return the `k` most probable next tokens: softmax over the whole vocabulary."""
+        input_ids = self._encode(prompt)
+        logits = self._last_logits(input_ids)
+        probabilities = logits.softmax(-1)
+        top = logits.topk(min(k, logits.shape[0]))
+        candidates = tuple(
+            TokenProbability(rank, self._token(id_), logit, probabilities[id_].item())
+            for rank, (logit, id_) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True), start=1)
+        )
+        return NextTokens(prompt, tuple(input_ids), candidates)
+
+    def generate(self, prompt: str, parameters: GenerationParameters, should_stop: ShouldStop) -> Continuation:
+        """Continue `prompt` by transformers' `generate`; a seeded sample leaves the global generator as it was."""
+        input_ids = self._encode(prompt, room_for=parameters.max_new_tokens)
+        output_ids = self._generate(input_ids, parameters, should_stop)
+        stopped = bool(output_ids) and output_ids[-1] in self._eos_ids
+        return Continuation(
+            prompt=prompt,
+            parameters=parameters,
+            input_ids=tuple(input_ids),
+            output_ids=tuple(output_ids),
+            text=self._added_text(input_ids, output_ids[:-1] if stopped else output_ids),
+            finish_reason="stop" if stopped else "length",
+        )
+
+    def sentiment(self, review: str) -> Sentiment:
+        """Compare the logits of " positive" and " negative" after the notebook's prompt."""
+        if not review.strip():
+            raise EmptyPrompt("review", self._prompt_limit)
+        positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
+        logits = self._last_logits(self._encode(sentiment_prompt(review)))
+        labels = logits[[positive_id, negative_id]]
+        positive_logit, negative_logit = labels.tolist()
+        positive, negative = labels.softmax(0).tolist()
+        return Sentiment(
+            review=review,
+            label="Positive" if positive_logit > negative_logit else "Negative",
+            positive_logit=positive_logit,
+            negative_logit=negative_logit,
+            positive_probability=positive,
+            negative_probability=negative,
+            label_mass=logits.softmax(0)[[positive_id, negative_id]].sum().item(),
+        )
+
+    def _token(self, token_id: int) -> Token:
+        return Token(token_id, token_text(self._tokenizer, token_id))
+
+    def _encode(self, prompt: str, *, room_for: int = 0) -> list[int]:
+        """Return the prompt's ids, which leave `room_for` new tokens in the model's context."""
+        limit = min(self._prompt_limit, max(self._info.context_length - room_for, 0))
+        input_ids: list[int] = self._tokenizer(prompt).input_ids if prompt else []
+        if not input_ids:
+            raise EmptyPrompt("prompt", limit)
+        if len(input_ids) > limit:
+            raise PromptTooLong(len(input_ids), limit, context=self._info.context_length, new_tokens=room_for)
+        return input_ids
+
+    @torch.inference_mode()
+    def _last_logits(self, input_ids: list[int]) -> torch.Tensor:
+        """Return the logits after the last token, float32 [vocabulary]."""
+        output = self._model(**self._batch(input_ids), logits_to_keep=1, use_cache=False)
+        logits: torch.Tensor = output.logits[0, -1].float().cpu()
+        return logits
+
+    @torch.inference_mode()
+    def _generate(self, input_ids: list[int], parameters: GenerationParameters, should_stop: ShouldStop) -> list[int]:
+        devices = [self._model.device] if self._model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            if parameters.seed is not None:
+                torch.manual_seed(parameters.seed)
+            output: torch.Tensor = self._model.generate(  # type: ignore[operator]  # typed as a submodule
+                **self._batch(input_ids),
+                **_generate_options(parameters),
+                pad_token_id=self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0,
+                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+            )
+        if should_stop():
+            raise RequestCancelled
+        new_ids: list[int] = output[0, len(input_ids) :].tolist()
+        return _up_to_first(new_ids, self._eos_ids)
+
+    def _batch(self, input_ids: list[int]) -> dict[str, torch.Tensor]:
+        ids = torch.tensor([input_ids], device=self._model.device)
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+    def _added_text(self, input_ids: list[int], output_ids: list[int]) -> str:
+        """Return what `output_ids` add to the prompt's text; decoded alone they may lack a leading space."""
+        before = self._decode(input_ids)
+        whole = self._decode(input_ids + output_ids)
+        return whole[len(before) :] if whole.startswith(before) else self._decode(output_ids)
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+    def _label_id(self, label: str) -> int:
+        ids: list[int] = self._tokenizer(label, add_special_tokens=False).input_ids
+        if len(ids) != 1:
+            pieces = [token_text(self._tokenizer, id_) for id_ in ids]
+            raise SentimentUnsupported(self._info.name, label, pieces)
+        return ids[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _StopWhen(StoppingCriteria):
+    """End generation at the next token once `should_stop()` is true."""
+
+    should_stop: ShouldStop
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
+        return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
+
+
+def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
+    """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
+    return {
+        "max_new_tokens": parameters.max_new_tokens,
+        "do_sample": parameters.do_sample,
+        "num_beams": parameters.num_beams or 1,
+        "num_return_sequences": 1,
+        "early_stopping": False,
+        "temperature": 1.0 if parameters.temperature is None else parameters.temperature,
+        "top_k": 0 if parameters.top_k is None else parameters.top_k,
+        "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
+        "repetition_penalty": parameters.repetition_penalty,
+    }
+
+
+def _eos_ids(model: PreTrainedModel) -> frozenset[int]:
+    generation_config = model.generation_config
+    eos = None if generation_config is None else generation_config.eos_token_id
+    return frozenset([eos] if isinstance(eos, int) else eos or [])
+
+
+def _up_to_first(ids: list[int], ends: frozenset[int]) -> list[int]:
+    """Return `ids` up to and including the first end-of-text; beam search pads what follows it."""
+    for position, id_ in enumerate(ids):
+        if id_ in ends:
+            return ids[: position + 1]
+    return ids
