@@ -1,0 +1,69 @@
+"""What every answer has: an embed that fits Discord's limits, attached files, a footer that says what computed it."""
+
+import io
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import discord
+
+from bot.inference.model import ModelInfo
+from bot.rendering.escaping import visible_text
+
+TITLE_LIMIT = 256
+DESCRIPTION_LIMIT = 4096
+FIELD_VALUE_LIMIT = 1024
+FOOTER_LIMIT = 2048
+
+BLURPLE = discord.Colour(0x5865F2)
+GREEN = discord.Colour(0x248046)
+RED = discord.Colour(0xDA373C)
+AMBER = discord.Colour(0xF0B232)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Which model computed a result, and the seconds that the computation took."""
+
+    model: ModelInfo
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text file that goes with an answer."""
+
+    filename: str
+    text: str
+    description: str
+
+    def file(self) -> discord.File:
+        """Return a new discord.File, which can be sent once."""
+        return discord.File(io.BytesIO(self.text.encode("utf-8")), self.filename, description=self.description)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An embed and the files that hold what it had no room for."""
+
+    embed: discord.Embed
+    attachments: tuple[Attachment, ...] = ()
+
+    def files(self) -> list[discord.File]:
+        """Return the attachments as files, new on every call."""
+        return [attachment.file() for attachment in self.attachments]
+
+
+def footer(computed: Computed) -> str:
+    """Return model, dtype and time taken."""
+    text = f"{model_name(computed.model)} · {computed.model.dtype} · {duration(computed.seconds)}"
+    return visible_text(text)[:FOOTER_LIMIT]
+
+
+def model_name(model: ModelInfo) -> str:
+    """Return the hub id, or the folder's name alone: where it lies on the machine is nobody's business."""
+    return PurePath(model.name).name if model.name.startswith(("/", "~", ".")) else model.name
+
+
+def duration(seconds: float) -> str:
+    """Return ``8 ms`` or ``1.42 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s"

@@ -1,0 +1,64 @@
+"""Users' and models' text in an embed, escaped and cut to what a reader wants to see."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bot.rendering.escaping import escape_prose
+
+PROMPT_LIMIT = 600  # characters, escaped
+
+
+class Excerpt(NamedTuple):
+    """Escaped text, and whether it is all of it."""
+
+    text: str
+    complete: bool
+
+
+def prompt_excerpt(prompt: str, limit: int = PROMPT_LIMIT) -> Excerpt:
+    """Return the end of the prompt, which the model continues, in at most `limit` characters."""
+    return _fitting(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
+
+
+def bold_excerpt(text: str, limit: int) -> Excerpt:
+    """Return the beginning of `text` in bold, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: bold(_start_of(text, shown)))
+
+
+def quote_excerpt(text: str, limit: int) -> Excerpt:
+    """Return the beginning of `text` as a block quote, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: _quote(_start_of(text, shown)))
+
+
+def bold(text: str) -> str:
+    """Return escaped text in bold, line by line, white space left outside: Discord takes no ``** x**`` for bold."""
+    return "\n".join(_bold_line(line) for line in text.split("\n"))
+
+
+def _fitting(text: str, limit: int, render: Callable[[int], str]) -> Excerpt:
+    """Show as much of `text` as fits: how much longer escaping makes it is known only afterwards."""
+    shown = limit
+    while len(rendered := render(shown)) > limit:
+        shown = shown * 3 // 4
+    return Excerpt(rendered, complete=len(text) <= shown)
+
+
+def _end_of(text: str, count: int) -> str:
+    return text if len(text) <= count else f"… {text[len(text) - count :]}"
+
+
+def _start_of(text: str, count: int) -> str:
+    return text if len(text) <= count else f"{text[:count]} …"
+
+
+def _quote(text: str) -> str:
+    return "\n".join(f"> {line}" for line in escape_prose(text).split("\n"))
+
+
+def _bold_line(line: str) -> str:
+    core = line.strip()
+    if not core:
+        return line
+    before = line[: len(line) - len(line.lstrip())]
+    after = line[len(line.rstrip()) :]
+    return f"{before}**{escape_prose(core)}**{after}"

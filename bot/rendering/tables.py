@@ -1,0 +1,102 @@
+"""Tables in plain characters, for code blocks and terminals. The token stands last: any width keeps the columns."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from wcwidth import clip, ljust, rjust, width
+
+from bot.inference.model import NextTokens, Sentiment, Token
+from bot.rendering.escaping import ISOLATE, POP_ISOLATE, visible_token
+
+BAR_CELLS = 4
+PHONE_WIDTH = 32  # what a code block in an embed shows on one line of a phone, 400 pixels wide
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def percentage(probability: float) -> str:
+    """Return ``88.71%``; what would round to nothing, or to everything, is said to be less, or more."""
+    if 0 < probability < 0.00005:
+        return "<0.01%"
+    if 0.99995 <= probability < 1:
+        return ">99.99%"
+    return f"{probability:.2%}"
+
+
+def bar(probability: float, cells: int = BAR_CELLS) -> str:
+    """Return a bar of `cells` characters, full at a probability of 1."""
+    eighths = round(min(max(probability, 0.0), 1.0) * cells * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(cells)
+
+
+def cut(text: str, columns: int) -> str:
+    """Return `text` in at most `columns` display columns, "…" for what is missing."""
+    if width(text) <= columns:
+        return text
+    kept = clip(text, 0, columns - 1)
+    return f"{kept}…{POP_ISOLATE}" if ISOLATE in kept else f"{kept}…"
+
+
+def next_tokens_table(result: NextTokens, columns: int | None = None) -> str:
+    """Return rank, probability, bar, id and token, a row a candidate, and what all others have."""
+    rows = [
+        (
+            str(candidate.rank),
+            percentage(candidate.probability),
+            bar(candidate.probability),
+            str(candidate.token.id),
+            visible_token(candidate.token.text),
+        )
+        for candidate in result.candidates
+    ]
+    rows.append(("", percentage(result.remainder), bar(result.remainder), "", "all others"))
+    return table(("#", "prob.", "", "id", "token"), rows, right=(0, 1, 3), columns=columns)
+
+
+def tokens_table(tokens: Sequence[Token], columns: int | None = None) -> str:
+    """Return position, id and token, a row a token."""
+    rows = [(str(position), str(token.id), visible_token(token.text)) for position, token in enumerate(tokens, start=1)]
+    return table(("#", "id", "token"), rows, right=(0, 1), columns=columns)
+
+
+def ids_text(ids: Sequence[int]) -> str:
+    """Return the ids as a list to copy, in lines that a phone shows unbroken."""
+    return textwrap.fill(str(list(ids)), PHONE_WIDTH)
+
+
+def sentiment_table(result: Sentiment) -> str:
+    """Return each label with its probability between the two and its logit."""
+    rows = [
+        (
+            percentage(result.positive_probability),
+            bar(result.positive_probability),
+            f"{result.positive_logit:.2f}",
+            "·positive",
+        ),
+        (
+            percentage(result.negative_probability),
+            bar(result.negative_probability),
+            f"{result.negative_logit:.2f}",
+            "·negative",
+        ),
+    ]
+    return table(("prob.", "", "logit", "token"), rows, right=(0, 2))
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int], columns: int | None = None
+) -> str:
+    """Return aligned rows, the columns numbered in `right` to the right, the last cell cut to fit `columns`."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(header) - 1)]
+    room = None if columns is None else columns - sum(widths) - len(widths)
+    return "\n".join(_row(line, widths, right, room) for line in lines)
+
+
+def _row(line: Sequence[str], widths: Sequence[int], right: Sequence[int], room: int | None) -> str:
+    cells = [
+        rjust(cell, columns) if number in right else ljust(cell, columns)
+        for number, (cell, columns) in enumerate(zip(line, widths, strict=False))
+    ]
+    last = line[-1] if room is None else cut(line[-1], room)
+    return " ".join([*cells, last]).rstrip()
