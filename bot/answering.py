@@ -1,0 +1,39 @@
+"""The way of every request: executor, result, renderer, interaction."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import discord
+
+from bot.inference.executor import ModelExecutor, Operation
+from bot.inference.model import LanguageModel, ShouldStop
+from bot.rendering.answer import Answer, Computed
+
+T = TypeVar("T")
+
+
+async def answer(
+    interaction: discord.Interaction[Any],
+    executor: ModelExecutor,
+    operation: Operation[T],
+    render: Callable[[T, Computed], Answer],
+) -> None:
+    """Compute `operation` on the model and answer with what `render` makes of it.
+
+    Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer.
+    """
+
+    def timed(model: LanguageModel, should_stop: ShouldStop) -> tuple[T, Computed]:
+        began = time.perf_counter()
+        result = operation(model, should_stop)
+        return result, Computed(model.info, time.perf_counter() - began)
+
+    future = executor.submit(interaction.user.id, timed)
+    try:
+        await interaction.response.defer(thinking=True)
+    except BaseException:
+        future.cancel()
+        raise
+    rendered = render(*await future)
+    await interaction.edit_original_response(embed=rendered.embed, attachments=rendered.files())

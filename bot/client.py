@@ -1,0 +1,67 @@
+"""The composition root: builds executor and bot, loads the commands, owns their lifetime."""
+
+import asyncio
+
+import discord
+from discord.ext import commands
+
+from bot.commands import add_commands
+from bot.error_reply import CommandTree
+from bot.inference.executor import ModelExecutor
+from bot.inference.model import LanguageModel
+from bot.settings import Settings
+
+CLOSE_TIMEOUT = 8.0  # seconds that a computation in progress gets to notice that the bot is closing
+
+
+class Nightword(commands.Bot):
+    """The bot: slash commands over one model executor, which it starts and closes."""
+
+    def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            tree_cls=CommandTree,
+        )
+        self.settings = settings
+        self.executor = executor
+
+    async def setup_hook(self) -> None:
+        """Begin to load the model, add the commands and tell Discord of them."""
+        self.executor.start()
+        await add_commands(self, self.executor, self.settings)
+        await self.tree.sync()
+
+    async def close(self) -> None:
+        """Tell those who wait, stop the computation, leave Discord."""
+        await asyncio.to_thread(self.executor.close, CLOSE_TIMEOUT)
+        await super().close()
+
+
+def build_executor(settings: Settings) -> ModelExecutor:
+    """Return an executor that will load the model of `settings` in its own thread."""
+    return ModelExecutor(
+        lambda: load_language_model(settings),
+        name=settings.model,
+        queue_limit=settings.queue_limit,
+        user_limit=settings.user_limit,
+        request_timeout=settings.request_timeout,
+    )
+
+
+def load_language_model(settings: Settings) -> LanguageModel:
+    """Load the model of `settings`. Raises ModelUnavailable."""
+    # torch and transformers take seconds to import: here, so that the event loop and `--help` need not wait for them.
+    from bot.inference.loading import load_model
+
+    return load_model(
+        settings.model,
+        revision=settings.model_revision,
+        token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        dtype=settings.dtype,
+        device=settings.device,
+        threads=settings.threads,
+        max_prompt_tokens=settings.max_prompt_tokens,
+    )

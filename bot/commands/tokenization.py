@@ -1,0 +1,37 @@
+"""`/tokenize`: a text as the model reads it."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answering import answer
+from bot.error_reply import answers_errors
+from bot.inference.executor import ModelExecutor
+from bot.inference.model import LanguageModel, Tokenization
+from bot.rendering.tokenization import tokenization_answer
+from bot.settings import Settings
+
+
+class Tokenize(commands.Cog):
+    """Shows the tokens of a text."""
+
+    def __init__(self, executor: ModelExecutor) -> None:
+        self._executor = executor
+
+    @app_commands.command(name="tokenize")
+    @app_commands.describe(text="The text to split into tokens")
+    @answers_errors
+    async def tokenize(self, interaction: discord.Interaction[Any], text: app_commands.Range[str, 1, 6000]) -> None:
+        """Show how the model splits a text into tokens, and their ids."""
+
+        def operation(model: LanguageModel, _: object) -> Tokenization:
+            return model.tokenize(text)
+
+        await answer(interaction, self._executor, operation, tokenization_answer)
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the command."""
+    await bot.add_cog(Tokenize(executor))

@@ -1,0 +1,96 @@
+"""The only place where an exception becomes an answer: one wrapper around every command, one handler for bugs."""
+
+import functools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import errors
+from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
+from bot.rendering.escaping import escape_prose
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+CogT = TypeVar("CogT", bound=commands.Cog)
+Interaction = discord.Interaction[Any]
+Callback = Callable[Concatenate[CogT, Interaction, P], Awaitable[None]]
+
+# One row for each failure that a member can meet. The text is the error's own.
+TITLES: dict[type[errors.BotError], str] = {
+    errors.EmptyPrompt: "Nothing to read",
+    errors.PromptTooLong: "Too long",
+    errors.OptionOutOfRange: "Out of range",
+    errors.OptionIgnored: "Option without effect",
+    errors.ModelLoading: "Still loading",
+    errors.QueueFull: "Busy",
+    errors.UserLimitReached: "Your other requests first",
+    errors.ShuttingDown: "Shutting down",
+    errors.RequestTimedOut: "Took too long",
+    errors.RequestCancelled: "Cancelled",
+    errors.ModelUnavailable: "No model",
+    errors.SentimentUnsupported: "Not with this model",
+    errors.BotError: "Not possible",
+}
+
+
+def answers_errors(callback: "Callback[CogT, P]") -> "Callable[Concatenate[CogT, Interaction, P], Any]":
+    """Wrap a command so that its BotErrors are answered, for the asker alone; everything else is a bug."""
+
+    @functools.wraps(callback)
+    async def answered(cog: CogT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await callback(cog, interaction, *args, **kwargs)
+        except errors.BotError as error:
+            await _send(interaction, error_embed(error))
+
+    return answered
+
+
+class CommandTree(app_commands.CommandTree[commands.Bot]):
+    """The bot's commands. An error that gets here is a bug: logged with its traceback under a reference id."""
+
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        """Log the bug and tell the asker its reference id."""
+        reference = secrets.token_hex(4)
+        command = interaction.command.qualified_name if interaction.command else "a component"
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        log.error("unexpected failure %s in %s", reference, command, exc_info=cause)
+        await _send(interaction, bug_embed(reference))
+
+
+def error_embed(error: errors.BotError) -> discord.Embed:
+    """Return the failure in words: what was wrong, the limit, what to do."""
+    title = next(TITLES[kind] for kind in type(error).__mro__ if kind in TITLES)
+    colour = RED if isinstance(error, errors.ConfigurationError) else AMBER
+    return discord.Embed(title=title, description=escape_prose(str(error))[:DESCRIPTION_LIMIT], colour=colour)
+
+
+def bug_embed(reference: str) -> discord.Embed:
+    """Return the apology for a bug, with the reference id under which the log has its traceback."""
+    return discord.Embed(
+        title="A bug in the bot",
+        description=(
+            f"This request failed in a way that nobody foresaw; nothing else is affected. Tell whoever runs the bot "
+            f"the reference `{reference}`: the log has the details beside it."
+        ),
+        colour=RED,
+    )
+
+
+async def _send(interaction: Interaction, embed: discord.Embed) -> None:
+    """Answer for the asker alone, also after a public defer, which would make a follow-up public."""
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(embed=embed, ephemeral=True)
+            return
+        await interaction.edit_original_response(embed=embed)
+        await interaction.followup.send(embed=embed, ephemeral=True)
+        await interaction.delete_original_response()
+    except discord.HTTPException as failure:
+        log.warning("the answer to an interaction could not be sent: %s", failure)
