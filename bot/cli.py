@@ -1,0 +1,153 @@
+"""The command line: what can be written on it, and the one line that an error becomes."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeAlias, get_args
+
+from bot import __version__
+from bot.errors import EXIT_FAILURE, BotError, UsageError
+from bot.inference.generation_parameters import RANGES, Strategy
+from bot.settings import DType
+
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would print the usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See {self.prog} --help")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error is one line on standard error."""
+    try:
+        return _run(arguments)
+    except BotError as error:
+        print(f"nightword: {_one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as with `| head`; keep the interpreter from complaining about it at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parsed = build_parser().parse_args(arguments)
+    code: int = parsed.run(parsed)
+    sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's exit
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each parsed namespace has a `run` of its own."""
+    parser = _Parser(prog="nightword", description="Look into a small language model, in Discord or right here.")
+    parser.add_argument("--version", action="version", version=f"nightword {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_playground(commands)
+    _add_topk(commands)
+    _add_continue(commands)
+    _add_sentiment(commands)
+    _add_tokenize(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
+def _add_playground(commands: Commands) -> None:
+    parser = commands.add_parser("playground", help="try the bot in a simulated Discord, a page on this machine")
+    parser.add_argument("--port", type=_whole_number(0, 65535), default=8765, help="0 takes a free one")
+    parser.add_argument("--channel", choices=("playground", "reviews"), default="playground")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    _add_model_options(parser)
+    parser.set_defaults(run=_run_playground)
+
+
+def _add_topk(commands: Commands) -> None:
+    parser = commands.add_parser("topk", help="the most probable next tokens")
+    parser.add_argument("prompt", help='the text, or "-" for standard input')
+    parser.add_argument("-k", type=_whole_number(1, None), default=10, help="how many tokens (default 10)")
+    _add_model_options(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_terminal("topk"))
+
+
+def _add_continue(commands: Commands) -> None:
+    parser = commands.add_parser("continue", help="let the model write on")
+    parser.add_argument("prompt", help='the text, or "-" for standard input')
+    parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy")
+    for option, (smallest, largest) in RANGES.items():
+        flag = "--" + option.replace("_", "-")
+        kind = float if isinstance(largest, float) else int
+        parser.add_argument(flag, type=kind, metavar="N", help=f"{smallest:,} to {largest:,}")
+    _add_model_options(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_terminal("continue"))
+
+
+def _add_sentiment(commands: Commands) -> None:
+    parser = commands.add_parser("sentiment", help="is a review positive or negative")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("review", nargs="?", help='the review, or "-" for standard input')
+    what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
+    _add_model_options(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_terminal("sentiment"))
+
+
+def _add_tokenize(commands: Commands) -> None:
+    parser = commands.add_parser("tokenize", help="a text as the model reads it")
+    parser.add_argument("text", help='the text, or "-" for standard input')
+    _add_model_options(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_terminal("tokenize"))
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help='hub id, local folder, or "demo" (default: BOT_MODEL)')
+    parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
+    allowed = f"at least {smallest}" if largest is None else f"from {smallest} to {largest}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {allowed}") from None
+        if number < smallest or (largest is not None and number > largest):
+            raise argparse.ArgumentTypeError(f"{number} is not allowed, it must be {allowed}")
+        return number
+
+    return parse
+
+
+def _terminal(command: str) -> Callable[[argparse.Namespace], int]:
+    def run_command(arguments: argparse.Namespace) -> int:
+        from bot import terminal
+
+        return terminal.COMMANDS[command](arguments)
+
+    return run_command
+
+
+def _run_playground(arguments: argparse.Namespace) -> int:
+    from bot import playground
+
+    return playground.run(arguments)
+
+
+def _one_line(error: BotError) -> str:
+    return " ".join(str(error).split())

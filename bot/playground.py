@@ -1,0 +1,99 @@
+"""The same bot in a local, simulated Discord with a web page: no token, no account, no network."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import signal
+import sys
+import webbrowser
+from collections.abc import AsyncIterator
+
+import discord
+
+from bot.client import Nightword, build_executor
+from bot.errors import PlaygroundUnavailable
+from bot.inference.model_files import DEMO
+from bot.settings import Settings, read_settings
+
+# Real seconds that one command may take in the page before it is given up.
+SETTLE_TIMEOUT = 1800.0
+
+WELCOME = {
+    "playground": (
+        "**Welcome.** I open a small language model to you. Type `/` and try:\n"
+        "`/topk prompt:It was a dark and stormy` what would the model say next, and how sure is it?\n"
+        "`/continue prompt:It was a dark and stormy` let it write on: greedy, sampled or by beam search\n"
+        "`/sentiment review:I laughed all the way home.` positive or negative, and on what evidence\n"
+        "`/tokenize text:dark and stormy` the text as the model reads it"
+    ),
+    "reviews": "Here people post reviews. `/sentiment` says how the model reads one.",
+}
+REVIEWS = (
+    "The acting was wonderful and I laughed all the way through.",
+    "Two hours of my life that I will never get back. The plot makes no sense.",
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the playground until it is interrupted. Raises PlaygroundUnavailable, ModelUnavailable."""
+    if importlib.util.find_spec("simcord") is None or importlib.util.find_spec("av") is None:
+        raise PlaygroundUnavailable(
+            "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
+        )
+    settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    if "model" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"model": DEMO})
+    return asyncio.run(_serve(settings, arguments.port, arguments.channel, arguments.open))
+
+
+async def _serve(settings: Settings, port: int, channel: str, open_browser: bool) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    executor = build_executor(settings)
+    executor.start()
+    print(f"Loading the model {settings.model} …", file=sys.stderr, flush=True)
+    await asyncio.to_thread(executor.wait_until_loaded)
+    async with _page(Nightword(settings, executor), channel, port) as url:
+        print(f"Nightword's playground: {url}\nCtrl-C ends it.", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+        await stop.wait()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[str]:
+    """Yield the address of a page that shows `bot` in a server of two channels and two people."""
+    import simcord
+
+    try:
+        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False) as simulation:
+            simulation.backend.bot_user.name = "Nightword"
+            guild = simulation.create_guild("Nightword's playground")
+            channels = {name: guild.create_text_channel(name) for name in WELCOME}
+            moderators = guild.create_role(
+                "Moderators", permissions=discord.Permissions(manage_messages=True), color=0x57F287
+            )
+            member = guild.add_member(simulation.create_user("ada", global_name="Ada (member)"))
+            moderator = guild.add_member(
+                simulation.create_user("morgan", global_name="Morgan (moderator)"), roles=[moderators]
+            )
+            await simulation.settle()
+            for name, channel in channels.items():
+                await bot.get_partial_messageable(channel.id).send(WELCOME[name])
+            for review in REVIEWS:
+                await member.send(channels["reviews"], review)
+            await simulation.settle()
+            preview = simulation.preview(
+                channels[channel_name], viewers=[member, moderator], layout="channel", port=port
+            )
+            async with preview:
+                yield preview.url
+    except OSError as error:
+        raise PlaygroundUnavailable(
+            f"The playground cannot listen on port {port}: {error.strerror or error}. Choose another with --port."
+        ) from None
+    finally:
+        await bot.close()
