@@ -1,0 +1,1 @@
+"""How the demo model was made: corpus, review grammar, tokenizer, training and figures."""

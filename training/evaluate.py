@@ -1,0 +1,81 @@
+"""Measure the demo model: held-out novels, the famous opening, reviews, and how many sampled words are real."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.loading import load_model
+from bot.inference.model import LanguageModel
+from training.review_grammar import LabelledReview
+
+OPENING_PROMPT = "It was a dark and stormy"
+PLAIN_REVIEWS = Path("tests/data/plain_reviews.jsonl")
+SAMPLES = 20
+SAMPLED_TOKENS = 60
+HELD_OUT_TOKENS = 200_000
+CONTEXT = 512
+
+
+def evaluate(folder: Path, *, novels: list[str], held_out: list[str], reviews: list[LabelledReview]) -> dict[str, Any]:
+    """Return the figures of MODEL_CARD.md for the model in `folder`, computed in float32 by the bot's own code."""
+    model = load_model(str(folder), max_prompt_tokens=CONTEXT)
+    opening = model.next_tokens(OPENING_PROMPT, 5)
+    return {
+        "parameters": model.info.parameter_count,
+        "nats_per_token_on_held_out_novels": round(nats_per_token(folder, held_out), 3),
+        "opening": {candidate.token.text: round(candidate.probability, 4) for candidate in opening.candidates},
+        "accuracy_on_held_out_grammar_reviews": round(_accuracy(model, reviews), 4),
+        "accuracy_on_plain_reviews": round(_accuracy(model, _plain_reviews()), 4),
+        "share_of_real_words_sampled": round(real_word_share(model, known_words(novels)), 4),
+    }
+
+
+@torch.inference_mode()
+def nats_per_token(folder: Path, texts: list[str]) -> float:
+    """Return the mean negative log-likelihood over windows of CONTEXT tokens, each begun without what came before."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    ids: list[int] = tokenizer("\n".join(texts)).input_ids[:HELD_OUT_TOKENS]
+    windows = torch.tensor(ids[: len(ids) // CONTEXT * CONTEXT]).view(-1, CONTEXT)
+    total = 0.0
+    for window in torch.split(windows, 8):
+        logits = model(input_ids=window).logits[:, :-1]
+        total += torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), window[:, 1:].flatten(), reduction="sum"
+        ).item()
+    return total / (windows.shape[0] * (CONTEXT - 1))
+
+
+def known_words(novels: list[str]) -> frozenset[str]:
+    """Return the words that stand at least three times in the novels."""
+    counts = Counter(word for text in novels for word in _words(text))
+    return frozenset(word for word, count in counts.items() if count >= 3)
+
+
+def real_word_share(model: LanguageModel, known: frozenset[str]) -> float:
+    """Return the share of known words in SAMPLES sampled continuations of the opening, the last word left out."""
+    words: list[str] = []
+    for seed in range(SAMPLES):
+        parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=SAMPLED_TOKENS, seed=seed)
+        written = model.generate(OPENING_PROMPT, parameters, lambda: False).text
+        words += _words(written)[:-1]
+    return sum(word in known for word in words) / len(words)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
+
+
+def _accuracy(model: LanguageModel, reviews: list[LabelledReview]) -> float:
+    return sum(model.sentiment(review).label == label for review, label in reviews) / len(reviews)
+
+
+def _plain_reviews() -> list[LabelledReview]:
+    lines = PLAIN_REVIEWS.read_text(encoding="utf-8").splitlines()
+    return [LabelledReview(**json.loads(line)) for line in lines]
