@@ -25,6 +25,7 @@ class Nightword(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=CommandTree,
         )
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
         self.settings = settings
         self.executor = executor
 

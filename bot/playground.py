@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import signal
 import sys
 import webbrowser
@@ -14,6 +15,7 @@ import discord
 from bot.client import Nightword, build_executor
 from bot.errors import PlaygroundUnavailable
 from bot.inference.model_files import DEMO
+from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
 
 # Real seconds that one command may take in the page before it is given up.
@@ -42,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
         )
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    configure_logging(settings)
+    logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
     if "model" not in settings.model_fields_set:
         settings = settings.model_copy(update={"model": DEMO})
     return asyncio.run(_serve(settings, arguments.port, arguments.channel, arguments.open))
@@ -89,11 +93,14 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             preview = simulation.preview(
                 channels[channel_name], viewers=[member, moderator], layout="channel", port=port
             )
-            async with preview:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(preview)
+                except simcord.SetupError as error:
+                    reason = getattr(error.__cause__, "strerror", None) or error
+                    raise PlaygroundUnavailable(
+                        f"The playground cannot listen on port {port}: {reason}. Choose another with --port."
+                    ) from None
                 yield preview.url
-    except OSError as error:
-        raise PlaygroundUnavailable(
-            f"The playground cannot listen on port {port}: {error.strerror or error}. Choose another with --port."
-        ) from None
     finally:
         await bot.close()

@@ -1,0 +1,19 @@
+"""The log on standard error: lines for people, or a JSON object a line."""
+
+import logging
+
+from pythonjsonlogger.json import JsonFormatter
+
+from bot.settings import Settings
+
+_TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_JSON = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log at the level of `settings`; Discord's library never below INFO, where it would log tokens and messages."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter(_JSON) if settings.log_json else logging.Formatter(_TEXT))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for library in ("discord", "simcord", "aiohttp"):
+        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
