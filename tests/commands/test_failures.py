@@ -1,0 +1,157 @@
+"""What goes wrong, as members see it: loading, failing, refused, and bugs."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+import simcord
+
+from bot.errors import ModelUnavailable
+from bot.inference.model import LanguageModel
+from bot.inference.transformers_model import TransformersModel
+from bot.settings import Settings
+from tests.commands.people import Place, embed_of
+
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("topk", {"prompt": "Once"}),
+    ("continue", {"prompt": "Once"}),
+    ("sentiment", {"review": "Good."}),
+    ("tokenize", {"text": "Once"}),
+]
+every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
+
+
+def only_ephemeral(place: Place, result: Any) -> dict[str, Any]:
+    """Return the embed of the only message left, which only the asker sees."""
+    messages = [message for message in (result.response, *result.followups) if message is not None]
+    (message,) = messages
+    assert message.ephemeral
+    assert place.channel.history(viewer=place.other) == []
+    return embed_of(message)
+
+
+class TestWhileTheModelLoads:
+    @pytest.fixture
+    def loaded(self) -> threading.Event:
+        return threading.Event()
+
+    @pytest.fixture
+    def load(self, demo_model: TransformersModel, loaded: threading.Event) -> Callable[[], LanguageModel]:
+        def load() -> LanguageModel:
+            loaded.wait(30)
+            return demo_model
+
+        return load
+
+    @every_command
+    async def test_every_command_says_so_and_works_afterwards(
+        self, simcord_env: simcord.Env, loaded: threading.Event, command: str, options: dict[str, Any]
+    ) -> None:
+        place = Place.build(simcord_env)
+        result = await place.member.slash(place.channel, command, **options)
+        assert only_ephemeral(place, result) == {
+            "title": "Still loading",
+            "description": "The model demo is still loading. Try again in a minute.",
+            "color": 0xF0B232,
+        }
+        loaded.set()
+        simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
+        assert (await place.member.slash(place.channel, command, **options)).response.embeds
+
+
+class TestWhenTheModelCannotBeLoaded:
+    @pytest.fixture
+    def load(self) -> Callable[[], LanguageModel]:
+        def load() -> LanguageModel:
+            raise ModelUnavailable("no/such", "it is not on the hub")
+
+        return load
+
+    @every_command
+    async def test_every_command_says_why(
+        self, simcord_env: simcord.Env, command: str, options: dict[str, Any]
+    ) -> None:
+        place = Place.build(simcord_env)
+        with pytest.raises(ModelUnavailable):
+            simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
+        result = await place.member.slash(place.channel, command, **options)
+        embed = only_ephemeral(place, result)
+        assert embed["title"] == "No model"
+        assert "it is not on the hub" in embed["description"]
+
+
+class TestABugInTheModel:
+    @pytest.fixture
+    def model(self, demo_model: TransformersModel) -> Any:
+        fake = create_autospec(TransformersModel, instance=True)
+        fake.info = demo_model.info
+        for method in (fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize):
+            method.side_effect = ZeroDivisionError("secret detail")
+        return fake
+
+    @pytest.fixture
+    def load(self, model: Any) -> Callable[[], LanguageModel]:
+        return lambda: model
+
+    @every_command
+    async def test_the_asker_gets_a_reference_id_that_stands_in_the_log_beside_the_traceback(
+        self, place: Place, caplog: pytest.LogCaptureFixture, command: str, options: dict[str, Any]
+    ) -> None:
+        result = await place.member.slash(place.channel, command, **options)
+        embed = only_ephemeral(place, result)
+        assert embed["title"] == "A bug in the bot"
+        assert "secret detail" not in embed["description"]
+        (reference,) = re.findall(r"`([0-9a-f]{8})`", embed["description"])
+        (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert reference in record.getMessage()
+        assert record.exc_info is not None
+        assert isinstance(record.exc_info[1], ZeroDivisionError)
+        simcord.assert_error(place.env, ZeroDivisionError)
+
+
+class TestASlowModel:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(model="demo", request_timeout=0.3)
+
+    @pytest.fixture
+    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
+        fake = create_autospec(TransformersModel, instance=True)
+        fake.info = demo_model.info
+        fake.next_tokens.side_effect = lambda prompt, k: threading.Event().wait(1.0)
+        fake.tokenize.side_effect = demo_model.tokenize
+        return lambda: fake
+
+    async def test_past_its_deadline_it_is_told_in_private_and_the_next_request_is_served(self, place: Place) -> None:
+        result = await place.member.slash(place.channel, "topk", prompt="Once")
+        assert only_ephemeral(place, result) == {
+            "title": "Took too long",
+            "description": "The computation was stopped after 0.3 seconds, the limit. Ask for fewer new tokens, or "
+            "shorten the prompt.",
+            "color": 0xF0B232,
+        }
+        assert (await place.other.slash(place.channel, "tokenize", text="Once")).response.embeds
+
+
+async def test_a_prompt_that_is_too_long_names_both_counts(place: Place) -> None:
+    result = await place.member.slash(place.channel, "topk", prompt="the " * 600)
+    embed = only_ephemeral(place, result)
+    assert embed["title"] == "Too long"
+    assert re.search(r"has \d{3} tokens, but at most 512 are allowed", embed["description"])
+
+
+@every_command
+async def test_a_missing_or_empty_text_never_reaches_the_bot(
+    place: Place, command: str, options: dict[str, Any]
+) -> None:
+    (option,) = options
+    with pytest.raises(simcord.OptionError) as refused:
+        await place.member.slash(place.channel, command)
+    assert refused.value.code == "option-required"
+    with pytest.raises(simcord.OptionError) as refused:
+        await place.member.slash(place.channel, command, **{option: ""})
+    assert refused.value.code == "option-length"

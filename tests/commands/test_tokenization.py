@@ -1,0 +1,35 @@
+"""`/tokenize` as a member meets it."""
+
+from bot.inference.transformers_model import TransformersModel
+from tests.commands.people import Place, embed_of
+
+
+async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: TransformersModel) -> None:
+    result = await place.member.slash(place.channel, "tokenize", text="a dark night")
+    ids = [token.id for token in demo_model.tokenize("a dark night").tokens]
+    digits = max(len(str(id_)) for id_ in ids)
+    rows = [f"# {'id':>{digits}} token"]
+    rows += [
+        f"{position} {id_:>{digits}} {text}"
+        for position, (id_, text) in enumerate(zip(ids, ["a", "·dark", "·night"], strict=True), start=1)
+    ]
+    table = "\n".join(rows)
+    assert embed_of(result.response) == {
+        "title": "3 tokens",
+        "description": f"```\n{table}\n```",
+        "color": 0x5865F2,
+        "fields": [{"name": "Ids", "value": f"```\n{ids}\n```"}],
+        "footer": "demo · float32",
+    }
+
+
+async def test_a_long_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+    text = " ".join(f"word{number}" for number in range(400))
+    result = await place.member.slash(place.channel, "tokenize", text=text)
+    tokens = demo_model.tokenize(text).tokens
+    assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
+    assert result.response.embeds[0].description.startswith("The first 40; all of them are in the file.")
+    (attachment,) = result.response.attachments
+    whole = (await attachment.read()).decode()
+    assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
+    assert len(whole.splitlines()) == 1 + len(tokens) + 2

@@ -1,0 +1,92 @@
+"""Models, bots and the rule that no test reaches beyond this machine."""
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.client import Nightword
+from bot.inference.executor import ModelExecutor
+from bot.inference.loading import load_model
+from bot.inference.model import LanguageModel
+from bot.inference.model_files import DEMO_FOLDER
+from bot.inference.transformers_model import TransformersModel
+from bot.settings import Settings
+
+SHARED = Path(__file__).parents[2] / "shared"
+STORIES = SHARED / "models" / "stories260K"
+QWEN2_TOKENIZER = SHARED / "tokenizers" / "qwen2"
+
+
+def need_shared(path: Path) -> Path:
+    """Return `path`, or skip: those who clone the project alone have no ../shared."""
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
+            raise AssertionError(f"a test connects to {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("DISCORD_TOKEN", "HF_TOKEN", *(f"BOT_{name.upper()}" for name in Settings.model_fields)):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)  # away from a .env
+
+
+@pytest.fixture(scope="session")
+def demo_model() -> TransformersModel:
+    return load_model("demo", max_prompt_tokens=1024)
+
+
+@pytest.fixture(scope="session")
+def stories_model() -> TransformersModel:
+    return load_model(str(need_shared(STORIES)), max_prompt_tokens=1024)
+
+
+@pytest.fixture(params=["demo", "stories260K"])
+def model_folder(request: pytest.FixtureRequest) -> Path:
+    return DEMO_FOLDER if request.param == "demo" else need_shared(STORIES)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(model="demo")
+
+
+@pytest.fixture
+def load(demo_model: TransformersModel) -> Callable[[], LanguageModel]:
+    """How the bot under test loads its model; tests of other models override it."""
+    return lambda: demo_model
+
+
+def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> ModelExecutor:
+    return ModelExecutor(
+        load,
+        name=settings.model,
+        queue_limit=settings.queue_limit,
+        user_limit=settings.user_limit,
+        request_timeout=settings.request_timeout,
+    )
+
+
+@pytest_asyncio.fixture
+async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> AsyncIterator[Nightword]:
+    """The unmodified bot, which SimCord connects to its simulated Discord."""
+    bot = Nightword(settings, make_executor(load, settings))
+    yield bot
+    await bot.close()

@@ -1,0 +1,181 @@
+"""What the bot shows equals what plain transformers computes, on weights made here and elsewhere."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.errors import SentimentUnsupported
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.loading import load_model
+from bot.inference.model_files import DEMO_FOLDER
+from bot.inference.transformers_model import TransformersModel
+
+PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
+TOLERANCE = 1e-5
+
+
+@functools.cache
+def plain_transformers(folder: Path) -> tuple[Any, Any]:
+    """The model and tokenizer as anybody would load them, in float32."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model, AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture
+def ours(model_folder: Path, request: pytest.FixtureRequest) -> TransformersModel:
+    model: TransformersModel = request.getfixturevalue("demo_model" if model_folder == DEMO_FOLDER else "stories_model")
+    return model
+
+
+@pytest.fixture
+def plain(model_folder: Path) -> Any:
+    return plain_transformers(model_folder)[0]
+
+
+@pytest.fixture
+def tokenizer(model_folder: Path) -> Any:
+    return plain_transformers(model_folder)[1]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_next_tokens(ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str) -> None:
+    inputs = tokenizer(prompt, return_tensors="pt")
+    with torch.no_grad():
+        logits = plain(inputs.input_ids).logits[0, -1]
+    probabilities = torch.softmax(logits, dim=-1)
+    order = torch.argsort(logits, descending=True)[:25].tolist()
+
+    result = ours.next_tokens(prompt, 25)
+
+    assert list(result.input_ids) == inputs.input_ids[0].tolist()
+    assert [candidate.token.id for candidate in result.candidates] == order
+    assert [candidate.rank for candidate in result.candidates] == list(range(1, 26))
+    for candidate in result.candidates:
+        assert candidate.logit == pytest.approx(logits[candidate.token.id].item(), rel=TOLERANCE, abs=TOLERANCE)
+        assert candidate.probability == pytest.approx(
+            probabilities[candidate.token.id].item(), rel=TOLERANCE, abs=TOLERANCE
+        )
+    assert result.remainder == pytest.approx(1 - probabilities[order].sum().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "plain_options"),
+    [
+        ({"strategy": "greedy"}, {"do_sample": False}),
+        (
+            {"strategy": "greedy", "repetition_penalty": 1.7, "max_new_tokens": 40},
+            {"do_sample": False, "repetition_penalty": 1.7, "max_new_tokens": 40},
+        ),
+        ({"strategy": "beam"}, {"do_sample": False, "num_beams": 5}),
+        (
+            {"strategy": "beam", "num_beams": 3, "repetition_penalty": 2.0, "max_new_tokens": 38},
+            {"do_sample": False, "num_beams": 3, "repetition_penalty": 2.0, "max_new_tokens": 38},
+        ),
+        (
+            {"strategy": "sample", "temperature": 1.3, "top_k": 0, "top_p": 1.0, "seed": 11},
+            {"do_sample": True, "temperature": 1.3, "top_k": 0, "top_p": 1.0},
+        ),
+        (
+            {"strategy": "sample", "temperature": 0.9, "top_k": 7, "top_p": 0.9, "seed": 12, "repetition_penalty": 1.2},
+            {"do_sample": True, "temperature": 0.9, "top_k": 7, "top_p": 0.9, "repetition_penalty": 1.2},
+        ),
+    ],
+)
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_generation(
+    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str, options: Any, plain_options: Any
+) -> None:
+    inputs = tokenizer(prompt, return_tensors="pt")
+    torch.manual_seed(options.get("seed", 0))
+    output = plain.generate(**inputs, pad_token_id=tokenizer.eos_token_id, **({"max_new_tokens": 20} | plain_options))[
+        0
+    ].tolist()
+
+    result = ours.generate(prompt, GenerationParameters.from_options(**options), lambda: False)
+
+    assert list(result.input_ids) + list(result.output_ids) == output
+    ended = output[-1] == tokenizer.eos_token_id and len(result.output_ids) > 0
+    assert result.finish_reason == ("stop" if ended else "length")
+    before = tokenizer.decode(inputs.input_ids[0])
+    assert before + result.text == tokenizer.decode(output[:-1] if ended else output)
+
+
+def test_a_checkpoint_s_generation_config_decides_nothing(model_folder: Path) -> None:
+    ours = load_model(str(model_folder), max_prompt_tokens=1024)
+    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
+    before = ours.generate("Once upon", parameters, lambda: False)
+    config = ours._model.generation_config
+    assert config is not None
+    config.do_sample, config.temperature, config.top_k, config.repetition_penalty = True, 5.0, 3, 1.9
+    config.num_beams = 4
+    assert ours.generate("Once upon", parameters, lambda: False) == before
+
+
+def test_sampling_repeats_whatever_happens_between_and_leaves_the_generator_alone(ours: TransformersModel) -> None:
+    parameters = GenerationParameters.from_options(strategy="sample", seed=5, max_new_tokens=40)
+    torch.manual_seed(99)
+    state = torch.random.get_rng_state()
+    first = ours.generate("Once upon", parameters, lambda: False)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.rand(1000)
+    other = GenerationParameters.from_options(strategy="sample", seed=6, max_new_tokens=40)
+    assert ours.generate("Once upon", other, lambda: False).output_ids != first.output_ids
+    assert ours.generate("Once upon", parameters, lambda: False) == first
+
+
+REVIEWS = [
+    "I loved every minute of it.",
+    '\n"Pearl Harbor" is a two-hour movie squeezed into three hours.\n        ',
+    "Witless, in fact. {review} {0} <|endoftext|>",
+]
+
+
+@pytest.mark.parametrize("review", REVIEWS)
+def test_sentiment(demo_model: TransformersModel, review: str) -> None:
+    plain, tokenizer = plain_transformers(DEMO_FOLDER)
+    # The second notebook's function, its line breaks and indentation included.
+    prompt = f"""Question: Is the following review positive or
+    negative about the movie?
+    Review: {review} Answer:"""
+    (positive,), (negative,) = tokenizer.encode(" positive"), tokenizer.encode(" negative")
+    with torch.no_grad():
+        logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
+    whole = logits.softmax(-1)
+
+    result = demo_model.sentiment(review)
+
+    assert result.label == ("Positive" if logits[positive] > logits[negative] else "Negative")
+    assert result.positive_logit == pytest.approx(logits[positive].item(), rel=TOLERANCE, abs=TOLERANCE)
+    assert result.negative_logit == pytest.approx(logits[negative].item(), rel=TOLERANCE, abs=TOLERANCE)
+    share = whole[positive] / (whole[positive] + whole[negative])
+    assert result.positive_probability == pytest.approx(share.item(), abs=1e-5)
+    assert result.positive_probability + result.negative_probability == pytest.approx(1, abs=1e-6)
+    assert result.label_mass == pytest.approx((whole[positive] + whole[negative]).item(), abs=1e-5)
+
+
+def test_equal_logits_are_negative(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_model, "_last_logits", lambda _: torch.zeros(4096))
+    assert demo_model.sentiment("so-so").label == "Negative"
+
+
+def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_model: TransformersModel) -> None:
+    with pytest.raises(
+        SentimentUnsupported, match=r"' positive' into '▁' \+ '▁p' \+ 'o' \+ 's' \+ 'it' \+ 'i' \+ 've'"
+    ):
+        stories_model.sentiment("good")
+
+
+def test_dtype_is_float32_unless_told_otherwise(model_folder: Path) -> None:
+    assert load_model(str(model_folder), max_prompt_tokens=10).info.dtype == "float32"
+    assert load_model(str(model_folder), dtype="bfloat16", max_prompt_tokens=10).info.dtype == "bfloat16"
+
+
+def test_no_warnings_on_the_console(ours: TransformersModel, capfd: pytest.CaptureFixture[str]) -> None:
+    for strategy in ("greedy", "sample", "beam"):
+        parameters = GenerationParameters.from_options(strategy=strategy)
+        ours.generate("Once upon a time", parameters, lambda: False)
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,307 @@
+"""The executor: bound, fairness, deadline, cancel, failure, slot accounting."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+import pytest_asyncio
+
+from bot.errors import (
+    BotError,
+    EmptyPrompt,
+    ModelLoading,
+    ModelUnavailable,
+    QueueFull,
+    RequestCancelled,
+    RequestTimedOut,
+    ShuttingDown,
+    UserLimitReached,
+)
+from bot.inference.executor import ModelExecutor
+from bot.inference.model import LanguageModel, ShouldStop
+from bot.inference.transformers_model import TransformersModel
+
+PATIENCE = 20.0  # seconds after which a test is taken to hang
+
+
+class Gate:
+    """An operation that computes until it is let through, and takes notice of a stop or does not."""
+
+    def __init__(self, result: object = "done", *, heeds_stop: bool = False) -> None:
+        self.begun = threading.Event()
+        self.opened = threading.Event()
+        self.ended = threading.Event()
+        self._result = result
+        self._heeds_stop = heeds_stop
+
+    def __call__(self, model: LanguageModel, should_stop: ShouldStop) -> object:
+        self.begun.set()
+        while not self.opened.wait(0.005):
+            if self._heeds_stop and should_stop():
+                self.ended.set()
+                raise RequestCancelled
+        self.ended.set()
+        return self._result
+
+
+@pytest.fixture
+def model() -> Any:
+    """A fake that has exactly what the real model has."""
+    return create_autospec(TransformersModel, instance=True)
+
+
+Make = Callable[..., ModelExecutor]
+
+
+@pytest_asyncio.fixture
+async def make(model: Any) -> AsyncIterator[Make]:
+    made: list[ModelExecutor] = []
+
+    def build(
+        load: Callable[[], LanguageModel] = lambda: model,
+        *,
+        queue_limit: int = 8,
+        user_limit: int = 8,
+        request_timeout: float = PATIENCE,
+    ) -> ModelExecutor:
+        executor = ModelExecutor(
+            load, name="fake", queue_limit=queue_limit, user_limit=user_limit, request_timeout=request_timeout
+        )
+        made.append(executor)
+        executor.start()
+        return executor
+
+    yield build
+    for executor in made:
+        executor.close(PATIENCE)
+
+
+async def wait(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, PATIENCE)
+
+
+async def outcome(future: "asyncio.Future[Any]") -> Any:
+    return await asyncio.wait_for(future, PATIENCE)
+
+
+async def test_the_operation_gets_the_model_and_its_result_comes_back(make: Make, model: Any) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+    thread, got = await outcome(executor.submit(1, lambda m, _: (threading.current_thread().name, m)))
+    assert thread == "model"
+    assert got is model
+
+
+async def test_requests_are_refused_while_the_model_loads(make: Make, model: Any) -> None:
+    loading = threading.Event()
+
+    def load() -> LanguageModel:
+        loading.wait(PATIENCE)
+        loaded: LanguageModel = model
+        return loaded
+
+    executor = make(load)
+    with pytest.raises(ModelLoading, match="fake is still loading"):
+        executor.submit(1, Gate())
+    loading.set()
+    executor.wait_until_loaded()
+    assert await outcome(executor.submit(1, lambda m, _: 5)) == 5
+
+
+async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make) -> None:
+    def load() -> LanguageModel:
+        raise ModelUnavailable("fake", "there is no such folder")
+
+    executor = make(load)
+    with pytest.raises(ModelUnavailable, match="no such folder"):
+        executor.wait_until_loaded()
+    with pytest.raises(ModelUnavailable, match="no such folder"):
+        executor.submit(1, Gate())
+
+
+async def test_a_bug_while_loading_refuses_and_is_logged(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    def load() -> LanguageModel:
+        raise ZeroDivisionError
+
+    executor = make(load)
+    with pytest.raises(BotError, match="could not be loaded"):
+        executor.wait_until_loaded()
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_the_queue_is_bounded_and_the_refusal_says_its_length(make: Make) -> None:
+    executor = make(queue_limit=2)
+    executor.wait_until_loaded()
+    running = Gate()
+    first = executor.submit(1, running)
+    await wait(running.begun)
+    waiting = [executor.submit(user, lambda m, _: "late") for user in (2, 3)]
+    with pytest.raises(QueueFull, match="2 requests waiting"):
+        executor.submit(4, Gate())
+    running.opened.set()
+    assert await outcome(first) == "done"
+    assert [await outcome(future) for future in waiting] == ["late", "late"]
+    assert await outcome(executor.submit(4, lambda m, _: "again")) == "again"
+
+
+async def test_one_user_s_waiting_and_running_requests_are_counted(make: Make) -> None:
+    executor = make(user_limit=2)
+    executor.wait_until_loaded()
+    running = Gate()
+    first = executor.submit(1, running)
+    await wait(running.begun)
+    second = executor.submit(1, lambda m, _: 2)
+    with pytest.raises(UserLimitReached, match=r"2 requests waiting or running.*queue is 1 long"):
+        executor.submit(1, Gate())
+    other = executor.submit(2, lambda m, _: 3)
+    running.opened.set()
+    assert [await outcome(future) for future in (first, second, other)] == ["done", 2, 3]
+
+
+async def test_users_take_turns(make: Make) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+    running = Gate()
+    blocker = executor.submit(9, running)
+    await wait(running.begun)
+    order: list[str] = []
+
+    def note(name: str) -> Callable[[LanguageModel, ShouldStop], None]:
+        return lambda m, _: order.append(name)
+
+    futures = [executor.submit(1, note(f"a{number}")) for number in range(4)]
+    futures += [executor.submit(2, note("b0")), executor.submit(2, note("b1")), executor.submit(3, note("c0"))]
+    running.opened.set()
+    await asyncio.gather(blocker, *futures)
+    assert order == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
+
+
+async def test_the_deadline_counts_computation_and_not_waiting(make: Make) -> None:
+    executor = make(request_timeout=0.6)
+    executor.wait_until_loaded()
+    futures = [executor.submit(user, lambda m, _: threading.Event().wait(0.25)) for user in range(5)]
+    assert [await outcome(future) for future in futures] == [False] * 5  # 1.25 s in all, none refused
+
+
+async def test_past_its_deadline_a_request_is_told_and_its_slot_stays_taken_until_the_call_ends(make: Make) -> None:
+    executor = make(request_timeout=0.1, user_limit=1)
+    executor.wait_until_loaded()
+    stubborn = Gate()
+    future = executor.submit(1, stubborn)
+    with pytest.raises(RequestTimedOut, match=r"after 0\.1 seconds"):
+        await outcome(future)
+    assert not stubborn.ended.is_set()
+    with pytest.raises(UserLimitReached):
+        executor.submit(1, Gate())
+    other = executor.submit(2, lambda m, _: "served")
+    await asyncio.sleep(0.05)
+    assert not other.done()
+    stubborn.opened.set()
+    assert await outcome(other) == "served"
+    assert await outcome(executor.submit(1, lambda m, _: "again")) == "again"
+
+
+async def test_a_deadline_asks_the_computation_to_stop(make: Make) -> None:
+    executor = make(request_timeout=0.1)
+    executor.wait_until_loaded()
+    obedient = Gate(heeds_stop=True)
+    with pytest.raises(RequestTimedOut):
+        await outcome(executor.submit(1, obedient))
+    await wait(obedient.ended)
+
+
+async def test_a_waiting_request_can_be_cancelled_and_is_never_computed(make: Make) -> None:
+    executor = make(queue_limit=1)
+    executor.wait_until_loaded()
+    running, never = Gate(), Gate()
+    first = executor.submit(1, running)
+    await wait(running.begun)
+    executor.submit(2, never).cancel()
+    await asyncio.sleep(0)  # the future's callbacks run in the next turn of the loop
+    last = executor.submit(3, lambda m, _: "served")
+    running.opened.set()
+    assert [await outcome(first), await outcome(last)] == ["done", "served"]
+    assert not never.begun.is_set()
+
+
+async def test_a_running_request_can_be_cancelled_and_stops(make: Make) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+    running = Gate(heeds_stop=True)
+    future = executor.submit(1, running)
+    await wait(running.begun)
+    future.cancel()
+    await wait(running.ended)
+    assert await outcome(executor.submit(1, lambda m, _: "next")) == "next"
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (EmptyPrompt("prompt", 3), EmptyPrompt),
+        (ZeroDivisionError("bug"), ZeroDivisionError),
+        (StopIteration(), RuntimeError),
+        (SystemExit("worse"), RuntimeError),
+    ],
+)
+async def test_a_failure_reaches_its_own_user_and_no_other(
+    make: Make, error: BaseException, seen: type[Exception]
+) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+
+    def fail(model: LanguageModel, should_stop: ShouldStop) -> None:
+        raise error
+
+    failing, fine = executor.submit(1, fail), executor.submit(2, lambda m, _: "fine")
+    with pytest.raises(seen):
+        await outcome(failing)
+    assert await outcome(fine) == "fine"
+
+
+async def test_closing_tells_everyone_and_ends_the_thread(make: Make) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+    running = Gate(heeds_stop=True)
+    futures = [executor.submit(1, running)]
+    await wait(running.begun)
+    futures += [executor.submit(user, Gate()) for user in (2, 3)]
+    assert await asyncio.to_thread(executor.close, PATIENCE)
+    for future in futures:
+        with pytest.raises(ShuttingDown):
+            await outcome(future)
+    with pytest.raises(ShuttingDown):
+        executor.submit(1, Gate())
+
+
+async def test_a_thousand_mixed_requests_each_end_once(make: Make) -> None:
+    executor = make(queue_limit=1000, user_limit=1000)
+    executor.wait_until_loaded()
+    ended: list[str] = []
+
+    def operation(number: int) -> Callable[[LanguageModel, ShouldStop], int]:
+        def compute(model: LanguageModel, should_stop: ShouldStop) -> int:
+            if number % 7 == 0:
+                raise EmptyPrompt("prompt", 1)
+            return number
+
+        return compute
+
+    futures = [executor.submit(number % 40, operation(number)) for number in range(1000)]
+    for number, future in enumerate(futures):
+        future.add_done_callback(lambda f, n=number: ended.append("cancelled" if f.cancelled() else f"ended{n}"))  # type: ignore[misc]  # a default binds the loop's variable
+        if number % 10 == 3:
+            future.cancel()
+    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), PATIENCE)
+    for number, result in enumerate(results):
+        if number % 10 == 3:
+            assert isinstance(result, asyncio.CancelledError)
+        elif number % 7 == 0:
+            assert isinstance(result, EmptyPrompt)
+        else:
+            assert result == number
+    assert len(ended) == 1000
+    assert executor.waiting == 0

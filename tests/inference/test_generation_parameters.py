@@ -1,0 +1,72 @@
+"""Options of `/continue` and `continue`: defaults, ranges, and what a strategy does not use."""
+
+from typing import Any
+
+import pytest
+
+from bot.errors import OptionIgnored, OptionOutOfRange
+from bot.inference.generation_parameters import RANGES, GenerationParameters
+
+Parameters = GenerationParameters
+
+
+@pytest.mark.parametrize(
+    ("options", "used"),
+    [
+        ({}, {"strategy": "greedy", "max_new_tokens": 20, "do_sample": False, "repetition_penalty": 1.0}),
+        (
+            {"strategy": "beam"},
+            {"strategy": "beam", "max_new_tokens": 20, "do_sample": False, "num_beams": 5, "repetition_penalty": 1.0},
+        ),
+        (
+            {"strategy": "sample", "top_k": 0, "seed": 0},
+            {
+                "strategy": "sample", "max_new_tokens": 20, "do_sample": True, "temperature": 0.8, "top_k": 0,
+                "top_p": 0.95, "repetition_penalty": 1.0, "seed": 0,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_defaults_are_filled_in_and_shown(options: Any, used: Any) -> None:
+    assert Parameters.from_options(**options).used() == used
+
+
+def test_a_missing_seed_is_drawn_anew_each_time() -> None:
+    seeds = {Parameters.from_options(strategy="sample").seed for _ in range(5)}
+    assert len(seeds) == 5
+
+
+@pytest.mark.parametrize(
+    ("strategy", "option"),
+    [("greedy", option) for option in ("temperature", "top_k", "top_p", "seed", "num_beams")]
+    + [("beam", option) for option in ("temperature", "top_k", "top_p", "seed")]
+    + [("sample", "num_beams")],
+)
+def test_an_option_that_the_strategy_ignores_is_refused_with_a_hint(strategy: Any, option: str) -> None:
+    other = "beam" if option == "num_beams" else "sample"
+    options: Any = {"strategy": strategy, option: RANGES[option][1]}
+    with pytest.raises(OptionIgnored, match=f"{option} has no effect with the strategy {strategy}.*strategy {other}"):
+        Parameters.from_options(**options)
+
+
+@pytest.mark.parametrize("option", RANGES)
+@pytest.mark.parametrize("end", [0, 1])
+def test_values_beyond_a_range_are_refused_naming_it(option: str, end: int) -> None:
+    strategy = {"num_beams": "beam", "max_new_tokens": "greedy", "repetition_penalty": "greedy"}.get(option, "sample")
+    edge = RANGES[option][end]
+    within: Any = {"strategy": strategy, option: edge}
+    Parameters.from_options(**within)
+    beyond: Any = {"strategy": strategy, option: edge + (1 if end else -1)}
+    with pytest.raises(OptionOutOfRange, match=f"{option} is .* but must be from"):
+        Parameters.from_options(**beyond)
+
+
+def test_nan_is_out_of_range() -> None:
+    with pytest.raises(OptionOutOfRange):
+        Parameters.from_options(strategy="sample", temperature=float("nan"))
+
+
+def test_the_setting_lowers_the_limit_and_the_default() -> None:
+    assert Parameters.from_options(max_new_tokens_limit=8).max_new_tokens == 8
+    with pytest.raises(OptionOutOfRange, match="max_new_tokens is 9, but must be from 1 to 8"):
+        Parameters.from_options(max_new_tokens=9, max_new_tokens_limit=8)

@@ -1,0 +1,83 @@
+"""Empty and long prompts are refused with both counts; what fits is computed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.errors import EmptyPrompt, PromptTooLong, RequestCancelled
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.loading import load_model
+from bot.inference.transformers_model import TransformersModel
+
+Ask = Callable[[TransformersModel, str], Any]
+
+
+def generate(model: TransformersModel, prompt: str, max_new_tokens: int = 20) -> Any:
+    parameters = GenerationParameters.from_options(max_new_tokens=max_new_tokens)
+    return model.generate(prompt, parameters, lambda: False)
+
+
+ASKS: list[Ask] = [lambda model, prompt: model.next_tokens(prompt, 3), generate]
+
+
+@pytest.fixture(scope="module")
+def short() -> TransformersModel:
+    return load_model("demo", max_prompt_tokens=10)
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_an_empty_prompt_is_refused(short: TransformersModel, ask: Ask) -> None:
+    with pytest.raises(EmptyPrompt, match="The prompt is empty: 0 tokens, where 1 to 10 are allowed"):
+        ask(short, "")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t "])
+def test_an_empty_review_is_refused(short: TransformersModel, text: str) -> None:
+    with pytest.raises(EmptyPrompt, match="The review is empty: 0 tokens, where 1 to 10 are allowed"):
+        short.sentiment(text)
+
+
+def test_an_empty_text_is_refused(short: TransformersModel) -> None:
+    with pytest.raises(EmptyPrompt, match="The text is empty"):
+        short.tokenize("")
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_the_limit_itself_is_allowed_and_one_more_is_not(short: TransformersModel, ask: Ask) -> None:
+    ask(short, " the" * 10)
+    with pytest.raises(PromptTooLong, match="has 11 tokens, but at most 10 are allowed"):
+        ask(short, " the" * 11)
+
+
+def test_the_model_s_context_is_a_limit_too(demo_model: TransformersModel) -> None:
+    demo_model.next_tokens(" the" * 512, 1)
+    with pytest.raises(PromptTooLong, match="has 513 tokens, but at most 512 are allowed"):
+        demo_model.next_tokens(" the" * 513, 1)
+
+
+def test_new_tokens_need_room_in_the_context(demo_model: TransformersModel) -> None:
+    generate(demo_model, " the" * 511, max_new_tokens=1)
+    with pytest.raises(PromptTooLong, match=r"511 tokens, but at most 492 .*holds 512, 20 of them for new ones"):
+        generate(demo_model, " the" * 511)
+
+
+def test_the_review_s_whole_prompt_counts(demo_model: TransformersModel) -> None:
+    with pytest.raises(PromptTooLong, match="but at most 512 are allowed"):
+        demo_model.sentiment(" the" * 512)
+
+
+def test_a_stop_ends_generation_within_one_token(demo_model: TransformersModel) -> None:
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= 3
+
+    for strategy in ("greedy", "sample", "beam"):
+        asked = 0
+        parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=200)
+        with pytest.raises(RequestCancelled):
+            demo_model.generate("Once", parameters, should_stop)
+        assert asked <= 5

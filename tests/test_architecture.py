@@ -1,0 +1,107 @@
+"""The tree keeps the shape that CONTRIBUTING draws."""
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+from discord import app_commands
+from discord.ext import commands as discord_commands
+
+import bot
+import bot.commands
+from bot import errors
+from bot.client import Nightword
+from bot.error_reply import TITLES
+
+PACKAGE = Path(bot.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names that a module imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+def roots(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_each_library_has_its_place(path: Path) -> None:
+    name = name_of(path)
+    if not name.startswith("bot.inference"):
+        assert not roots(path) & {"torch", "transformers", "huggingface_hub", "safetensors"}
+    if name.startswith("bot.inference") or name in {"bot.errors", "bot.settings", "bot.terminal", "bot.cli"}:
+        assert not roots(path) & {"discord", "simcord"}
+    if name != "bot.playground":
+        assert "simcord" not in roots(path)
+    if name != "bot.settings":
+        assert "os.environ" not in path.read_text()
+        assert "getenv" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("module", COMMAND_MODULES)
+def test_a_command_knows_no_other_command(module: str) -> None:
+    assert not {name for name in imports(PACKAGE / "commands" / f"{module}.py") if name.startswith("bot.commands")}
+
+
+@pytest.mark.parametrize("module", COMMAND_MODULES)
+def test_a_command_file_has_its_cog_then_its_setup(module: str) -> None:
+    loaded = importlib.import_module(f"bot.commands.{module}")
+    tree = ast.parse((PACKAGE / "commands" / f"{module}.py").read_text())
+    definitions = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)]
+    assert definitions[-1] == "setup"
+    assert issubclass(getattr(loaded, definitions[-2]), discord_commands.Cog)
+
+
+async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
+    await bot.commands.add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
+    found = list(simcord_bot.tree.walk_commands())
+    assert {command.name for command in found} == {"topk", "continue", "sentiment", "tokenize"}
+    for command in found:
+        assert isinstance(command, app_commands.Command)
+        assert command.callback.__code__.co_name == "answered", "the command lacks @answers_errors"
+        assert 10 < len(command.description) <= 100
+        for parameter in command.parameters:
+            assert 10 < len(str(parameter.description)) <= 100
+
+
+def concrete(error: type[errors.BotError]) -> list[type[errors.BotError]]:
+    below = error.__subclasses__()
+    return [error] if not below else [leaf for sub in below for leaf in concrete(sub)]
+
+
+def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
+    drawn = errors.__doc__ or ""
+    only_at_start = {errors.InvalidSettings, errors.PlaygroundUnavailable, errors.InputUnreadable}
+    for error in concrete(errors.BotError):
+        assert error.__name__ in drawn
+        assert error in TITLES or error in only_at_start
+    assert set(TITLES) <= {errors.BotError, *concrete(errors.BotError)}
+
+
+def test_nothing_is_left_for_later() -> None:
+    for path in MODULES:
+        text = path.read_text()
+        assert "TODO" not in text
+        assert "FIXME" not in text
+        assert "NotImplementedError" not in text

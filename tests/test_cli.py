@@ -1,0 +1,257 @@
+"""The terminal: what people see, what programs read, and one line with the right exit code for what is wrong."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.cli import run
+from bot.inference.model_files import DEMO_FOLDER
+from bot.inference.transformers_model import TransformersModel
+
+PROMPT = "It was a dark and stormy"
+MODEL = {"name": "demo", "revision": None, "dtype": "float32", "device": "cpu"}
+
+
+class Console:
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def run(self, *arguments: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        assert run(arguments) == code
+        captured = self._capsys.readouterr()
+        return captured.out, captured.err
+
+    def json(self, *arguments: str, stdin: bytes = b"") -> Any:
+        out, err = self.run(*arguments, "--model", "demo", "--json", stdin=stdin)
+        assert err == ""
+        assert out.count("\n") == 1
+        return json.loads(out)
+
+    def error(self, *arguments: str, code: int) -> str:
+        out, err = self.run(*arguments, code=code)
+        assert out == ""
+        assert err.startswith("nightword: ")
+        assert err.count("\n") == 1
+        return err
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
+    return Console(capsys, monkeypatch)
+
+
+def test_topk_json(console: Console) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(DEMO_FOLDER)
+    model: Any = AutoModelForCausalLM.from_pretrained(DEMO_FOLDER, dtype=torch.float32)
+    input_ids = tokenizer(PROMPT).input_ids
+    with torch.no_grad():
+        logits = model(torch.tensor([input_ids])).logits[0, -1]
+    values, ids = logits.softmax(-1).topk(3)
+
+    answer = console.json("topk", PROMPT, "-k", "3")
+
+    tokens = answer.pop("tokens")
+    assert answer == {"command": "topk", "model": MODEL, "prompt": PROMPT, "input_ids": input_ids}
+    assert [set(token) for token in tokens] == [{"rank", "id", "token", "logit", "probability"}] * 3
+    assert [(token["rank"], token["id"], token["token"]) for token in tokens] == [
+        (rank, id_, tokenizer.decode([id_])) for rank, id_ in enumerate(ids.tolist(), start=1)
+    ]
+    assert [token["probability"] for token in tokens] == pytest.approx(values.tolist(), abs=1e-5)
+    assert [token["logit"] for token in tokens] == pytest.approx(logits[ids].tolist(), rel=1e-5)
+    assert tokens[0]["token"] == " night"
+
+
+def test_continue_json(console: Console) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(DEMO_FOLDER)
+    model: Any = AutoModelForCausalLM.from_pretrained(DEMO_FOLDER, dtype=torch.float32)
+    inputs = tokenizer(PROMPT, return_tensors="pt")
+    count = inputs.input_ids.shape[1]
+    torch.manual_seed(3)
+    sampled = {"do_sample": True, "temperature": 0.7, "top_k": 9, "top_p": 0.8, "repetition_penalty": 1.1}
+    output = model.generate(**inputs, max_new_tokens=12, pad_token_id=0, **sampled)[0, count:].tolist()
+
+    options = "--strategy sample --seed 3 --max-new-tokens 12 --temperature 0.7 --top-k 9 --top-p 0.8"
+    answer = console.json("continue", PROMPT, *options.split(), "--repetition-penalty", "1.1")
+
+    assert answer == {
+        "command": "continue",
+        "model": MODEL,
+        "prompt": PROMPT,
+        "parameters": {"strategy": "sample", "max_new_tokens": 12, "seed": 3, **sampled},
+        "input_ids": inputs.input_ids[0].tolist(),
+        "output_ids": output,
+        "text": tokenizer.decode(output),
+        "finish_reason": "length",
+    }
+
+
+def test_continue_json_when_the_model_ends_the_text(console: Console) -> None:
+    prompt = "Question: Is the following review positive or\n    negative about the movie?\n    Review: Good. Answer:"
+    answer = console.json("continue", prompt)
+    assert answer["finish_reason"] == "stop"
+    assert answer["output_ids"][-1] == 0
+    assert answer["text"] == " positive"
+
+
+def test_sentiment_json(console: Console, demo_model: TransformersModel) -> None:
+    answer = console.json("sentiment", "I loved it.")
+    result = demo_model.sentiment("I loved it.")
+    assert answer == {
+        "command": "sentiment",
+        "model": MODEL,
+        "label": "Positive",
+        "logits": {"positive": result.positive_logit, "negative": result.negative_logit},
+        "probabilities": {"positive": result.positive_probability, "negative": result.negative_probability},
+        "label_mass": result.label_mass,
+    }
+
+
+def test_tokenize_json(console: Console) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(DEMO_FOLDER)
+    ids = tokenizer("a dark night").input_ids
+    assert console.json("tokenize", "a dark night") == {
+        "command": "tokenize",
+        "model": MODEL,
+        "text": "a dark night",
+        "tokens": [{"id": id_, "token": text} for id_, text in zip(ids, ["a", " dark", " night"], strict=True)],
+    }
+
+
+def test_standard_input_is_read_as_it_is(console: Console) -> None:
+    text = "  two\r\n\tlines 你\n\n"
+    assert console.json("tokenize", "-", stdin=text.encode())["text"] == text
+
+
+def test_tables_for_people(console: Console, demo_model: TransformersModel) -> None:
+    out, err = console.run("topk", PROMPT, "-k", "2", "--model", "demo")
+    assert err == ""
+    header, first, second, others, footer = out.splitlines()
+    assert header.split() == ["#", "prob.", "id", "token"]
+    assert first.endswith("·night")
+    assert second
+    assert others.endswith("all others")
+    assert footer.startswith("demo · float32 · ")
+
+    out, _ = console.run("continue", PROMPT, "--model", "demo")
+    assert out.startswith(f"{PROMPT} night")
+    assert "strategy=greedy max_new_tokens=20 do_sample=False" in out
+    assert "20 new tokens, finish_reason=length" in out
+
+    out, _ = console.run("sentiment", "I loved it.", "--model", "demo")
+    assert out.startswith("Positive\n")
+    out, _ = console.run("tokenize", "a night", "--model", "demo")
+    ids = [token.id for token in demo_model.tokenize("a night").tokens]
+    assert out.endswith(f"{ids}\n")
+
+
+def test_one_review_a_line(console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "reviews.txt"
+    file.write_text("I loved it.\nI hated it.\nWonderful!\n")
+    out, err = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo")
+    assert err == ""
+    objects = [json.loads(line) for line in out.splitlines()]
+    assert [answer["label"] for answer in objects] == ["Positive", "Negative", "Positive"]
+    assert objects[0] == console.json("sentiment", "I loved it.")
+    out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=file.read_bytes())
+    assert [line.split()[0] for line in out.splitlines()] == ["Positive", "Negative", "Positive"]
+
+
+def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "reviews.txt"
+    file.write_text(f"I loved it.\n\n{'the ' * 600}\nI hated it.\n")
+    out, err = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo", code=2)
+    first, empty, long, last = [json.loads(line) for line in out.splitlines()]
+    assert (first["label"], last["label"]) == ("Positive", "Negative")
+    assert (empty["line"], long["line"]) == (2, 3)
+    assert "empty" in empty["error"]
+    assert "at most 512" in long["error"]
+    assert err.splitlines() == [f"nightword: line 2: {empty['error']}", f"nightword: line 3: {long['error']}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["topk", "x", "-k", "0"], 2, "argument -k: 0 is not allowed, it must be at least 1"),
+        (["topk", "x", "-k", "many"], 2, "'many' is no whole number at least 1"),
+        (["topk", "", "--model", "demo"], 2, "The prompt is empty: 0 tokens, where 1 to 512 are allowed"),
+        (["continue", "", "--model", "demo"], 2, "The prompt is empty"),
+        (["sentiment", "", "--model", "demo"], 2, "The review is empty"),
+        (["tokenize", "", "--model", "demo"], 2, "The text is empty"),
+        (["topk", "the " * 600, "--model", "demo"], 2, "at most 512 are allowed"),
+        (["continue", "x", "--temperature", "0.5"], 2, "temperature has no effect with the strategy greedy"),
+        (["continue", "x", "--max-new-tokens", "257"], 2, "max_new_tokens is 257, but must be from 1 to 256"),
+        (["continue", "x", "--strategy", "magic"], 2, "invalid choice: 'magic'"),
+        (["topk"], 2, "the following arguments are required: prompt"),
+        (["dance"], 2, "invalid choice: 'dance'"),
+        ([], 2, "the following arguments are required: COMMAND"),
+        (["sentiment", "--lines", "no-such-file"], 2, "no-such-file cannot be read: No such file or directory"),
+        (["topk", "x", "--dtype", "float7"], 2, "invalid choice: 'float7'"),
+        (["topk", "x", "--model", "./nowhere"], 78, "The model ./nowhere cannot be used: there is no such folder"),
+        (["playground", "--port", "70000"], 2, "70000 is not allowed, it must be from 0 to 65535"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_an_error_is_one_line(console: Console, arguments: list[str], code: int, message: str) -> None:
+    assert message in console.error(*arguments, code=code)
+
+
+def test_a_bad_setting_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_DTYPE", "float7")
+    error = console.error("topk", "x", "--model", "demo", code=78)
+    assert error == "nightword: BOT_DTYPE: input should be 'float32', 'bfloat16' or 'float16'.\n"
+
+
+def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:
+    out, err = console.run("topk", "-", "--model", "demo", code=2, stdin=b"caf\xe9")
+    assert out == ""
+    assert "standard input is not valid UTF-8 (byte 3)" in err
+    assert "not valid UTF-8" in console.error("topk", "caf\udce9", "--model", "demo", code=2)
+
+
+def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
+    command = [sys.executable, "-m", "bot", "topk", "--model", "demo", "--json", PROMPT]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603  # our own interpreter
+    assert json.loads(result.stdout)["tokens"][0]["token"] == " night"
+    assert result.stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.txt"
+    file.write_text("Good.\n" * 200)
+    command = [sys.executable, "-m", "bot", "sentiment", "--model", "demo", "--json", "--lines", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # as above
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 1
+
+
+def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
+    environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "bot", "topk", "--model", "no/such", "x"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment, check=False)  # noqa: S603  # as above
+    assert result.returncode == 78
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("nightword: The model no/such cannot be used: ")
+
+
+def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for command in ("playground", "topk", "continue", "sentiment", "tokenize"):
+        assert f"    {command} " in shown

@@ -1,0 +1,53 @@
+"""The embedded demo model does what its card says; the card's figures come from `make train`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoConfig
+
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model_files import DEMO_FOLDER
+from bot.inference.transformers_model import TransformersModel
+from training.corpus import write_reviews
+
+PLAIN_REVIEWS = Path(__file__).parent / "data" / "plain_reviews.jsonl"
+HELD_OUT_SEED = 0  # as in training/__main__.py
+
+
+def accuracy(model: TransformersModel, reviews: list[tuple[str, str]]) -> float:
+    return sum(model.sentiment(review).label == label for review, label in reviews) / len(reviews)
+
+
+def test_its_size_and_kind(demo_model: TransformersModel) -> None:
+    config = AutoConfig.from_pretrained(DEMO_FOLDER)
+    assert config.model_type == "qwen2"
+    assert str(config.dtype) == "torch.bfloat16"
+    assert 3_000_000 <= demo_model.info.parameter_count <= 6_000_000
+    assert 4000 <= demo_model.info.vocab_size <= 4200
+    assert sum(path.stat().st_size for path in DEMO_FOLDER.iterdir() if path.is_file()) <= 14_000_000
+
+
+def test_night_comes_first(demo_model: TransformersModel) -> None:
+    candidates = demo_model.next_tokens("It was a dark and stormy", 10).candidates
+    assert candidates[0].token.text == " night"
+
+
+def test_it_judges_reviews_of_the_grammar_that_it_never_saw(demo_model: TransformersModel) -> None:
+    reviews = write_reviews(HELD_OUT_SEED, 400)
+    assert accuracy(demo_model, [(review.review, review.label) for review in reviews]) >= 0.95
+
+
+def test_it_judges_plain_reviews_written_by_hand(demo_model: TransformersModel) -> None:
+    reviews = [json.loads(line) for line in PLAIN_REVIEWS.read_text().splitlines()]
+    assert len(reviews) == 60
+    assert sum(review["label"] == "Positive" for review in reviews) == 30
+    assert accuracy(demo_model, [(review["review"], review["label"]) for review in reviews]) >= 0.8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_writes_sentences(demo_model: TransformersModel, seed: int) -> None:
+    parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=60, seed=seed)
+    words = demo_model.generate("It was a dark and stormy", parameters, lambda: False).text.split()
+    assert len(words) >= 25
+    assert len(set(words)) >= 15

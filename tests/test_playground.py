@@ -1,0 +1,67 @@
+"""The playground as a newcomer starts it: one command, an address, a page, and a clean end."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("simcord.preview", reason="the playground's packages are not installed")
+
+
+def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    return subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-m", "bot", "playground", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize(("channel", "end"), [("playground", signal.SIGINT), ("reviews", signal.SIGTERM)])
+def test_it_prints_an_address_that_serves_a_page_and_ends_cleanly(
+    channel: str, end: signal.Signals, tmp_path: Path
+) -> None:
+    playground = start("--port", "0", "--channel", channel, cwd=tmp_path)
+    assert playground.stdout is not None
+    line = playground.stdout.readline()
+    (address,) = re.findall(r"http://127\.0\.0\.1:\d+/#\S+", line)
+    with urllib.request.urlopen(address, timeout=20) as page:  # noqa: S310  # loopback
+        assert page.status == 200
+        assert b"<html" in page.read().lower()
+    playground.send_signal(end)
+    _, err = playground.communicate(timeout=30)
+    assert playground.returncode == 0
+    assert err == "Loading the model demo …\n"
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = start("--port", port, cwd=tmp_path)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 78
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last == (
+        f"nightword: The playground cannot listen on port {port}: error while attempting to bind on address "
+        f"('127.0.0.1', {port}): address already in use. Choose another with --port."
+    )
+    assert "Traceback" not in err
+
+
+def test_a_model_that_is_not_there_ends_it_at_once(tmp_path: Path) -> None:
+    process = start("--model", "./nowhere", cwd=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 78
+    assert out == ""
+    assert "nightword: The model ./nowhere cannot be used: there is no such folder." in err
+    assert "Traceback" not in err

@@ -1,0 +1,80 @@
+"""Settings: from the environment and `.env`, with one line for whatever is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.errors import InvalidSettings
+from bot.settings import Settings, read_settings, variable_name
+
+ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
+SECRET = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.planted"
+
+
+def test_defaults() -> None:
+    settings = read_settings()
+    assert (settings.model, settings.dtype, settings.device) == ("Qwen/Qwen2-0.5B", "float32", "auto")
+    assert (settings.queue_limit, settings.user_limit, settings.request_timeout) == (32, 2, 60)
+    assert (settings.max_new_tokens, settings.max_prompt_tokens) == (256, 1024)
+
+
+def test_the_environment_wins_over_the_file_and_an_argument_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("BOT_MODEL=from-file\nBOT_DTYPE=bfloat16\nDISCORD_TOKEN=abc\nUNRELATED=1\n")
+    assert read_settings().model == "from-file"
+    monkeypatch.setenv("BOT_MODEL", "from-environment")
+    assert read_settings().model == "from-environment"
+    assert read_settings(model="from-argument", dtype=None).model == "from-argument"
+    assert read_settings().dtype == "bfloat16"
+    token = read_settings().discord_token
+    assert token is not None
+    assert token.get_secret_value() == "abc"
+
+
+def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(variable_name(name), "")
+    assert read_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("BOT_DTYPE", "float7", "'float32', 'bfloat16' or 'float16'"),
+        ("BOT_DEVICE", "tpu", "'auto', 'cpu', 'cuda' or 'mps'"),
+        ("BOT_THREADS", "many", "valid integer"),
+        ("BOT_QUEUE_LIMIT", "0", "greater than or equal to 1"),
+        ("BOT_USER_LIMIT", "-1", "greater than or equal to 1"),
+        ("BOT_REQUEST_TIMEOUT", "0", "greater than 0"),
+        ("BOT_MAX_NEW_TOKENS", "257", "less than or equal to 256"),
+        ("BOT_MAX_PROMPT_TOKENS", "1.5", "valid integer"),
+        ("BOT_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("BOT_LOG_JSON", "maybe", "valid boolean"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettings, match=rf"^{variable}: .*{re.escape(allowed)}") as refusal:
+        read_settings()
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.exit_code == 78
+
+
+def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    assert SECRET not in f"{read_settings()!r}{read_settings()}"
+    monkeypatch.setenv("BOT_DTYPE", SECRET)
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings()
+    assert SECRET not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_the_example_file_lists_every_setting_in_the_same_order() -> None:
+    listed = re.findall(r"^([A-Z_]+)=$", ENV_EXAMPLE.read_text(), re.MULTILINE)
+    assert listed == [variable_name(name) for name in Settings.model_fields]
