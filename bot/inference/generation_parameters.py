@@ -41,13 +41,13 @@ STRATEGY_OF: dict[str, Strategy] = {
 
 @dataclass(frozen=True, slots=True)
 class GenerationParameters:
-    """Every parameter that decides a continuation; None where the strategy does not use it."""
+    """Every parameter that decides a continuation; None where the strategy does not use it. `top_k` 0 cuts nothing."""
 
     strategy: Strategy
     max_new_tokens: int
     repetition_penalty: float
+    top_k: int = 0
     temperature: float | None = None
-    top_k: int | None = None
     top_p: float | None = None
     seed: int | None = None
     num_beams: int | None = None
@@ -96,7 +96,7 @@ class GenerationParameters:
             max_new_tokens=min(DEFAULT_NEW_TOKENS, max_new_tokens_limit) if max_new_tokens is None else max_new_tokens,
             repetition_penalty=1.0 if repetition_penalty is None else repetition_penalty,
             temperature=_default(temperature, DEFAULT_TEMPERATURE) if sampled else None,
-            top_k=_default(top_k, DEFAULT_TOP_K) if sampled else None,
+            top_k=_default(top_k, DEFAULT_TOP_K) if sampled else 0,
             top_p=_default(top_p, DEFAULT_TOP_P) if sampled else None,
             seed=_default(seed, random.randint(0, MAX_SEED)) if sampled else None,
             num_beams=_default(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,

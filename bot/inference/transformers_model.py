@@ -177,7 +177,7 @@ def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
         "num_return_sequences": 1,
         "early_stopping": False,
         "temperature": 1.0 if parameters.temperature is None else parameters.temperature,
-        "top_k": 0 if parameters.top_k is None else parameters.top_k,
+        "top_k": parameters.top_k,
         "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
         "repetition_penalty": parameters.repetition_penalty,
     }

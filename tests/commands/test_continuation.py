@@ -28,7 +28,8 @@ async def test_greedy(place: Place, demo_model: TransformersModel) -> None:
         "fields": [
             {
                 "name": "Parameters",
-                "value": "`strategy=greedy` · `max_new_tokens=20` · `do_sample=False` · `repetition_penalty=1`",
+                "value": "`strategy=greedy` · `max_new_tokens=20` · `do_sample=False` · `top_k=0` · "
+                "`repetition_penalty=1`",
             },
             {"name": "Stopped", "value": "after 20 new tokens, as many as asked for"},
         ],

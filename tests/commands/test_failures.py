@@ -1,5 +1,6 @@
 """What goes wrong, as members see it: loading, failing, refused, and bugs."""
 
+import asyncio
 import logging
 import re
 import threading
@@ -11,7 +12,8 @@ import pytest
 import simcord
 
 from bot.errors import ModelUnavailable
-from bot.inference.model import LanguageModel
+from bot.inference.executor import ModelExecutor
+from bot.inference.model import LanguageModel, ShouldStop
 from bot.inference.transformers_model import TransformersModel
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
@@ -135,6 +137,48 @@ class TestASlowModel:
             "color": 0xF0B232,
         }
         assert (await place.other.slash(place.channel, "tokenize", text="Once")).response.embeds
+
+
+class TestABusyModel:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(model="demo", queue_limit=1, user_limit=1)
+
+    async def test_refusals_say_what_is_waiting_and_come_before_any_thinking(self, place: Place) -> None:
+        executor: ModelExecutor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
+        begun, opened = threading.Event(), threading.Event()
+
+        def occupy(model: LanguageModel, should_stop: ShouldStop) -> None:
+            begun.set()
+            opened.wait(30)
+
+        running = executor.submit(place.member.id, occupy)
+        assert await asyncio.to_thread(begun.wait, 30)
+        result = await place.member.slash(place.channel, "topk", prompt="Once")
+        assert only_ephemeral(place, result) == {
+            "title": "Your other requests first",
+            "description": "You already have 1 request waiting or running, the most for one person (the queue is 0 "
+            "long). Wait for an answer, then ask again.",
+            "color": 0xF0B232,
+        }
+        waiting = executor.submit(1, lambda model, _: "served")
+        busy = await place.other.slash(place.channel, "topk", prompt="Once")
+        assert busy.response.ephemeral
+        assert embed_of(busy.response) == {
+            "title": "Busy",
+            "description": "The queue is full: 1 request waiting, the most that may. Try again in a minute.",
+            "color": 0xF0B232,
+        }
+        callbacks = [request.json for request in place.env.http_requests if "/callback" in request.path]
+        assert [callback and callback["type"] for callback in callbacks] == [4, 4]
+        opened.set()
+        await running
+        assert await waiting == "served"
+
+    async def test_a_bot_that_is_closing_says_so(self, place: Place) -> None:
+        place.env.bot.executor.close()  # type: ignore[attr-defined]  # the bot is ours
+        result = await place.member.slash(place.channel, "topk", prompt="Once")
+        assert only_ephemeral(place, result)["title"] == "Shutting down"
 
 
 async def test_a_prompt_that_is_too_long_names_both_counts(place: Place) -> None:

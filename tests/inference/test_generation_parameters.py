@@ -13,10 +13,11 @@ Parameters = GenerationParameters
 @pytest.mark.parametrize(
     ("options", "used"),
     [
-        ({}, {"strategy": "greedy", "max_new_tokens": 20, "do_sample": False, "repetition_penalty": 1.0}),
+        ({}, {"strategy": "greedy", "max_new_tokens": 20, "do_sample": False, "top_k": 0, "repetition_penalty": 1.0}),
         (
             {"strategy": "beam"},
-            {"strategy": "beam", "max_new_tokens": 20, "do_sample": False, "num_beams": 5, "repetition_penalty": 1.0},
+            {"strategy": "beam", "max_new_tokens": 20, "do_sample": False, "num_beams": 5, "top_k": 0,
+             "repetition_penalty": 1.0},
         ),
         (
             {"strategy": "sample", "top_k": 0, "seed": 0},
