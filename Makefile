@@ -8,10 +8,13 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground test test-reference check format train clean
+.PHONY: playground run test test-reference check format train clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
+
+run: $(INSTALLED)
+	@$(BIN)/python -m bot run
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest

@@ -1,13 +1,24 @@
 """`python -m bot`."""
 
+import logging
+import os
 import sys
+import threading
 
 from bot.cli import run
+from bot.inference.executor import THREAD_NAME
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if any(thread.name == THREAD_NAME for thread in threading.enumerate()):
+        # The model is still computing or loading in native code, where the interpreter's own end would abort it.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="nightword", description="Look into a small language model, in Discord or right here.")
     parser.add_argument("--version", action="version", version=f"nightword {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
     _add_playground(commands)
     _add_topk(commands)
     _add_continue(commands)
@@ -59,6 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
+def _add_run(commands: Commands) -> None:
+    parser = commands.add_parser("run", help="run the bot on Discord; needs DISCORD_TOKEN")
+    _add_model_options(parser)
+    parser.set_defaults(run=_run_service)
 
 
 def _add_playground(commands: Commands) -> None:
@@ -141,6 +148,12 @@ def _terminal(command: str) -> Callable[[argparse.Namespace], int]:
         return terminal.COMMANDS[command](arguments)
 
     return run_command
+
+
+def _run_service(arguments: argparse.Namespace) -> int:
+    from bot import service
+
+    return service.run(arguments)
 
 
 def _run_playground(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """The composition root: builds executor and bot, loads the commands, owns their lifetime."""
 
 import asyncio
+from typing import cast
 
 import discord
 from discord.ext import commands
@@ -11,13 +12,15 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel
 from bot.settings import Settings
 
-CLOSE_TIMEOUT = 8.0  # seconds that a computation in progress gets to notice that the bot is closing
+DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
+ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
 
 
 class Nightword(commands.Bot):
     """The bot: slash commands over one model executor, which it starts and closes."""
 
     def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -25,7 +28,6 @@ class Nightword(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=CommandTree,
         )
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
         self.settings = settings
         self.executor = executor
 
@@ -36,8 +38,9 @@ class Nightword(commands.Bot):
         await self.tree.sync()
 
     async def close(self) -> None:
-        """Tell those who wait, stop the computation, leave Discord."""
-        await asyncio.to_thread(self.executor.close, CLOSE_TIMEOUT)
+        """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""
+        await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
+        await cast("CommandTree", self.tree).finish(ANSWER_SECONDS)
         await super().close()
 
 

@@ -1,9 +1,11 @@
 """The only place where an exception becomes an answer: one wrapper around every command, one handler for bugs."""
 
+import asyncio
+import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import discord
@@ -44,19 +46,40 @@ def answers_errors(callback: "Callback[CogT, P]") -> "Callable[Concatenate[CogT,
 
     @functools.wraps(callback)
     async def answered(cog: CogT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            await callback(cog, interaction, *args, **kwargs)
-        except errors.BotError as error:
-            await _send(interaction, error_embed(error))
+        with interaction.client.tree.in_progress():
+            try:
+                await callback(cog, interaction, *args, **kwargs)
+            except errors.BotError as error:
+                await _send(interaction, error_embed(error))
 
     return answered
 
 
 class CommandTree(app_commands.CommandTree[commands.Bot]):
-    """The bot's commands. An error that gets here is a bug: logged with its traceback under a reference id."""
+    """The bot's commands, and which of them are being answered."""
+
+    def __init__(self, client: commands.Bot) -> None:
+        super().__init__(client)
+        self._in_progress: set[asyncio.Task[Any]] = set()
+
+    @contextlib.contextmanager
+    def in_progress(self) -> Iterator[None]:
+        """Count the current task as a command that is being answered."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # commands run in tasks
+        self._in_progress.add(task)
+        try:
+            yield
+        finally:
+            self._in_progress.discard(task)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait until every command has been answered, for at most `seconds`."""
+        if self._in_progress:
+            await asyncio.wait(set(self._in_progress), timeout=seconds)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
-        """Log the bug and tell the asker its reference id."""
+        """Answer a bug: the asker gets a reference id, which stands in the log beside the traceback."""
         reference = secrets.token_hex(4)
         command = interaction.command.qualified_name if interaction.command else "a component"
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error

@@ -12,6 +12,7 @@ BotError
 │   ├── QueueFull
 │   ├── UserLimitReached
 │   └── ShuttingDown
+├── DiscordUnreachable         the network's fault, or Discord's
 ├── Interrupted                begun, and ended before its result
 │   ├── RequestTimedOut
 │   └── RequestCancelled
@@ -19,7 +20,10 @@ BotError
     ├── InvalidSettings
     ├── ModelUnavailable
     ├── SentimentUnsupported
-    └── PlaygroundUnavailable
+    ├── PlaygroundUnavailable
+    ├── TokenMissing
+    ├── TokenRejected
+    └── IntentsMissing
 
 The text of each is one line: what was wrong, the limit, what to do.
 """
@@ -166,6 +170,45 @@ class SentimentUnsupported(ConfigurationError):
 
 class PlaygroundUnavailable(ConfigurationError):
     """The playground cannot start here."""
+
+
+class TokenMissing(ConfigurationError):
+    """There is no bot token, or what stands in its place is none."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"DISCORD_TOKEN {problem}. Put your bot's token into the environment or .env: Discord's developer portal, "
+            "your application, Bot, Reset Token."
+        )
+
+
+class TokenRejected(ConfigurationError):
+    """Discord does not know the token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Discord rejected DISCORD_TOKEN: it was reset, or belongs to nobody. Take a new one: Discord's developer "
+            "portal, your application, Bot, Reset Token."
+        )
+
+
+class IntentsMissing(ConfigurationError):
+    """The application lacks an intent that the bot asks for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Discord refused an intent that the bot asks for. Turn it on: Discord's developer portal, your "
+            "application, Bot, Privileged Gateway Intents."
+        )
+
+
+class DiscordUnreachable(BotError):
+    """There is no way to Discord."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"Discord cannot be reached: {problem}. Check the network here and discordstatus.com, then start again."
+        )
 
 
 def _requests(count: int) -> str:

@@ -92,7 +92,15 @@ def concrete(error: type[errors.BotError]) -> list[type[errors.BotError]]:
 
 def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
     drawn = errors.__doc__ or ""
-    only_at_start = {errors.InvalidSettings, errors.PlaygroundUnavailable, errors.InputUnreadable}
+    only_at_start = {
+        errors.InvalidSettings,
+        errors.InputUnreadable,
+        errors.PlaygroundUnavailable,
+        errors.TokenMissing,
+        errors.TokenRejected,
+        errors.IntentsMissing,
+        errors.DiscordUnreachable,
+    }
     for error in concrete(errors.BotError):
         assert error.__name__ in drawn
         assert error in TITLES or error in only_at_start

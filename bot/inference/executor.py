@@ -22,6 +22,9 @@ from bot.inference.model import LanguageModel, ShouldStop
 
 log = logging.getLogger(__name__)
 
+THREAD_NAME = "model"
+STOP_SECONDS = 3.0  # that a computation gets, at the end, to notice that it is to stop
+
 T = TypeVar("T")
 Operation = Callable[[LanguageModel, ShouldStop], T]
 
@@ -80,7 +83,7 @@ class ModelExecutor:
         self._waiting: dict[int, deque[_Request[Any]]] = {}  # in the order in which users take turns
         self._running: _Request[Any] | None = None
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, name="model", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Begin to load the model, unless that has begun already."""
@@ -94,9 +97,11 @@ class ModelExecutor:
             return self._waiting_count()
 
     def wait_until_loaded(self) -> None:
-        """Block until the model is ready. Raises the error that loading ended with."""
+        """Block until the model is ready. Raises the error that loading ended with, or ShuttingDown."""
         with self._changed:
-            self._changed.wait_for(lambda: self._model is not None or self._load_error is not None)
+            self._changed.wait_for(lambda: self._model is not None or self._load_error is not None or self._closing)
+            if self._closing:
+                raise ShuttingDown
             if self._load_error is not None:
                 raise self._load_error
 
@@ -114,20 +119,21 @@ class ModelExecutor:
         request.future.add_done_callback(lambda future: self._withdraw(request) if future.cancelled() else None)
         return request.future
 
-    def close(self, timeout: float | None = None) -> bool:
-        """Refuse new work, tell those who wait, ask what runs to stop; return whether the thread ended in `timeout`."""
+    def close(self, drain: float = 0.0) -> None:
+        """Refuse new work and compute what was taken for at most `drain` seconds; then tell all who still wait."""
         with self._changed:
             self._closing = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._running is None and not self._waiting, drain)
             abandoned = [request for queue in self._waiting.values() for request in queue]
             self._waiting.clear()
             if self._running is not None:
                 self._running.stop.set()
-            self._changed.notify_all()
+                abandoned.append(self._running)
         for request in abandoned:
             request.reject(ShuttingDown())
         if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+            self._thread.join(STOP_SECONDS)
 
     def _admit(self, user_id: int) -> None:
         if self._closing:
@@ -175,6 +181,7 @@ class ModelExecutor:
             finally:
                 with self._changed:
                     self._running = None
+                    self._changed.notify_all()
             del request  # a result must not live until the next request comes
 
     def _set_loaded(self, model: LanguageModel | None, error: BotError | None) -> None:
@@ -186,7 +193,7 @@ class ModelExecutor:
         """Wait for a request and take it; its user goes to the back of the turn."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or bool(self._waiting))
-            if self._closing:
+            if not self._waiting:
                 return None
             user_id, queue = next(iter(self._waiting.items()))
             request = queue.popleft()
@@ -207,7 +214,7 @@ class ModelExecutor:
         try:
             result = request.operation(model, request.stop.is_set)
         except RequestCancelled:
-            request.reject(ShuttingDown() if self._closing else RequestCancelled())
+            request.reject(RequestCancelled())
         except Exception as error:
             # A future does not take StopIteration.
             request.reject(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)

@@ -76,7 +76,7 @@ async def make(model: Any) -> AsyncIterator[Make]:
 
     yield build
     for executor in made:
-        executor.close(PATIENCE)
+        executor.close()
 
 
 async def wait(event: threading.Event) -> None:
@@ -262,19 +262,54 @@ async def test_a_failure_reaches_its_own_user_and_no_other(
     assert await outcome(fine) == "fine"
 
 
-async def test_closing_tells_everyone_and_ends_the_thread(make: Make) -> None:
+async def test_closing_computes_what_was_taken_and_refuses_the_rest(make: Make) -> None:
     executor = make()
     executor.wait_until_loaded()
-    running = Gate(heeds_stop=True)
+    running = Gate()
+    futures: list[asyncio.Future[Any]] = [executor.submit(1, running), executor.submit(2, lambda m, _: "last")]
+    await wait(running.begun)
+    closing = asyncio.create_task(asyncio.to_thread(executor.close, PATIENCE))
+    while True:
+        try:
+            executor.submit(3, Gate()).cancel()
+        except ShuttingDown:
+            break
+        await asyncio.sleep(0.001)
+    assert not closing.done()
+    running.opened.set()
+    assert [await outcome(future) for future in futures] == ["done", "last"]
+    await asyncio.wait_for(closing, PATIENCE)
+
+
+@pytest.mark.parametrize("heeds_stop", [True, False])
+async def test_what_is_not_computed_in_time_is_told(make: Make, heeds_stop: bool) -> None:
+    executor = make()
+    executor.wait_until_loaded()
+    running = Gate(heeds_stop=heeds_stop)
     futures = [executor.submit(1, running)]
     await wait(running.begun)
     futures += [executor.submit(user, Gate()) for user in (2, 3)]
-    assert await asyncio.to_thread(executor.close, PATIENCE)
+    await asyncio.to_thread(executor.close, 0.1)
     for future in futures:
         with pytest.raises(ShuttingDown):
             await outcome(future)
+    running.opened.set()
+    await wait(running.ended)
+
+
+async def test_closing_while_the_model_loads_ends_the_wait_for_it(make: Make) -> None:
+    loading = threading.Event()
+
+    def load() -> LanguageModel:
+        loading.wait(PATIENCE)
+        raise ModelUnavailable("fake", "too late")
+
+    executor = make(load)
+    waiting = asyncio.create_task(asyncio.to_thread(executor.wait_until_loaded))
+    await asyncio.to_thread(executor.close)
     with pytest.raises(ShuttingDown):
-        executor.submit(1, Gate())
+        await asyncio.wait_for(waiting, PATIENCE)
+    loading.set()
 
 
 async def test_a_thousand_mixed_requests_each_end_once(make: Make) -> None:

@@ -1,0 +1,15 @@
+"""The unmodified bot in a process of its own: only the two addresses of Discord are put on loopback."""
+
+import sys
+
+import discord
+import yarl
+
+from bot.__main__ import main
+
+if __name__ == "__main__":
+    port, *arguments = sys.argv[1:]
+    discord.http.Route.BASE = f"http://127.0.0.1:{port}/api/v10"
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/")
+    sys.argv = ["nightword", "run", *arguments]
+    main()
