@@ -1,6 +1,7 @@
 """Models, bots and the rule that no test reaches beyond this machine."""
 
 import ipaddress
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from bot.client import Nightword
 from bot.inference.executor import ModelExecutor
@@ -58,9 +61,33 @@ def stories_model() -> TransformersModel:
     return load_model(str(need_shared(STORIES)), max_prompt_tokens=1024)
 
 
-@pytest.fixture(params=["demo", "stories260K"])
+@pytest.fixture(scope="session")
+def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real Qwen2 tokenizer before a small random Qwen2, whose vocabulary is padded as in the real one."""
+    folder = tmp_path_factory.mktemp("qwen2")
+    for file in need_shared(QWEN2_TOKENIZER).iterdir():
+        shutil.copy(file, folder / file.name)
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=151_936, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, tie_word_embeddings=True, eos_token_id=151_643, bos_token_id=151_643,
+        initializer_range=0.3,  # far enough apart that no two of 151,936 logits are all but equal
+    )  # fmt: skip
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def qwen2_model(qwen2_folder: Path) -> TransformersModel:
+    return load_model(str(qwen2_folder), max_prompt_tokens=1024)
+
+
+@pytest.fixture(params=["demo", "stories260K", "random Qwen2"])
 def model_folder(request: pytest.FixtureRequest) -> Path:
-    return DEMO_FOLDER if request.param == "demo" else need_shared(STORIES)
+    if request.param == "stories260K":
+        return need_shared(STORIES)
+    folder: Path = DEMO_FOLDER if request.param == "demo" else request.getfixturevalue("qwen2_folder")
+    return folder
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.model_files import DEMO_FOLDER
 from bot.inference.transformers_model import TransformersModel
+from tests.conftest import STORIES
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
 TOLERANCE = 1e-5
@@ -27,7 +28,8 @@ def plain_transformers(folder: Path) -> tuple[Any, Any]:
 
 @pytest.fixture
 def ours(model_folder: Path, request: pytest.FixtureRequest) -> TransformersModel:
-    model: TransformersModel = request.getfixturevalue("demo_model" if model_folder == DEMO_FOLDER else "stories_model")
+    names = {DEMO_FOLDER: "demo_model", STORIES: "stories_model"}
+    model: TransformersModel = request.getfixturevalue(names.get(model_folder, "qwen2_model"))
     return model
 
 
@@ -134,9 +136,9 @@ REVIEWS = [
 ]
 
 
+@pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
 @pytest.mark.parametrize("review", REVIEWS)
-def test_sentiment(demo_model: TransformersModel, review: str) -> None:
-    plain, tokenizer = plain_transformers(DEMO_FOLDER)
+def test_sentiment(ours: TransformersModel, plain: Any, tokenizer: Any, review: str) -> None:
     # The second notebook's function, its line breaks and indentation included.
     prompt = f"""Question: Is the following review positive or
     negative about the movie?
@@ -146,7 +148,7 @@ def test_sentiment(demo_model: TransformersModel, review: str) -> None:
         logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
     whole = logits.softmax(-1)
 
-    result = demo_model.sentiment(review)
+    result = ours.sentiment(review)
 
     assert result.label == ("Positive" if logits[positive] > logits[negative] else "Negative")
     assert result.positive_logit == pytest.approx(logits[positive].item(), rel=TOLERANCE, abs=TOLERANCE)
