@@ -12,14 +12,18 @@ from bot.rendering.answer import Answer, Computed
 
 T = TypeVar("T")
 
+PRIVATE = "Show the answer to you alone"  # the description of an option that every command has
+
 
 async def answer(
     interaction: discord.Interaction[Any],
     executor: ModelExecutor,
     operation: Operation[T],
     render: Callable[[T, Computed], Answer],
+    *,
+    private: bool,
 ) -> None:
-    """Compute `operation` on the model and answer with what `render` makes of it.
+    """Compute `operation` on the model and answer with what `render` makes of it, for the asker alone if `private`.
 
     Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer.
     """
@@ -31,7 +35,7 @@ async def answer(
 
     future = executor.submit(interaction.user.id, timed)
     try:
-        await interaction.response.defer(thinking=True)
+        await interaction.response.defer(thinking=True, ephemeral=private)
     except BaseException:
         future.cancel()
         raise

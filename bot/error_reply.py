@@ -56,10 +56,14 @@ def answers_errors(callback: "Callback[CogT, P]") -> "Callable[Concatenate[CogT,
 
 
 class CommandTree(app_commands.CommandTree[commands.Bot]):
-    """The bot's commands, and which of them are being answered."""
+    """The bot's commands, everywhere: in servers, in direct messages, installed by a person for themselves."""
 
     def __init__(self, client: commands.Bot) -> None:
-        super().__init__(client)
+        super().__init__(
+            client,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+        )
         self._in_progress: set[asyncio.Task[Any]] = set()
 
     @contextlib.contextmanager
@@ -113,6 +117,8 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
             await interaction.response.send_message(embed=embed, ephemeral=True)
             return
         await interaction.edit_original_response(embed=embed)
+        if getattr(interaction.namespace, "private", False):
+            return
         await interaction.followup.send(embed=embed, ephemeral=True)
         await interaction.delete_original_response()
     except discord.HTTPException as failure:

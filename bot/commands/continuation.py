@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import answer
+from bot.answering import PRIVATE, answer
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import (
@@ -43,6 +43,7 @@ class Continue(commands.Cog):
         num_beams=f"beam: how many sentences are kept in the race ({DEFAULT_NUM_BEAMS} unless given)",
         repetition_penalty="Above 1, tokens that were there before become less likely (1 unless given: off)",
         seed="sample: the same seed gives the same text (drawn and shown unless given)",
+        private=PRIVATE,
     )
     @answers_errors
     async def continue_(
@@ -57,6 +58,7 @@ class Continue(commands.Cog):
         num_beams: app_commands.Range[int, 2, 10] | None = None,
         repetition_penalty: app_commands.Range[float, 0.5, 5.0] | None = None,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        private: bool = False,
     ) -> None:
         """Let the model continue a text: greedy, sampled or by beam search."""
         parameters = GenerationParameters.from_options(
@@ -74,7 +76,7 @@ class Continue(commands.Cog):
         def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
             return model.generate(prompt, parameters, should_stop)
 
-        await answer(interaction, self._executor, operation, continuation_answer)
+        await answer(interaction, self._executor, operation, continuation_answer, private=private)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import answer
+from bot.answering import PRIVATE, answer
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Tokenization
@@ -21,15 +21,20 @@ class Tokenize(commands.Cog):
         self._executor = executor
 
     @app_commands.command(name="tokenize")
-    @app_commands.describe(text="The text to split into tokens")
+    @app_commands.describe(text="The text to split into tokens", private=PRIVATE)
     @answers_errors
-    async def tokenize(self, interaction: discord.Interaction[Any], text: app_commands.Range[str, 1, 6000]) -> None:
+    async def tokenize(
+        self,
+        interaction: discord.Interaction[Any],
+        text: app_commands.Range[str, 1, 6000],
+        private: bool = False,
+    ) -> None:
         """Show how the model splits a text into tokens, and their ids."""
 
         def operation(model: LanguageModel, _: object) -> Tokenization:
             return model.tokenize(text)
 
-        await answer(interaction, self._executor, operation, tokenization_answer)
+        await answer(interaction, self._executor, operation, tokenization_answer, private=private)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import answer
+from bot.answering import PRIVATE, answer
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, NextTokens
@@ -27,6 +27,7 @@ class TopK(commands.Cog):
     @app_commands.describe(
         prompt="The text whose next token is asked for",
         k=f"How many tokens to show, 1 to {MAX_K} ({DEFAULT_K} unless given)",
+        private=PRIVATE,
     )
     @answers_errors
     async def topk(
@@ -34,13 +35,14 @@ class TopK(commands.Cog):
         interaction: discord.Interaction[Any],
         prompt: app_commands.Range[str, 1, 6000],
         k: app_commands.Range[int, 1, MAX_K] = DEFAULT_K,
+        private: bool = False,
     ) -> None:
         """Show the model's most probable next tokens after a prompt."""
 
         def operation(model: LanguageModel, _: object) -> NextTokens:
             return model.next_tokens(prompt, k)
 
-        await answer(interaction, self._executor, operation, next_tokens_answer)
+        await answer(interaction, self._executor, operation, next_tokens_answer, private=private)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -65,6 +65,33 @@ class TestWhileTheModelLoads:
         assert (await place.member.slash(place.channel, command, **options)).response.embeds
 
 
+@every_command
+async def test_a_private_answer_is_for_the_asker_alone(place: Place, command: str, options: dict[str, Any]) -> None:
+    result = await place.member.slash(place.channel, command, private=True, **options)
+    assert result.response.ephemeral
+    assert result.response.embeds
+    assert place.channel.history(viewer=place.other) == []
+
+
+async def test_a_failure_after_a_private_acknowledgement_is_its_answer(place: Place) -> None:
+    result = await place.member.slash(place.channel, "topk", prompt="the " * 600, private=True)
+    assert result.followups == []
+    assert only_ephemeral(place, result)["title"] == "Too long"
+
+
+@every_command
+async def test_every_command_is_there_in_servers_in_direct_messages_and_for_user_installs(
+    place: Place, command: str, options: dict[str, Any]
+) -> None:
+    (sync,) = [request for request in place.env.http_requests if request.path.endswith("/commands")]
+    assert sync.json is not None
+    (schema,) = [schema for schema in sync.json if schema["name"] == command]
+    assert sorted(schema["contexts"]) == [0, 1, 2]
+    assert sorted(schema["integration_types"]) == [0, 1]
+    result = await place.env.create_user("dora").slash(command, **options)
+    assert result.response.embeds
+
+
 class TestWhenTheModelCannotBeLoaded:
     @pytest.fixture
     def load(self) -> Callable[[], LanguageModel]:
