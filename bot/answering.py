@@ -1,5 +1,7 @@
 """The way of every request: executor, result, renderer, interaction."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +12,10 @@ from bot.inference.executor import ModelExecutor, Operation
 from bot.inference.model import LanguageModel, ShouldStop
 from bot.rendering.answer import Answer, Computed
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+ACKNOWLEDGE_SECONDS = 2.5  # Discord waits for 3; the library alone would try again after that
 
 PRIVATE = "Show the answer to you alone"  # the description of an option that every command has
 
@@ -34,10 +39,22 @@ async def answer(
         return result, Computed(model.info, time.perf_counter() - began)
 
     future = executor.submit(interaction.user.id, timed)
-    try:
-        await interaction.response.defer(thinking=True, ephemeral=private)
-    except BaseException:
+    if not await _acknowledged(interaction, private):
         future.cancel()
-        raise
+        return
     rendered = render(*await future)
     await interaction.edit_original_response(embed=rendered.embed, attachments=rendered.files())
+
+
+async def _acknowledged(interaction: discord.Interaction[Any], private: bool) -> bool:
+    """Return whether Discord took the acknowledgement; where it did not, nobody can be answered any more."""
+    try:
+        async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+            await interaction.response.defer(thinking=True, ephemeral=private)
+    except TimeoutError:
+        log.warning("interaction %s was not acknowledged within %g s", interaction.id, ACKNOWLEDGE_SECONDS)
+    except discord.HTTPException as refusal:
+        log.warning("interaction %s could not be acknowledged: %s", interaction.id, refusal)
+    else:
+        return True
+    return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+ACKNOWLEDGE_MILLISECONDS = 3000
 EPOCH = 1_420_070_400_000  # Discord's, in milliseconds: snowflakes count from it
 APPLICATION = "111111111111111111"
 GUILD = "222222222222222222"
@@ -27,6 +28,9 @@ class Asked:
     token: str
     acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
     callbacks: list[Json] = field(default_factory=list)
+    sent: float = 0.0
+    seconds_to_acknowledge: float | None = None
+    edits: int = 0
     original: Json | None = None
     followups: list[Json] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,18 +47,20 @@ class Discord:
         self.synced = asyncio.Event()
         self.closed_with: int | None = None
         self.reject_token = False
+        self.callback_faults: list[int] = []  # statuses with which the next callbacks fail; 0 never answers
+        self.callbacks_seen = 0
         self._socket: web.WebSocketResponse | None = None
         self._sequence = 0
         self._serial = 0
 
-    def snowflake(self) -> str:
-        """Return a new id of this moment."""
+    def snowflake(self, age: float = 0) -> str:
+        """Return a new id, made `age` seconds ago."""
         self._serial += 1
-        return str((int(time.time() * 1000) - EPOCH) << 22 | self._serial & 0x3FFFFF)
+        return str((int((time.time() - age) * 1000) - EPOCH) << 22 | self._serial & 0x3FFFFF)
 
-    async def slash(self, name: str, *, user: int = 1, **options: Any) -> Asked:
-        """Send a slash command as `user` in the server's channel."""
-        asked = Asked(self.snowflake(), f"interaction-token-canary-{self._serial}")
+    async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, **options: Any) -> Asked:
+        """Send a slash command of `user`, made `age` seconds ago, `times` times over."""
+        asked = Asked(self.snowflake(age), f"interaction-token-canary-{self._serial}")
         self.asked[asked.token] = asked
         kinds = {str: 3, int: 4, float: 10}
         command = next(command for command in self.commands if command["name"] == name)
@@ -62,17 +68,17 @@ class Discord:
         member = {"user": person, "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False,
                   "flags": 0, "permissions": "2147483648"}  # fmt: skip
         given = [{"name": key, "type": kinds[type(value)], "value": value} for key, value in options.items()]
-        await self._dispatch(
-            "INTERACTION_CREATE",
-            {
-                "id": asked.id, "application_id": APPLICATION, "type": 2, "token": asked.token, "version": 1,
-                "guild_id": GUILD, "channel_id": CHANNEL, "member": member, "app_permissions": "2147483647",
-                "channel": {"id": CHANNEL, "type": 0, "name": "playground", "position": 0, "permissions": "2147483647"},
-                "locale": "en-US", "guild_locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
-                "authorizing_integration_owners": {"0": GUILD}, "context": 0,
-                "data": {"id": command["id"], "name": name, "type": 1, "options": given},
-            },
-        )  # fmt: skip
+        interaction = {
+            "id": asked.id, "application_id": APPLICATION, "type": 2, "token": asked.token, "version": 1,
+            "guild_id": GUILD, "channel_id": CHANNEL, "member": member, "app_permissions": "2147483647",
+            "channel": {"id": CHANNEL, "type": 0, "name": "playground", "position": 0, "permissions": "2147483647"},
+            "locale": "en-US", "guild_locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
+            "authorizing_integration_owners": {"0": GUILD}, "context": 0,
+            "data": {"id": command["id"], "name": name, "type": 1, "options": given},
+        }  # fmt: skip
+        asked.sent = time.perf_counter()
+        for _ in range(times):
+            await self._dispatch("INTERACTION_CREATE", interaction)
         return asked
 
     def routes(self) -> list[web.RouteDef]:
@@ -111,9 +117,18 @@ class Discord:
     async def _callback(self, request: web.Request) -> web.Response:
         asked = self.asked[request.match_info["token"]]
         body, _ = await payload(request)
+        self.callbacks_seen += 1
+        if self.callback_faults:
+            fault = self.callback_faults.pop(0)
+            if fault == 0:
+                await asyncio.sleep(60)
+            return answer({"code": 0, "message": "fault"}, fault)
+        if time.time() * 1000 - EPOCH - (int(asked.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
+            return answer({"code": 10062, "message": "Unknown interaction"}, 404)
         if asked.callbacks:
             return answer({"code": 40060, "message": "Interaction has already been acknowledged."}, 400)
         asked.callbacks.append(body)
+        asked.seconds_to_acknowledge = time.perf_counter() - asked.sent
         asked.acknowledged.set()
         result: Json = {"interaction": {"id": asked.id, "type": 2}}
         if body["type"] == 4:
@@ -126,6 +141,7 @@ class Discord:
         asked = self.asked[request.match_info["token"]]
         body, files = await payload(request)
         asked.original = self._message(body, files)
+        asked.edits += 1
         asked.answered.set()
         return answer(asked.original)
 

@@ -1,62 +1,14 @@
 """`nightword run` as an operator runs it, in a process of its own against a Discord on loopback."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.wire.discord_peer import TOKEN, Asked, Discord, discord_on_loopback
-
-PATIENCE = 30.0
-PROJECT = Path(__file__).parents[2]
-
-
-@asynccontextmanager
-async def started(
-    port: int, *arguments: str, cwd: Path, token: str | None = TOKEN, **settings: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    environment |= {"PYTHONPATH": str(PROJECT), "BOT_MODEL": "demo", **settings}
-    if token is not None:
-        environment["DISCORD_TOKEN"] = token
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.wire.bot_process", str(port), *arguments,
-        env=environment, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def until_loaded(discord: Discord) -> None:
-    """Ask until the bot no longer says that it is loading."""
-    async with asyncio.timeout(PATIENCE):
-        await discord.ready.wait()
-        while True:
-            asked = await answered(await discord.slash("tokenize", text="ready?"))
-            assert asked.original is not None
-            if asked.original["embeds"][0]["title"] != "Still loading":
-                return
-            await asyncio.sleep(0.2)
-
-
-async def answered(asked: Asked) -> Asked:
-    await asyncio.wait_for(asked.answered.wait(), PATIENCE)
-    return asked
-
-
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-    return process.returncode, out.decode(), err.decode()
+from tests.wire.discord_peer import Discord, discord_on_loopback
+from tests.wire.running import PATIENCE, answered, ended, started, until_loaded
 
 
 async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
