@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import discord
 
+from bot import error_reply
 from bot.inference.executor import ModelExecutor, Operation
 from bot.inference.model import LanguageModel, ShouldStop
 from bot.rendering.answer import Answer, Computed
@@ -39,6 +40,7 @@ async def answer(
         return result, Computed(model.info, time.perf_counter() - began)
 
     future = executor.submit(interaction.user.id, timed)
+    interaction.extras[error_reply.PRIVATE] = private
     if not await _acknowledged(interaction, private):
         future.cancel()
         return

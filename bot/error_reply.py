@@ -16,12 +16,14 @@ from bot import errors
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
 from bot.rendering.escaping import escape_prose
 
+PRIVATE = "private"  # key of an interaction's extras: whether it was acknowledged for the asker alone
+
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
-CogT = TypeVar("CogT", bound=commands.Cog)
+SelfT = TypeVar("SelfT")  # a cog, or a modal
 Interaction = discord.Interaction[Any]
-Callback = Callable[Concatenate[CogT, Interaction, P], Awaitable[None]]
+Callback = Callable[Concatenate[SelfT, Interaction, P], Awaitable[None]]
 
 # One row for each failure that a member can meet. The text is the error's own.
 TITLES: dict[type[errors.BotError], str] = {
@@ -29,6 +31,7 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.PromptTooLong: "Too long",
     errors.OptionOutOfRange: "Out of range",
     errors.OptionIgnored: "Option without effect",
+    errors.MessageWithoutText: "No text",
     errors.ModelLoading: "Still loading",
     errors.QueueFull: "Busy",
     errors.UserLimitReached: "Your other requests first",
@@ -41,14 +44,14 @@ TITLES: dict[type[errors.BotError], str] = {
 }
 
 
-def answers_errors(callback: "Callback[CogT, P]") -> "Callable[Concatenate[CogT, Interaction, P], Any]":
+def answers_errors(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[SelfT, Interaction, P], Any]":
     """Wrap a command so that its BotErrors are answered, for the asker alone; everything else is a bug."""
 
     @functools.wraps(callback)
-    async def answered(cog: CogT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    async def answered(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
         with interaction.client.tree.in_progress():
             try:
-                await callback(cog, interaction, *args, **kwargs)
+                await callback(self, interaction, *args, **kwargs)
             except errors.BotError as error:
                 await _send(interaction, error_embed(error))
 
@@ -83,12 +86,24 @@ class CommandTree(app_commands.CommandTree[commands.Bot]):
             await asyncio.wait(set(self._in_progress), timeout=seconds)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
-        """Answer a bug: the asker gets a reference id, which stands in the log beside the traceback."""
-        reference = secrets.token_hex(4)
-        command = interaction.command.qualified_name if interaction.command else "a component"
-        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-        log.error("unexpected failure %s in %s", reference, command, exc_info=cause)
-        await _send(interaction, bug_embed(reference))
+        """Answer a bug in a command."""
+        command = interaction.command.qualified_name if interaction.command else "an unknown command"
+        await _answer_bug(interaction, getattr(error, "original", error), command)
+
+
+class Form(discord.ui.Modal):
+    """A modal whose bugs are answered like a command's."""
+
+    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as discord.py's own Modal
+        """Answer a bug in the form."""
+        await _answer_bug(interaction, error, f"the form {self.title!r}")
+
+
+async def _answer_bug(interaction: Interaction, error: BaseException, where: str) -> None:
+    """Give the asker a reference id, which stands in the log beside the traceback."""
+    reference = secrets.token_hex(4)
+    log.error("unexpected failure %s in %s", reference, where, exc_info=error)
+    await _send(interaction, bug_embed(reference))
 
 
 def error_embed(error: errors.BotError) -> discord.Embed:
@@ -117,7 +132,7 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
             await interaction.response.send_message(embed=embed, ephemeral=True)
             return
         await interaction.edit_original_response(embed=embed)
-        if getattr(interaction.namespace, "private", False):
+        if interaction.extras.get(PRIVATE):
             return
         await interaction.followup.send(embed=embed, ephemeral=True)
         await interaction.delete_original_response()

@@ -6,6 +6,7 @@ BotError
 │   ├── PromptTooLong
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
+│   ├── MessageWithoutText
 │   └── InputUnreadable
 ├── Refusal                    not now; asking later helps
 │   ├── ModelLoading
@@ -76,6 +77,15 @@ class OptionIgnored(UsageError):
     def __init__(self, option: str, strategy: str, users: str) -> None:
         super().__init__(
             f"{option} has no effect with the strategy {strategy}: leave it out, or choose the strategy {users}."
+        )
+
+
+class MessageWithoutText(UsageError):
+    """A message that was chosen has nothing to read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This message has no text: pictures, stickers and embeds cannot be read. Choose one with text in it."
         )
 
 

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands as discord_commands
@@ -69,14 +70,19 @@ def test_a_command_file_has_its_cog_then_its_setup(module: str) -> None:
     loaded = importlib.import_module(f"bot.commands.{module}")
     tree = ast.parse((PACKAGE / "commands" / f"{module}.py").read_text())
     definitions = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)]
-    assert definitions[-1] == "setup"
-    assert issubclass(getattr(loaded, definitions[-2]), discord_commands.Cog)
+    cog, *_, last = definitions
+    assert issubclass(getattr(loaded, cog), discord_commands.Cog)
+    assert last == "setup"
 
 
 async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
     await bot.commands.add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
     found = list(simcord_bot.tree.walk_commands())
-    assert {command.name for command in found} == {"topk", "continue", "sentiment", "tokenize"}
+    menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
+    assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize"}
+    for menu in menus:
+        assert menu.callback.__code__.co_name == "answered", "the context menu lacks @answers_errors"
+    assert {command.name for command in found} == {"topk", "continue", "sentiment", "tokenize", "model", "help"}
     for command in found:
         assert isinstance(command, app_commands.Command)
         assert command.callback.__code__.co_name == "answered", "the command lacks @answers_errors"

@@ -1,4 +1,4 @@
-"""`/continue`: what the model writes after a prompt."""
+"""`/continue`: what the model writes after a prompt, which a form takes where it has several lines."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE, answer
-from bot.error_reply import answers_errors
+from bot.error_reply import Form, answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import (
     DEFAULT_NEW_TOKENS,
@@ -24,6 +24,8 @@ from bot.inference.model import Continuation, LanguageModel, ShouldStop
 from bot.rendering.continuation import continuation_answer
 from bot.settings import Settings
 
+Interaction = discord.Interaction[Any]
+
 
 class Continue(commands.Cog):
     """Lets the model write on."""
@@ -32,9 +34,11 @@ class Continue(commands.Cog):
         self._executor = executor
         self._max_new_tokens_limit = max_new_tokens_limit
 
-    @app_commands.command(name="continue")
+    @app_commands.command(
+        name="continue", extras={"example": "/continue prompt:Once upon a time strategy:sample temperature:0.9"}
+    )
     @app_commands.describe(
-        prompt="The text to continue",
+        prompt="The text to continue; without it a form for several lines opens",
         strategy="greedy takes the likeliest token each time, sample draws, beam searches whole sentences",
         max_new_tokens=f"How many tokens to write at most, 1 to {MAX_NEW_TOKENS} ({DEFAULT_NEW_TOKENS} unless given)",
         temperature=f"sample: below 1 safer, above 1 wilder ({DEFAULT_TEMPERATURE} unless given)",
@@ -48,8 +52,8 @@ class Continue(commands.Cog):
     @answers_errors
     async def continue_(
         self,
-        interaction: discord.Interaction[Any],
-        prompt: app_commands.Range[str, 1, 6000],
+        interaction: Interaction,
+        prompt: app_commands.Range[str, 1, 6000] | None = None,
         strategy: Strategy = "greedy",
         max_new_tokens: app_commands.Range[int, 1, MAX_NEW_TOKENS] | None = None,
         temperature: app_commands.Range[float, 0.05, 5.0] | None = None,
@@ -73,10 +77,43 @@ class Continue(commands.Cog):
             max_new_tokens_limit=self._max_new_tokens_limit,
         )
 
+        if prompt is None:
+            await interaction.response.send_modal(PromptForm(self, parameters, private=private))
+        else:
+            await self.generate(interaction, prompt, parameters, private=private)
+
+    async def generate(
+        self, interaction: Interaction, prompt: str, parameters: GenerationParameters, *, private: bool
+    ) -> None:
+        """Answer with the continuation of `prompt`."""
+
         def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
             return model.generate(prompt, parameters, should_stop)
 
         await answer(interaction, self._executor, operation, continuation_answer, private=private)
+
+
+class PromptForm(Form, title="Text to continue"):
+    """Takes a prompt of several lines."""
+
+    prompt: discord.ui.TextInput["PromptForm"] = discord.ui.TextInput(
+        custom_id="prompt",
+        label="Text",
+        style=discord.TextStyle.paragraph,
+        max_length=4000,
+        placeholder="It was a dark and stormy",
+    )
+
+    def __init__(self, cog: Continue, parameters: GenerationParameters, *, private: bool) -> None:
+        super().__init__()
+        self._cog = cog
+        self._parameters = parameters
+        self._private = private
+
+    @answers_errors
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        """Continue what was written."""
+        await self._cog.generate(interaction, self.prompt.value, self._parameters, private=self._private)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""`/sentiment`: is a review positive or negative, judged zero-shot."""
+"""`/sentiment` and the context menu *Score sentiment*: is a review positive or negative, judged zero-shot."""
 
 from typing import Any
 
@@ -7,11 +7,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE, answer
-from bot.error_reply import answers_errors
+from bot.error_reply import Form, answers_errors
+from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Sentiment
 from bot.rendering.sentiment import sentiment_answer
 from bot.settings import Settings
+
+Interaction = discord.Interaction[Any]
 
 
 class SentimentVerdict(commands.Cog):
@@ -20,16 +23,30 @@ class SentimentVerdict(commands.Cog):
     def __init__(self, executor: ModelExecutor) -> None:
         self._executor = executor
 
-    @app_commands.command(name="sentiment")
-    @app_commands.describe(review="The review, in its writer's words", private=PRIVATE)
+    @app_commands.command(name="sentiment", extras={"example": "/sentiment review:I laughed all the way home."})
+    @app_commands.describe(review="The review, in its writer's words; without it a form opens", private=PRIVATE)
     @answers_errors
     async def sentiment(
         self,
-        interaction: discord.Interaction[Any],
-        review: app_commands.Range[str, 1, 6000],
+        interaction: Interaction,
+        review: app_commands.Range[str, 1, 6000] | None = None,
         private: bool = False,
     ) -> None:
         """Judge a film review: positive or negative, and on what evidence."""
+        if review is None:
+            await interaction.response.send_modal(ReviewForm(self, private=private))
+        else:
+            await self.judge(interaction, review, private=private)
+
+    @answers_errors
+    async def score_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """Judge a message, for the asker alone."""
+        if not message.content.strip():
+            raise MessageWithoutText
+        await self.judge(interaction, message.content, private=True)
+
+    async def judge(self, interaction: Interaction, review: str, *, private: bool) -> None:
+        """Answer with the verdict on `review`."""
 
         def operation(model: LanguageModel, _: object) -> Sentiment:
             return model.sentiment(review)
@@ -37,6 +54,30 @@ class SentimentVerdict(commands.Cog):
         await answer(interaction, self._executor, operation, sentiment_answer, private=private)
 
 
+class ReviewForm(Form, title="Sentiment of a review"):
+    """Takes a review of several lines."""
+
+    review: discord.ui.TextInput["ReviewForm"] = discord.ui.TextInput(
+        custom_id="review",
+        label="Review",
+        style=discord.TextStyle.paragraph,
+        max_length=4000,
+        placeholder="The review, as it was written",
+    )
+
+    def __init__(self, cog: SentimentVerdict, *, private: bool) -> None:
+        super().__init__()
+        self._cog = cog
+        self._private = private
+
+    @answers_errors
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        """Judge what was written."""
+        await self._cog.judge(interaction, self.review.value, private=self._private)
+
+
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
-    """Add the command."""
-    await bot.add_cog(SentimentVerdict(executor))
+    """Add the command and the context menu."""
+    cog = SentimentVerdict(executor)
+    await bot.add_cog(cog)
+    bot.tree.add_command(app_commands.ContextMenu(name="Score sentiment", callback=cog.score_message))

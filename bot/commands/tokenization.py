@@ -1,4 +1,4 @@
-"""`/tokenize`: a text as the model reads it."""
+"""`/tokenize` and the context menu *Tokenize*: a text as the model reads it."""
 
 from typing import Any
 
@@ -8,10 +8,13 @@ from discord.ext import commands
 
 from bot.answering import PRIVATE, answer
 from bot.error_reply import answers_errors
+from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Tokenization
 from bot.rendering.tokenization import tokenization_answer
 from bot.settings import Settings
+
+Interaction = discord.Interaction[Any]
 
 
 class Tokenize(commands.Cog):
@@ -20,16 +23,24 @@ class Tokenize(commands.Cog):
     def __init__(self, executor: ModelExecutor) -> None:
         self._executor = executor
 
-    @app_commands.command(name="tokenize")
+    @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
     @app_commands.describe(text="The text to split into tokens", private=PRIVATE)
     @answers_errors
     async def tokenize(
-        self,
-        interaction: discord.Interaction[Any],
-        text: app_commands.Range[str, 1, 6000],
-        private: bool = False,
+        self, interaction: Interaction, text: app_commands.Range[str, 1, 6000], private: bool = False
     ) -> None:
         """Show how the model splits a text into tokens, and their ids."""
+        await self.show(interaction, text, private=private)
+
+    @answers_errors
+    async def tokenize_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """Show a message's tokens, for the asker alone."""
+        if not message.content:
+            raise MessageWithoutText
+        await self.show(interaction, message.content, private=True)
+
+    async def show(self, interaction: Interaction, text: str, *, private: bool) -> None:
+        """Answer with the tokens of `text`."""
 
         def operation(model: LanguageModel, _: object) -> Tokenization:
             return model.tokenize(text)
@@ -38,5 +49,7 @@ class Tokenize(commands.Cog):
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
-    """Add the command."""
-    await bot.add_cog(Tokenize(executor))
+    """Add the command and the context menu."""
+    cog = Tokenize(executor)
+    await bot.add_cog(cog)
+    bot.tree.add_command(app_commands.ContextMenu(name="Tokenize", callback=cog.tokenize_message))

@@ -23,7 +23,7 @@ class TopK(commands.Cog):
     def __init__(self, executor: ModelExecutor) -> None:
         self._executor = executor
 
-    @app_commands.command(name="topk")
+    @app_commands.command(name="topk", extras={"example": "/topk prompt:It was a dark and stormy k:10"})
     @app_commands.describe(
         prompt="The text whose next token is asked for",
         k=f"How many tokens to show, 1 to {MAX_K} ({DEFAULT_K} unless given)",

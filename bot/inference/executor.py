@@ -18,7 +18,7 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.inference.model import LanguageModel, ShouldStop
+from bot.inference.model import LanguageModel, ModelInfo, ShouldStop
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,18 @@ class _Request(Generic[T]):
         # A loop that has ended has nobody left to tell.
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(once)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorStatus:
+    """A moment of the executor; `model` is None until it is loaded."""
+
+    name: str
+    model: ModelInfo | None
+    failed: bool
+    running: bool
+    waiting: int
+    queue_limit: int
 
 
 class ModelExecutor:
@@ -91,10 +103,17 @@ class ModelExecutor:
             self._thread.start()
 
     @property
-    def waiting(self) -> int:
-        """How many requests wait."""
+    def status(self) -> "ExecutorStatus":
+        """What the executor is doing at this moment."""
         with self._changed:
-            return self._waiting_count()
+            return ExecutorStatus(
+                name=self._name,
+                model=None if self._model is None else self._model.info,
+                failed=self._load_error is not None,
+                running=self._running is not None,
+                waiting=self._waiting_count(),
+                queue_limit=self._queue_limit,
+            )
 
     def wait_until_loaded(self) -> None:
         """Block until the model is ready. Raises the error that loading ended with, or ShuttingDown."""

@@ -339,4 +339,4 @@ async def test_a_thousand_mixed_requests_each_end_once(make: Make) -> None:
         else:
             assert result == number
     assert len(ended) == 1000
-    assert executor.waiting == 0
+    assert executor.status.waiting == 0

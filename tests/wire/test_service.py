@@ -17,7 +17,7 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
         started(port, cwd=tmp_path, BOT_LOG_LEVEL="DEBUG") as process,
     ):
         await until_loaded(discord)
-        assert {command["name"] for command in discord.commands} == {"topk", "continue", "sentiment", "tokenize"}
+        assert {command["name"] for command in discord.commands} >= {"topk", "continue", "sentiment", "tokenize"}
         asked = await answered(await discord.slash("topk", prompt="It was a dark and stormy", k=3))
         assert [callback["type"] for callback in asked.callbacks] == [5]
         assert asked.original is not None

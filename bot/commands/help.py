@@ -1,0 +1,31 @@
+"""`/help`: the commands, with examples."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.error_reply import answers_errors
+from bot.inference.executor import ModelExecutor
+from bot.rendering.help import help_answer
+from bot.settings import Settings
+
+
+class Help(commands.Cog):
+    """Shows what can be asked; always for the asker alone."""
+
+    def __init__(self, bot: commands.Bot) -> None:
+        self._bot = bot
+
+    @app_commands.command(name="help", extras={"example": "/help"})
+    @answers_errors
+    async def help(self, interaction: discord.Interaction[Any]) -> None:
+        """Show every command with an example."""
+        found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
+        await interaction.response.send_message(embed=help_answer(found).embed, ephemeral=True)
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the command."""
+    await bot.add_cog(Help(bot))

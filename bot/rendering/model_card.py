@@ -1,0 +1,42 @@
+"""The model and its executor as an embed."""
+
+import discord
+
+from bot.inference.executor import ExecutorStatus
+from bot.rendering.answer import AMBER, BLURPLE, RED, Answer, model_name
+from bot.rendering.escaping import escape_prose
+
+
+def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
+    """Show which model answers, in what it computes, and what it is doing."""
+    model = status.model
+    embed = discord.Embed(title="Model", description=escape_prose(model_name(status.name)), colour=_colour(status))
+    if model is not None:
+        facts = {
+            "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
+            "Parameters": f"{model.parameter_count:,}",
+            "Computes in": f"{model.dtype} on {model.device}",
+            "Context": f"{model.context_length:,} tokens",
+            "Vocabulary": f"{model.vocab_size:,} tokens",
+        }
+        for name, value in facts.items():
+            embed.add_field(name=name, value=value)
+    embed.add_field(name="State", value=state(status))
+    embed.add_field(name="Queue", value=f"{status.waiting} of {status.queue_limit} waiting")
+    embed.set_footer(text=f"Nightword {version}")
+    return Answer(embed)
+
+
+def state(status: ExecutorStatus) -> str:
+    """Return what the model is doing in a word or two."""
+    if status.failed:
+        return "could not be loaded"
+    if status.model is None:
+        return "loading"
+    return "computing" if status.running else "ready"
+
+
+def _colour(status: ExecutorStatus) -> discord.Colour:
+    if status.failed:
+        return RED
+    return AMBER if status.model is None else BLURPLE
