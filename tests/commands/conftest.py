@@ -1,9 +1,12 @@
 """A place with the bot in it, for every command's tests."""
 
+from collections.abc import Iterator
+
 import pytest
 import simcord
 
 from tests.commands.people import Place
+from tests.contract import DOCUMENT, check_request
 
 
 @pytest.fixture
@@ -12,3 +15,12 @@ async def place(simcord_env: simcord.Env) -> Place:
     bot = simcord_env.bot
     bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
     return Place.build(simcord_env)
+
+
+@pytest.fixture(autouse=True)
+def _contract(simcord_env: simcord.Env) -> Iterator[None]:
+    """Hold every request of every test against Discord's OpenAPI document."""
+    yield
+    if DOCUMENT.exists():
+        for request in simcord_env.http_requests:
+            check_request(request.method, request.path, request.json)

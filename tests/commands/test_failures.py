@@ -220,9 +220,10 @@ async def test_a_missing_or_empty_text_never_reaches_the_bot(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
     (option,) = options
-    with pytest.raises(simcord.OptionError) as refused:
-        await place.member.slash(place.channel, command)
-    assert refused.value.code == "option-required"
+    if command in {"topk", "tokenize"}:  # the others open a form
+        with pytest.raises(simcord.OptionError) as refused:
+            await place.member.slash(place.channel, command)
+        assert refused.value.code == "option-required"
     with pytest.raises(simcord.OptionError) as refused:
         await place.member.slash(place.channel, command, **{option: ""})
     assert refused.value.code == "option-length"

@@ -1,0 +1,83 @@
+"""Hold what the bot sends against Discord's own OpenAPI document, where it is at hand."""
+
+import functools
+import json
+import re
+from typing import Any
+
+import jsonschema
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from tests.conftest import SHARED
+
+DOCUMENT = SHARED / "discord" / "openapi.json"
+MAX_EMBED_CHARACTERS = 6000
+COMMAND_NAME = re.compile(r"[-_'\w]{1,32}")
+_PREFIX = re.compile(r"^/api/v\d+")
+
+
+@functools.cache
+def _document() -> Any:
+    return json.loads(DOCUMENT.read_text())
+
+
+@functools.cache
+def _routes() -> list[tuple[re.Pattern[str], str]]:
+    """Return the document's paths with patterns for them, those with fewer parameters first."""
+    paths = sorted(_document()["paths"], key=lambda path: path.count("{"))
+    return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in paths]
+
+
+@functools.cache
+def _validator(reference: str) -> Any:
+    resource = Resource.from_contents(_document(), default_specification=DRAFT202012)
+    registry = Registry().with_resource("discord", resource)
+    return jsonschema.Draft202012Validator({"$ref": f"discord#{reference}"}, registry=registry)
+
+
+def check_request(method: str, path: str, body: Any) -> None:
+    """Raise AssertionError or jsonschema.ValidationError where Discord would refuse the request."""
+    path = _PREFIX.sub("", path.partition("?")[0])
+    for pattern, template in _routes():
+        operation = _document()["paths"][template].get(method.lower())
+        if operation is not None and pattern.fullmatch(path):
+            break
+    else:
+        raise AssertionError(f"Discord has no {method} {path}")
+    if body is not None and "application/json" in operation.get("requestBody", {}).get("content", {}):
+        keys = ("paths", template, method.lower(), "requestBody", "content", "application/json", "schema")
+        pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+        _validator(pointer).validate(_without_known_gap(body))
+        _check_by_hand(body)
+
+
+def _without_known_gap(body: Any) -> Any:
+    """discord.py sends an attachment's id as an integer, which Discord takes; its document says string."""
+    copy = json.loads(json.dumps(body))
+    for message in (copy, copy.get("data") if isinstance(copy, dict) else None):
+        if isinstance(message, dict):
+            for attachment in message.get("attachments") or []:
+                attachment["id"] = str(attachment["id"])
+    return copy
+
+
+def _check_by_hand(body: Any) -> None:
+    """Check what the document leaves out: embeds' total, command names, required options first, empty messages."""
+    for command in body if isinstance(body, list) else []:
+        assert COMMAND_NAME.fullmatch(command["name"]) or command.get("type") == 3
+        assert command["name"].islower() or command.get("type") == 3
+        required = [option.get("required", False) for option in command.get("options", [])]
+        assert required == sorted(required, reverse=True), f"/{command['name']}: required options come first"
+    for message in (body, body.get("data")) if isinstance(body, dict) else ():
+        if not isinstance(message, dict) or not {"embeds", "content"} & set(message):
+            continue
+        assert message.get("content") or message.get("embeds") or message.get("attachments"), "an empty message"
+        assert sum(_characters(embed) for embed in message.get("embeds") or []) <= MAX_EMBED_CHARACTERS
+        assert message.get("allowed_mentions") == {"parse": []}, "somebody could be mentioned"
+
+
+def _characters(embed: dict[str, Any]) -> int:
+    texts = [embed.get("title"), embed.get("description"), embed.get("footer", {}).get("text")]
+    texts += [text for field in embed.get("fields", []) for text in (field["name"], field["value"])]
+    return sum(len(text) for text in texts if text)

@@ -1,0 +1,64 @@
+"""The contract check itself: it refuses what Discord would refuse."""
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.contract import DOCUMENT, check_request
+
+pytestmark = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"{DOCUMENT} is not there")
+
+CALLBACK = "/interactions/1/token/callback"
+ORIGINAL = "/webhooks/1/token/messages/@original"
+COMMANDS = "/applications/1/commands"
+NOBODY: dict[str, Any] = {"allowed_mentions": {"parse": []}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", CALLBACK, {"type": 5}),
+        ("POST", CALLBACK, {"type": 4, "data": {"content": "hello", **NOBODY}}),
+        ("PATCH", ORIGINAL, {"embeds": [{"title": "x"}], **NOBODY}),
+        ("DELETE", ORIGINAL, None),
+        ("PUT", COMMANDS, [{"name": "topk", "description": "x", "type": 1}]),
+    ],
+)
+def test_what_discord_takes(method: str, path: str, body: Any) -> None:
+    check_request(method, path, body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/interactions/1/token/call", {"type": 5}),
+        ("PUT", CALLBACK, {"type": 5}),
+        ("POST", CALLBACK, {"type": "five"}),
+        ("PATCH", ORIGINAL, {"embeds": [{"title": "x" * 257}], **NOBODY}),
+        ("PATCH", ORIGINAL, {"embeds": [{"description": "x" * 4097}], **NOBODY}),
+        ("PATCH", ORIGINAL, {"embeds": [{"description": "x" * 4000}] * 2, **NOBODY}),
+        ("PATCH", ORIGINAL, {"embeds": [], **NOBODY}),
+        ("PATCH", ORIGINAL, {"content": "@everyone"}),
+        ("PUT", COMMANDS, [{"name": "Top K", "description": "x", "type": 1}]),
+        ("PUT", COMMANDS, [{"name": "topk", "description": "x" * 101, "type": 1}]),
+        (
+            "PUT",
+            COMMANDS,
+            [
+                {
+                    "name": "topk",
+                    "description": "x",
+                    "type": 1,
+                    "options": [
+                        {"type": 3, "name": "a", "description": "x", "required": False},
+                        {"type": 3, "name": "b", "description": "x", "required": True},
+                    ],
+                }
+            ],
+        ),
+    ],
+)
+def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
+    with pytest.raises((AssertionError, jsonschema.ValidationError)):
+        check_request(method, path, body)
