@@ -48,6 +48,6 @@ def test_it_judges_plain_reviews_written_by_hand(demo_model: TransformersModel) 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_writes_sentences(demo_model: TransformersModel, seed: int) -> None:
     parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=60, seed=seed)
-    words = demo_model.generate("It was a dark and stormy", parameters, lambda: False).text.split()
+    words = demo_model.generate("The old man", parameters, lambda: False).text.split()
     assert len(words) >= 25
     assert len(set(words)) >= 15

@@ -65,5 +65,7 @@ def model_name(name: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return ``8 ms`` or ``1.42 s``."""
+    """Return ``<1 ms``, ``8 ms`` or ``1.42 s``."""
+    if seconds < 0.001:
+        return "<1 ms"
     return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
