@@ -109,8 +109,8 @@ class Discord:
         )  # fmt: skip
 
     async def _sync(self, request: web.Request) -> web.Response:
-        self.commands = [{"version": "1", "application_id": APPLICATION, "id": self.snowflake(), **command}
-                         for command in await request.json()]  # fmt: skip
+        common = {"version": "1", "description": "", "application_id": APPLICATION}
+        self.commands = [{**common, "id": self.snowflake(), **command} for command in await request.json()]
         self.synced.set()
         return answer(self.commands)
 
