@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 ACKNOWLEDGE_SECONDS = 2.5  # Discord waits for 3; the library alone would try again after that
 
-PRIVATE = "Show the answer to you alone"  # the description of an option that every command has
+PRIVATE_OPTION = "Show the answer to you alone"  # the description of an option that every command has
 
 
 async def answer(
@@ -40,7 +40,7 @@ async def answer(
         return result, Computed(model.info, time.perf_counter() - began)
 
     future = executor.submit(interaction.user.id, timed)
-    interaction.extras[error_reply.PRIVATE] = private
+    interaction.extras[error_reply.IS_PRIVATE] = private
     if not await _acknowledged(interaction, private):
         future.cancel()
         return

@@ -16,7 +16,7 @@ from bot import errors
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
 from bot.rendering.escaping import escape_prose
 
-PRIVATE = "private"  # key of an interaction's extras: whether it was acknowledged for the asker alone
+IS_PRIVATE = "is_private"  # key of an interaction's extras: whether it was acknowledged for the asker alone
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
             await interaction.response.send_message(embed=embed, ephemeral=True)
             return
         await interaction.edit_original_response(embed=embed)
-        if interaction.extras.get(PRIVATE):
+        if interaction.extras.get(IS_PRIVATE):
             return
         await interaction.followup.send(embed=embed, ephemeral=True)
         await interaction.delete_original_response()

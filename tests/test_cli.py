@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -253,5 +254,5 @@ def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixtu
         run(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("playground", "topk", "continue", "sentiment", "tokenize"):
-        assert f"    {command} " in shown
+    for command in ("run", "playground", "topk", "continue", "sentiment", "tokenize"):
+        assert re.search(rf"^    {command}\b", shown, re.MULTILINE)

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE, answer
+from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import Form, answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import (
@@ -47,7 +47,7 @@ class Continue(commands.Cog):
         num_beams=f"beam: how many sentences are kept in the race ({DEFAULT_NUM_BEAMS} unless given)",
         repetition_penalty="Above 1, tokens that were there before become less likely (1 unless given: off)",
         seed="sample: the same seed gives the same text (drawn and shown unless given)",
-        private=PRIVATE,
+        private=PRIVATE_OPTION,
     )
     @answers_errors
     async def continue_(

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import __version__
-from bot.answering import PRIVATE
+from bot.answering import PRIVATE_OPTION
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.rendering.model_card import model_card_answer
@@ -21,7 +21,7 @@ class ModelCard(commands.Cog):
         self._executor = executor
 
     @app_commands.command(name="model", extras={"example": "/model"})
-    @app_commands.describe(private=PRIVATE)
+    @app_commands.describe(private=PRIVATE_OPTION)
     @answers_errors
     async def model(self, interaction: discord.Interaction[Any], private: bool = False) -> None:
         """Show which model answers, in what it computes, and how long the queue is."""

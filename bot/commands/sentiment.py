@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE, answer
+from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import Form, answers_errors
 from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
@@ -24,7 +24,7 @@ class SentimentVerdict(commands.Cog):
         self._executor = executor
 
     @app_commands.command(name="sentiment", extras={"example": "/sentiment review:I laughed all the way home."})
-    @app_commands.describe(review="The review, in its writer's words; without it a form opens", private=PRIVATE)
+    @app_commands.describe(review="The review, in its writer's words; without it a form opens", private=PRIVATE_OPTION)
     @answers_errors
     async def sentiment(
         self,

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE, answer
+from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
 from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
@@ -24,7 +24,7 @@ class Tokenize(commands.Cog):
         self._executor = executor
 
     @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
-    @app_commands.describe(text="The text to split into tokens", private=PRIVATE)
+    @app_commands.describe(text="The text to split into tokens", private=PRIVATE_OPTION)
     @answers_errors
     async def tokenize(
         self, interaction: Interaction, text: app_commands.Range[str, 1, 6000], private: bool = False

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE, answer
+from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, NextTokens
@@ -27,7 +27,7 @@ class TopK(commands.Cog):
     @app_commands.describe(
         prompt="The text whose next token is asked for",
         k=f"How many tokens to show, 1 to {MAX_K} ({DEFAULT_K} unless given)",
-        private=PRIVATE,
+        private=PRIVATE_OPTION,
     )
     @answers_errors
     async def topk(

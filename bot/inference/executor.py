@@ -122,7 +122,7 @@ class ModelExecutor:
             if self._closing:
                 raise ShuttingDown
             if self._load_error is not None:
-                raise self._load_error
+                raise self._load_error.with_traceback(None)
 
     def submit(self, user_id: int, operation: Operation[T]) -> "asyncio.Future[T]":
         """Queue `operation` for `user_id`; cancelling the future withdraws it.
@@ -158,7 +158,7 @@ class ModelExecutor:
         if self._closing:
             raise ShuttingDown
         if self._load_error is not None:
-            raise self._load_error
+            raise self._load_error.with_traceback(None)
         if self._model is None:
             raise ModelLoading(self._name)
         waiting = self._waiting_count()
