@@ -9,10 +9,11 @@ from typing import NoReturn, TypeAlias, get_args
 
 from bot import __version__
 from bot.errors import EXIT_FAILURE, BotError, UsageError
-from bot.inference.generation_parameters import RANGES, Strategy
+from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF, Strategy
 from bot.settings import DType
 
 EXIT_INTERRUPTED = 130
+TEXT_HELP = 'the text; "-" reads standard input as it is; after "--" where it begins with a dash'
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,16 +71,18 @@ def _add_run(commands: Commands) -> None:
 
 def _add_playground(commands: Commands) -> None:
     parser = commands.add_parser("playground", help="try the bot in a simulated Discord, a page on this machine")
-    parser.add_argument("--port", type=_whole_number(0, 65535), default=8765, help="0 takes a free one")
-    parser.add_argument("--channel", choices=("playground", "reviews"), default="playground")
+    parser.add_argument("--port", type=_whole_number(0, 65535), default=8765, help="default 8765; 0 takes a free one")
+    parser.add_argument(
+        "--channel", choices=("playground", "reviews"), default="playground", help="which channel the page shows"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    _add_model_options(parser)
+    _add_model_options(parser, fallback="demo")
     parser.set_defaults(run=_run_playground)
 
 
 def _add_topk(commands: Commands) -> None:
     parser = commands.add_parser("topk", help="the most probable next tokens")
-    parser.add_argument("prompt", help='the text, or "-" for standard input')
+    parser.add_argument("prompt", help=TEXT_HELP)
     parser.add_argument("-k", type=_whole_number(1, None), default=10, help="how many tokens (default 10)")
     _add_model_options(parser)
     _add_json(parser)
@@ -88,12 +91,15 @@ def _add_topk(commands: Commands) -> None:
 
 def _add_continue(commands: Commands) -> None:
     parser = commands.add_parser("continue", help="let the model write on")
-    parser.add_argument("prompt", help='the text, or "-" for standard input')
-    parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy")
+    parser.add_argument("prompt", help=TEXT_HELP)
+    parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy", help="default greedy")
     for option, (smallest, largest) in RANGES.items():
         flag = "--" + option.replace("_", "-")
         kind = float if isinstance(largest, float) else int
-        parser.add_argument(flag, type=kind, metavar="N", help=f"{smallest:,} to {largest:,}")
+        owner = f"{STRATEGY_OF[option]} only: " if option in STRATEGY_OF else ""
+        parser.add_argument(
+            flag, type=kind, metavar="N", help=f"{owner}{smallest:,} to {largest:,} (default {DEFAULTS[option]})"
+        )
     _add_model_options(parser)
     _add_json(parser)
     parser.set_defaults(run=_terminal("continue"))
@@ -111,14 +117,14 @@ def _add_sentiment(commands: Commands) -> None:
 
 def _add_tokenize(commands: Commands) -> None:
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
-    parser.add_argument("text", help='the text, or "-" for standard input')
+    parser.add_argument("text", help=TEXT_HELP)
     _add_model_options(parser)
     _add_json(parser)
     parser.set_defaults(run=_terminal("tokenize"))
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help='hub id, local folder, or "demo" (default: BOT_MODEL)')
+def _add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwen2-0.5B") -> None:
+    parser.add_argument("--model", help=f'hub id, local folder, or "demo" (default: BOT_MODEL, else {fallback})')
     parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
 
 
@@ -133,7 +139,7 @@ def _whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
         try:
             number = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {allowed}") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: it must be {allowed}") from None
         if number < smallest or (largest is not None and number > largest):
             raise argparse.ArgumentTypeError(f"{number} is not allowed, it must be {allowed}")
         return number

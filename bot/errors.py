@@ -56,10 +56,10 @@ class EmptyPrompt(UsageError):
 class PromptTooLong(UsageError):
     """The prompt has more tokens than the limit, or than the model's context leaves room for."""
 
-    def __init__(self, tokens: int, limit: int, *, context: int, new_tokens: int) -> None:
+    def __init__(self, what: str, tokens: int, limit: int, *, context: int, new_tokens: int) -> None:
         room = f", {new_tokens:,} of them for new ones" if new_tokens else ""
         super().__init__(
-            f"The prompt has {tokens:,} tokens, but at most {limit:,} are allowed "
+            f"The {what} has {tokens:,} tokens, but at most {limit:,} are allowed "
             f"(the model's context holds {context:,}{room}). Shorten it."
         )
 
@@ -163,7 +163,9 @@ class ModelUnavailable(ConfigurationError):
     """The model could not be found or loaded."""
 
     def __init__(self, name: str, problem: str, remedy: str | None = None) -> None:
-        remedy = remedy or "Try BOT_MODEL=demo, a local folder, or set HF_TOKEN if the model is private."
+        remedy = (
+            remedy or "Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN if the model is private."
+        )
         super().__init__(f"The model {name} cannot be used: {problem.rstrip('.')}. {remedy}")
 
 

@@ -1,6 +1,6 @@
 """Every setting, read from the environment and `.env`; nothing else reads the environment."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,15 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _PREFIX = "BOT_"
 _UNPREFIXED = ("discord_token", "hf_token")
+
+
+def _whole_number(smallest: int, largest: int) -> Any:
+    return Field(ge=smallest, le=largest, description=f"a whole number from {smallest:,} to {largest:,}")
+
+
+def _one_of(literal: Any) -> Any:
+    *first, last = get_args(literal)
+    return Field(description=f"{', '.join(first)} or {last}")
 
 
 class Settings(BaseSettings):
@@ -33,16 +42,16 @@ class Settings(BaseSettings):
     hf_token: Annotated[SecretStr | None, Field(validation_alias="HF_TOKEN")] = None
     model: str = "Qwen/Qwen2-0.5B"
     model_revision: str | None = None
-    dtype: DType = "float32"
-    device: Device = "auto"
-    threads: Annotated[int | None, Field(ge=1, le=1024)] = None
-    queue_limit: Annotated[int, Field(ge=1, le=10_000)] = 32
-    user_limit: Annotated[int, Field(ge=1, le=1000)] = 2
-    request_timeout: Annotated[float, Field(gt=0, le=840)] = 60.0
-    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
-    max_prompt_tokens: Annotated[int, Field(ge=1, le=131_072)] = 1024
-    log_level: LogLevel = "INFO"
-    log_json: bool = False
+    dtype: Annotated[DType, _one_of(DType)] = "float32"
+    device: Annotated[Device, _one_of(Device)] = "auto"
+    threads: Annotated[int | None, _whole_number(1, 1024)] = None
+    queue_limit: Annotated[int, _whole_number(1, 10_000)] = 32
+    user_limit: Annotated[int, _whole_number(1, 1000)] = 2
+    request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0
+    max_new_tokens: Annotated[int, _whole_number(1, MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
+    max_prompt_tokens: Annotated[int, _whole_number(1, 131_072)] = 1024
+    log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
+    log_json: Annotated[bool, Field(description="true or false")] = False
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -54,7 +63,7 @@ def read_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # the overrides are checked by pydantic
     except ValidationError as error:
-        raise InvalidSettings("; ".join(_problem(entry["loc"], entry["msg"]) for entry in error.errors())) from None
+        raise InvalidSettings(" ".join(_problem(str(entry["loc"][0])) for entry in error.errors())) from None
 
 
 def variable_name(field: str) -> str:
@@ -62,5 +71,6 @@ def variable_name(field: str) -> str:
     return field.upper() if field.lower() in _UNPREFIXED else _PREFIX + field.upper()
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    return f"{variable_name(str(location[0]))}: {message[:1].lower()}{message[1:]}."
+def _problem(field: str) -> str:
+    allowed = Settings.model_fields[field].description
+    return f"{variable_name(field)} has a value that is not allowed: it must be {allowed}."

@@ -28,6 +28,8 @@ from bot.rendering.sentiment import label_mass_text
 from bot.rendering.tables import next_tokens_table, percentage, sentiment_table, tokens_table
 from bot.settings import Settings, read_settings
 
+BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
+
 
 def topk(arguments: argparse.Namespace) -> int:
     """Print the most probable next tokens."""
@@ -110,10 +112,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
-    reviews = _read(arguments.lines).splitlines()
+    reviews = _read(arguments.lines).removeprefix(BYTE_ORDER_MARK).splitlines()
     if not reviews:
         raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")
     model = _load(_settings(arguments))
+    if not arguments.json:
+        print("verdict  P(positive) review")
+    began = time.perf_counter()
     failed = 0
     for number, review in enumerate(tqdm(reviews, unit="review", disable=not sys.stderr.isatty()), start=1):
         try:
@@ -129,7 +134,9 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
             _print_json(sentiment_object(result, model.info))
         else:
             excerpt = visible_text(review.strip())
-            print(f"{result.label} {percentage(result.positive_probability):>7}  {excerpt}", flush=True)
+            print(f"{result.label} {percentage(result.positive_probability):>11} {excerpt}", flush=True)
+    if not arguments.json:
+        _print_footer(model, time.perf_counter() - began)
     return EXIT_USAGE if failed else 0
 
 

@@ -28,6 +28,7 @@ class Console:
 
     def run(self, *arguments: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        self._capsys.readouterr()  # what the test itself printed before
         assert run(arguments) == code
         captured = self._capsys.readouterr()
         return captured.out, captured.err
@@ -163,8 +164,13 @@ def test_one_review_a_line(console: Console, tmp_path: Path) -> None:
     objects = [json.loads(line) for line in out.splitlines()]
     assert [answer["label"] for answer in objects] == ["Positive", "Negative", "Positive"]
     assert objects[0] == console.json("sentiment", "I loved it.")
-    out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=file.read_bytes())
-    assert [line.split()[0] for line in out.splitlines()] == ["Positive", "Negative", "Positive"]
+    marked = b"\xef\xbb\xbf" + file.read_bytes()  # as some editors begin a file
+    out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=marked)
+    header, *rows, footer = out.splitlines()
+    assert header.split() == ["verdict", "P(positive)", "review"]
+    assert [row.split()[0] for row in rows] == ["Positive", "Negative", "Positive"]
+    assert rows[0].endswith("% I loved it.")
+    assert footer.startswith("demo · float32 · ")
 
 
 def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path: Path) -> None:
@@ -183,7 +189,7 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
     ("arguments", "code", "message"),
     [
         (["topk", "x", "-k", "0"], 2, "argument -k: 0 is not allowed, it must be at least 1"),
-        (["topk", "x", "-k", "many"], 2, "'many' is no whole number at least 1"),
+        (["topk", "x", "-k", "many"], 2, "'many' is not a whole number: it must be at least 1"),
         (["topk", "", "--model", "demo"], 2, "The prompt is empty: 0 tokens, where 1 to 512 are allowed"),
         (["continue", "", "--model", "demo"], 2, "The prompt is empty"),
         (["sentiment", "", "--model", "demo"], 2, "The review is empty"),
@@ -209,7 +215,7 @@ def test_an_error_is_one_line(console: Console, arguments: list[str], code: int,
 def test_a_bad_setting_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_DTYPE", "float7")
     error = console.error("topk", "x", "--model", "demo", code=78)
-    assert error == "nightword: BOT_DTYPE: input should be 'float32', 'bfloat16' or 'float16'.\n"
+    assert error == ("nightword: BOT_DTYPE has a value that is not allowed: it must be float32, bfloat16 or float16.\n")
 
 
 def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:

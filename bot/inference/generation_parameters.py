@@ -29,6 +29,16 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, MAX_SEED),
 }
 
+DEFAULTS: dict[str, object] = {
+    "max_new_tokens": DEFAULT_NEW_TOKENS,
+    "temperature": DEFAULT_TEMPERATURE,
+    "top_k": DEFAULT_TOP_K,
+    "top_p": DEFAULT_TOP_P,
+    "num_beams": DEFAULT_NUM_BEAMS,
+    "repetition_penalty": 1.0,
+    "seed": "drawn and shown",
+}
+
 # The strategy that uses each option; those not named here belong to all.
 STRATEGY_OF: dict[str, Strategy] = {
     "temperature": "sample",

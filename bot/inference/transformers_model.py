@@ -84,9 +84,10 @@ class TransformersModel:
     def sentiment(self, review: str) -> Sentiment:
         """Compare the logits of " positive" and " negative" after the notebook's prompt."""
         if not review.strip():
-            raise EmptyPrompt("review", self._prompt_limit)
+            question = len(self._tokenizer(sentiment_prompt("")).input_ids)
+            raise EmptyPrompt("review", self._prompt_limit - question)
         positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
-        logits = self._last_logits(self._encode(sentiment_prompt(review)))
+        logits = self._last_logits(self._encode(sentiment_prompt(review), what="review with the question around it"))
         labels = logits[[positive_id, negative_id]]
         positive_logit, negative_logit = labels.tolist()
         positive, negative = labels.softmax(0).tolist()
@@ -103,14 +104,14 @@ class TransformersModel:
     def _token(self, token_id: int) -> Token:
         return Token(token_id, token_text(self._tokenizer, token_id))
 
-    def _encode(self, prompt: str, *, room_for: int = 0) -> list[int]:
+    def _encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
         """Return the prompt's ids, which leave `room_for` new tokens in the model's context."""
         limit = min(self._prompt_limit, max(self._info.context_length - room_for, 0))
         input_ids: list[int] = self._tokenizer(prompt).input_ids if prompt else []
         if not input_ids:
-            raise EmptyPrompt("prompt", limit)
+            raise EmptyPrompt(what, limit)
         if len(input_ids) > limit:
-            raise PromptTooLong(len(input_ids), limit, context=self._info.context_length, new_tokens=room_for)
+            raise PromptTooLong(what, len(input_ids), limit, context=self._info.context_length, new_tokens=room_for)
         return input_ids
 
     @torch.inference_mode()

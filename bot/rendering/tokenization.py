@@ -8,6 +8,7 @@ from bot.rendering.escaping import code_block
 from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
 SHOWN_TOKENS = 40
+BYTES_NOTE = "Rows like `\\xf0` are bytes: here one character is several tokens."
 
 
 def tokenization_answer(result: Tokenization, computed: Computed) -> Answer:
@@ -20,6 +21,8 @@ def tokenization_answer(result: Tokenization, computed: Computed) -> Answer:
         description=code_block(tokens_table(shown, PHONE_WIDTH)),
         colour=BLURPLE,
     )
+    if any("\\x" in token.text for token in shown):
+        embed.description = f"{embed.description}\n{BYTES_NOTE}"
     if is_long:
         embed.description = f"The first {len(shown)}; all of them are in the file.\n{embed.description}"
     else:

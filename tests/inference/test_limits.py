@@ -33,9 +33,15 @@ def test_an_empty_prompt_is_refused(short: TransformersModel, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t "])
-def test_an_empty_review_is_refused(short: TransformersModel, text: str) -> None:
-    with pytest.raises(EmptyPrompt, match="The review is empty: 0 tokens, where 1 to 10 are allowed"):
-        short.sentiment(text)
+def test_an_empty_review_is_refused_with_the_room_that_the_question_leaves(
+    demo_model: TransformersModel, text: str
+) -> None:
+    with pytest.raises(EmptyPrompt, match=r"The review is empty: 0 tokens, where 1 to \d+ are allowed") as refusal:
+        demo_model.sentiment(text)
+    allowed = int(str(refusal.value).split("1 to ")[1].split()[0])
+    demo_model.sentiment(" the" * (allowed - 1))
+    with pytest.raises(PromptTooLong):
+        demo_model.sentiment(" the" * (allowed + 2))
 
 
 def test_an_empty_text_is_refused(short: TransformersModel) -> None:
@@ -63,7 +69,9 @@ def test_new_tokens_need_room_in_the_context(demo_model: TransformersModel) -> N
 
 
 def test_the_review_s_whole_prompt_counts(demo_model: TransformersModel) -> None:
-    with pytest.raises(PromptTooLong, match="but at most 512 are allowed"):
+    with pytest.raises(
+        PromptTooLong, match=r"The review with the question around it has .* but at most 512 are allowed"
+    ):
         demo_model.sentiment(" the" * 512)
 
 

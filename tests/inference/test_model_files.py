@@ -184,5 +184,5 @@ def test_an_incomplete_cache_is_completed(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_the_message_names_what_to_try() -> None:
-    with pytest.raises(ModelUnavailable, match=r"Try BOT_MODEL=demo, a local folder, or set HF_TOKEN"):
+    with pytest.raises(ModelUnavailable, match=r"Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN"):
         find_model("./no/such")
