@@ -26,7 +26,7 @@ def sentiment_answer(result: Sentiment, computed: Computed) -> Answer:
 
 def label_mass_text(label_mass: float) -> str:
     """Say how far the verdict can be trusted, from the labels' share of the whole vocabulary."""
-    share = f"{percentage(label_mass)} of the whole vocabulary's probability is on these two words"
+    share = f"These two words have {percentage(label_mass)} of the whole vocabulary's probability"
     if label_mass >= TRUSTED_LABEL_MASS:
         return f"{share}: the model is answering the question."
     if label_mass >= DOUBTFUL_LABEL_MASS:
