@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -32,17 +34,24 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone, as with `| head`; keep the interpreter from complaining about it at exit.
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            raise
+        if error.errno != errno.EPIPE:  # a reader that has gone, as with `| head`, is no news
+            print(f"nightword: the output cannot be written: {error.strerror}.", file=sys.stderr)
+        # Keep the interpreter from trying again at its end.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows what it can
     parsed = build_parser().parse_args(arguments)
     code: int = parsed.run(parsed)
-    sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's exit
+    if sys.stdout is not None:
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's exit
     return code
 
 

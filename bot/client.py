@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.commands import add_commands
 from bot.error_reply import CommandTree
 from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel
+from bot.inference.model import LanguageModel, display_name
 from bot.settings import Settings
 
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
@@ -48,7 +48,7 @@ def build_executor(settings: Settings) -> ModelExecutor:
     """Return an executor that will load the model of `settings` in its own thread."""
     return ModelExecutor(
         lambda: load_language_model(settings),
-        name=settings.model,
+        name=display_name(settings.model),
         queue_limit=settings.queue_limit,
         user_limit=settings.user_limit,
         request_timeout=settings.request_timeout,

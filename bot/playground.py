@@ -14,6 +14,7 @@ import discord
 
 from bot.client import Nightword, build_executor
 from bot.errors import PlaygroundUnavailable
+from bot.inference.executor import ModelExecutor
 from bot.inference.model_files import DEMO
 from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
@@ -58,13 +59,28 @@ async def _serve(settings: Settings, port: int, channel: str, open_browser: bool
     executor = build_executor(settings)
     executor.start()
     print(f"Loading the model {settings.model} …", file=sys.stderr, flush=True)
-    await asyncio.to_thread(executor.wait_until_loaded)
+    if not await _loaded(executor, stop):
+        return 0
     async with _page(Nightword(settings, executor), channel, port) as url:
         print(f"Nightword's playground: {url}\nCtrl-C ends it.", flush=True)
         if open_browser:
             webbrowser.open(url)
         await stop.wait()
     return 0
+
+
+async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
+    """Wait for the model; return whether it came before the stop. Raises the error that loading ended with."""
+    loading = asyncio.create_task(asyncio.to_thread(executor.wait_until_loaded))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([loading, stopping], return_when="FIRST_COMPLETED")
+    if not loading.done():
+        await asyncio.to_thread(executor.close)
+        await asyncio.gather(loading, return_exceptions=True)
+        return False
+    stopping.cancel()
+    loading.result()
+    return True
 
 
 @contextlib.asynccontextmanager

@@ -36,11 +36,12 @@ class Settings(BaseSettings):
         frozen=True,
         hide_input_in_errors=True,
         populate_by_name=True,
+        str_strip_whitespace=True,
     )
 
     discord_token: Annotated[SecretStr | None, Field(validation_alias="DISCORD_TOKEN")] = None
     hf_token: Annotated[SecretStr | None, Field(validation_alias="HF_TOKEN")] = None
-    model: str = "Qwen/Qwen2-0.5B"
+    model: Annotated[str, Field(min_length=1, description="a hub id, a local folder, or demo")] = "Qwen/Qwen2-0.5B"
     model_revision: str | None = None
     dtype: Annotated[DType, _one_of(DType)] = "float32"
     device: Annotated[Device, _one_of(Device)] = "auto"
@@ -55,13 +56,15 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Return the settings; `overrides` that are None are left to the environment.
+    """Return the settings; `overrides` that are None or empty are left to the environment.
 
     Raises InvalidSettings in one line that names the variable, the problem and what is allowed, and never the value.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = {name: value for name, value in overrides.items() if value is not None and value != ""}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # the overrides are checked by pydantic
+    except (UnicodeDecodeError, OSError):
+        raise InvalidSettings(".env cannot be read as text in UTF-8. Save it as UTF-8.") from None
     except ValidationError as error:
         raise InvalidSettings(" ".join(_problem(str(entry["loc"][0])) for entry in error.errors())) from None
 

@@ -152,17 +152,14 @@ def _load(settings: Settings) -> LanguageModel:
 
 def _text(argument: str) -> str:
     """Return the text itself, or standard input as it is for "-"."""
-    text = _read("-") if argument == "-" else argument
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
-    return text
+    return _read("-") if argument == "-" else argument
 
 
 def _read(file: str) -> str:
     """Return a file's text, line ends untouched; "-" is standard input."""
     name = "standard input" if file == "-" else file
+    if file == "-" and sys.stdin is None:
+        raise InputUnreadable("standard input is closed. Pipe a text in, or write it on the command line.")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return content.decode("utf-8")

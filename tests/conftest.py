@@ -15,7 +15,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from bot.client import Nightword
 from bot.inference.executor import ModelExecutor
 from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
+from bot.inference.model import LanguageModel, display_name
 from bot.inference.model_files import DEMO_FOLDER
 from bot.inference.transformers_model import TransformersModel
 from bot.settings import Settings
@@ -104,7 +104,7 @@ def load(demo_model: TransformersModel) -> Callable[[], LanguageModel]:
 def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> ModelExecutor:
     return ModelExecutor(
         load,
-        name=settings.model,
+        name=display_name(settings.model),
         queue_limit=settings.queue_limit,
         user_limit=settings.user_limit,
         request_timeout=settings.request_timeout,

@@ -245,6 +245,30 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.wait(60) == 1
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code", "message"),
+    [
+        ("topk - --model demo <&-", 2, "nightword: standard input is closed."),
+        ("topk x --model demo >/dev/full", 1, "nightword: the output cannot be written: No space left on device."),
+        ("topk x --model demo >&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(redirection: str, code: int, message: str) -> None:
+    command = f"{sys.executable} -m bot {redirection}"
+    result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S602  # our own words
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith(message)
+
+
+def test_a_terminal_without_unicode_shows_what_it_can() -> None:
+    command = [sys.executable, "-m", "bot", "topk", "x", "--model", "demo"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)  # noqa: S603  # as above
+    assert "all others" in result.stdout
+    assert result.stderr == ""
+
+
 def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bot", "topk", "--model", "no/such", "x"]

@@ -58,6 +58,22 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+def test_it_can_be_ended_while_the_model_loads(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, bot.client as c, bot.playground\n"
+        "c.load_language_model = lambda settings: time.sleep(60)\n"
+        "from bot.__main__ import main\n"
+        "sys.argv = ['nightword', 'playground', '--port', '0']\n"
+        "main()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=tmp_path)  # noqa: S603  # our own interpreter
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Loading the model demo …\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+
+
 def test_a_model_that_is_not_there_ends_it_at_once(tmp_path: Path) -> None:
     process = start("--model", "./nowhere", cwd=tmp_path)
     out, err = process.communicate(timeout=60)

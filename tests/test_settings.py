@@ -66,6 +66,19 @@ def test_a_bad_value_is_named_in_one_line(
     assert refusal.value.exit_code == 78
 
 
+def test_a_file_that_is_not_utf_8_is_named() -> None:
+    Path(".env").write_bytes(b"BOT_MODEL=\xff\n")
+    with pytest.raises(InvalidSettings, match=r"^\.env cannot be read as text in UTF-8"):
+        read_settings()
+
+
+def test_a_blank_model_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings(model="").model == "Qwen/Qwen2-0.5B"
+    monkeypatch.setenv("BOT_MODEL", " ")
+    with pytest.raises(InvalidSettings, match=r"^BOT_MODEL .* must be a hub id, a local folder, or demo"):
+        read_settings()
+
+
 def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", SECRET)
     monkeypatch.setenv("HF_TOKEN", SECRET)

@@ -189,7 +189,7 @@ class ModelExecutor:
         except BotError as error:
             self._set_loaded(None, error)
             return
-        except Exception:
+        except BaseException:  # the tokenizers library panics with exceptions of that kind
             log.exception("loading the model failed")
             self._set_loaded(None, BotError(f"The model {self._name} could not be loaded; the bot's log says why."))
             return

@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from bot.errors import ModelUnavailable
-from bot.inference.model import ModelInfo
+from bot.inference.model import ModelInfo, display_name
 from bot.inference.model_files import ModelFiles, find_model
 from bot.inference.transformers_model import TransformersModel
 
@@ -40,8 +40,10 @@ def load_model(
             f"its tokenizer has {len(tokenizer):,} tokens and its weights only "
             f"{model.get_input_embeddings().num_embeddings:,}",
         )
+    model.generation_config = _end_of_text_only(files.name, model.generation_config)
     info = ModelInfo(
         name=name,
+        short_name=display_name(name),
         revision=files.revision,
         dtype=str(model.dtype).removeprefix("torch."),
         device=model.device.type,
@@ -81,7 +83,8 @@ def _load_weights(files: ModelFiles, dtype: str) -> Any:
         raise ModelUnavailable(
             files.name, f"its weights are damaged ({_line(error)})", "Download it again, or try BOT_MODEL=demo."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError) as error:
+    except Exception as error:
+        # A damaged config.json fails wherever its values are used.
         raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_line(error)})") from None
     model, report = loaded
     for what in ("missing_keys", "mismatched_keys"):
@@ -96,18 +99,29 @@ def _load_weights(files: ModelFiles, dtype: str) -> Any:
 def _load_tokenizer(files: ModelFiles) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFE)
-    except Exception as error:
-        # Tokenizer files fail in many ways, the tokenizers library's bare Exception among them.
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # Tokenizer files fail in many ways: the tokenizers library panics with a BaseException of its own.
         raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({_line(error)})") from None
     if len(tokenizer) == 0 or not tokenizer("a", add_special_tokens=False).input_ids:
         raise ModelUnavailable(files.name, "its tokenizer has an empty vocabulary")
     return tokenizer
 
 
+def _end_of_text_only(name: str, checkpoint: Any) -> GenerationConfig:
+    """Return a generation config that keeps the checkpoint's token ids and nothing else: what is shown decides."""
+    ids = {key: getattr(checkpoint, key, None) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    for key, value in ids.items():
+        if not all(isinstance(id_, int) for id_ in (value if isinstance(value, list) else [value or 0])):
+            raise ModelUnavailable(name, f"its generation_config.json has no number for {key}")
+    return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+
+
 def _context_length(config: Any) -> int:
     """Return the number of positions that the model was made for."""
     for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length"):
-        if isinstance(value := getattr(config, name, None), int):
+        if isinstance(value := getattr(config, name, None), int) and value > 0:
             return value
     return 2048
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from bot.inference.generation_parameters import GenerationParameters
@@ -11,14 +12,25 @@ SentimentLabel = Literal["Positive", "Negative"]
 ShouldStop = Callable[[], bool]
 
 
+def display_name(name: str) -> str:
+    """Return a hub id as it is, and of a local folder its last part: where it lies is nobody's business."""
+    try:
+        is_local = name.startswith((".", "/", "~")) or Path(name).exists()
+    except OSError:  # longer than a path may be
+        is_local = False
+    return Path(name).resolve().name if is_local else name
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Which model answers, and how it computes.
 
-    `revision` is the hub's commit, or None for a local folder; `context_length` and `vocab_size` count tokens.
+    `short_name` is for everybody's eyes: a local folder's without its path. `revision` is the hub's commit, or None
+    for a local folder; `context_length` and `vocab_size` count tokens.
     """
 
     name: str
+    short_name: str
     revision: str | None
     dtype: str
     device: str

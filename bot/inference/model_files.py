@@ -53,12 +53,20 @@ def find_model(name: str, *, revision: str | None = None, token: str | None = No
     """
     if name == DEMO:
         return _local(name, DEMO_FOLDER)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = _folder(name)
+    if folder is not None:
         return _local(name, folder)
     if name.startswith((".", "/", "~")):
         raise ModelUnavailable(name, "there is no such folder")
     return _cached(name, revision) or _download(name, revision, token)
+
+
+def _folder(name: str) -> Path | None:
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):  # longer than a path may be, or the home of nobody
+        return None
 
 
 def _local(name: str, folder: Path) -> ModelFiles:
@@ -113,9 +121,9 @@ def _missing(folder: Path) -> str | None:
     if problem is None and not (folder / "model.safetensors").exists():
         try:
             shards = set(json.loads(index.read_text())["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
+            absent = sorted(shard for shard in shards if not (folder / shard).exists())
+        except (ValueError, KeyError, AttributeError, TypeError, OSError):
             return "its model.safetensors.index.json is damaged"
-        absent = sorted(shard for shard in shards if not (folder / shard).exists())
         if absent:
             return f"it lacks {absent[0]}"
     return problem

@@ -11,7 +11,14 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from bot.errors import EmptyPrompt, PromptTooLong, RequestCancelled, SentimentUnsupported
+from bot.errors import (
+    EmptyPrompt,
+    InputUnreadable,
+    OptionOutOfRange,
+    PromptTooLong,
+    RequestCancelled,
+    SentimentUnsupported,
+)
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import (
     Continuation,
@@ -53,7 +60,7 @@ class TransformersModel:
         """Split `text` into tokens, special tokens included."""
         if not text:
             raise EmptyPrompt("text", self._prompt_limit)
-        return Tokenization(text, tuple(self._token(id_) for id_ in self._tokenizer(text).input_ids))
+        return Tokenization(text, tuple(self._token(id_) for id_ in self._ids(text)))
 
     def next_tokens(self, prompt: str, k: int) -> NextTokens:
         """Return the `k` most probable next tokens: softmax over the whole vocabulary."""
@@ -104,14 +111,27 @@ class TransformersModel:
     def _token(self, token_id: int) -> Token:
         return Token(token_id, token_text(self._tokenizer, token_id))
 
+    def _ids(self, text: str) -> list[int]:
+        """Return the ids of `text` as the tokenizer gives them, special tokens included."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
+        input_ids: list[int] = self._tokenizer(text).input_ids
+        return input_ids
+
     def _encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
         """Return the prompt's ids, which leave `room_for` new tokens in the model's context."""
-        limit = min(self._prompt_limit, max(self._info.context_length - room_for, 0))
-        input_ids: list[int] = self._tokenizer(prompt).input_ids if prompt else []
+        context = self._info.context_length
+        if room_for >= context:
+            allowed = f"from 1 to {context - 1:,}, since the model's context holds {context:,} tokens in all"
+            raise OptionOutOfRange("max_new_tokens", room_for, allowed)
+        limit = min(self._prompt_limit, context - room_for)
+        input_ids = self._ids(prompt) if prompt else []
         if not input_ids:
             raise EmptyPrompt(what, limit)
         if len(input_ids) > limit:
-            raise PromptTooLong(what, len(input_ids), limit, context=self._info.context_length, new_tokens=room_for)
+            raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         return input_ids
 
     @torch.inference_mode()
@@ -155,7 +175,7 @@ class TransformersModel:
         ids: list[int] = self._tokenizer(label, add_special_tokens=False).input_ids
         if len(ids) != 1:
             pieces = [token_text(self._tokenizer, id_) for id_ in ids]
-            raise SentimentUnsupported(self._info.name, label, pieces)
+            raise SentimentUnsupported(self._info.short_name, label, pieces)
         return ids[0]
 
 

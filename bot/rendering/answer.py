@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from pathlib import PurePath
 
 import discord
 
@@ -55,13 +54,8 @@ class Answer:
 
 def footer(computed: Computed) -> str:
     """Return model, dtype and time taken."""
-    text = f"{model_name(computed.model.name)} · {computed.model.dtype} · {duration(computed.seconds)}"
+    text = f"{computed.model.short_name} · {computed.model.dtype} · {duration(computed.seconds)}"
     return visible_text(text)[:FOOTER_LIMIT]
-
-
-def model_name(name: str) -> str:
-    """Return the hub id, or the folder's name alone: where it lies on the machine is nobody's business."""
-    return PurePath(name).name if name.startswith(("/", "~", ".")) else name
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ _ZERO_WIDTH_SPACE = "\u200b"
 
 # What reorders or hides text in prose. Joiners stay: emoji and several scripts are written with them.
 _PROSE_HIDDEN = re.compile(
-    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ud800-\udfff]"
 )
 _LINE_START = re.compile(r"^(\s*)([#\-+])|^(\s*\d+)([.)])(?=\s|$)", re.MULTILINE)
 _MARKUP = re.compile(r"([\\*_~|`\[\]<>])")

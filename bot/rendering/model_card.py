@@ -3,14 +3,14 @@
 import discord
 
 from bot.inference.executor import ExecutorStatus
-from bot.rendering.answer import AMBER, BLURPLE, RED, Answer, model_name
+from bot.rendering.answer import AMBER, BLURPLE, RED, Answer
 from bot.rendering.escaping import escape_prose
 
 
 def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
     """Show which model answers, in what it computes, and what it is doing."""
     model = status.model
-    embed = discord.Embed(title="Model", description=escape_prose(model_name(status.name)), colour=_colour(status))
+    embed = discord.Embed(title="Model", description=escape_prose(status.name), colour=_colour(status))
     if model is not None:
         facts = {
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",

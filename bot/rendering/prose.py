@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.rendering.escaping import escape_prose
+from bot.rendering.escaping import escape_prose, visible_text
 
 PROMPT_LIMIT = 600  # characters, escaped
 
@@ -58,7 +58,7 @@ def _quote(text: str) -> str:
 def _bold_line(line: str) -> str:
     core = line.strip()
     if not core:
-        return line
+        return visible_text(line)
     before = line[: len(line) - len(line.lstrip())]
     after = line[len(line.rstrip()) :]
-    return f"{before}**{escape_prose(core)}**{after}"
+    return f"{visible_text(before)}**{escape_prose(core)}**{visible_text(after)}"

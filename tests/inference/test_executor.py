@@ -122,14 +122,17 @@ async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make)
         executor.submit(1, Gate())
 
 
-async def test_a_bug_while_loading_refuses_and_is_logged(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError, type("PanicException", (BaseException,), {})])
+async def test_a_bug_while_loading_refuses_and_is_logged(
+    make: Make, caplog: pytest.LogCaptureFixture, bug: type[BaseException]
+) -> None:
     def load() -> LanguageModel:
-        raise ZeroDivisionError
+        raise bug
 
     executor = make(load)
     with pytest.raises(BotError, match="could not be loaded"):
         executor.wait_until_loaded()
-    assert "ZeroDivisionError" in caplog.text
+    assert bug.__name__ in caplog.text
 
 
 async def test_the_queue_is_bounded_and_the_refusal_says_its_length(make: Make) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import EmptyPrompt, PromptTooLong, RequestCancelled
+from bot.errors import EmptyPrompt, InputUnreadable, PromptTooLong, RequestCancelled
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.transformers_model import TransformersModel
@@ -73,6 +73,17 @@ def test_the_review_s_whole_prompt_counts(demo_model: TransformersModel) -> None
         PromptTooLong, match=r"The review with the question around it has .* but at most 512 are allowed"
     ):
         demo_model.sentiment(" the" * 512)
+
+
+def test_text_that_is_no_unicode_is_refused(demo_model: TransformersModel) -> None:
+    asks: list[Callable[[str], Any]] = [
+        demo_model.tokenize,
+        demo_model.sentiment,
+        lambda text: demo_model.next_tokens(text, 3),
+    ]
+    for ask in asks:
+        with pytest.raises(InputUnreadable, match="not valid UTF-8"):
+            ask("a\ud800")
 
 
 def test_a_stop_ends_generation_within_one_token(demo_model: TransformersModel) -> None:

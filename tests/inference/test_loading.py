@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bot.errors import ModelUnavailable
+from bot.errors import ModelUnavailable, OptionOutOfRange
+from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
+from bot.inference.model import display_name
 from bot.inference.model_files import DEMO_FOLDER
 
 
@@ -92,6 +94,30 @@ def code_of_its_own(folder: Path) -> None:
     (folder / "own.py").write_text("raise SystemExit('code of the checkpoint was run')")
 
 
+def panicking_tokenizer(folder: Path) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "AAAA"}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def change_config(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | values))
+
+
+def no_heads(folder: Path) -> None:
+    change_config(folder, num_attention_heads=0)
+
+
+def unknown_layers(folder: Path) -> None:
+    change_config(folder, layer_types=["x"])
+
+
+def damaged_index(folder: Path) -> None:
+    no_weights(folder)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": []}}')
+
+
 def missing_shard(folder: Path) -> None:
     no_weights(folder)
     index = {"weight_map": {"model.norm.weight": "model-00001-of-00002.safetensors"}}
@@ -111,6 +137,9 @@ def missing_shard(folder: Path) -> None:
         (broken_tokenizer, "its tokenizer cannot be loaded"),
         (empty_tokenizer, "its tokenizer"),
         (larger_tokenizer, "its tokenizer has 4,106 tokens and its weights only 4,096"),
+        (no_heads, "its weights cannot be loaded"),
+        (unknown_layers, "its weights cannot be loaded"),
+        (damaged_index, r"model\.safetensors\.index\.json is damaged"),
         (no_config, "it has no config.json"),
         (broken_config, "cannot be loaded"),
         (unknown_architecture, "cannot be loaded"),
@@ -135,6 +164,53 @@ def test_a_damaged_model_is_refused(
 def test_safe_weights_are_taken_where_pickled_ones_lie_beside_them(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"not a checkpoint")
     assert load_model(str(folder), max_prompt_tokens=10).info.parameter_count > 1_000_000
+
+
+def test_a_tokenizer_that_panics_is_refused(folder: Path) -> None:
+    panicking_tokenizer(folder)
+    with pytest.raises(ModelUnavailable, match="its tokenizer cannot be loaded"):
+        load_model(str(folder), max_prompt_tokens=10)
+
+
+def test_an_end_of_text_that_is_no_id_is_refused(folder: Path) -> None:
+    (folder / "generation_config.json").write_text('{"eos_token_id": "x"}')
+    with pytest.raises(ModelUnavailable, match=r"its generation_config\.json has no number for eos_token_id"):
+        load_model(str(folder), max_prompt_tokens=10)
+
+
+def test_a_checkpoint_s_generation_config_decides_nothing_but_the_end_of_text(folder: Path) -> None:
+    parameters = GenerationParameters.from_options(strategy="beam", max_new_tokens=30)
+    plain = load_model(str(folder), max_prompt_tokens=10).generate("The old man", parameters, lambda: False)
+    hostile = {
+        "eos_token_id": 0, "do_sample": True, "temperature": 5.0, "top_k": 3, "repetition_penalty": 1.9,
+        "no_repeat_ngram_size": 1, "length_penalty": -5.0, "max_time": 0.001, "stop_strings": ["a"],
+        "return_dict_in_generate": True, "forced_eos_token_id": 99_999, "early_stopping": True,
+    }  # fmt: skip
+    (folder / "generation_config.json").write_text(json.dumps(hostile))
+    model = load_model(str(folder), max_prompt_tokens=10)
+    assert model.generate("The old man", parameters, lambda: False) == plain
+
+
+def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path) -> None:
+    change_config(folder, max_position_embeddings=128)
+    model = load_model(str(folder), max_prompt_tokens=1024)
+    parameters = GenerationParameters.from_options(max_new_tokens=256)
+    with pytest.raises(OptionOutOfRange, match=r"max_new_tokens is 256, but must be from 1 to 127, since the model's"):
+        model.generate("Once", parameters, lambda: False)
+
+
+def test_a_folder_s_path_is_nobody_s_business(folder: Path) -> None:
+    assert load_model(str(folder), max_prompt_tokens=10).info.short_name == "model"
+    assert display_name(str(folder)) == "model"
+    assert display_name("./nowhere") == "nowhere"
+    assert display_name("Qwen/Qwen2-0.5B") == "Qwen/Qwen2-0.5B"
+
+
+def test_a_name_that_is_too_long_for_a_path() -> None:
+    for name in ("a" * 300, "/root/" + "a" * 300, "~nobody-at-all/model"):
+        assert display_name(name)
+        with pytest.raises(ModelUnavailable):
+            load_model(name, max_prompt_tokens=10)
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such", "~/no/such"])

@@ -44,6 +44,7 @@ computed = st.builds(
     st.builds(
         ModelInfo,
         name=texts,
+        short_name=texts,
         revision=st.none(),
         dtype=st.just("float32"),
         device=st.just("cpu"),
