@@ -103,7 +103,7 @@ def train(
     model = Qwen2ForCausalLM(model_config(tokenizer.get_vocab_size(), end_of_text_id(tokenizer)))
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
-    # Hidden matrices by Muon (Jordan et al. 2024), which learns more from each token than AdamW.
+    # Hidden matrices by Muon (Jordan et al. 2024), the rest by AdamW.
     muon = torch.optim.Muon(hidden, lr=MUON_RATE, weight_decay=0.01)
     adamw = torch.optim.AdamW(others, lr=ADAMW_RATE, betas=(0.9, 0.95), weight_decay=0.0)
     optimizers: list[tuple[torch.optim.Optimizer, float]] = [(muon, MUON_RATE), (adamw, ADAMW_RATE)]
