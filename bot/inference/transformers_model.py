@@ -91,7 +91,7 @@ class TransformersModel:
     def sentiment(self, review: str) -> Sentiment:
         """Compare the logits of " positive" and " negative" after the notebook's prompt."""
         if not review.strip():
-            question = len(self._tokenizer(sentiment_prompt("")).input_ids)
+            question = len(self._ids(sentiment_prompt("")))
             raise EmptyPrompt("review", self._prompt_limit - question)
         positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
         logits = self._last_logits(self._encode(sentiment_prompt(review), what="review with the question around it"))

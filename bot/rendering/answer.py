@@ -8,9 +8,7 @@ import discord
 from bot.inference.model import ModelInfo
 from bot.rendering.escaping import visible_text
 
-TITLE_LIMIT = 256
 DESCRIPTION_LIMIT = 4096
-FIELD_VALUE_LIMIT = 1024
 FOOTER_LIMIT = 2048
 
 BLURPLE = discord.Colour(0x5865F2)
