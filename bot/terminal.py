@@ -112,9 +112,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
-    reviews = _read(arguments.lines).removeprefix(BYTE_ORDER_MARK).splitlines()
-    if not reviews:
+    text = _read(arguments.lines).removeprefix(BYTE_ORDER_MARK)
+    if not text:
         raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")
+    # str.splitlines would also split at form feeds and Unicode's separators, inside a review.
+    reviews = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     model = _load(_settings(arguments))
     if not arguments.json:
         print("verdict  P(positive) review")

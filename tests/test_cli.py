@@ -173,6 +173,14 @@ def test_one_review_a_line(console: Console, tmp_path: Path) -> None:
     assert footer.startswith("demo · float32 · ")
 
 
+def test_only_a_line_break_ends_a_review(console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "reviews.txt"
+    reviews = ["I loved it.\x0cAll of it.", "I hated\u2028every\x85minute."]
+    file.write_bytes("\r\n".join([*reviews, ""]).encode())
+    out, _ = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo")
+    assert [json.loads(line) for line in out.splitlines()] == [console.json("sentiment", review) for review in reviews]
+
+
 def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text(f"I loved it.\n\n{'the ' * 600}\nI hated it.\n")
