@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
+from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, acknowledge, deliver
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
 from bot.rendering.escaping import escape_prose
 
@@ -38,6 +39,7 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.ShuttingDown: "Shutting down",
     errors.RequestTimedOut: "Took too long",
     errors.RequestCancelled: "Cancelled",
+    errors.AcknowledgedLate: "Discord was slow",
     errors.ModelUnavailable: "No model",
     errors.SentimentUnsupported: "Not with this model",
     errors.BotError: "Not possible",
@@ -81,9 +83,14 @@ class CommandTree(app_commands.CommandTree[commands.Bot]):
             self._in_progress.discard(task)
 
     async def finish(self, seconds: float) -> None:
-        """Wait until every command has been answered, for at most `seconds`."""
-        if self._in_progress:
-            await asyncio.wait(set(self._in_progress), timeout=seconds)
+        """Wait until every command has been answered, for at most `seconds`; what is not by then is given up."""
+        if not self._in_progress:
+            return
+        _, unanswered = await asyncio.wait(set(self._in_progress), timeout=seconds)
+        for task in unanswered:
+            task.cancel()
+        if unanswered:
+            log.warning("%d answers could not be delivered before the end", len(unanswered))
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Answer a bug in a command."""
@@ -127,14 +134,17 @@ def bug_embed(reference: str) -> discord.Embed:
 
 async def _send(interaction: Interaction, embed: discord.Embed) -> None:
     """Answer for the asker alone, also after a public defer, which would make a follow-up public."""
+    if not interaction.response.is_done() and MAYBE_ACKNOWLEDGED not in interaction.extras:
+        with contextlib.suppress(errors.AcknowledgedLate):  # nothing is left to say, and it stands in the log
+            await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
+        return
+    edited = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed))
+    if not edited or interaction.extras.get(IS_PRIVATE):
+        return
     try:
-        if not interaction.response.is_done():
-            await interaction.response.send_message(embed=embed, ephemeral=True)
-            return
-        await interaction.edit_original_response(embed=embed)
-        if interaction.extras.get(IS_PRIVATE):
-            return
-        await interaction.followup.send(embed=embed, ephemeral=True)
-        await interaction.delete_original_response()
-    except discord.HTTPException as failure:
-        log.warning("the answer to an interaction could not be sent: %s", failure)
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            await interaction.followup.send(embed=embed, ephemeral=True)
+            await interaction.delete_original_response()
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as failure:
+        # The edit stays: its words are there for the asker, if not for them alone.
+        log.warning("the answer to interaction %s stays public: %s", interaction.id, failure or type(failure).__name__)

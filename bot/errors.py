@@ -14,9 +14,11 @@ BotError
 │   ├── UserLimitReached
 │   └── ShuttingDown
 ├── DiscordUnreachable         the network's fault, or Discord's
+├── Unhealthy                  the running bot does not do its work
 ├── Interrupted                begun, and ended before its result
 │   ├── RequestTimedOut
-│   └── RequestCancelled
+│   ├── RequestCancelled
+│   └── AcknowledgedLate
 └── ConfigurationError         the one who runs the bot has to change something
     ├── InvalidSettings
     ├── ModelUnavailable
@@ -149,6 +151,13 @@ class RequestCancelled(Interrupted):
         super().__init__("The request was cancelled.")
 
 
+class AcknowledgedLate(Interrupted):
+    """Discord did not say in time whether it took the acknowledgement."""
+
+    def __init__(self) -> None:
+        super().__init__("Discord was too slow to take this request, so nothing was computed. Ask again.")
+
+
 class ConfigurationError(BotError):
     """The one who runs the bot has to change something."""
 
@@ -212,6 +221,13 @@ class IntentsMissing(ConfigurationError):
             "Discord refused an intent that the bot asks for. Turn it on: Discord's developer portal, your "
             "application, Bot, Privileged Gateway Intents."
         )
+
+
+class Unhealthy(BotError):
+    """The heartbeat says that the bot does not do its work, or there is none."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"unhealthy: {problem}.")
 
 
 class DiscordUnreachable(BotError):

@@ -3,21 +3,15 @@
 import argparse
 import asyncio
 import logging
-import re
 import signal
 
-import aiohttp
-import discord
-
 from bot.client import Nightword, build_executor
-from bot.errors import DiscordUnreachable, IntentsMissing, TokenMissing, TokenRejected
+from bot.errors import ShuttingDown
+from bot.login import bot_token, login_errors
 from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
-
-# Three parts of base64: the bot's id, the time, a signature.
-_TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{5,}\.[\w-]{20,}")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,16 +21,6 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings)
     asyncio.run(_serve(settings, token))
     return 0
-
-
-def bot_token(settings: Settings) -> str:
-    """Return the token. Raises TokenMissing, which never shows what stands in its place."""
-    if settings.discord_token is None:
-        raise TokenMissing("is not set")
-    token = settings.discord_token.get_secret_value().strip()
-    if not _TOKEN.fullmatch(token):
-        raise TokenMissing("does not look like a bot token, which has three parts with a dot between them")
-    return token
 
 
 async def _serve(settings: Settings, token: str) -> None:
@@ -62,18 +46,13 @@ async def _serve(settings: Settings, token: str) -> None:
 
 
 async def _connect(bot: Nightword, token: str) -> None:
-    try:
+    with login_errors():
         await bot.start(token)
-    except discord.LoginFailure:
-        raise TokenRejected from None
-    except discord.PrivilegedIntentsRequired:
-        raise IntentsMissing from None
-    except discord.HTTPException as error:
-        raise DiscordUnreachable(f"it answered with status {error.status}") from None
-    except (aiohttp.ClientError, discord.GatewayNotFound, TimeoutError, OSError) as error:
-        raise DiscordUnreachable(str(error) or type(error).__name__) from None
 
 
 async def _load(bot: Nightword) -> None:
-    await asyncio.to_thread(bot.executor.wait_until_loaded)
+    try:
+        await asyncio.to_thread(bot.executor.wait_until_loaded)
+    except ShuttingDown:  # what closed the bot has its own word to say
+        return
     log.info("the model %s is ready", bot.settings.model)

@@ -7,6 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import (
@@ -78,7 +79,9 @@ class Continue(commands.Cog):
         )
 
         if prompt is None:
-            await interaction.response.send_modal(PromptForm(self, parameters, private=private))
+            await acknowledge(
+                interaction, interaction.response.send_modal(PromptForm(self, parameters, private=private))
+            )
         else:
             await self.generate(interaction, prompt, parameters, private=private)
 

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.delivery import acknowledge
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.rendering.help import help_answer
@@ -23,7 +24,9 @@ class Help(commands.Cog):
     async def help(self, interaction: discord.Interaction[Any]) -> None:
         """Show every command with an example."""
         found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
-        await interaction.response.send_message(embed=help_answer(found).embed, ephemeral=True)
+        await acknowledge(
+            interaction, interaction.response.send_message(embed=help_answer(found).embed, ephemeral=True)
+        )
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot import __version__
 from bot.answering import PRIVATE_OPTION
+from bot.delivery import acknowledge
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.rendering.model_card import model_card_answer
@@ -26,7 +27,7 @@ class ModelCard(commands.Cog):
     async def model(self, interaction: discord.Interaction[Any], private: bool = False) -> None:
         """Show which model answers, in what it computes, and how long the queue is."""
         card = model_card_answer(self._executor.status, __version__)
-        await interaction.response.send_message(embed=card.embed, ephemeral=private)
+        await acknowledge(interaction, interaction.response.send_message(embed=card.embed, ephemeral=private))
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -7,6 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
@@ -34,7 +35,7 @@ class SentimentVerdict(commands.Cog):
     ) -> None:
         """Judge a film review: positive or negative, and on what evidence."""
         if review is None:
-            await interaction.response.send_modal(ReviewForm(self, private=private))
+            await acknowledge(interaction, interaction.response.send_modal(ReviewForm(self, private=private)))
         else:
             await self.judge(interaction, review, private=private)
 

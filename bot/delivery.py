@@ -1,0 +1,75 @@
+"""Getting an answer to Discord: in time, again where that helps, and never twice."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.errors import AcknowledgedLate
+
+ACKNOWLEDGE_SECONDS = 2.5  # Discord waits for 3; the library alone would try again after that
+ATTEMPT_SECONDS = 20.0  # for one attempt, in which the library repeats what ends with a 5xx
+PAUSES = (2.0, 10.0, 30.0)  # seconds between attempts
+MAYBE_ACKNOWLEDGED = "maybe_acknowledged"  # key of an interaction's extras: Discord did not say whether it took it
+NO_NEWS_FROM_DISCORD = (TimeoutError, aiohttp.ClientError, OSError)
+
+log = logging.getLogger(__name__)
+
+Interaction = discord.Interaction[Any]
+
+
+async def acknowledge(interaction: Interaction, response: Awaitable[object]) -> bool:
+    """Await the first `response` to `interaction`; return whether Discord took it. Raises AcknowledgedLate."""
+    try:
+        async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+            await response
+    except discord.HTTPException as refusal:
+        log.warning("interaction %s could not be acknowledged: %s", interaction.id, refusal)
+        return False
+    except NO_NEWS_FROM_DISCORD:
+        log.warning("interaction %s was not acknowledged within %g s", interaction.id, ACKNOWLEDGE_SECONDS)
+        interaction.extras[MAYBE_ACKNOWLEDGED] = True
+        raise AcknowledgedLate from None
+    return True
+
+
+async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]]) -> bool:
+    """Edit what the asker sees until Discord takes it, a few times over two minutes; return whether it did.
+
+    Only what can be repeated without harm may be delivered like this. What is given up is logged.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                await edit()
+        except discord.HTTPException as refusal:
+            if refusal.status == 400:  # what Discord finds wrong with an answer is a bug
+                raise
+            problem: BaseException = refusal
+        except NO_NEWS_FROM_DISCORD as silence:
+            problem = silence
+        else:
+            return True
+        if pause is None or not _may_pass(problem) or interaction.is_expired():
+            break
+        await asyncio.sleep(max(pause, _retry_after(problem)))
+    log.warning("the answer to interaction %s was given up: %s", interaction.id, problem or type(problem).__name__)
+    return False
+
+
+def _may_pass(problem: BaseException) -> bool:
+    """Return whether to try again: not where the token has expired, or the asker deleted what was to be edited."""
+    return not isinstance(problem, discord.HTTPException) or problem.status == 429 or problem.status >= 500
+
+
+def _retry_after(problem: BaseException) -> float:
+    """Return the seconds for which Discord asked, 0 where it did not. RFC 9110, 10.2.3, without its dates."""
+    if not isinstance(problem, discord.HTTPException):
+        return 0.0
+    try:
+        return float(problem.response.headers.get("Retry-After", 0))
+    except ValueError:
+        return 0.0

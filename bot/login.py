@@ -1,0 +1,60 @@
+"""Getting into Discord: the token's form, and words for what Discord or the network says against it."""
+
+import base64
+import binascii
+import contextlib
+import re
+from collections.abc import Iterator
+
+import aiohttp
+import discord
+
+from bot.errors import DiscordUnreachable, IntentsMissing, TokenMissing, TokenRejected
+from bot.settings import Settings
+
+# Three parts of base64: the bot's id, the time, a signature.
+_TOKEN = re.compile(r"([\w-]{18,})\.[\w-]{5,}\.[\w-]{20,}")
+
+# Close codes of the gateway that connecting again does not mend.
+_CLOSED: dict[int, type[TokenRejected | IntentsMissing]] = {
+    4004: TokenRejected,
+    4013: IntentsMissing,
+    4014: IntentsMissing,
+}
+
+
+def bot_token(settings: Settings) -> str:
+    """Return the token. Raises TokenMissing, which never shows what stands in its place."""
+    if settings.discord_token is None:
+        raise TokenMissing("is not set")
+    token = settings.discord_token.get_secret_value().strip()
+    if not _TOKEN.fullmatch(token):
+        raise TokenMissing("does not look like a bot token, which has three parts with a dot between them")
+    return token
+
+
+def application_id(token: str) -> int | None:
+    """Return the id that `token` begins with, None where it does not begin with one."""
+    encoded = token.partition(".")[0]
+    try:
+        return int(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+
+
+@contextlib.contextmanager
+def login_errors() -> Iterator[None]:
+    """Raise TokenRejected, IntentsMissing or DiscordUnreachable for what the library raises within."""
+    try:
+        yield
+    except discord.LoginFailure:
+        raise TokenRejected from None
+    except discord.PrivilegedIntentsRequired:
+        raise IntentsMissing from None
+    except discord.ConnectionClosed as error:
+        known = _CLOSED.get(error.code)
+        raise known() if known else DiscordUnreachable(f"it closed the connection with code {error.code}") from None
+    except discord.HTTPException as error:
+        raise DiscordUnreachable(f"it answered with status {error.status}") from None
+    except (aiohttp.ClientError, discord.GatewayNotFound, TimeoutError, OSError) as error:
+        raise DiscordUnreachable(str(error) or type(error).__name__) from None
