@@ -6,12 +6,19 @@ from typing import cast
 import discord
 from discord.ext import commands
 
+from bot.command_sync import sync_commands
 from bot.commands import add_commands
 from bot.error_reply import CommandTree
+from bot.heartbeat import Heartbeat
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, display_name
 from bot.settings import Settings
 
+INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
+# What a server is asked to give it: answers need none of them, a message of its own in a channel does.
+INVITE_PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True, attach_files=True
+)
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
 ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
 
@@ -24,7 +31,7 @@ class Nightword(commands.Bot):
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=discord.Intents(guilds=True),
+            intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=CommandTree,
         )
@@ -35,7 +42,9 @@ class Nightword(commands.Bot):
         """Begin to load the model, add the commands and tell Discord of them."""
         self.executor.start()
         await add_commands(self, self.executor, self.settings)
-        await self.tree.sync()
+        if self.settings.heartbeat_file is not None:
+            await self.add_cog(Heartbeat(self.executor, self.settings.heartbeat_file))
+        await sync_commands(self, self.settings.guild_ids)
 
     async def close(self) -> None:
         """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""

@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
         )
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    settings = settings.model_copy(update={"guild_ids": (), "heartbeat_file": None})  # they are of the real Discord
     configure_logging(settings)
     logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
     if "model" not in settings.model_fields_set:

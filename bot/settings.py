@@ -1,9 +1,10 @@
 """Every setting, read from the environment and `.env`; nothing else reads the environment."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
 from bot.inference.generation_parameters import MAX_NEW_TOKENS
@@ -25,6 +26,13 @@ def _one_of(literal: Any) -> Any:
     return Field(description=f"{', '.join(first)} or {last}")
 
 
+def _split(listed: Any) -> Any:
+    return listed.replace(",", " ").split() if isinstance(listed, str) else listed
+
+
+Snowflake = Annotated[int, Field(ge=1, lt=2**63)]
+
+
 class Settings(BaseSettings):
     """The bot's settings; an empty value counts as unset."""
 
@@ -41,6 +49,12 @@ class Settings(BaseSettings):
 
     discord_token: Annotated[SecretStr | None, Field(validation_alias="DISCORD_TOKEN")] = None
     hf_token: Annotated[SecretStr | None, Field(validation_alias="HF_TOKEN")] = None
+    guild_ids: Annotated[
+        tuple[Snowflake, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="ids of servers, which are whole numbers, with commas between them"),
+    ] = ()
     model: Annotated[str, Field(min_length=1, description="a hub id, a local folder, or demo")] = "Qwen/Qwen2-0.5B"
     model_revision: str | None = None
     dtype: Annotated[DType, _one_of(DType)] = "float32"
@@ -51,6 +65,7 @@ class Settings(BaseSettings):
     request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0
     max_new_tokens: Annotated[int, _whole_number(1, MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
     max_prompt_tokens: Annotated[int, _whole_number(1, 131_072)] = 1024
+    heartbeat_file: Path | None = None
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
 
