@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias, get_args
 from bot import __version__
 from bot.errors import EXIT_FAILURE, BotError, UsageError
 from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF, Strategy
-from bot.settings import DType
+from bot.settings import DType, read_settings
 
 EXIT_INTERRUPTED = 130
 TEXT_HELP = 'the text; "-" reads standard input as it is; after "--" where it begins with a dash'
@@ -61,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nightword {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
+    _add_doctor(commands)
+    _add_health(commands)
     _add_playground(commands)
     _add_topk(commands)
     _add_continue(commands)
@@ -76,6 +78,17 @@ def _add_run(commands: Commands) -> None:
     parser = commands.add_parser("run", help="run the bot on Discord; needs DISCORD_TOKEN")
     _add_model_options(parser)
     parser.set_defaults(run=_run_service)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = commands.add_parser("doctor", help="look at everything that the bot needs, and say what to do")
+    _add_model_options(parser)
+    parser.set_defaults(run=_run_doctor)
+
+
+def _add_health(commands: Commands) -> None:
+    parser = commands.add_parser("health", help="is a running bot doing its work? Reads BOT_HEARTBEAT_FILE")
+    parser.set_defaults(run=_run_health)
 
 
 def _add_playground(commands: Commands) -> None:
@@ -169,6 +182,20 @@ def _run_service(arguments: argparse.Namespace) -> int:
     from bot import service
 
     return service.run(arguments)
+
+
+def _run_doctor(arguments: argparse.Namespace) -> int:
+    from bot import doctor
+
+    return doctor.run(arguments)
+
+
+def _run_health(_: argparse.Namespace) -> int:
+    from bot import heartbeat
+
+    heartbeat.check(read_settings().heartbeat_file)
+    print("healthy")
+    return 0
 
 
 def _run_playground(arguments: argparse.Namespace) -> int:

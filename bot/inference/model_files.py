@@ -1,11 +1,13 @@
 """Find a model's files: the demo model, a local folder, the local cache, else the hub."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, ModelInfo, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -51,6 +53,11 @@ def find_model(name: str, *, revision: str | None = None, token: str | None = No
 
     Raises ModelUnavailable, within 10 seconds where the hub cannot be reached.
     """
+    return local_model(name, revision) or _download(name, revision, token)
+
+
+def local_model(name: str, revision: str | None) -> ModelFiles | None:
+    """Return the files of `name` where they are on this machine, else None. Raises ModelUnavailable."""
     if name == DEMO:
         return _local(name, DEMO_FOLDER)
     folder = _folder(name)
@@ -58,7 +65,17 @@ def find_model(name: str, *, revision: str | None = None, token: str | None = No
         return _local(name, folder)
     if name.startswith((".", "/", "~")):
         raise ModelUnavailable(name, "there is no such folder")
-    return _cached(name, revision) or _download(name, revision, token)
+    return _cached(name, revision)
+
+
+def on_hub(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
+    """Return what the hub says of `name`, with the `sizes` of its files if asked. Raises ModelUnavailable."""
+    with _hub_errors(name, revision):
+        info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT, files_metadata=sizes)
+    problem = _missing_on_hub([sibling.rfilename for sibling in info.siblings or []])
+    if problem is not None:
+        raise ModelUnavailable(name, problem)
+    return info
 
 
 def _folder(name: str) -> Path | None:
@@ -87,14 +104,19 @@ def _cached(name: str, revision: str | None) -> ModelFiles | None:
 
 
 def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
-    try:
-        info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT)
-        problem = _missing_on_hub([sibling.rfilename for sibling in info.siblings or []])
-        if problem is not None:
-            raise ModelUnavailable(name, problem)
+    on_hub(name, revision=revision, token=token)
+    with _hub_errors(name, revision):
         folder = snapshot_download(
             name, revision=revision, token=token, allow_patterns=NEEDED, etag_timeout=HUB_TIMEOUT
         )
+    return ModelFiles(name, Path(folder), _commit(Path(folder)))
+
+
+@contextlib.contextmanager
+def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
+    """Raise ModelUnavailable with a remedy for whatever the hub's library raises."""
+    try:
+        yield
     except GatedRepoError:
         raise ModelUnavailable(name, "the hub asks for permission (set HF_TOKEN to a token that has it)") from None
     except RevisionNotFoundError:
@@ -111,7 +133,6 @@ def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
         if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
             raise
         raise ModelUnavailable(name, f"not in the cache, and the hub cannot be reached ({_line(error)})") from None
-    return ModelFiles(name, Path(folder), _commit(Path(folder)))
 
 
 def _missing(folder: Path) -> str | None:
