@@ -83,7 +83,9 @@ async def test_a_failure_after_a_private_acknowledgement_is_its_answer(place: Pl
 async def test_every_command_is_there_in_servers_in_direct_messages_and_for_user_installs(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
-    (sync,) = [request for request in place.env.http_requests if request.path.endswith("/commands")]
+    (sync,) = [
+        request for request in place.env.http_requests if (request.method, request.path[-9:]) == ("PUT", "/commands")
+    ]
     assert sync.json is not None
     (schema,) = [schema for schema in sync.json if schema["name"] == command]
     assert sorted(schema["contexts"]) == [0, 1, 2]

@@ -11,5 +11,5 @@ if __name__ == "__main__":
     port, *arguments = sys.argv[1:]
     discord.http.Route.BASE = f"http://127.0.0.1:{port}/api/v10"
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/")
-    sys.argv = ["nightword", "run", *arguments]
+    sys.argv = ["nightword", *arguments]
     main()

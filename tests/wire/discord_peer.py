@@ -1,23 +1,45 @@
-"""A small Discord on loopback: enough REST and gateway for the real bot to log in, sync, and answer commands."""
+"""A small Discord on loopback: what the real bot needs to log in, sync, and answer, and the faults that it may meet.
+
+It refuses what Discord would refuse, and every request is held against Discord's OpenAPI document where that is there.
+"""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import WSMsgType, web
+import jsonschema
+from aiohttp import web
+
+from tests.contract import DOCUMENT, check_request
+from tests.wire.gateway import Gateway
+from tests.wire.objects import APPLICATION_OBJECT, GUILD, GUILD_OBJECT, ME, Json, in_server, message, person
+from tests.wire.objects import registered as as_registered
 
 ACKNOWLEDGE_MILLISECONDS = 3000
 EPOCH = 1_420_070_400_000  # Discord's, in milliseconds: snowflakes count from it
-APPLICATION = "111111111111111111"
-GUILD = "222222222222222222"
-CHANNEL = "333333333333333333"
 TOKEN = "MTExMTExMTExMTExMTExMTEx.GplanT.canary-canary-canary-canary"
+EVERYTHING = (1 << 50) - 1
+MEMBER = 1 << 31 | 1 << 11 | 1 << 10  # use application commands, send messages, view channels
+HANG_SECONDS = 60.0
 
-Json = dict[str, Any]
+API = "/api/v10"
+_OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
+_ANSWER, _MODAL = 4, 9
+
+
+@dataclass
+class Fault:
+    """What happens to one request instead of its answer; where `taken`, after it had its effect."""
+
+    status: int = 500
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = field(default_factory=lambda: {"code": 0, "message": "fault"})
+    hangs: bool = False
+    taken: bool = False
 
 
 @dataclass
@@ -26,6 +48,7 @@ class Asked:
 
     id: str
     token: str
+    user: int
     acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
     callbacks: list[Json] = field(default_factory=list)
     sent: float = 0.0
@@ -34,115 +57,174 @@ class Asked:
     original: Json | None = None
     followups: list[Json] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    answered_at: float = 0.0
+    expired: bool = False
+    refused: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def private(self) -> bool:
+        """Whether the answer is for the asker alone."""
+        return bool(self.callbacks[0]["data"].get("flags", 0) & 64)
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of what the asker sees in the end, without a count at their beginning."""
+        messages = [shown for shown in (self.original, *self.followups) if shown is not None]
+        return [shown["embeds"][0]["title"].lstrip("0123456789 ") for shown in messages]
+
+    def answer(self) -> None:
+        self.answered_at = time.perf_counter()
+        self.answered.set()
 
 
 class Discord:
     """The peer's state, its routes, and what a test does with it."""
 
     def __init__(self) -> None:
-        self.commands: list[Json] = []
+        self.gateway = Gateway()
+        self.commands: dict[str | None, list[Json]] = {None: []}  # by server; None holds the global ones
+        self.guilds: list[Json] = [{"id": GUILD, "name": "Readers", "permissions": str(EVERYTHING)}]
+        self.closed_guilds: set[str] = set()  # that do not take commands
+        self.application: Json = dict(APPLICATION_OBJECT)
         self.asked: dict[str, Asked] = {}
         self.requests: list[str] = []
-        self.ready = asyncio.Event()
-        self.synced = asyncio.Event()
-        self.closed_with: int | None = None
+        self.refused: list[str] = []  # what Discord's document or the peer found wrong
         self.reject_token = False
-        self.callback_faults: list[int] = []  # statuses with which the next callbacks fail; 0 never answers
-        self.callbacks_seen = 0
-        self._socket: web.WebSocketResponse | None = None
-        self._sequence = 0
+        self.callback_faults: list[Fault] = []
+        self.edit_faults: list[Fault] = []
         self._serial = 0
+
+    @property
+    def ready(self) -> asyncio.Event:
+        return self.gateway.ready
+
+    def count(self, request: str) -> int:
+        """Return how many requests began like `request`, such as "PUT /applications"."""
+        return sum(seen.startswith(request) for seen in self.requests)
 
     def snowflake(self, age: float = 0) -> str:
         """Return a new id, made `age` seconds ago."""
         self._serial += 1
         return str((int((time.time() - age) * 1000) - EPOCH) << 22 | self._serial & 0x3FFFFF)
 
-    async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, **options: Any) -> Asked:
+    async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, where: Json | None = None,
+                    **options: Any) -> Asked:  # fmt: skip
         """Send a slash command of `user`, made `age` seconds ago, `times` times over."""
-        asked = Asked(self.snowflake(age), f"interaction-token-canary-{self._serial}")
+        given = [{"name": key, "type": _OPTION_TYPES[type(value)], "value": value} for key, value in options.items()]
+        data = {"id": self._command(name)["id"], "name": name, "type": 1, "options": given}
+        return await self._interact(2, data, user=user, age=age, times=times, where=where)
+
+    async def menu(self, name: str, content: str, *, user: int = 1, where: Json | None = None) -> Asked:
+        """Choose a context menu command on a message with `content`."""
+        target = message(self.snowflake(), {"content": content}, author=person(77))
+        data = {"id": self._command(name)["id"], "name": name, "type": 3, "target_id": target["id"],
+                "resolved": {"messages": {target["id"]: target}}}  # fmt: skip
+        return await self._interact(2, data, user=user, where=where)
+
+    async def submit(self, form: Asked, values: Mapping[str, str], where: Json | None = None) -> Asked:
+        """Fill in the modal that `form` was answered with."""
+        shown = form.callbacks[0]["data"]
+        rows = []
+        for row in shown["components"]:
+            inputs = row.get("components") or [row["component"]]
+            filled = [{"type": 4, "id": one.get("id", 1), "custom_id": one["custom_id"],
+                       "value": values[one["custom_id"]]} for one in inputs]  # fmt: skip
+            part = {"components": filled} if "components" in row else {"component": filled[0]}
+            rows.append({"type": row["type"], "id": row.get("id", 1), **part})
+        data = {"custom_id": shown["custom_id"], "components": rows}
+        return await self._interact(5, data, user=form.user, where=where)
+
+    async def _interact(self, kind: int, data: Json, *, user: int, age: float = 0, times: int = 1,
+                        where: Json | None = None) -> Asked:  # fmt: skip
+        asked = Asked(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
         self.asked[asked.token] = asked
-        kinds = {str: 3, int: 4, float: 10}
-        command = next(command for command in self.commands if command["name"] == name)
-        person = {"id": str(900 + user), "username": f"user{user}", "discriminator": "0", "avatar": None}
-        member = {"user": person, "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False,
-                  "flags": 0, "permissions": "2147483648"}  # fmt: skip
-        given = [{"name": key, "type": kinds[type(value)], "value": value} for key, value in options.items()]
         interaction = {
-            "id": asked.id, "application_id": APPLICATION, "type": 2, "token": asked.token, "version": 1,
-            "guild_id": GUILD, "channel_id": CHANNEL, "member": member, "app_permissions": "2147483647",
-            "channel": {"id": CHANNEL, "type": 0, "name": "playground", "position": 0, "permissions": "2147483647"},
-            "locale": "en-US", "guild_locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
-            "authorizing_integration_owners": {"0": GUILD}, "context": 0,
-            "data": {"id": command["id"], "name": name, "type": 1, "options": given},
+            "id": asked.id, "application_id": self.application["id"], "type": kind, "token": asked.token, "data": data,
+            "version": 1, "locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
+            **(where or in_server(user, MEMBER, EVERYTHING)),
         }  # fmt: skip
         asked.sent = time.perf_counter()
         for _ in range(times):
-            await self._dispatch("INTERACTION_CREATE", interaction)
+            await self.gateway.dispatch("INTERACTION_CREATE", interaction)
         return asked
+
+    def _command(self, name: str) -> Json:
+        scopes = (self.commands.get(GUILD, []), self.commands[None])
+        return next(command for scope in scopes for command in scope if command["name"] == name)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what Discord answers."""
-        api = "/api/v10"
+        application, webhook = f"{API}/applications/{{app}}", f"{API}/webhooks/{{app}}/{{token}}"
         return [
-            web.get("/", self._gateway),
-            web.get(f"{api}/users/@me", self._me),
-            web.get(f"{api}/oauth2/applications/@me", self._application),
-            web.put(f"{api}/applications/{{app}}/commands", self._sync),
-            web.post(f"{api}/interactions/{{id}}/{{token}}/callback", self._callback),
-            web.patch(f"{api}/webhooks/{{app}}/{{token}}/messages/@original", self._edit),
-            web.delete(f"{api}/webhooks/{{app}}/{{token}}/messages/@original", self._delete),
-            web.post(f"{api}/webhooks/{{app}}/{{token}}", self._followup),
+            web.get("/", self.gateway.connected),
+            web.get(f"{API}/users/@me", self._me),
+            web.get(f"{API}/users/@me/guilds", self._guilds),
+            web.get(f"{API}/oauth2/applications/@me", self._application),
+            web.get(f"{application}/commands", self._registered),
+            web.put(f"{application}/commands", self._sync),
+            web.get(f"{application}/guilds/{{guild}}/commands", self._registered),
+            web.put(f"{application}/guilds/{{guild}}/commands", self._sync),
+            web.post(f"{API}/interactions/{{id}}/{{token}}/callback", self._callback),
+            web.patch(f"{webhook}/messages/@original", self._edit),
+            web.delete(f"{webhook}/messages/@original", self._delete),
+            web.post(webhook, self._followup),
         ]
 
     async def _me(self, request: web.Request) -> web.Response:
-        self.requests.append("GET /users/@me")
         if self.reject_token or request.headers.get("Authorization") != f"Bot {TOKEN}":
             return answer({"message": "401: Unauthorized", "code": 0}, 401)
-        return answer({"id": APPLICATION, "username": "Nightword", "discriminator": "0", "avatar": None, "bot": True})
+        return answer(ME)
+
+    async def _guilds(self, _: web.Request) -> web.Response:
+        return answer([{**GUILD_OBJECT, **guild} for guild in self.guilds])
 
     async def _application(self, _: web.Request) -> web.Response:
-        return answer(
-            {"id": APPLICATION, "name": "Nightword", "icon": None, "description": "", "bot_public": True,
-             "bot_require_code_grant": False, "verify_key": "0", "flags": 0,
-             "owner": {"id": "1", "username": "owner", "discriminator": "0", "avatar": None}}
-        )  # fmt: skip
+        return answer(self.application)
+
+    async def _registered(self, request: web.Request) -> web.Response:
+        guild = request.match_info.get("guild")
+        if guild in self.closed_guilds:
+            return answer({"code": 50001, "message": "Missing Access"}, 403)
+        return answer(self.commands.get(guild, []))
 
     async def _sync(self, request: web.Request) -> web.Response:
-        common = {"version": "1", "description": "", "application_id": APPLICATION}
-        self.commands = [{**common, "id": self.snowflake(), **command} for command in await request.json()]
-        self.synced.set()
-        return answer(self.commands)
+        guild = request.match_info.get("guild")
+        self.commands[guild] = [as_registered(self.snowflake(), one, guild) for one in await request.json()]
+        return answer(self.commands[guild])
 
     async def _callback(self, request: web.Request) -> web.Response:
         asked = self.asked[request.match_info["token"]]
         body, _ = await payload(request)
-        self.callbacks_seen += 1
-        if self.callback_faults:
-            fault = self.callback_faults.pop(0)
-            if fault == 0:
-                await asyncio.sleep(60)
-            return answer({"code": 0, "message": "fault"}, fault)
+        fault = self.callback_faults.pop(0) if self.callback_faults else None
+        if fault is not None and not fault.taken:
+            asked.refused.set()
+            return await suffer(fault)
         if time.time() * 1000 - EPOCH - (int(asked.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
             return answer({"code": 10062, "message": "Unknown interaction"}, 404)
         if asked.callbacks:
-            return answer({"code": 40060, "message": "Interaction has already been acknowledged."}, 400)
+            return self._refuse(400, 40060, "Interaction has already been acknowledged.")
         asked.callbacks.append(body)
         asked.seconds_to_acknowledge = time.perf_counter() - asked.sent
         asked.acknowledged.set()
         result: Json = {"interaction": {"id": asked.id, "type": 2}}
-        if body["type"] == 4:
-            asked.original = self._message(body["data"])
-            result["resource"] = {"type": 4, "message": asked.original}
-            asked.answered.set()
-        return answer(result)
+        if body["type"] == _ANSWER:
+            asked.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _ANSWER, "message": asked.original}
+        if body["type"] in (_ANSWER, _MODAL):
+            asked.answer()
+        return answer(result) if fault is None else await suffer(fault)
 
     async def _edit(self, request: web.Request) -> web.Response:
         asked = self.asked[request.match_info["token"]]
         body, files = await payload(request)
+        if self.edit_faults:
+            return await suffer(self.edit_faults.pop(0))
+        if asked.expired or not asked.callbacks:
+            asked.refused.set()
+            return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
         asked.original = self._message(body, files)
         asked.edits += 1
-        asked.answered.set()
+        asked.answer()
         return answer(asked.original)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -152,74 +234,63 @@ class Discord:
     async def _followup(self, request: web.Request) -> web.Response:
         asked = self.asked[request.match_info["token"]]
         body, files = await payload(request)
+        if asked.expired or not asked.callbacks:
+            return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
         asked.followups.append(self._message(body, files))
         return answer(asked.followups[-1])
 
-    def _message(self, body: Json, files: dict[str, bytes] | None = None) -> Json:
+    def _message(self, body: Json, files: dict[str, bytes]) -> Json:
+        place = "http://127.0.0.1/x"
         attachments = [
-            {"id": self.snowflake(), "filename": name, "size": len(content), "url": "http://127.0.0.1/x",
-             "proxy_url": "http://127.0.0.1/x"}
-            for name, content in (files or {}).items()
-        ]  # fmt: skip
-        return {
-            "id": self.snowflake(), "type": 20, "channel_id": CHANNEL, "content": body.get("content") or "",
-            "author": {"id": APPLICATION, "username": "Nightword", "discriminator": "0", "avatar": None, "bot": True},
-            "timestamp": "2026-01-01T00:00:00+00:00", "edited_timestamp": None, "tts": False, "pinned": False,
-            "mention_everyone": False, "mentions": [], "mention_roles": [], "attachments": attachments,
-            "embeds": body.get("embeds", []), "components": [], "flags": body.get("flags", 0),
-        }  # fmt: skip
+            {"id": self.snowflake(), "filename": name, "size": len(content), "url": place, "proxy_url": place}
+            for name, content in files.items()
+        ]
+        return message(self.snowflake(), body, attachments)
 
-    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self._socket = socket
-        await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41_250}, "s": None, "t": None})
-        async for message in socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            event = json.loads(message.data)
-            if event["op"] == 1:
-                await socket.send_json({"op": 11, "d": None, "s": None, "t": None})
-            elif event["op"] == 2:
-                await self._identified()
-        self.closed_with = socket.close_code
-        return socket
+    def _refuse(self, status: int, code: int, problem: str) -> web.Response:
+        self.refused.append(problem)
+        return answer({"code": code, "message": problem}, status)
 
-    async def _identified(self) -> None:
-        me = {"id": APPLICATION, "username": "Nightword", "discriminator": "0", "avatar": None, "bot": True}
-        await self._dispatch(
-            "READY",
-            {"v": 10, "user": me, "guilds": [{"id": GUILD, "unavailable": True}], "session_id": "session",
-             "resume_gateway_url": "ws://127.0.0.1:1/", "application": {"id": APPLICATION, "flags": 0}},
-        )  # fmt: skip
-        await self._dispatch(
-            "GUILD_CREATE",
-            {"id": GUILD, "name": "Readers", "owner_id": "1", "roles": [], "emojis": [], "stickers": [], "features": [],
-             "channels": [], "threads": [], "members": [], "presences": [], "voice_states": [], "member_count": 2,
-             "preferred_locale": "en-US", "nsfw_level": 0, "premium_tier": 0, "verification_level": 0,
-             "default_message_notifications": 0, "explicit_content_filter": 0, "mfa_level": 0,
-             "system_channel_flags": 0, "afk_timeout": 300, "stage_instances": [],
-             "guild_scheduled_events": [], "soundboard_sounds": []},
-        )  # fmt: skip
-        self.ready.set()
-
-    async def _dispatch(self, event: str, data: Json) -> None:
-        assert self._socket is not None
-        self._sequence += 1
-        await self._socket.send_json({"op": 0, "t": event, "s": self._sequence, "d": data})
+    @web.middleware
+    async def hold_to_contract(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Count every request, and refuse one that Discord's document does not allow."""
+        path = request.path.removeprefix(API)
+        if path != "/":
+            self.requests.append(f"{request.method} {path}")
+        if path != "/" and DOCUMENT.exists():
+            body = (await payload(request))[0] if request.body_exists else None
+            try:
+                check_request(request.method, request.path, body)
+            except (AssertionError, jsonschema.ValidationError) as problem:
+                return self._refuse(400, 50035, f"{request.method} {path}: {str(problem)[:300]}")
+        return await handler(request)
 
 
-def answer(body: Any, status: int = 200) -> web.Response:
+async def suffer(fault: Fault) -> web.Response:
+    if fault.hangs:
+        await asyncio.sleep(HANG_SECONDS)
+    return answer(fault.body, fault.status, fault.headers)
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return JSON with the content type to the letter: with a charset discord.py would not read it."""
-    return web.Response(body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json"})
+    return web.Response(
+        body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})}
+    )
 
 
-async def payload(request: web.Request) -> tuple[Json, dict[str, bytes]]:
+async def payload(request: web.Request) -> tuple[Any, dict[str, bytes]]:
     """Return a request's JSON and its files by name."""
     if not request.content_type.startswith("multipart/"):
         return await request.json(), {}
     form = await request.post()
-    files = {part.filename: part.file.read() for part in form.values() if isinstance(part, web.FileField)}
+    files: dict[str, bytes] = {}
+    for part in form.values():
+        if isinstance(part, web.FileField):
+            part.file.seek(0)
+            files[part.filename] = part.file.read()
     return json.loads(str(form["payload_json"])), files
 
 
@@ -227,10 +298,10 @@ async def payload(request: web.Request) -> tuple[Json, dict[str, bytes]]:
 async def discord_on_loopback(
     prepare: Callable[[Discord], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Discord, int]]:
-    """Yield a running peer and its port."""
+    """Yield a running peer and its port; at the end, nothing may have been sent that Discord would refuse."""
     discord = Discord()
     prepare(discord)
-    app = web.Application()
+    app = web.Application(middlewares=[discord.hold_to_contract], client_max_size=30 * 1024**2)
     app.add_routes(discord.routes())
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
@@ -240,5 +311,7 @@ async def discord_on_loopback(
     port: int = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # asyncio's Server has it
     try:
         yield discord, port
+        assert discord.refused == []
     finally:
+        await discord.gateway.close()
         await runner.cleanup()

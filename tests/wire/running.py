@@ -9,20 +9,22 @@ from pathlib import Path
 
 from tests.wire.discord_peer import TOKEN, Asked, Discord
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 PROJECT = Path(__file__).parents[2]
+PROMPT = "It was a dark and stormy"
 
 
 @asynccontextmanager
 async def started(
-    port: int, *arguments: str, cwd: Path, token: str | None = TOKEN, **settings: str
+    port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    environment |= {"PYTHONPATH": str(PROJECT), "BOT_MODEL": "demo", **settings}
+    environment |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo", **settings}
+    environment.pop("DISCORD_TOKEN", None)
     if token is not None:
         environment["DISCORD_TOKEN"] = token
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.wire.bot_process", str(port), *arguments,
+        sys.executable, "-m", "tests.wire.bot_process", str(port), command, *arguments,
         env=environment, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -39,8 +41,7 @@ async def until_loaded(discord: Discord) -> None:
         await discord.ready.wait()
         while True:
             asked = await answered(await discord.slash("tokenize", text="ready?"))
-            assert asked.original is not None
-            if asked.original["embeds"][0]["title"] != "Still loading":
+            if asked.titles != ["Still loading"]:
                 return
             await asyncio.sleep(0.2)
 
@@ -50,6 +51,18 @@ async def answered(asked: Asked) -> Asked:
     return asked
 
 
+async def still_serves(discord: Discord) -> None:
+    assert (await answered(await discord.slash("topk", user=99, prompt=PROMPT))).titles == ["Next token"]
+
+
 async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode, out.decode(), err.decode()
+
+
+def only_line(err: str) -> str:
+    """Return the one line that was written before the end."""
+    assert "Traceback" not in err
+    assert "canary" not in err
+    assert err.count("\n") == 1
+    return err

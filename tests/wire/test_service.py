@@ -4,11 +4,23 @@ import asyncio
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.wire.discord_peer import Discord, discord_on_loopback
-from tests.wire.running import PATIENCE, answered, ended, started, until_loaded
+from tests.wire.discord_peer import EVERYTHING, Discord, discord_on_loopback
+from tests.wire.objects import in_server, outside
+from tests.wire.running import PATIENCE, PROMPT, answered, ended, only_line, started, until_loaded
+
+EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [
+    ("topk", {"prompt": PROMPT}, "Next token"),
+    ("continue", {"prompt": PROMPT, "max_new_tokens": 2}, "Continuation"),
+    ("sentiment", {"review": "I loved it."}, "Positive"),
+    ("tokenize", {"text": PROMPT}, "tokens"),
+    ("model", {}, "Model"),
+    ("help", {}, "Nightword"),
+]
+EVERY_MENU = [("Score sentiment", "Positive"), ("Tokenize", "tokens")]
 
 
 async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
@@ -17,20 +29,62 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
         started(port, cwd=tmp_path, BOT_LOG_LEVEL="DEBUG") as process,
     ):
         await until_loaded(discord)
-        assert {command["name"] for command in discord.commands} >= {"topk", "continue", "sentiment", "tokenize"}
-        asked = await answered(await discord.slash("topk", prompt="It was a dark and stormy", k=3))
+        assert {command["name"] for command in discord.commands[None]} == {
+            *(name for name, _, _ in EVERY_COMMAND),
+            *(name for name, _ in EVERY_MENU),
+        }
+        asked = await answered(await discord.slash("topk", prompt=PROMPT, k=3))
         assert [callback["type"] for callback in asked.callbacks] == [5]
         assert asked.original is not None
         assert "·night" in asked.original["embeds"][0]["description"]
         long = await answered(await discord.slash("tokenize", text="a prompt canary " * 60))
         assert long.original is not None
         assert [attachment["filename"] for attachment in long.original["attachments"]] == ["tokens.txt"]
+        for name, title in EVERY_MENU:
+            chosen = await answered(await discord.menu(name, "I loved every canary of it."))
+            assert (chosen.titles, chosen.private) == ([title], True)
+        empty = await answered(await discord.menu("Tokenize", ""))
+        assert (empty.titles, empty.private) == (["No text"], True)
+        for command, field, title in (("sentiment", "review", "Positive"), ("continue", "prompt", "Continuation")):
+            form = await answered(await discord.slash(command))
+            assert form.callbacks[0]["type"] == 9
+            submitted = await answered(await discord.submit(form, {field: "I loved it.\nEvery canary."}))
+            assert submitted.titles == [title]
         process.send_signal(signal.SIGTERM)
         code, out, err = await ended(process)
     assert (code, out) == (0, "")
     assert "Traceback" not in err
     assert "the model demo is ready" in err
     assert "canary" not in err  # neither the bot's token, nor an interaction's, nor a prompt
+    assert discord.gateway.closed_with in (1000, 4000)  # said goodbye, not cut
+
+
+PLACES = {
+    "a member in a server": in_server(5, 1 << 31 | 1 << 11 | 1 << 10, EVERYTHING),
+    "a member who may do nothing else": in_server(5, 1 << 31, EVERYTHING),
+    "a moderator in a server": in_server(5, 1 << 31 | 1 << 13 | 1 << 11 | 1 << 10, EVERYTHING),
+    "a channel that the bot cannot see or write to": in_server(5, EVERYTHING, 0),
+    "a direct message with the bot": outside(5, 1),
+    "a private channel among people": outside(5, 2),
+}
+
+
+async def test_everyone_may_use_every_command_everywhere(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
+        await until_loaded(discord)
+        for command in discord.commands[None]:
+            assert command["default_member_permissions"] is None
+            assert (sorted(command["contexts"]), sorted(command["integration_types"])) == ([0, 1, 2], [0, 1])
+        outcomes: dict[tuple[str, str], list[str]] = {}
+        for place, where in PLACES.items():
+            for name, options, _ in EVERY_COMMAND:
+                asked = await answered(await discord.slash(name, where=where, **options))
+                outcomes[place, f"/{name}"] = asked.titles
+            for name, _ in EVERY_MENU:
+                asked = await answered(await discord.menu(name, "I loved it.", where=where))
+                outcomes[place, name] = asked.titles
+    expected = {**{f"/{name}": title for name, _, title in EVERY_COMMAND}, **dict(EVERY_MENU)}
+    assert outcomes == {(place, name): [title] for place in PLACES for name, title in expected.items()}
 
 
 async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
@@ -46,12 +100,9 @@ async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
         code, _, err = await ended(process)
     assert code == 0
     assert "Traceback" not in err
-    titles = []
-    for asked in everyone:
-        assert asked.answered.is_set()
-        messages = [message for message in (asked.original, *asked.followups) if message is not None]
-        assert len(messages) == 1
-        titles.append(messages[0]["embeds"][0]["title"])
+    titles = [title for asked in everyone for title in asked.titles]
+    assert len(titles) == len(everyone)
+    assert all(asked.answered.is_set() for asked in everyone)
     assert set(titles) <= {"Continuation", "Shutting down"}
     assert "Shutting down" in titles
 
@@ -68,29 +119,42 @@ async def test_a_token_that_is_missing_or_malformed(tmp_path: Path, token: str |
     async with started(9, cwd=tmp_path, token=token) as process:
         code, out, err = await ended(process)
     assert (code, out) == (78, "")
-    assert err.startswith(message)
-    assert err.count("\n") == 1
-    assert "canary" not in err
+    assert only_line(err).startswith(message)
 
 
-def last_line(err: str) -> str:
-    assert "Traceback" not in err
-    return err.splitlines()[-1]
+def rejecting(discord: Discord) -> None:
+    discord.reject_token = True
 
 
-async def test_a_token_that_discord_rejects(tmp_path: Path) -> None:
-    def rejecting(discord: Discord) -> None:
-        discord.reject_token = True
+def without_intents(discord: Discord) -> None:
+    discord.gateway.refuse_with = 4014
 
+
+def without_authentication(discord: Discord) -> None:
+    discord.gateway.refuse_with = 4004
+
+
+def too_large(discord: Discord) -> None:
+    discord.gateway.refuse_with = 4011
+
+
+@pytest.mark.parametrize(
+    ("prepare", "expected_code", "message"),
+    [
+        (rejecting, 78, "nightword: Discord rejected DISCORD_TOKEN"),
+        (without_authentication, 78, "nightword: Discord rejected DISCORD_TOKEN"),
+        (without_intents, 78, "nightword: Discord refused an intent that the bot asks for. Turn it on"),
+        (too_large, 1, "nightword: Discord cannot be reached: it closed the connection with code 4011"),
+    ],
+)
+async def test_a_discord_that_refuses_the_bot(tmp_path: Path, prepare: Any, expected_code: int, message: str) -> None:
     async with (
-        discord_on_loopback(rejecting) as (_, port),
+        discord_on_loopback(prepare) as (_, port),
         started(port, cwd=tmp_path, BOT_LOG_LEVEL="ERROR") as process,
     ):
         code, _, err = await ended(process)
-    assert code == 78
-    assert err == f"{last_line(err)}\n"
-    assert err.startswith("nightword: Discord rejected DISCORD_TOKEN")
-    assert "canary" not in err
+    assert code == expected_code
+    assert only_line(err).startswith(message)
 
 
 async def test_discord_that_cannot_be_reached(tmp_path: Path) -> None:
@@ -99,8 +163,7 @@ async def test_discord_that_cannot_be_reached(tmp_path: Path) -> None:
         async with started(taken.getsockname()[1], cwd=tmp_path, BOT_LOG_LEVEL="ERROR") as process:
             code, _, err = await ended(process)
     assert code == 1
-    assert err == f"{last_line(err)}\n"
-    assert err.startswith("nightword: Discord cannot be reached")
+    assert only_line(err).startswith("nightword: Discord cannot be reached")
 
 
 async def test_a_model_that_is_not_there_ends_the_bot(tmp_path: Path) -> None:
@@ -110,5 +173,4 @@ async def test_a_model_that_is_not_there_ends_the_bot(tmp_path: Path) -> None:
     ):
         code, _, err = await ended(process)
     assert code == 78
-    assert err == f"{last_line(err)}\n"
-    assert err.startswith("nightword: The model ./nowhere cannot be used: there is no such folder")
+    assert only_line(err).startswith("nightword: The model ./nowhere cannot be used: there is no such folder")

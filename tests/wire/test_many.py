@@ -1,0 +1,102 @@
+"""Many people at once: each is acknowledged and ends once, people take turns, and one failure harms no other."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.wire.discord_peer import Fault, discord_on_loopback
+from tests.wire.running import PATIENCE, PROMPT, answered, started, still_serves, until_loaded
+
+
+@pytest.mark.parametrize("people", [40, 200])
+@pytest.mark.parametrize("model", ["demo", "slow"])
+async def test_many_at_once_are_each_acknowledged_and_end_once(
+    tmp_path: Path, people: int, model: str, slow_model: Path
+) -> None:
+    name = str(slow_model) if model == "slow" else model
+    async with (
+        discord_on_loopback() as (discord, port),
+        started(port, cwd=tmp_path, BOT_MODEL=name, BOT_QUEUE_LIMIT="32", BOT_REQUEST_TIMEOUT="60"),
+    ):
+        await until_loaded(discord)
+        everyone = [
+            await discord.slash("continue", user=user, prompt=PROMPT, max_new_tokens=10) for user in range(people)
+        ]
+        await asyncio.wait_for(asyncio.gather(*(asked.answered.wait() for asked in everyone)), 2 * PATIENCE)
+        await still_serves(discord)
+    outcomes: Counter[str] = Counter()
+    for asked in everyone:
+        (title,) = asked.titles
+        assert len(asked.callbacks) == 1
+        assert asked.callbacks[0]["type"] == (4 if title == "Busy" else 5)
+        outcomes[title] += 1
+    assert set(outcomes) <= {"Continuation", "Busy"}
+    assert outcomes["Continuation"] >= 32
+    texts = {asked.original["embeds"][0]["description"] for asked in everyone if asked.original and asked.edits}
+    assert len(texts) == 1  # the same prompt, greedily: the same text for everyone
+
+
+async def test_people_take_turns(tmp_path: Path, slow_model: Path) -> None:
+    async with (
+        discord_on_loopback() as (discord, port),
+        started(port, cwd=tmp_path, BOT_MODEL=str(slow_model), BOT_USER_LIMIT="4"),
+    ):
+        await until_loaded(discord)
+        greedy = [await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=10) for _ in range(4)]
+        await greedy[-1].acknowledged.wait()
+        modest = [await discord.slash("continue", user=user, prompt=PROMPT, max_new_tokens=10) for user in (2, 3)]
+        for asked in (*greedy, *modest):
+            assert (await answered(asked)).titles == ["Continuation"]
+        refused = [await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=10) for _ in range(5)]
+        titles = [(await answered(asked)).titles for asked in refused]
+    finished = sorted((*greedy, *modest), key=lambda asked: asked.answered_at)
+    assert {asked.user for asked in finished[-2:]} == {1}  # who asked later but for less was not last
+    assert titles == [["Continuation"]] * 4 + [["Your other requests first"]]
+
+
+async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_unchanged(
+    tmp_path: Path, slow_model: Path
+) -> None:
+    prompts = [f"{PROMPT} night number {number}" for number in range(4)]
+    async with (
+        discord_on_loopback() as (discord, port),
+        started(port, cwd=tmp_path, BOT_MODEL=str(slow_model), BOT_REQUEST_TIMEOUT="3"),
+    ):
+        await until_loaded(discord)
+
+        async def texts(*, among_failures: bool) -> list[str]:
+            others = []
+            for user, prompt in enumerate(prompts):
+                others.append(await discord.slash("continue", user=user, prompt=prompt, max_new_tokens=10))
+                await others[-1].acknowledged.wait()
+                if among_failures:
+                    await fail(user)
+            shown = [(await answered(asked)).original for asked in others]
+            return [message["embeds"][0]["description"] for message in shown if message is not None]
+
+        failures = []
+
+        async def fail(user: int) -> None:
+            if user == 1:
+                discord.callback_faults = [Fault(400)]  # nobody is left to be answered: cancelled
+                failures.append(await discord.slash("continue", user=11, prompt="Once", max_new_tokens=10))
+                await asyncio.wait_for(failures[-1].refused.wait(), PATIENCE)
+            elif user == 2:
+                failures.append(await discord.slash("topk", user=12, prompt="the " * 600))
+            else:
+                failures.append(
+                    await discord.slash("continue", user=13 + user, prompt="Once", strategy="beam", num_beams=10,
+                                        max_new_tokens=256)
+                )  # fmt: skip
+            await asyncio.sleep(0.1)
+
+        alone = await texts(among_failures=False)
+        among = await texts(among_failures=True)
+        timed_out, cancelled, failed, _ = failures
+        assert (await answered(timed_out)).titles == ["Took too long"]
+        assert (await answered(failed)).titles == ["Too long"]
+        assert (cancelled.callbacks, cancelled.edits) == ([], 0)
+    assert len(set(alone)) == len(prompts)
+    assert among == alone
