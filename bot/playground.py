@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings.model_copy(update={"guild_ids": (), "heartbeat_file": None})  # they are of the real Discord
     configure_logging(settings)
     logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
+    logging.getLogger("bot.command_sync").setLevel(logging.ERROR)  # it reports to nobody here
     if "model" not in settings.model_fields_set:
         settings = settings.model_copy(update={"model": DEMO})
     return asyncio.run(_serve(settings, arguments.port, arguments.channel, arguments.open))

@@ -81,7 +81,8 @@ def read_settings(**overrides: object) -> Settings:
     except (UnicodeDecodeError, OSError):
         raise InvalidSettings(".env cannot be read as text in UTF-8. Save it as UTF-8.") from None
     except ValidationError as error:
-        raise InvalidSettings(" ".join(_problem(str(entry["loc"][0])) for entry in error.errors())) from None
+        fields = dict.fromkeys(str(entry["loc"][0]) for entry in error.errors())
+        raise InvalidSettings(" ".join(_problem(field) for field in fields)) from None
 
 
 def variable_name(field: str) -> str:

@@ -98,7 +98,7 @@ def concrete(error: type[errors.BotError]) -> list[type[errors.BotError]]:
 
 def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
     drawn = errors.__doc__ or ""
-    only_at_start = {
+    only_in_the_terminal = {
         errors.InvalidSettings,
         errors.InputUnreadable,
         errors.PlaygroundUnavailable,
@@ -106,10 +106,11 @@ def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
         errors.TokenRejected,
         errors.IntentsMissing,
         errors.DiscordUnreachable,
+        errors.Unhealthy,
     }
     for error in concrete(errors.BotError):
         assert error.__name__ in drawn
-        assert error in TITLES or error in only_at_start
+        assert error in TITLES or error in only_in_the_terminal
     assert set(TITLES) <= {errors.BotError, *concrete(errors.BotError)}
 
 

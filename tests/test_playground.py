@@ -30,6 +30,7 @@ def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 def test_it_prints_an_address_that_serves_a_page_and_ends_cleanly(
     channel: str, end: signal.Signals, tmp_path: Path
 ) -> None:
+    (tmp_path / ".env").write_text("BOT_GUILD_IDS=12\nBOT_HEARTBEAT_FILE=./no/heartbeat\n")  # of the real Discord
     playground = start("--port", "0", "--channel", channel, cwd=tmp_path)
     assert playground.stdout is not None
     line = playground.stdout.readline()

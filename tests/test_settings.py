@@ -33,6 +33,12 @@ def test_the_environment_wins_over_the_file_and_an_argument_over_both(
     assert token.get_secret_value() == "abc"
 
 
+@pytest.mark.parametrize("listed", ["12,34", " 12 , 34 ", "12 34,"])
+def test_servers_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
+    monkeypatch.setenv("BOT_GUILD_IDS", listed)
+    assert read_settings().guild_ids == (12, 34)
+
+
 def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.setenv(variable_name(name), "")
@@ -50,6 +56,8 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BOT_REQUEST_TIMEOUT", "0", "must be a number of seconds up to 840."),
         ("BOT_MAX_NEW_TOKENS", "257", "must be a whole number from 1 to 256."),
         ("BOT_MAX_PROMPT_TOKENS", "1.5", "must be a whole number from 1 to 131,072."),
+        ("BOT_GUILD_IDS", "12,x,y", "must be ids of servers, which are whole numbers, with commas between them."),
+        ("BOT_GUILD_IDS", "-1", "must be ids of servers, which are whole numbers, with commas between them."),
         ("BOT_LOG_LEVEL", "LOUD", "must be DEBUG, INFO, WARNING or ERROR."),
         ("BOT_LOG_JSON", "maybe", "must be true or false."),
     ],
@@ -91,5 +99,5 @@ def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_example_file_lists_every_setting_in_the_same_order() -> None:
-    listed = re.findall(r"^([A-Z_]+)=$", ENV_EXAMPLE.read_text(), re.MULTILINE)
+    listed = re.findall(r"^#?([A-Z_]+)=$", ENV_EXAMPLE.read_text(), re.MULTILINE)
     assert listed == [variable_name(name) for name in Settings.model_fields]

@@ -119,4 +119,6 @@ def _missing_permissions(guild: Any) -> str | None:
 
 
 def _names(permissions: discord.Permissions) -> list[str]:
-    return [name.replace("_", " ").title() for name, given in permissions if given]
+    # As Discord's pages call them; the library keeps an older name of one.
+    given = ["view_channels" if name == "read_messages" else name for name, allowed in permissions if allowed]
+    return [name.replace("_", " ").title() for name in given]

@@ -89,4 +89,4 @@ def _existing(folder: Path) -> Path:
 
 
 def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e9:,.1f} GB"

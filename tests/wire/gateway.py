@@ -17,6 +17,7 @@ class Gateway:
         self.identified = 0
         self.closed_with: int | None = None
         self.refuse_with: int | None = None  # the close code that answers an identification
+        self.refuse_resume = False  # as in an outage: every connection ends before it has begun
         self._url = ""
         self._events: list[Json] = []
         self._socket: web.WebSocketResponse | None = None
@@ -61,6 +62,8 @@ class Gateway:
                 return
             self._socket = socket
             await self._identified()
+        elif event["op"] == 6 and self.refuse_resume:
+            await socket.close(code=4000)
         elif event["op"] == 6:
             for missed in self._events[event["d"]["seq"] :]:
                 await socket.send_json(missed)

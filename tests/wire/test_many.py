@@ -84,7 +84,7 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
                 failures.append(await discord.slash("continue", user=11, prompt="Once", max_new_tokens=10))
                 await asyncio.wait_for(failures[-1].refused.wait(), PATIENCE)
             elif user == 2:
-                failures.append(await discord.slash("topk", user=12, prompt="the " * 600))
+                failures.append(await discord.slash("topk", user=12, prompt="the " * 1200))
             else:
                 failures.append(
                     await discord.slash("continue", user=13 + user, prompt="Once", strategy="beam", num_beams=10,

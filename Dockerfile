@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+# The bot with PyTorch's CPU build. docker compose up (compose.yaml), or see the README.
+
+FROM python:3.13-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /source
+RUN python -m venv /opt/nightword
+ENV PATH=/opt/nightword/bin:$PATH
+# The packages in a layer of their own, which a change of the bot's code leaves as it is.
+COPY pyproject.toml constraints.txt ./
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' constraints.txt)" \
+    && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+        > requirements.txt \
+    && pip install --constraint constraints.txt --requirement requirements.txt
+COPY README.md LICENSE ./
+COPY bot bot
+RUN pip install --no-deps .
+
+FROM python:3.13-slim-bookworm
+LABEL org.opencontainers.image.title="Nightword" \
+      org.opencontainers.image.description="A Discord bot that opens a small language model to a community" \
+      org.opencontainers.image.licenses="MIT"
+RUN useradd --uid 10001 --no-create-home --home-dir /models --shell /usr/sbin/nologin nightword \
+    && install --directory --owner=nightword --group=nightword /models
+COPY --from=build /opt/nightword /opt/nightword
+# Everything that is written: the models in a volume, the heartbeat in /tmp.
+ENV PATH=/opt/nightword/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HF_HOME=/models \
+    BOT_HEARTBEAT_FILE=/tmp/nightword-heartbeat
+USER nightword
+WORKDIR /models
+VOLUME /models
+STOPSIGNAL SIGTERM
+# Loading is no illness; a download of the model at the first start may take its time.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=15m --start-interval=5s --retries=2 CMD ["nightword", "health"]
+ENTRYPOINT ["nightword"]
+CMD ["run"]

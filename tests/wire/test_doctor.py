@@ -1,0 +1,154 @@
+"""`nightword doctor`, with nothing configured, with everything right, and with one thing wrong at a time."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tests.wire.discord_peer import TOKEN, discord_on_loopback
+from tests.wire.objects import APPLICATION
+from tests.wire.running import ended, started
+
+SUBJECTS = [
+    "settings", "versions", "threads", "model", "cache", "disk", "memory", "token", "application", "intents",
+    "installation", "servers", "permissions", "invite",
+]  # fmt: skip
+
+
+class Report:
+    """What the doctor printed, by subject."""
+
+    def __init__(self, code: int | None, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+        lines = [re.fullmatch(r"([✓✗–]) (\w+|all else) +(\S.*)", line) for line in out.splitlines()]
+        self.lines = [(line[2], line[1], line[3]) for line in lines if line]
+
+    def __getitem__(self, subject: str) -> tuple[str, str]:
+        return next((mark, text) for found, mark, text in self.lines if found == subject)
+
+    @property
+    def bad(self) -> list[str]:
+        return [subject for subject, mark, _ in self.lines if mark == "✗"]
+
+
+async def doctor(port: int, cwd: Path, *arguments: str, token: str | None = TOKEN, **settings: str) -> Report:
+    home = {"HF_HOME": str(cwd / "cache"), "HF_HUB_OFFLINE": "1"}
+    async with started(port, *arguments, cwd=cwd, command="doctor", token=token, **{**home, **settings}) as process:
+        return Report(*await ended(process))
+
+
+async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path) -> None:
+    report = await doctor(9, tmp_path, token=None, BOT_MODEL="")
+    assert (report.code, report.err) == (78, "")
+    assert [subject for subject, _, _ in report.lines] == SUBJECTS
+    assert report.bad == ["model", "token"]
+    assert report["model"][1].startswith("The model Qwen/Qwen2-0.5B cannot be used: ")
+    assert "Try BOT_MODEL=demo" in report["model"][1]
+    assert report["token"][1].startswith("DISCORD_TOKEN is not set. Put your bot's token into the environment or .env")
+    for subject in SUBJECTS[8:13]:
+        assert report[subject] == ("–", "is looked at once the token is accepted.")
+    assert report["invite"][1].startswith("the link stands here once DISCORD_TOKEN is set.")
+    assert report.out.endswith("\nTo mend: 2, marked with ✗.\n")
+
+
+async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (_, port):
+        report = await doctor(port, tmp_path)
+    assert (report.code, report.err, report.bad) == (0, "", [])
+    assert report["token"] == ("✓", "Discord accepts it: the bot is Nightword")
+    assert report["application"] == ("✓", f"Nightword, id {APPLICATION}; anybody may invite it")
+    assert report["model"][1].startswith("demo, 5,773,568 parameters, in ")
+    assert report["servers"] == ("✓", "it is in 1")
+    scopes, permissions = "scope=bot+applications.commands", "permissions=274877959168"
+    link = f"https://discord.com/oauth2/authorize?client_id={APPLICATION}&{scopes}&{permissions}"
+    assert report["invite"] == ("–", f"to a server: {link}")
+    assert "canary" not in report.out
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "text"),
+    [
+        ({"interactions_endpoint_url": "https://example.org"}, "application", "it has an Interactions Endpoint URL"),
+        ({"bot_require_code_grant": True}, "application", "it requires an OAuth2 code grant"),
+        ({"integration_types_config": {"1": {}}}, "installation", "servers cannot install it. Tick Guild Install"),
+    ],
+)
+async def test_what_is_wrong_with_the_application(tmp_path: Path, change: Any, subject: str, text: str) -> None:
+    async with discord_on_loopback(lambda discord: discord.application.update(change)) as (_, port):
+        report = await doctor(port, tmp_path)
+    assert (report.code, report.bad) == (78, [subject])
+    assert report[subject][1].startswith(text)
+
+
+async def test_servers_that_give_too_few_permissions_are_named(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.guilds += [
+            {"id": "5", "name": "Writers", "permissions": str(1 << 10 | 1 << 11 | 1 << 15 | 1 << 38)},
+            {"id": "6", "name": "Rulers", "permissions": str(1 << 3)},  # administrator
+        ]
+        report = await doctor(port, tmp_path)
+        discord.guilds = []
+        nowhere = await doctor(port, tmp_path)
+    assert report.bad == ["permissions"]
+    assert report["permissions"][1] == "Writers does not give Embed Links. Open the link below again for each."
+    assert (nowhere.code, nowhere["servers"]) == (0, ("–", "it is in none yet: open the link below."))
+
+
+async def test_a_rejected_token_and_an_unreachable_discord(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.reject_token = True
+        rejected = await doctor(port, tmp_path)
+    unreachable = await doctor(port, tmp_path)
+    for report, text in ((rejected, "Discord rejected DISCORD_TOKEN"), (unreachable, "Discord cannot be reached")):
+        assert (report.code, report.err, report.bad) == (78, "", ["token"])
+        assert report["token"][1].startswith(text)
+        assert f"client_id={APPLICATION}" in report["invite"][1]  # which the token begins with
+
+
+async def test_what_is_wrong_with_the_settings_and_the_threads(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (_, port):
+        threads = await doctor(port, tmp_path, BOT_THREADS="1000")
+        wrong = await doctor(port, tmp_path, BOT_DTYPE="float7")
+    assert threads.bad == ["threads"]
+    assert threads["threads"][1].startswith("BOT_THREADS is 1000, but this process may use ")
+    assert (wrong.code, wrong.bad) == (78, ["settings"])
+    assert wrong["settings"][1].startswith("BOT_DTYPE has a value that is not allowed")
+
+
+@asynccontextmanager
+async def hub(size: int, parameters: int) -> AsyncIterator[str]:
+    """Yield the address of a hub whose only model has so many bytes and parameters."""
+
+    async def model(_: web.Request) -> web.Response:
+        files = [{"rfilename": name, "size": 1} for name in ("config.json", "tokenizer.json", "pytorch_model.bin")]
+        files.append({"rfilename": "model.safetensors", "size": size})
+        weights = {"parameters": {"F32": parameters}, "total": parameters}
+        return web.json_response({"id": "some/model", "siblings": files, "safetensors": weights})
+
+    app = web.Application()
+    app.add_routes([web.get("/api/models/some/model", model)])
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+async def test_a_model_on_the_hub_is_held_against_disk_and_memory_without_a_download(tmp_path: Path) -> None:
+    model = {"BOT_MODEL": "some/model", "HF_HUB_OFFLINE": "0"}
+    async with discord_on_loopback() as (_, port):
+        async with hub(size=10**9, parameters=250_000_000) as address:
+            fits = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
+        async with hub(size=10**16, parameters=10**15) as address:
+            huge = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
+    assert (fits.code, fits.bad) == (0, [])
+    assert fits["model"][1] == (
+        "some/model, 250,000,000 parameters, on the hub: 1.0 GB will be downloaded at the first start"
+    )
+    assert fits["memory"][1].endswith("of which the bot takes about 2.0 GB")
+    assert (huge.code, huge.bad) == (78, ["disk", "memory"])
+    assert "but the model has 10,000,000.0 GB. Make room, or set HF_HOME" in huge["disk"][1]
+    assert "some/model in float32 takes about 4,000,001.0 GB" in huge["memory"][1]
+    assert not (tmp_path / "cache").exists()

@@ -1,0 +1,84 @@
+"""The heartbeat of a running bot, as `nightword health` reads it."""
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.wire.discord_peer import discord_on_loopback
+from tests.wire.running import PATIENCE, ended, only_line, started, until_loaded
+
+
+async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, str, str]:
+    settings = {} if file is None else {"BOT_HEARTBEAT_FILE": str(file)}
+    async with started(port, cwd=cwd, command="health", token=None, **settings) as process:
+        return await ended(process)
+
+
+async def until_health_is(expected: int, port: int, cwd: Path, file: Path) -> tuple[int | None, str, str]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await health(port, cwd, file)
+            if found[0] == expected:
+                return found
+            await asyncio.sleep(0.5)
+
+
+async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    async with (
+        discord_on_loopback() as (discord, port),
+        started(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file)) as process,
+    ):
+        await until_loaded(discord)
+        assert (await until_health_is(0, port, tmp_path, file))[1] == "healthy\n"
+        discord.gateway.refuse_resume = True
+        await discord.gateway.drop()
+        assert await until_health_is(1, port, tmp_path, file) == (
+            1,
+            "",
+            "nightword: unhealthy: there is no connection to Discord.\n",
+        )
+        process.send_signal(signal.SIGTERM)
+        assert (await ended(process))[0] == 0
+        code, _, err = await health(port, tmp_path, file)
+    assert code == 1
+    assert only_line(err).startswith("nightword: unhealthy: there is no heartbeat in")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (json.dumps({"time": 1.0, "gateway": True, "model": True}), "seconds old, so the event loop stands still."),
+        (json.dumps({"time": time.time() + 10**6, "gateway": True, "model": False}), "the model is not ready."),
+        ("{", "cannot be read as a heartbeat."),
+        ("[]", "cannot be read as a heartbeat."),
+    ],
+)
+async def test_what_a_heartbeat_may_say(tmp_path: Path, content: str, problem: str) -> None:
+    file = tmp_path / "heartbeat"
+    file.write_text(content)
+    code, out, err = await health(9, tmp_path, file)
+    assert (code, out) == (1, "")
+    assert only_line(err).startswith("nightword: unhealthy: ")
+    assert only_line(err).endswith(f"{problem}\n")
+
+
+async def test_health_without_a_file_says_which_setting_is_missing(tmp_path: Path) -> None:
+    code, _, err = await health(9, tmp_path, None)
+    assert code == 78
+    assert only_line(err).startswith("nightword: BOT_HEARTBEAT_FILE is not set.")
+
+
+async def test_a_heartbeat_that_cannot_be_written_ends_the_bot(tmp_path: Path) -> None:
+    file = tmp_path / "no" / "heartbeat"
+    async with (
+        discord_on_loopback() as (_, port),
+        started(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
+    ):
+        code, _, err = await ended(process)
+    assert code == 78
+    assert only_line(err).startswith(f"nightword: BOT_HEARTBEAT_FILE names {file}, which cannot be written: No such")
