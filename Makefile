@@ -8,13 +8,18 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run test test-reference check format train clean
+.PHONY: playground run doctor install test test-reference check format train clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
 
 run: $(INSTALLED)
 	@$(BIN)/python -m bot run
+
+doctor: $(INSTALLED)
+	@$(BIN)/python -m bot doctor
+
+install: $(INSTALLED)
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest

@@ -24,9 +24,9 @@ class Help(commands.Cog):
     async def help(self, interaction: discord.Interaction[Any]) -> None:
         """Show every command with an example."""
         found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
-        await acknowledge(
-            interaction, interaction.response.send_message(embed=help_answer(found).embed, ephemeral=True)
-        )
+        menus = [menu.name for menu in self._bot.tree.get_commands(type=discord.AppCommandType.message)]
+        embed = help_answer(found, menus).embed
+        await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
