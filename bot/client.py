@@ -24,7 +24,10 @@ ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
 
 
 class Nightword(commands.Bot):
-    """The bot: slash commands over one model executor, which it starts and closes."""
+    """The bot: slash commands over one model executor, which it starts and closes.
+
+    Raises InvalidSettings where the heartbeat cannot be written.
+    """
 
     def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
@@ -37,13 +40,15 @@ class Nightword(commands.Bot):
         )
         self.settings = settings
         self.executor = executor
+        file = settings.heartbeat_file
+        self._heartbeat = None if file is None else Heartbeat(executor, file)
 
     async def setup_hook(self) -> None:
         """Begin to load the model, add the commands and tell Discord of them."""
         self.executor.start()
         await add_commands(self, self.executor, self.settings)
-        if self.settings.heartbeat_file is not None:
-            await self.add_cog(Heartbeat(self.executor, self.settings.heartbeat_file))
+        if self._heartbeat is not None:
+            await self.add_cog(self._heartbeat)
         await sync_commands(self, self.settings.guild_ids)
 
     async def close(self) -> None:

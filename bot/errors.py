@@ -199,7 +199,7 @@ class TokenMissing(ConfigurationError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"DISCORD_TOKEN {problem}. Put your bot's token into the environment or .env: Discord's developer portal, "
-            "your application, Bot, Reset Token."
+            "your application, Bot, Reset Token. Write it alone: no quotes, no spaces, no word before it."
         )
 
 

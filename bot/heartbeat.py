@@ -69,10 +69,12 @@ def check(file: Path | None) -> None:
         age = time.time() - state["time"]
     except FileNotFoundError:
         raise Unhealthy(f"there is no heartbeat in {file}: the bot is not running, or writes it elsewhere") from None
+    except PermissionError:
+        raise Unhealthy(f"{file} may not be read by this user: ask as the bot's user, or as root") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise Unhealthy(f"{file} cannot be read as a heartbeat") from None
     if age > STALE_SECONDS:
-        raise Unhealthy(f"the last heartbeat is {age:.0f} seconds old, so the event loop stands still")
+        raise Unhealthy(f"the last heartbeat is {age:.0f} seconds old: the bot was killed, or stands still")
     if not state.get("model"):
         raise Unhealthy("the model is not ready")
     if not state.get("gateway"):

@@ -1,9 +1,12 @@
 """Every setting, read from the environment and `.env`; nothing else reads the environment."""
 
+import difflib
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
@@ -28,6 +31,10 @@ def _one_of(literal: Any) -> Any:
 
 def _split(listed: Any) -> Any:
     return listed.replace(",", " ").split() if isinstance(listed, str) else listed
+
+
+def _expanded(file: Path | None) -> Path | None:
+    return None if file is None else file.expanduser()
 
 
 Snowflake = Annotated[int, Field(ge=1, lt=2**63)]
@@ -65,7 +72,7 @@ class Settings(BaseSettings):
     request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0
     max_new_tokens: Annotated[int, _whole_number(1, MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
     max_prompt_tokens: Annotated[int, _whole_number(1, 131_072)] = 1024
-    heartbeat_file: Path | None = None
+    heartbeat_file: Annotated[Path | None, AfterValidator(_expanded)] = None
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
 
@@ -88,6 +95,14 @@ def read_settings(**overrides: object) -> Settings:
 def variable_name(field: str) -> str:
     """Return the environment variable that holds `field`."""
     return field.upper() if field.lower() in _UNPREFIXED else _PREFIX + field.upper()
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """Return the variables in the environment and `.env` that look like settings and are none, with the likely one."""
+    known = [variable_name(field) for field in Settings.model_fields]
+    given = {*os.environ, *dotenv_values(".env")}
+    unknown = sorted(name for name in given if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    return {name: next(iter(difflib.get_close_matches(name.upper(), known, n=1)), None) for name in unknown}
 
 
 def _problem(field: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import textwrap
@@ -13,7 +14,7 @@ from bot.doctor.finding import Finding, Mark
 from bot.doctor.machine import look_at_machine
 from bot.doctor.model import look_at_model
 from bot.errors import EXIT_CONFIGURATION, InvalidSettings
-from bot.settings import Settings, read_settings
+from bot.settings import Settings, read_settings, unknown_variables
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,15 +30,30 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in _look(settings):
         wrong += finding.mark is Mark.BAD
         _print(finding)
-    print(f"\nTo mend: {wrong}, marked with {Mark.BAD}." if wrong else "\nNothing is in the way: start with make run.")
+    print(f"\nTo mend: {wrong}, marked with {Mark.BAD}." if wrong else "\nNothing is in the way: start the bot.")
     return EXIT_CONFIGURATION if wrong else 0
 
 
 def _look(settings: Settings) -> Iterator[Finding]:
-    yield Finding.good("settings", "the environment and .env have no wrong value")
+    yield _settings(settings)
     yield from look_at_machine(settings)
     yield from look_at_model(settings)
     yield from asyncio.run(look_at_application(settings))
+
+
+def _settings(settings: Settings) -> Finding:
+    unknown = unknown_variables()
+    if unknown:
+        asked = [
+            f"{name} is no setting{f', did you mean {likely}?' if likely else '.'}" for name, likely in unknown.items()
+        ]
+        return Finding.bad("settings", f"{' '.join(asked)} Mend or remove it.")
+    if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
+        return Finding.bad(
+            "settings",
+            f"BOT_HEARTBEAT_FILE names {settings.heartbeat_file}, whose folder is not there or may not be written to.",
+        )
+    return Finding.good("settings", "the environment and .env have no wrong value")
 
 
 def _print(finding: Finding) -> None:

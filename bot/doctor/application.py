@@ -1,6 +1,6 @@
 """The application at Discord: token, intents, installation, servers and permissions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import discord
@@ -32,27 +32,27 @@ async def look_at_application(settings: Settings) -> list[Finding]:
             with login_errors():
                 await client.login(token)
                 guilds: list[Any] = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
-            return list(_of(client, guilds))
+            return list(_of(client, guilds, settings.guild_ids))
     except BotError as error:
         unknown = [Finding.open(subject, "is looked at once the token is accepted.") for subject in NEEDS_THE_TOKEN]
         client_id = application_id(token) if token is not None else None
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id)]
 
 
-def _of(client: discord.Client, guilds: list[Any]) -> Iterator[Finding]:
+def _of(client: discord.Client, guilds: list[Any], guild_ids: Sequence[int]) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
     yield _application(application)
     yield intents_finding(INTENTS, application.flags)
     yield _installation(application)
-    yield from _servers(guilds)
+    yield from _servers(guilds, guild_ids)
     yield from _invitations(application.id)
 
 
 def _invitations(client_id: int | None) -> Iterator[Finding]:
     if client_id is None:
-        yield Finding.open("invite", f"the link stands here once DISCORD_TOKEN is set. A token comes from {PORTAL}")
+        yield Finding.open("invite", f"the link stands here once DISCORD_TOKEN is right. A token comes from {PORTAL}")
         return
     server = discord.utils.oauth_url(client_id, permissions=INVITE_PERMISSIONS, scopes=("bot", "applications.commands"))
     person = discord.utils.oauth_url(client_id, scopes=("applications.commands",))
@@ -97,7 +97,12 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(guilds: list[Any]) -> Iterator[Finding]:
+def _servers(guilds: list[Any], guild_ids: Sequence[int]) -> Iterator[Finding]:
+    absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
+    if absent and len(guilds) < MAX_SERVERS_SEARCHED:
+        listed = ", ".join(sorted(absent))
+        yield Finding.bad("servers", f"BOT_GUILD_IDS names {listed}, where it is not. Invite it there, or take it out.")
+        return
     if not guilds:
         yield Finding.open("servers", "it is in none yet: open the link below.")
         yield Finding.open("permissions", "are looked at once it is in a server.")

@@ -21,7 +21,7 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _versions() -> Finding:
-    remedy = "Install anew: make clean, then make run."
+    remedy = "Install anew."
     try:
         requirements = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
     except metadata.PackageNotFoundError:

@@ -24,9 +24,19 @@ def look_at_model(settings: Settings) -> Iterator[Finding]:
         yield Finding.good("model", _model_text(settings.model, survey))
     except ModelUnavailable as error:
         yield Finding.bad("model", str(error))
+    yield _device(settings)
     yield _cache(cache_folder())
     yield _disk(cache_folder(), survey)
     yield _memory(settings, survey)
+
+
+def _device(settings: Settings) -> Finding:
+    from bot.inference.loading import choose_device  # torch takes seconds to import
+
+    try:
+        return Finding.good("device", f"{choose_device(settings.model, settings.device)} ({settings.device} is set)")
+    except ModelUnavailable as error:
+        return Finding.bad("device", str(error))
 
 
 def _model_text(name: str, survey: ModelSurvey) -> str:

@@ -30,7 +30,7 @@ def load_model(
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as above
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen_device = _device(name, device)
+    chosen_device = choose_device(name, device)
     files = find_model(name, revision=revision, token=token)
     model = _load_weights(files, dtype).to(chosen_device)
     tokenizer = _load_tokenizer(files)
@@ -54,7 +54,8 @@ def load_model(
     return TransformersModel(model, tokenizer, info=info, max_prompt_tokens=max_prompt_tokens)
 
 
-def _device(name: str, device: str) -> str:
+def choose_device(name: str, device: str) -> str:
+    """Return the kind of device that "auto" means here, or `device` itself. Raises ModelUnavailable where it is not."""
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),

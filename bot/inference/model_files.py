@@ -22,6 +22,9 @@ from bot.errors import ModelUnavailable
 DEMO = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 HUB_TIMEOUT = 5.0  # seconds to learn whether the hub has the model
+CHECK_NETWORK = (
+    "Check its name and the network here, and start again. BOT_MODEL=demo and local folders need no network."
+)
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -125,14 +128,18 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
         raise ModelUnavailable(name, "neither a local folder, nor in the cache, nor on the hub") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
-        raise ModelUnavailable(name, f"the hub answered with status {status}") from None
+        raise ModelUnavailable(name, f"the hub answered with status {status}", CHECK_NETWORK) from None
     except OSError as error:
-        raise ModelUnavailable(name, f"not in the cache, and the download failed ({_line(error)})") from None
+        raise ModelUnavailable(
+            name, f"not in the cache, and the download failed ({_line(error)})", CHECK_NETWORK
+        ) from None
     except Exception as error:
         # The hub library's HTTP client has exceptions of its own for an unreachable host, and changes between releases.
         if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
             raise
-        raise ModelUnavailable(name, f"not in the cache, and the hub cannot be reached ({_line(error)})") from None
+        raise ModelUnavailable(
+            name, f"not in the cache, and the hub cannot be reached ({_line(error)})", CHECK_NETWORK
+        ) from None
 
 
 def _missing(folder: Path) -> str | None:

@@ -64,7 +64,7 @@ class Asked:
     @property
     def private(self) -> bool:
         """Whether the answer is for the asker alone."""
-        return bool(self.callbacks[0]["data"].get("flags", 0) & 64)
+        return bool(self.callbacks[0].get("data", {}).get("flags", 0) & 64)
 
     @property
     def titles(self) -> list[str]:

@@ -1,6 +1,7 @@
 """`nightword doctor`, with nothing configured, with everything right, and with one thing wrong at a time."""
 
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.wire.discord_peer import TOKEN, discord_on_loopback
-from tests.wire.objects import APPLICATION
+from tests.wire.objects import APPLICATION, GUILD
 from tests.wire.running import ended, started
 
 SUBJECTS = [
-    "settings", "versions", "threads", "model", "cache", "disk", "memory", "token", "application", "intents",
+    "settings", "versions", "threads", "model", "device", "cache", "disk", "memory", "token", "application", "intents",
     "installation", "servers", "permissions", "invite",
 ]  # fmt: skip
 
@@ -48,11 +49,11 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
     assert [subject for subject, _, _ in report.lines] == SUBJECTS
     assert report.bad == ["model", "token"]
     assert report["model"][1].startswith("The model Qwen/Qwen2-0.5B cannot be used: ")
-    assert "Try BOT_MODEL=demo" in report["model"][1]
+    assert "BOT_MODEL=demo and local folders need no network." in report["model"][1]
     assert report["token"][1].startswith("DISCORD_TOKEN is not set. Put your bot's token into the environment or .env")
-    for subject in SUBJECTS[8:13]:
+    for subject in SUBJECTS[9:14]:
         assert report[subject] == ("–", "is looked at once the token is accepted.")
-    assert report["invite"][1].startswith("the link stands here once DISCORD_TOKEN is set.")
+    assert report["invite"][1].startswith("the link stands here once DISCORD_TOKEN is right.")
     assert report.out.endswith("\nTo mend: 2, marked with ✗.\n")
 
 
@@ -110,14 +111,26 @@ async def test_a_rejected_token_and_an_unreachable_discord(tmp_path: Path) -> No
         assert f"client_id={APPLICATION}" in report["invite"][1]  # which the token begins with
 
 
-async def test_what_is_wrong_with_the_settings_and_the_threads(tmp_path: Path) -> None:
+async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
         threads = await doctor(port, tmp_path, BOT_THREADS="1000")
         wrong = await doctor(port, tmp_path, BOT_DTYPE="float7")
+        misspelt = await doctor(port, tmp_path, BOT_GUILD_ID="5", BOT_ZZZ="1")
+        nowhere = await doctor(port, tmp_path, BOT_HEARTBEAT_FILE="./no/heartbeat")
+        device = await doctor(port, tmp_path, BOT_DEVICE="mps" if sys.platform != "darwin" else "cuda")
+        absent = await doctor(port, tmp_path, BOT_GUILD_IDS=f"5,{GUILD}")
     assert threads.bad == ["threads"]
     assert threads["threads"][1].startswith("BOT_THREADS is 1000, but this process may use ")
     assert (wrong.code, wrong.bad) == (78, ["settings"])
     assert wrong["settings"][1].startswith("BOT_DTYPE has a value that is not allowed")
+    assert misspelt["settings"][1] == (
+        "BOT_GUILD_ID is no setting, did you mean BOT_GUILD_IDS? BOT_ZZZ is no setting. Mend or remove it."
+    )
+    assert nowhere["settings"][1].startswith("BOT_HEARTBEAT_FILE names no/heartbeat, whose folder is not there")
+    assert device.bad == ["device"]
+    assert "Set BOT_DEVICE=auto or cpu." in device["device"][1]
+    assert absent.bad == ["servers"]
+    assert absent["servers"][1].startswith("BOT_GUILD_IDS names 5, where it is not.")
 
 
 @asynccontextmanager
