@@ -8,8 +8,9 @@ import discord
 
 from bot import error_reply
 from bot.delivery import acknowledge, deliver
-from bot.inference.executor import ModelExecutor, Operation
+from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ShouldStop
+from bot.inference.request import Operation
 from bot.rendering.answer import Answer, Computed
 
 T = TypeVar("T")

@@ -63,6 +63,7 @@ def build_executor(settings: Settings) -> ModelExecutor:
     return ModelExecutor(
         lambda: load_language_model(settings),
         name=display_name(settings.model),
+        batch_size=settings.batch_size,
         queue_limit=settings.queue_limit,
         user_limit=settings.user_limit,
         request_timeout=settings.request_timeout,

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     dtype: Annotated[DType, _one_of(DType)] = "float32"
     device: Annotated[Device, _one_of(Device)] = "auto"
     threads: Annotated[int | None, _whole_number(1, 1024)] = None
+    batch_size: Annotated[int, _whole_number(1, 256)] = 16
     queue_limit: Annotated[int, _whole_number(1, 10_000)] = 32
     user_limit: Annotated[int, _whole_number(1, 1000)] = 2
     request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0

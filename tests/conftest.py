@@ -105,6 +105,7 @@ def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> Mode
     return ModelExecutor(
         load,
         name=display_name(settings.model),
+        batch_size=settings.batch_size,
         queue_limit=settings.queue_limit,
         user_limit=settings.user_limit,
         request_timeout=settings.request_timeout,

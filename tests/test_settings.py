@@ -52,6 +52,7 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BOT_DTYPE", "float7", "must be float32, bfloat16 or float16."),
         ("BOT_DEVICE", "tpu", "must be auto, cpu, cuda or mps."),
         ("BOT_THREADS", "many", "must be a whole number from 1 to 1,024."),
+        ("BOT_BATCH_SIZE", "0", "must be a whole number from 1 to 256."),
         ("BOT_QUEUE_LIMIT", "0", "must be a whole number from 1 to 10,000."),
         ("BOT_USER_LIMIT", "-1", "must be a whole number from 1 to 1,000."),
         ("BOT_REQUEST_TIMEOUT", "0", "must be a number of seconds up to 840."),

@@ -19,6 +19,8 @@ from bot.errors import (
     RequestCancelled,
     SentimentUnsupported,
 )
+from bot.inference.decoding import decode
+from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import (
     Continuation,
@@ -30,6 +32,7 @@ from bot.inference.model import (
     Tokenization,
     TokenProbability,
 )
+from bot.inference.scheduler import let_others_go_on
 from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
 from bot.inference.token_text import token_text
 
@@ -50,6 +53,7 @@ class TransformersModel:
         self._info = info
         self._prompt_limit = min(max_prompt_tokens, info.context_length)
         self._eos_ids = _eos_ids(model)
+        self._passes = ForwardPasses(model)
 
     @property
     def info(self) -> ModelInfo:
@@ -65,7 +69,7 @@ class TransformersModel:
     def next_tokens(self, prompt: str, k: int) -> NextTokens:
         """Return the `k` most probable next tokens: softmax over the whole vocabulary."""
         input_ids = self._encode(prompt)
-        logits = self._last_logits(input_ids)
+        logits = self._passes.last_logits(input_ids)
         probabilities = logits.softmax(-1)
         top = logits.topk(min(k, logits.shape[0]))
         candidates = tuple(
@@ -75,9 +79,13 @@ class TransformersModel:
         return NextTokens(prompt, tuple(input_ids), candidates)
 
     def generate(self, prompt: str, parameters: GenerationParameters, should_stop: ShouldStop) -> Continuation:
-        """Continue `prompt` by transformers' `generate`; a seeded sample leaves the global generator as it was."""
+        """Continue `prompt`; the same seed draws the same text, whoever else is served meanwhile."""
         input_ids = self._encode(prompt, room_for=parameters.max_new_tokens)
-        output_ids = self._generate(input_ids, parameters, should_stop)
+        if parameters.num_beams is None:
+            sequence = self._passes.begin()
+            output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, lambda _: None)
+        else:
+            output_ids = self._search(input_ids, parameters, should_stop)
         stopped = bool(output_ids) and output_ids[-1] in self._eos_ids
         return Continuation(
             prompt=prompt,
@@ -94,7 +102,9 @@ class TransformersModel:
             question = len(self._ids(sentiment_prompt("")))
             raise EmptyPrompt("review", self._prompt_limit - question)
         positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
-        logits = self._last_logits(self._encode(sentiment_prompt(review), what="review with the question around it"))
+        logits = self._passes.last_logits(
+            self._encode(sentiment_prompt(review), what="review with the question around it")
+        )
         labels = logits[[positive_id, negative_id]]
         positive_logit, negative_logit = labels.tolist()
         positive, negative = labels.softmax(0).tolist()
@@ -134,25 +144,14 @@ class TransformersModel:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         return input_ids
 
-    @torch.inference_mode()
-    def _last_logits(self, input_ids: list[int]) -> torch.Tensor:
-        """Return the logits after the last token, float32 [vocabulary]."""
-        output = self._model(**self._batch(input_ids), logits_to_keep=1, use_cache=False)
-        logits: torch.Tensor = output.logits[0, -1].float().cpu()
-        return logits
-
-    @torch.inference_mode()
-    def _generate(self, input_ids: list[int], parameters: GenerationParameters, should_stop: ShouldStop) -> list[int]:
-        devices = [self._model.device] if self._model.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            if parameters.seed is not None:
-                torch.manual_seed(parameters.seed)
-            output: torch.Tensor = self._model.generate(  # type: ignore[operator]  # typed as a submodule
-                **self._batch(input_ids),
-                **_generate_options(parameters),
-                pad_token_id=self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0,
-                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
-            )
+    def _search(self, input_ids: list[int], parameters: GenerationParameters, should_stop: ShouldStop) -> list[int]:
+        """Return the new ids of transformers' own `generate`; other requests are served between its steps."""
+        output: torch.Tensor = self._model.generate(  # type: ignore[operator]  # typed as a submodule
+            **self._batch(input_ids),
+            **_generate_options(parameters),
+            pad_token_id=self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0,
+            stopping_criteria=StoppingCriteriaList([_BetweenSteps(should_stop)]),
+        )
         if should_stop():
             raise RequestCancelled
         new_ids: list[int] = output[0, len(input_ids) :].tolist()
@@ -180,12 +179,13 @@ class TransformersModel:
 
 
 @dataclass(frozen=True, slots=True)
-class _StopWhen(StoppingCriteria):
-    """End generation at the next token once `should_stop()` is true."""
+class _BetweenSteps(StoppingCriteria):
+    """Serve others after each step, and end the search once `should_stop()` is true."""
 
     should_stop: ShouldStop
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
+        let_others_go_on()
         return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
 
 
@@ -193,13 +193,10 @@ def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
     """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
     return {
         "max_new_tokens": parameters.max_new_tokens,
-        "do_sample": parameters.do_sample,
-        "num_beams": parameters.num_beams or 1,
+        "do_sample": False,
+        "num_beams": parameters.num_beams,
         "num_return_sequences": 1,
         "early_stopping": False,
-        "temperature": 1.0 if parameters.temperature is None else parameters.temperature,
-        "top_k": parameters.top_k,
-        "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
         "repetition_penalty": parameters.repetition_penalty,
     }
 

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.errors import SentimentUnsupported
+from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.model_files import DEMO_FOLDER
@@ -160,7 +161,7 @@ def test_sentiment(ours: TransformersModel, plain: Any, tokenizer: Any, review: 
 
 
 def test_equal_logits_are_negative(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_model, "_last_logits", lambda _: torch.zeros(4096))
+    monkeypatch.setattr(ForwardPasses, "last_logits", lambda *_: torch.zeros(4096))
     assert demo_model.sentiment("so-so").label == "Negative"
 
 

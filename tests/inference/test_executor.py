@@ -63,12 +63,18 @@ async def make(model: Any) -> AsyncIterator[Make]:
     def build(
         load: Callable[[], LanguageModel] = lambda: model,
         *,
+        batch_size: int = 4,
         queue_limit: int = 8,
         user_limit: int = 8,
         request_timeout: float = PATIENCE,
     ) -> ModelExecutor:
         executor = ModelExecutor(
-            load, name="fake", queue_limit=queue_limit, user_limit=user_limit, request_timeout=request_timeout
+            load,
+            name="fake",
+            batch_size=batch_size,
+            queue_limit=queue_limit,
+            user_limit=user_limit,
+            request_timeout=request_timeout,
         )
         made.append(executor)
         executor.start()

@@ -1,0 +1,75 @@
+"""Writing on, token by token: greedy or sampled, with the numbers of transformers' `generate`."""
+
+from collections.abc import Callable, Collection
+
+import torch
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from bot.errors import RequestCancelled
+from bot.inference.forward_passes import Sequence
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import ShouldStop
+
+Written = Callable[[list[int]], None]
+
+
+def decode(
+    sequence: Sequence,
+    input_ids: list[int],
+    parameters: GenerationParameters,
+    end_ids: Collection[int],
+    should_stop: ShouldStop,
+    written: Written,
+) -> list[int]:
+    """Return the new ids after `input_ids`, up to and including the first of `end_ids`.
+
+    `written` is called with the new ids after each. Raises RequestCancelled once `should_stop()` is true.
+    """
+    choose = _Choice(parameters)
+    new_ids: list[int] = []
+    logits = sequence.next_logits(input_ids)
+    while True:
+        if should_stop():
+            raise RequestCancelled
+        new_ids.append(choose(input_ids + new_ids, logits))
+        written(new_ids)
+        if new_ids[-1] in end_ids or len(new_ids) == parameters.max_new_tokens:
+            return new_ids
+        logits = sequence.next_logits(new_ids[-1:])
+
+
+class _Choice:
+    """Chooses the next token from logits as `generate` does, with a random generator of its own."""
+
+    def __init__(self, parameters: GenerationParameters) -> None:
+        self._processors = _processors(parameters)
+        self._generator = torch.Generator() if parameters.do_sample else None
+        if self._generator is not None and parameters.seed is not None:
+            self._generator.manual_seed(parameters.seed)
+
+    def __call__(self, ids: list[int], logits: torch.Tensor) -> int:
+        """Return the token after `ids`, given the `logits` [vocabulary]."""
+        scores = logits[None] if not self._processors else self._processors(torch.tensor([ids]), logits[None])  # type: ignore[arg-type]  # transformers asks for legacy tensor types
+        if self._generator is None:
+            return int(scores.argmax(-1))
+        return int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
+
+
+def _processors(parameters: GenerationParameters) -> LogitsProcessorList:
+    """Return transformers' own processors, in the order in which `generate` applies them."""
+    processors = LogitsProcessorList()
+    if parameters.repetition_penalty != 1.0:
+        processors.append(RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty))
+    if parameters.temperature is not None and parameters.temperature != 1.0:
+        processors.append(TemperatureLogitsWarper(parameters.temperature))
+    if parameters.do_sample and parameters.top_k:
+        processors.append(TopKLogitsWarper(parameters.top_k))
+    if parameters.top_p is not None and parameters.top_p < 1.0:
+        processors.append(TopPLogitsWarper(parameters.top_p))
+    return processors
