@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ from bot.errors import AcknowledgedLate
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord waits for 3; the library alone would try again after that
 ATTEMPT_SECONDS = 20.0  # for one attempt, in which the library repeats what ends with a 5xx
+TOKEN_EXPIRED = (10015, 50027)  # unknown webhook, invalid webhook token
 PAUSES = (2.0, 10.0, 30.0)  # seconds between attempts
 MAYBE_ACKNOWLEDGED = "maybe_acknowledged"  # key of an interaction's extras: Discord did not say whether it took it
 NO_NEWS_FROM_DISCORD = (TimeoutError, aiohttp.ClientError, OSError)
@@ -36,10 +38,18 @@ async def acknowledge(interaction: Interaction, response: Awaitable[object]) -> 
     return True
 
 
-async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]]) -> bool:
-    """Edit what the asker sees until Discord takes it, a few times over two minutes; return whether it did.
+class Delivery(Enum):
+    """What became of an answer."""
 
-    Only what can be repeated without harm may be delivered like this. What is given up is logged.
+    DONE = "done"
+    EXPIRED = "expired"  # Discord takes answers to a command for 15 minutes
+    GIVEN_UP = "given up"
+
+
+async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]]) -> Delivery:
+    """Edit what the asker sees until Discord takes it, a few times over two minutes; return what became of it.
+
+    Only what can be repeated without harm may be delivered like this. What is not done is logged.
     """
     for pause in (*PAUSES, None):
         try:
@@ -52,12 +62,16 @@ async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]
         except NO_NEWS_FROM_DISCORD as silence:
             problem = silence
         else:
-            return True
+            return Delivery.DONE
         if pause is None or not _may_pass(problem) or interaction.is_expired():
             break
         await asyncio.sleep(max(pause, _retry_after(problem)))
-    log.warning("the answer to interaction %s was given up: %s", interaction.id, problem or type(problem).__name__)
-    return False
+    token_expired = isinstance(problem, discord.HTTPException) and problem.code in TOKEN_EXPIRED
+    outcome = Delivery.EXPIRED if token_expired or interaction.is_expired() else Delivery.GIVEN_UP
+    log.warning(
+        "the answer to interaction %s was %s: %s", interaction.id, outcome.value, problem or type(problem).__name__
+    )
+    return outcome
 
 
 def _may_pass(problem: BaseException) -> bool:

@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
-from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, acknowledge, deliver
+from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
 from bot.rendering.escaping import escape_prose
 
@@ -33,6 +33,8 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.OptionOutOfRange: "Out of range",
     errors.OptionIgnored: "Option without effect",
     errors.MessageWithoutText: "No text",
+    errors.ReceiptUnusable: "Expired",
+    errors.NotYours: "Not yours",
     errors.ModelLoading: "Still loading",
     errors.QueueFull: "Busy",
     errors.UserLimitReached: "Your other requests first",
@@ -56,6 +58,10 @@ def answers_errors(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[Self
                 await callback(self, interaction, *args, **kwargs)
             except errors.BotError as error:
                 await _send(interaction, error_embed(error))
+            except Exception as error:
+                if interaction.type is not discord.InteractionType.component:
+                    raise
+                await _answer_bug(interaction, error, "a button")  # where the library would only log it
 
     return answered
 
@@ -138,8 +144,8 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
         with contextlib.suppress(errors.AcknowledgedLate):  # nothing is left to say, and it stands in the log
             await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
         return
-    edited = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed))
-    if not edited or interaction.extras.get(IS_PRIVATE):
+    delivery = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed, view=None))
+    if delivery is not Delivery.DONE or interaction.extras.get(IS_PRIVATE):
         return
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):

@@ -1,4 +1,4 @@
-"""Every failure that a person is told about.
+"""Every failure that a person is told about, in one line: what was wrong, the limit, what to do.
 
 BotError
 ├── UsageError                 what was asked cannot be done; asking differently helps
@@ -7,6 +7,8 @@ BotError
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
 │   ├── MessageWithoutText
+│   ├── ReceiptUnusable
+│   ├── NotYours
 │   └── InputUnreadable
 ├── Refusal                    not now; asking later helps
 │   ├── ModelLoading
@@ -27,8 +29,6 @@ BotError
     ├── TokenMissing
     ├── TokenRejected
     └── IntentsMissing
-
-The text of each is one line: what was wrong, the limit, what to do.
 """
 
 EXIT_FAILURE = 1
@@ -91,6 +91,14 @@ class MessageWithoutText(UsageError):
         )
 
 
+class ReceiptUnusable(UsageError):
+    """A button's message has nothing any more from which it could go on."""
+
+
+class NotYours(UsageError):
+    """A button is for its asker and for moderators."""
+
+
 class InputUnreadable(UsageError):
     """A file or the standard input could not be read as text."""
 
@@ -148,7 +156,7 @@ class RequestCancelled(Interrupted):
     """The request was withdrawn."""
 
     def __init__(self) -> None:
-        super().__init__("The request was cancelled.")
+        super().__init__("The request was cancelled before anything was written.")
 
 
 class AcknowledgedLate(Interrupted):
@@ -225,9 +233,6 @@ class IntentsMissing(ConfigurationError):
 
 class Unhealthy(BotError):
     """The heartbeat says that the bot does not do its work, or there is none."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(f"unhealthy: {problem}.")
 
 
 class DiscordUnreachable(BotError):

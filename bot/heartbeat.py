@@ -68,14 +68,16 @@ def check(file: Path | None) -> None:
         state: dict[str, Any] = json.loads(file.read_text())
         age = time.time() - state["time"]
     except FileNotFoundError:
-        raise Unhealthy(f"there is no heartbeat in {file}: the bot is not running, or writes it elsewhere") from None
+        raise Unhealthy(
+            f"unhealthy: there is no heartbeat in {file}: the bot does not run, or writes elsewhere."
+        ) from None
     except PermissionError:
-        raise Unhealthy(f"{file} may not be read by this user: ask as the bot's user, or as root") from None
+        raise Unhealthy(f"unhealthy: {file} may not be read by this user: ask as the bot's user, or as root.") from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise Unhealthy(f"{file} cannot be read as a heartbeat") from None
+        raise Unhealthy(f"unhealthy: {file} cannot be read as a heartbeat.") from None
     if age > STALE_SECONDS:
-        raise Unhealthy(f"the last heartbeat is {age:.0f} seconds old: the bot was killed, or stands still")
+        raise Unhealthy(f"unhealthy: the last heartbeat is {age:.0f} seconds old: the bot was killed, or stands still.")
     if not state.get("model"):
-        raise Unhealthy("the model is not ready")
+        raise Unhealthy("unhealthy: the model is not ready.")
     if not state.get("gateway"):
-        raise Unhealthy("there is no connection to Discord")
+        raise Unhealthy("unhealthy: there is no connection to Discord.")

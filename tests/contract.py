@@ -53,8 +53,11 @@ def check_request(method: str, path: str, body: Any) -> None:
 
 
 def _without_known_gap(body: Any) -> Any:
-    """discord.py sends an attachment's id as an integer, which Discord takes; its document says string."""
+    """discord.py sends ids of attachments and of replies as integers, which Discord takes; its document says string."""
     copy = json.loads(json.dumps(body))
+    if isinstance(copy, dict):
+        reference = copy.get("message_reference") or {}
+        reference.update({key: str(value) for key, value in reference.items() if key.endswith("_id")})
     for message in (copy, copy.get("data") if isinstance(copy, dict) else None):
         if isinstance(message, dict):
             for attachment in message.get("attachments") or []:

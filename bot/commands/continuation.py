@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE_OPTION, answer
+from bot.answering import PRIVATE_OPTION
 from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.inference.executor import ModelExecutor
@@ -21,9 +21,8 @@ from bot.inference.generation_parameters import (
     GenerationParameters,
     Strategy,
 )
-from bot.inference.model import Continuation, LanguageModel, ShouldStop
-from bot.rendering.continuation import continuation_answer
 from bot.settings import Settings
+from bot.writing import ContinueButton, RetryButton, StopButton, write
 
 Interaction = discord.Interaction[Any]
 
@@ -79,21 +78,10 @@ class Continue(commands.Cog):
         )
 
         if prompt is None:
-            await acknowledge(
-                interaction, interaction.response.send_modal(PromptForm(self, parameters, private=private))
-            )
+            form = PromptForm(self._executor, parameters, private=private)
+            await acknowledge(interaction, interaction.response.send_modal(form))
         else:
-            await self.generate(interaction, prompt, parameters, private=private)
-
-    async def generate(
-        self, interaction: Interaction, prompt: str, parameters: GenerationParameters, *, private: bool
-    ) -> None:
-        """Answer with the continuation of `prompt`."""
-
-        def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
-            return model.generate(prompt, parameters, should_stop)
-
-        await answer(interaction, self._executor, operation, continuation_answer, private=private)
+            await write(interaction, self._executor, prompt, parameters, private=private)
 
 
 class PromptForm(Form, title="Text to continue"):
@@ -107,18 +95,19 @@ class PromptForm(Form, title="Text to continue"):
         placeholder="It was a dark and stormy",
     )
 
-    def __init__(self, cog: Continue, parameters: GenerationParameters, *, private: bool) -> None:
+    def __init__(self, executor: ModelExecutor, parameters: GenerationParameters, *, private: bool) -> None:
         super().__init__()
-        self._cog = cog
+        self._executor = executor
         self._parameters = parameters
         self._private = private
 
     @answers_errors
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Continue what was written."""
-        await self._cog.generate(interaction, self.prompt.value, self._parameters, private=self._private)
+        await write(interaction, self._executor, self.prompt.value, self._parameters, private=self._private)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
-    """Add the command."""
+    """Add the command and its buttons, also those below messages of an earlier run."""
     await bot.add_cog(Continue(executor, settings.max_new_tokens))
+    bot.add_dynamic_items(StopButton, ContinueButton, RetryButton)

@@ -1,6 +1,6 @@
 """Writing on, token by token: greedy or sampled, with the numbers of transformers' `generate`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from transformers import (
@@ -12,36 +12,37 @@ from transformers import (
 )
 
 from bot.errors import RequestCancelled
-from bot.inference.forward_passes import Sequence
+from bot.inference import forward_passes
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import ShouldStop
 
-Written = Callable[[list[int]], None]
-
 
 def decode(
-    sequence: Sequence,
+    sequence: forward_passes.Sequence,
     input_ids: list[int],
     parameters: GenerationParameters,
     end_ids: Collection[int],
     should_stop: ShouldStop,
-    written: Written,
+    enough: Callable[[list[int]], bool],
+    written: Sequence[int],
 ) -> list[int]:
-    """Return the new ids after `input_ids`, up to and including the first of `end_ids`.
+    """Return the new ids after `input_ids`, those `written` before first, up to the first of `end_ids`.
 
-    `written` is called with the new ids after each. Raises RequestCancelled once `should_stop()` is true.
+    `enough` is told the new ids after each, and ends the text where it returns true. Raises RequestCancelled once
+    `should_stop()` is true.
     """
     choose = _Choice(parameters)
-    new_ids: list[int] = []
-    logits = sequence.next_logits(input_ids)
-    while True:
+    new_ids = list(written)
+    logits = sequence.next_logits(input_ids + new_ids)
+    choose.skip(len(new_ids), logits)
+    while not enough(new_ids):
         if should_stop():
             raise RequestCancelled
         new_ids.append(choose(input_ids + new_ids, logits))
-        written(new_ids)
-        if new_ids[-1] in end_ids or len(new_ids) == parameters.max_new_tokens:
-            return new_ids
+        if new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens:
+            break
         logits = sequence.next_logits(new_ids[-1:])
+    return new_ids
 
 
 class _Choice:
@@ -52,6 +53,12 @@ class _Choice:
         self._generator = torch.Generator() if parameters.do_sample else None
         if self._generator is not None and parameters.seed is not None:
             self._generator.manual_seed(parameters.seed)
+
+    def skip(self, count: int, logits: torch.Tensor) -> None:
+        """Leave the generator as it is after `count` draws, which do not depend on the probabilities."""
+        if self._generator is not None:
+            for _ in range(count):
+                torch.multinomial(torch.ones_like(logits)[None], 1, generator=self._generator)
 
     def __call__(self, ids: list[int], logits: torch.Tensor) -> int:
         """Return the token after `ids`, given the `logits` [vocabulary]."""

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from bot.errors import (
@@ -16,28 +17,18 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.inference.model import LanguageModel, ModelInfo
+from bot.inference.executor_status import ExecutorStatus, Place
+from bot.inference.model import LanguageModel
 from bot.inference.request import Operation, Request
 from bot.inference.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
 THREAD_NAME = "model"
+PACE_SMOOTHING = 0.2  # the share of the newest measurement
 STOP_SECONDS = 3.0  # that a computation gets, at the end, to notice that it is to stop
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorStatus:
-    """A moment of the executor; `model` is None until it is loaded."""
-
-    name: str
-    model: ModelInfo | None
-    failed: bool
-    running: bool
-    waiting: int
-    queue_limit: int
 
 
 class ModelExecutor:
@@ -70,6 +61,8 @@ class ModelExecutor:
         self._changed = threading.Condition()
         self._waiting: dict[int, deque[Request[Any]]] = {}  # in the order in which users take turns
         self._running: list[Request[Any]] = []
+        self._seconds_per_start: float | None = None  # smoothed, of those that had to wait
+        self._last_start = 0.0
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
 
@@ -79,7 +72,7 @@ class ModelExecutor:
             self._thread.start()
 
     @property
-    def status(self) -> "ExecutorStatus":
+    def status(self) -> ExecutorStatus:
         """What the executor is doing at this moment."""
         with self._changed:
             return ExecutorStatus(
@@ -113,6 +106,17 @@ class ModelExecutor:
             self._changed.notify_all()
         request.future.add_done_callback(lambda future: self._withdraw(request) if future.cancelled() else None)
         return request.future
+
+    def place(self, future: "asyncio.Future[Any]") -> Place | None:
+        """Return where a request that waits stands in the queue, None for one that does not wait."""
+        with self._changed:
+            turns = zip_longest(*self._waiting.values())  # users take turns, in the order of this dict
+            in_order = [request for turn in turns for request in turn if request is not None]
+            ahead = next((place for place, one in enumerate(in_order) if one.future is future), None)
+            if ahead is None:
+                return None
+            pace = self._seconds_per_start
+            return Place(ahead, None if pace is None else pace * (ahead + 1))
 
     def close(self, drain: float = 0.0) -> None:
         """Refuse new work and compute what was taken for at most `drain` seconds; then tell all who still wait."""
@@ -196,7 +200,16 @@ class ModelExecutor:
             if queue:
                 self._waiting[user_id] = queue
             self._running.append(request)
+            self._measure_pace(still_waiting=bool(self._waiting))
             return request
+
+    def _measure_pace(self, *, still_waiting: bool) -> None:
+        now = time.perf_counter()
+        seconds = now - self._last_start
+        self._last_start = now
+        if still_waiting and len(self._running) == self._batch_size:
+            smoothed = seconds if self._seconds_per_start is None else self._seconds_per_start
+            self._seconds_per_start = smoothed + PACE_SMOOTHING * (seconds - smoothed)
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: Request[Any]) -> None:
         def expire() -> None:

@@ -1,7 +1,7 @@
 """How a continuation is generated, in the terms of Hugging Face's `generate`."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, get_args
 
 from bot.errors import OptionIgnored, OptionOutOfRange
@@ -111,6 +111,14 @@ class GenerationParameters:
             seed=_default(seed, random.randint(0, MAX_SEED)) if sampled else None,
             num_beams=_default(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,
         )
+
+    def with_max_new_tokens(self, max_new_tokens: int) -> "GenerationParameters":
+        """Return the same parameters for a text of another length, which only the model's context limits."""
+        return replace(self, max_new_tokens=max_new_tokens)
+
+    def with_new_seed(self) -> "GenerationParameters":
+        """Return the same parameters for another draw."""
+        return replace(self, seed=random.randint(0, MAX_SEED))
 
     @property
     def do_sample(self) -> bool:

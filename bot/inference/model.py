@@ -1,13 +1,13 @@
 """What can be asked of a language model, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from bot.inference.generation_parameters import GenerationParameters
 
-FinishReason = Literal["length", "stop"]
+FinishReason = Literal["length", "stop", "stopped"]
 SentimentLabel = Literal["Positive", "Negative"]
 ShouldStop = Callable[[], bool]
 
@@ -84,7 +84,8 @@ class Continuation:
     """What the model wrote after a prompt.
 
     `output_ids` are the new ids only, a final end-of-text token included; `text` is what they add to the prompt,
-    without that final token. `finish_reason` is "stop" where the model ended the text itself.
+    without that final token. `finish_reason` is "stop" where the model ended the text itself, "stopped" where a person
+    did. The first `written_before` of the output ids are from an earlier continuation, which this one continues.
     """
 
     prompt: str
@@ -93,6 +94,7 @@ class Continuation:
     output_ids: tuple[int, ...]
     text: str
     finish_reason: FinishReason
+    written_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,16 @@ class Sentiment:
     label_mass: float
 
 
+class WatchedDraft(Protocol):
+    """Somebody who watches a continuation while it is written, and may end it."""
+
+    stop_requested: bool
+
+    def offer(self, so_far: Callable[[], Continuation]) -> None:
+        """Take what is written so far."""
+        ...
+
+
 class LanguageModel(Protocol):
     """A causal language model. Its methods block and are called from one thread."""
 
@@ -128,8 +140,20 @@ class LanguageModel(Protocol):
         """Return the `k` most probable next tokens. Raises EmptyPrompt and PromptTooLong."""
         ...
 
-    def generate(self, prompt: str, parameters: GenerationParameters, should_stop: ShouldStop) -> Continuation:
-        """Continue `prompt`. Raises EmptyPrompt, PromptTooLong, and RequestCancelled once `should_stop()` is true."""
+    def generate(
+        self,
+        prompt: str,
+        parameters: GenerationParameters,
+        should_stop: ShouldStop,
+        *,
+        draft: "WatchedDraft | None" = None,
+        written: Sequence[int] = (),
+    ) -> Continuation:
+        """Continue `prompt`, after the output ids that are `written` already and count as new tokens.
+
+        Raises EmptyPrompt, PromptTooLong, OptionOutOfRange where the context has no room, and RequestCancelled once
+        `should_stop()` is true.
+        """
         ...
 
     def sentiment(self, review: str) -> Sentiment:

@@ -1,5 +1,6 @@
 """A language model computed by transformers, with the numbers that transformers gives."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import (
     Continuation,
+    FinishReason,
     ModelInfo,
     NextTokens,
     Sentiment,
@@ -31,6 +33,7 @@ from bot.inference.model import (
     Token,
     Tokenization,
     TokenProbability,
+    WatchedDraft,
 )
 from bot.inference.scheduler import let_others_go_on
 from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
@@ -78,23 +81,39 @@ class TransformersModel:
         )
         return NextTokens(prompt, tuple(input_ids), candidates)
 
-    def generate(self, prompt: str, parameters: GenerationParameters, should_stop: ShouldStop) -> Continuation:
-        """Continue `prompt`; the same seed draws the same text, whoever else is served meanwhile."""
+    def generate(
+        self,
+        prompt: str,
+        parameters: GenerationParameters,
+        should_stop: ShouldStop,
+        *,
+        draft: WatchedDraft | None = None,
+        written: Sequence[int] = (),
+    ) -> Continuation:
+        """Continue `prompt`; the same seed draws the same text, whoever else is served, and also in several goes."""
         input_ids = self._encode(prompt, room_for=parameters.max_new_tokens)
+
+        def continuation(output_ids: Sequence[int], finish_reason: FinishReason) -> Continuation:
+            ended = bool(output_ids) and output_ids[-1] in self._eos_ids
+            text = self._added_text(input_ids, list(output_ids[:-1] if ended else output_ids))
+            return Continuation(
+                prompt, parameters, tuple(input_ids), tuple(output_ids), text, finish_reason, len(written)
+            )
+
+        def enough(output_ids: Sequence[int]) -> bool:
+            if draft is None or len(output_ids) == len(written):
+                return draft is not None and draft.stop_requested
+            draft.offer(lambda: continuation(output_ids, "length"))
+            return draft.stop_requested
+
         if parameters.num_beams is None:
             sequence = self._passes.begin()
-            output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, lambda _: None)
+            output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, enough, written)
         else:
-            output_ids = self._search(input_ids, parameters, should_stop)
-        stopped = bool(output_ids) and output_ids[-1] in self._eos_ids
-        return Continuation(
-            prompt=prompt,
-            parameters=parameters,
-            input_ids=tuple(input_ids),
-            output_ids=tuple(output_ids),
-            text=self._added_text(input_ids, output_ids[:-1] if stopped else output_ids),
-            finish_reason="stop" if stopped else "length",
-        )
+            output_ids = self._search(input_ids, parameters, should_stop, enough, written)
+        if output_ids and output_ids[-1] in self._eos_ids:
+            return continuation(output_ids, "stop")
+        return continuation(output_ids, "length" if len(output_ids) >= parameters.max_new_tokens else "stopped")
 
     def sentiment(self, review: str) -> Sentiment:
         """Compare the logits of " positive" and " negative" after the notebook's prompt."""
@@ -144,18 +163,27 @@ class TransformersModel:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         return input_ids
 
-    def _search(self, input_ids: list[int], parameters: GenerationParameters, should_stop: ShouldStop) -> list[int]:
+    def _search(
+        self,
+        input_ids: list[int],
+        parameters: GenerationParameters,
+        should_stop: ShouldStop,
+        enough: Callable[[list[int]], bool],
+        written: Sequence[int],
+    ) -> list[int]:
         """Return the new ids of transformers' own `generate`; other requests are served between its steps."""
+        before = [*input_ids, *written]
+        between = _BetweenSteps(lambda: should_stop() or enough(list(written)))
         output: torch.Tensor = self._model.generate(  # type: ignore[operator]  # typed as a submodule
-            **self._batch(input_ids),
-            **_generate_options(parameters),
+            **self._batch(before),
+            **_search_options(parameters, parameters.max_new_tokens - len(written)),
             pad_token_id=self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0,
-            stopping_criteria=StoppingCriteriaList([_BetweenSteps(should_stop)]),
+            stopping_criteria=StoppingCriteriaList([between]),
         )
         if should_stop():
             raise RequestCancelled
-        new_ids: list[int] = output[0, len(input_ids) :].tolist()
-        return _up_to_first(new_ids, self._eos_ids)
+        new_ids: list[int] = output[0, len(before) :].tolist()
+        return [*written, *_up_to_first(new_ids, self._eos_ids)]
 
     def _batch(self, input_ids: list[int]) -> dict[str, torch.Tensor]:
         ids = torch.tensor([input_ids], device=self._model.device)
@@ -189,10 +217,10 @@ class _BetweenSteps(StoppingCriteria):
         return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
 
 
-def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
+def _search_options(parameters: GenerationParameters, new_tokens: int) -> dict[str, Any]:
     """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
     return {
-        "max_new_tokens": parameters.max_new_tokens,
+        "max_new_tokens": new_tokens,
         "do_sample": False,
         "num_beams": parameters.num_beams,
         "num_return_sequences": 1,

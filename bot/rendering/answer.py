@@ -40,10 +40,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An embed and the files that hold what it had no room for."""
+    """An embed, the files that hold what it had no room for, and the buttons below."""
 
     embed: discord.Embed
     attachments: tuple[Attachment, ...] = ()
+    view: discord.ui.View | None = None
 
     def files(self) -> list[discord.File]:
         """Return the attachments as files, new on every call."""

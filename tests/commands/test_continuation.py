@@ -79,7 +79,7 @@ async def test_an_option_of_another_strategy_is_refused_for_the_asker_alone(plac
 async def test_what_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
     prompt = "It was a dark night and the wind blew. " * 20
     result = await place.member.slash(place.channel, "continue", prompt=prompt.strip())
-    (attachment,) = result.response.attachments
+    _, attachment = result.response.attachments
     text = demo_model.generate(prompt.strip(), GenerationParameters.from_options(), lambda: False).text
     assert attachment.filename == "continuation.txt"
     assert (await attachment.read()).decode() == prompt.strip() + text

@@ -28,7 +28,7 @@ HANG_SECONDS = 60.0
 
 API = "/api/v10"
 _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
-_ANSWER, _MODAL = 4, 9
+_ANSWER, _UPDATE, _MODAL = 4, 7, 9
 
 
 @dataclass
@@ -54,6 +54,7 @@ class Asked:
     sent: float = 0.0
     seconds_to_acknowledge: float | None = None
     edits: int = 0
+    shown: list[tuple[float, Json]] = field(default_factory=list)  # each state of the answer, and when
     original: Json | None = None
     followups: list[Json] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,6 +91,8 @@ class Discord:
         self.requests: list[str] = []
         self.refused: list[str] = []  # what Discord's document or the peer found wrong
         self.reject_token = False
+        self.posted: list[Json] = []  # messages in the channel
+        self.files: dict[str, bytes] = {}  # attachments by their path
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
         self._serial = 0
@@ -120,6 +123,15 @@ class Discord:
         data = {"id": self._command(name)["id"], "name": name, "type": 3, "target_id": target["id"],
                 "resolved": {"messages": {target["id"]: target}}}  # fmt: skip
         return await self._interact(2, data, user=user, where=where)
+
+    async def press(self, label: str, below: Json, *, user: int = 1, permissions: int = MEMBER) -> Asked:
+        """Press a button below a message; an edit of that message is then the answer."""
+        buttons = [button for row in below["components"] for button in row["components"]]
+        button = next(button for button in buttons if button["label"].startswith(label))
+        data = {"custom_id": button["custom_id"], "component_type": 2, "id": button.get("id", 1)}
+        return await self._interact(
+            3, data, user=user, where={**in_server(user, permissions, EVERYTHING), "message": below}
+        )
 
     async def submit(self, form: Asked, values: Mapping[str, str], where: Json | None = None) -> Asked:
         """Fill in the modal that `form` was answered with."""
@@ -168,6 +180,8 @@ class Discord:
             web.patch(f"{webhook}/messages/@original", self._edit),
             web.delete(f"{webhook}/messages/@original", self._delete),
             web.post(webhook, self._followup),
+            web.post(f"{API}/channels/{{channel}}/messages", self._post),
+            web.get("/attachments/{id}/{name}", self._attachment),
         ]
 
     async def _me(self, request: web.Request) -> web.Response:
@@ -210,7 +224,10 @@ class Discord:
         if body["type"] == _ANSWER:
             asked.original = message(self.snowflake(), body["data"])
             result["resource"] = {"type": _ANSWER, "message": asked.original}
-        if body["type"] in (_ANSWER, _MODAL):
+        if body["type"] == _UPDATE:
+            asked.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _UPDATE, "message": asked.original}
+        if body["type"] in (_ANSWER, _UPDATE, _MODAL):
             asked.answer()
         return answer(result) if fault is None else await suffer(fault)
 
@@ -222,8 +239,9 @@ class Discord:
         if asked.expired or not asked.callbacks:
             asked.refused.set()
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.original = self._message(body, files)
+        asked.original = self._message(request, body, files, asked.original)
         asked.edits += 1
+        asked.shown.append((time.perf_counter(), asked.original))
         asked.answer()
         return answer(asked.original)
 
@@ -236,16 +254,27 @@ class Discord:
         body, files = await payload(request)
         if asked.expired or not asked.callbacks:
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.followups.append(self._message(body, files))
+        asked.followups.append(self._message(request, body, files))
         return answer(asked.followups[-1])
 
-    def _message(self, body: Json, files: dict[str, bytes]) -> Json:
-        place = "http://127.0.0.1/x"
-        attachments = [
-            {"id": self.snowflake(), "filename": name, "size": len(content), "url": place, "proxy_url": place}
-            for name, content in files.items()
-        ]
-        return message(self.snowflake(), body, attachments)
+    async def _post(self, request: web.Request) -> web.Response:
+        body, files = await payload(request)
+        self.posted.append({**self._message(request, body, files), "message_reference": body.get("message_reference")})
+        return answer(self.posted[-1])
+
+    async def _attachment(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.files[request.path])
+
+    def _message(self, request: web.Request, body: Json, files: dict[str, bytes], sent: Json | None = None) -> Json:
+        attachments = []
+        for name, content in files.items():
+            path = f"/attachments/{self.snowflake()}/{name}"
+            self.files[path] = content
+            url = f"http://{request.host}{path}"
+            size = len(content)
+            attachments.append({"id": path.split("/")[2], "filename": name, "size": size, "url": url, "proxy_url": url})
+        message_id = self.snowflake() if sent is None else sent["id"]
+        return message(message_id, body, attachments)
 
     def _refuse(self, status: int, code: int, problem: str) -> web.Response:
         self.refused.append(problem)
@@ -256,10 +285,11 @@ class Discord:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Count every request, and refuse one that Discord's document does not allow."""
+        if not request.path.startswith(API):
+            return await handler(request)
         path = request.path.removeprefix(API)
-        if path != "/":
-            self.requests.append(f"{request.method} {path}")
-        if path != "/" and DOCUMENT.exists():
+        self.requests.append(f"{request.method} {path}")
+        if DOCUMENT.exists():
             body = (await payload(request))[0] if request.body_exists else None
             try:
                 check_request(request.method, request.path, body)

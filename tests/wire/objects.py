@@ -57,7 +57,8 @@ def message(message_id: str, body: Json, attachments: list[Json] | None = None, 
         "id": message_id, "type": 0 if author is not ME else 20, "channel_id": CHANNEL,
         "content": body.get("content") or "", "author": author, "timestamp": "2026-01-01T00:00:00+00:00",
         "edited_timestamp": None, "tts": False, "pinned": False, "mention_everyone": False, "mentions": [],
-        "mention_roles": [], "attachments": attachments or [], "embeds": body.get("embeds", []), "components": [],
+        "mention_roles": [], "attachments": attachments or [], "embeds": body.get("embeds", []),
+        "components": body.get("components") or [],
         "flags": body.get("flags", 0),
     }  # fmt: skip
 

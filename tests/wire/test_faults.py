@@ -115,14 +115,15 @@ async def test_an_expired_token_is_given_up_at_once_and_logged(tmp_path: Path, p
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(EDIT)
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=100, private=private)
+        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=20, private=private)
         asked.expired = True
         await asyncio.wait_for(asked.refused.wait(), PATIENCE)
         await still_serves(discord)
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
     assert (code, "Traceback" in err, asked.edits, asked.followups) == (0, False, 0, [])
-    assert f"the answer to interaction {asked.id} was given up: 404" in err
+    assert f"the answer to interaction {asked.id} was expired: 404" in err
+    assert len(discord.posted) == (0 if private else 1)
     assert discord.count(EDIT) - seen == 2  # this one, and of the one who was still served
 
 

@@ -1,0 +1,194 @@
+"""A continuation while people watch it being written, and the buttons below it."""
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from bot.answering import answer, defer
+from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, acknowledge
+from bot.error_reply import IS_PRIVATE, answers_errors
+from bot.errors import NotYours, ReceiptUnusable
+from bot.inference.draft import Draft
+from bot.inference.executor import ModelExecutor
+from bot.inference.executor_status import Place
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import Continuation, LanguageModel, ShouldStop
+from bot.rendering.answer import Answer, Computed
+from bot.rendering.continuation import continuation_answer, cut_off, draft_answer
+from bot.rendering.receipt import RECEIPT, Receipt, read_receipt
+
+PACE_SECONDS = 1.2  # between two edits of one message; Discord takes five in five seconds
+MORE_TOKENS = 20
+
+Interaction = discord.Interaction[Any]
+Button = discord.ui.DynamicItem[discord.ui.Button[Any]]
+
+_under_way: "dict[int, _Writing]" = {}  # by the id of the interaction that asked
+
+
+async def write(
+    interaction: Interaction,
+    executor: ModelExecutor,
+    prompt: str,
+    parameters: GenerationParameters,
+    *,
+    private: bool,
+    written: tuple[int, ...] = (),
+) -> None:
+    """Answer with the continuation of `prompt`, which goes on after the output ids `written`."""
+    writing = _Writing(interaction, prompt, parameters, written)
+
+    def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
+        writing.begun = True
+        return model.generate(prompt, parameters, should_stop, draft=writing.draft, written=written)
+
+    _under_way[interaction.id] = writing
+    try:
+        await answer(interaction, executor, operation, with_buttons, private=private, progress=writing)
+    finally:
+        del _under_way[interaction.id]
+
+
+class _Writing:
+    """A continuation under way, as its asker sees it."""
+
+    def __init__(
+        self, interaction: Interaction, prompt: str, parameters: GenerationParameters, written: tuple[int, ...]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._nothing_yet = Continuation(prompt, parameters, (), written, "", "length", len(written))
+        self.changed = asyncio.Event()
+        self.withdrawn = False
+        self.begun = False
+        self.draft = Draft(PACE_SECONDS, lambda: loop.call_soon_threadsafe(self.changed.set))
+        self._stop_button = StopButton(interaction.id, interaction.user.id)
+
+    def stop(self) -> None:
+        """End it with what is written, or at once where it has not begun."""
+        self.draft.stop()
+        self.withdrawn = not self.begun
+        if self.withdrawn:
+            self.changed.set()
+
+    def render(self, place: Place | None) -> Answer:
+        """Return what is written so far, or the place in the queue, with a button to stop it."""
+        shown = draft_answer(self.draft.latest or self._nothing_yet, place)
+        return replace(shown, view=_view(self._stop_button))
+
+
+def with_buttons(result: Continuation, computed: Computed) -> Answer:
+    """Return the finished continuation, with the buttons that make sense below it."""
+    buttons: list[Button] = []
+    if result.finish_reason != "stop":
+        buttons.append(ContinueButton())
+    if result.parameters.do_sample:
+        buttons.append(RetryButton())
+    return replace(continuation_answer(result, computed), view=_view(*buttons) if buttons else None)
+
+
+def _view(*buttons: Button) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for button in buttons:
+        view.add_item(button)
+    return view
+
+
+class StopButton(Button, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"):
+    """Ends a continuation; for its asker and for moderators."""
+
+    def __init__(self, asked: int, asker: int) -> None:
+        super().__init__(discord.ui.Button(label="Stop", custom_id=f"continue:stop:{asked}:{asker}"))
+        self._asked, self._asker = asked, asker
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "StopButton":
+        """Return the button that was pressed."""
+        return cls(int(match["asked"]), int(match["asker"]))
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Stop it, or say that it ended with an earlier run of the bot."""
+        if interaction.user.id != self._asker and not interaction.permissions.manage_messages:
+            raise NotYours("Only who asked can stop this, and moderators, who may manage messages.")
+        writing = _under_way.get(self._asked)
+        if writing is not None:
+            writing.stop()
+            await acknowledge(interaction, interaction.response.defer())
+        elif interaction.message is not None:
+            embed = cut_off(interaction.message.embeds[0])
+            await acknowledge(interaction, interaction.response.edit_message(embed=embed, view=None))
+
+
+class ContinueButton(Button, template="continue:more"):
+    """Writes more, in a new message."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label=f"Continue ({MORE_TOKENS} more)", custom_id="continue:more"))
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "ContinueButton":
+        """Return the button that was pressed."""
+        return cls()
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Go on after what was written, as if all of it had been asked for at once."""
+        asked = await _asked_before(interaction)
+        if asked is not None:
+            written = asked.output_ids
+            parameters = asked.parameters.with_max_new_tokens(len(written) + MORE_TOKENS)
+            await _write_again(interaction, asked, parameters, written)
+
+
+class RetryButton(Button, template="continue:retry"):
+    """Draws again with a new seed, in a new message."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Retry", custom_id="continue:retry"))
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "RetryButton":
+        """Return the button that was pressed."""
+        return cls()
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Ask the same with another seed."""
+        asked = await _asked_before(interaction)
+        if asked is not None:
+            await _write_again(interaction, asked, asked.parameters.with_new_seed(), ())
+
+
+async def _asked_before(interaction: Interaction) -> Receipt | None:
+    """Acknowledge, and read back what the message below which a button was pressed is the answer to.
+
+    Returns None where Discord did not take the acknowledgement. Raises ReceiptUnusable.
+    """
+    message = interaction.message
+    assert message is not None  # noqa: S101  # a button is below one
+    if not await defer(interaction, private=message.flags.ephemeral):
+        return None
+    attachment = next((one for one in message.attachments if one.filename == RECEIPT), None)
+    if attachment is None:
+        raise ReceiptUnusable(f"This message has lost its file {RECEIPT}, from which it would go on. Ask again.")
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            return read_receipt((await attachment.read()).decode())
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD, ValueError):
+        raise ReceiptUnusable(f"This message's file {RECEIPT} cannot be read any more. Ask again.") from None
+
+
+async def _write_again(
+    interaction: Interaction, asked: Receipt, parameters: GenerationParameters, written: tuple[int, ...]
+) -> None:
+    executor: ModelExecutor = interaction.client.executor
+    model = executor.status.model
+    if model is not None and (model.short_name, model.revision) != asked.model:
+        raise ReceiptUnusable(
+            f"This was written by the model {asked.model[0]}, and {model.short_name} answers now. Ask again."
+        )
+    private = bool(interaction.extras.get(IS_PRIVATE))
+    await write(interaction, executor, asked.prompt, parameters, private=private, written=written)

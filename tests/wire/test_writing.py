@@ -1,0 +1,154 @@
+"""A continuation while it is being written: it grows at its pace, and can be stopped at every stage."""
+
+import asyncio
+import itertools
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.wire.discord_peer import MEMBER, Asked, Discord, discord_on_loopback
+from tests.wire.running import PATIENCE, PROMPT, answered, ended, started, still_serves, until_loaded
+
+MODERATOR = MEMBER | 1 << 13
+
+
+@asynccontextmanager
+async def slow_bot(tmp_path: Path, slow_model: Path, **settings: str) -> AsyncIterator[Discord]:
+    async with (
+        discord_on_loopback() as (discord, port),
+        started(port, cwd=tmp_path, BOT_MODEL=str(slow_model), **settings),
+    ):
+        await until_loaded(discord)
+        yield discord
+
+
+async def first_draft(asked: Asked) -> Any:
+    await answered(asked)
+    assert asked.titles == ["Writing …"]
+    return asked.original
+
+
+async def finished(asked: Asked) -> Any:
+    async with asyncio.timeout(PATIENCE):
+        while asked.titles == ["Writing …"]:  # noqa: ASYNC110  # the peer has an event for the first edit only
+            await asyncio.sleep(0.01)
+    return asked.original
+
+
+def labels(message: Any) -> list[str]:
+    return [button["label"] for row in message["components"] for button in row["components"]]
+
+
+def text(message: Any) -> str:
+    return str(message["embeds"][0]["description"])
+
+
+async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow_model: Path) -> None:
+    async with slow_bot(tmp_path, slow_model) as discord:
+        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=150)
+        await first_draft(asked)
+        await finished(asked)
+    assert asked.titles == ["Continuation"]
+    assert len(asked.shown) >= 3
+    times = [time for time, _ in asked.shown]
+    assert all(later - earlier > 1 for earlier, later in itertools.pairwise(times[:-1]))
+    drafts = [text(message).rstrip("*") for _, message in asked.shown]
+    assert all(later.startswith(earlier[: len(PROMPT) + 20]) for earlier, later in itertools.pairwise(drafts))
+    assert all(len(earlier) < len(later) for earlier, later in itertools.pairwise(drafts))
+    assert [labels(message) for _, message in asked.shown] == [["Stop"]] * (len(drafts) - 1) + [["Continue (20 more)"]]
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+async def test_stop_keeps_what_is_written_and_says_so(tmp_path: Path, slow_model: Path, strategy: str) -> None:
+    options: dict[str, Any] = {"num_beams": 3} if strategy == "beam" else {}
+    async with slow_bot(tmp_path, slow_model) as discord:
+        asked = await discord.slash("continue", prompt=PROMPT, strategy=strategy, max_new_tokens=250, **options)
+        draft = await first_draft(asked)
+        pressed = await discord.press("Stop", draft)
+        await finished(asked)
+        assert pressed.callbacks[0]["type"] == 6
+        fields = {field["name"]: field["value"] for field in asked.original["embeds"][0]["fields"]}  # type: ignore[index]  # it is there
+        assert fields["Stopped"].startswith("by hand, after ")
+        assert len(text(asked.original)) >= len(text(draft))
+        assert labels(asked.original)[0] == "Continue (20 more)"
+        more = await discord.press("Continue", asked.original, user=2)  # type: ignore[arg-type]  # as above
+        assert text(await finished(await answered(more))).startswith(text(asked.original).rstrip("*")[:60])
+        await still_serves(discord)
+
+
+async def test_who_waits_sees_their_place_and_can_withdraw(tmp_path: Path, slow_model: Path) -> None:
+    async with slow_bot(tmp_path, slow_model, BOT_BATCH_SIZE="1") as discord:
+        first = await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=250)
+        second = await discord.slash("continue", user=2, prompt=PROMPT, max_new_tokens=250)
+        third = await discord.slash("continue", user=3, prompt=PROMPT, max_new_tokens=250)
+        await answered(third)
+        assert third.titles == ["Waiting …"]
+        assert third.original is not None
+        assert third.original["embeds"][0]["footer"]["text"].startswith("1 ahead in the queue")
+        await answered(await discord.slash("model", user=9))
+        await discord.press("Stop", third.original, user=3)
+        async with asyncio.timeout(PATIENCE):
+            while third.titles != ["Cancelled"]:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)
+        await discord.press("Stop", (await answered(first)).original, user=1)  # type: ignore[arg-type]  # it is there
+        await finished(first)
+        async with asyncio.timeout(PATIENCE):
+            while second.titles != ["Writing …"]:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)
+
+
+async def test_only_the_asker_and_moderators_may_stop(tmp_path: Path, slow_model: Path) -> None:
+    async with slow_bot(tmp_path, slow_model) as discord:
+        asked = await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=250)
+        draft = await first_draft(asked)
+        other = await answered(await discord.press("Stop", draft, user=2))
+        assert (other.titles, other.private) == (["Not yours"], True)
+        assert asked.titles == ["Writing …"]
+        await discord.press("Stop", draft, user=3, permissions=MODERATOR)
+        await finished(asked)
+        assert asked.titles == ["Continuation"]
+
+
+async def test_after_a_restart_the_buttons_work_and_stop_says_what_happened(tmp_path: Path, slow_model: Path) -> None:
+    model = str(slow_model)
+    async with discord_on_loopback() as (discord, port):
+        async with started(port, cwd=tmp_path, BOT_MODEL=model) as process:
+            await until_loaded(discord)
+            whole = await discord.slash("continue", prompt=PROMPT, strategy="sample", seed=3, max_new_tokens=5)
+            await finished(await answered(whole))
+            asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=250)
+            draft = await first_draft(asked)
+            process.send_signal(signal.SIGKILL)
+            await ended(process)
+        discord.gateway.ready.clear()
+        async with started(port, cwd=tmp_path, BOT_MODEL=model):
+            await until_loaded(discord)
+            pressed = await answered(await discord.press("Stop", draft))
+            assert (pressed.titles, labels(pressed.original)) == (["Cut off"], [])
+            assert text(pressed.original) == text(draft)
+            more = await discord.press("Continue", whole.original)  # type: ignore[arg-type]  # it is there
+            assert text(await finished(await answered(more))).startswith(text(whole.original).rstrip("*"))
+            retried = await answered(await discord.press("Retry", whole.original))  # type: ignore[arg-type]  # as above
+            await finished(retried)
+            assert retried.titles == ["Continuation"]
+
+
+async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
+    tmp_path: Path, slow_model: Path
+) -> None:
+    async with slow_bot(tmp_path, slow_model) as discord:
+        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=60)
+        draft = await first_draft(asked)
+        asked.expired = True
+        async with asyncio.timeout(PATIENCE):
+            while not discord.posted:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.05)
+        (late,) = discord.posted
+    assert late["content"] == "For user1: this took longer than Discord keeps a command open."
+    assert late["embeds"][0]["title"] == "Continuation"
+    assert str(late["message_reference"]["message_id"]) == draft["id"]
+    assert labels(late) == ["Continue (20 more)"]
