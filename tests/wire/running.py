@@ -51,6 +51,15 @@ async def answered(asked: Asked) -> Asked:
     return asked
 
 
+async def finished(asked: Asked) -> Asked:
+    """Wait for the answer itself, past every draft."""
+    async with asyncio.timeout(2 * PATIENCE):
+        await asked.answered.wait()
+        while set(asked.titles) & {"Writing …", "Waiting …"}:  # noqa: ASYNC110  # the peer's event is for the first state
+            await asyncio.sleep(0.02)
+    return asked
+
+
 async def still_serves(discord: Discord) -> None:
     assert (await answered(await discord.slash("topk", user=99, prompt=PROMPT))).titles == ["Next token"]
 

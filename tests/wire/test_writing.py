@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.wire.discord_peer import MEMBER, Asked, Discord, discord_on_loopback
-from tests.wire.running import PATIENCE, PROMPT, answered, ended, started, still_serves, until_loaded
+from tests.wire.running import PATIENCE, PROMPT, answered, ended, finished, started, still_serves, until_loaded
 
 MODERATOR = MEMBER | 1 << 13
 
@@ -29,13 +29,6 @@ async def slow_bot(tmp_path: Path, slow_model: Path, **settings: str) -> AsyncIt
 async def first_draft(asked: Asked) -> Any:
     await answered(asked)
     assert asked.titles == ["Writing …"]
-    return asked.original
-
-
-async def finished(asked: Asked) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        while asked.titles == ["Writing …"]:  # noqa: ASYNC110  # the peer has an event for the first edit only
-            await asyncio.sleep(0.01)
     return asked.original
 
 
@@ -76,7 +69,7 @@ async def test_stop_keeps_what_is_written_and_says_so(tmp_path: Path, slow_model
         assert len(text(asked.original)) >= len(text(draft))
         assert labels(asked.original)[0] == "Continue (20 more)"
         more = await discord.press("Continue", asked.original, user=2)  # type: ignore[arg-type]  # as above
-        assert text(await finished(await answered(more))).startswith(text(asked.original).rstrip("*")[:60])
+        assert text((await finished(more)).original).startswith(text(asked.original).rstrip("*")[:60])
         await still_serves(discord)
 
 
@@ -91,9 +84,7 @@ async def test_who_waits_sees_their_place_and_can_withdraw(tmp_path: Path, slow_
         assert third.original["embeds"][0]["footer"]["text"].startswith("1 ahead in the queue")
         await answered(await discord.slash("model", user=9))
         await discord.press("Stop", third.original, user=3)
-        async with asyncio.timeout(PATIENCE):
-            while third.titles != ["Cancelled"]:  # noqa: ASYNC110  # as above
-                await asyncio.sleep(0.01)
+        assert (await finished(third)).titles == ["Cancelled"]
         await discord.press("Stop", (await answered(first)).original, user=1)  # type: ignore[arg-type]  # it is there
         await finished(first)
         async with asyncio.timeout(PATIENCE):
@@ -119,7 +110,7 @@ async def test_after_a_restart_the_buttons_work_and_stop_says_what_happened(tmp_
         async with started(port, cwd=tmp_path, BOT_MODEL=model) as process:
             await until_loaded(discord)
             whole = await discord.slash("continue", prompt=PROMPT, strategy="sample", seed=3, max_new_tokens=5)
-            await finished(await answered(whole))
+            await finished(whole)
             asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=250)
             draft = await first_draft(asked)
             process.send_signal(signal.SIGKILL)
@@ -131,7 +122,7 @@ async def test_after_a_restart_the_buttons_work_and_stop_says_what_happened(tmp_
             assert (pressed.titles, labels(pressed.original)) == (["Cut off"], [])
             assert text(pressed.original) == text(draft)
             more = await discord.press("Continue", whole.original)  # type: ignore[arg-type]  # it is there
-            assert text(await finished(await answered(more))).startswith(text(whole.original).rstrip("*"))
+            assert text((await finished(more)).original).startswith(text(whole.original).rstrip("*"))
             retried = await answered(await discord.press("Retry", whole.original))  # type: ignore[arg-type]  # as above
             await finished(retried)
             assert retried.titles == ["Continuation"]
