@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-reference check format train clean
+.PHONY: playground run doctor install test test-reference check format train bench clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -39,6 +39,9 @@ format: $(INSTALLED)
 
 train: $(INSTALLED)
 	@$(BIN)/python -m training
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_health(commands)
     _add_playground(commands)
+    _add_bench(commands)
     _add_topk(commands)
     _add_continue(commands)
     _add_sentiment(commands)
@@ -100,6 +101,16 @@ def _add_playground(commands: Commands) -> None:
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     _add_model_options(parser, fallback="demo")
     parser.set_defaults(run=_run_playground)
+
+
+def _add_bench(commands: Commands) -> None:
+    parser = commands.add_parser("bench", help="how fast the model answers one person and many")
+    parser.add_argument("--concurrency", default="1,8,16", metavar="N,N,…", help="people at once (default 1,8,16)")
+    parser.add_argument("--new-tokens", type=_whole_number(1, 256), default=32, help="for each (default 32)")
+    parser.add_argument("--reviews", type=_whole_number(0, 256), default=32, help="to score at once (default 32)")
+    _add_model_options(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_run_bench)
 
 
 def _add_topk(commands: Commands) -> None:
@@ -188,6 +199,12 @@ def _run_doctor(arguments: argparse.Namespace) -> int:
     from bot import doctor
 
     return doctor.run(arguments)
+
+
+def _run_bench(arguments: argparse.Namespace) -> int:
+    from bot import benchmark
+
+    return benchmark.run(arguments)
 
 
 def _run_health(_: argparse.Namespace) -> int:

@@ -1,0 +1,35 @@
+"""`nightword bench`: figures that belong together, and a clear word for a wrong call. No speed is asserted."""
+
+import json
+
+import pytest
+
+from bot.cli import run
+
+
+def test_it_measures_people_at_once_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "--model", "demo", "--concurrency", "1,3", "--new-tokens", "4", "--reviews", "2"]
+    assert run([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["model"]["name"] == "demo"
+    assert figures["model"]["dtype"] == "float32"
+    assert [burst["concurrency"] for burst in figures["continuations"]] == [1, 3]
+    for burst in figures["continuations"]:
+        assert burst["tokens_per_second"] > 0
+        assert burst["first_token_seconds"] > 0
+        assert 0 < burst["token_seconds"]["median"] <= burst["token_seconds"]["p95"]
+        assert burst["event_loop_lag_seconds"]["median"] <= burst["event_loop_lag_seconds"]["p99"]
+    assert figures["reviews_per_second"] > 0
+    assert figures["peak_memory_bytes"] > 4 * figures["model"]["parameters"]
+    assert run([*arguments, "--reviews", "0"]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("demo, 5,773,568 parameters, float32 on cpu\nmedians of 3 rounds, 4 new tokens each\n")
+    assert "reviews/s: not measured" in table
+
+
+@pytest.mark.parametrize("people", ["", "0", "1,x", "257", "1;2"])
+def test_people_at_once_that_are_no_numbers_are_refused(people: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--concurrency", people]) == 2
+    assert capsys.readouterr().err == (
+        f"nightword: --concurrency is {people!r}, but must be whole numbers from 1 to 256 with commas between them\n"
+    )
