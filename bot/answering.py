@@ -114,6 +114,8 @@ async def _post(interaction: Interaction, late: Answer) -> None:
     if interaction.guild_id is None or not isinstance(channel, discord.abc.Messageable):
         return
     draft = interaction.extras.get(DRAFT)
+    below: dict[str, Any] = {} if late.view is None else {"view": late.view}
+    above: dict[str, Any] = {} if draft is None else {"reference": draft.to_reference(fail_if_not_exists=False)}
     name = escape_prose(interaction.user.display_name)
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
@@ -121,8 +123,8 @@ async def _post(interaction: Interaction, late: Answer) -> None:
                 f"For {name}: this took longer than Discord keeps a command open.",
                 embed=late.embed,
                 files=late.files(),
-                view=late.view or discord.utils.MISSING,
-                reference=draft.to_reference(fail_if_not_exists=False) if draft else discord.utils.MISSING,
+                **below,
+                **above,
             )
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
         log.warning("the late answer to interaction %s could not be posted: %s", interaction.id, problem)

@@ -259,7 +259,8 @@ class Discord:
 
     async def _post(self, request: web.Request) -> web.Response:
         body, files = await payload(request)
-        self.posted.append({**self._message(request, body, files), "message_reference": body.get("message_reference")})
+        replied_to = {key: body[key] for key in ("message_reference",) if key in body}
+        self.posted.append(self._message(request, body, files) | replied_to)
         return answer(self.posted[-1])
 
     async def _attachment(self, request: web.Request) -> web.Response:
