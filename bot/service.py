@@ -55,4 +55,6 @@ async def _load(bot: Nightword) -> None:
         await asyncio.to_thread(bot.executor.wait_until_loaded)
     except ShuttingDown:  # what closed the bot has its own word to say
         return
-    log.info("the model %s is ready", bot.settings.model)
+    info = bot.executor.status.model
+    packed = ", packed weights" if info is not None and info.packed_weights else ""
+    log.info("the model %s is ready%s", bot.settings.model, packed)

@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 from bot.errors import ModelUnavailable
 from bot.inference.model import ModelInfo, display_name
 from bot.inference.model_files import ModelFiles, find_model
+from bot.inference.packed_linear import pack_linear_layers
 from bot.inference.transformers_model import TransformersModel
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -50,6 +51,7 @@ def load_model(
         context_length=_context_length(model.config),
         vocab_size=model.get_input_embeddings().num_embeddings,
         parameter_count=model.num_parameters(),
+        packed_weights=pack_linear_layers(model),
     )
     return TransformersModel(model, tokenizer, info=info, max_prompt_tokens=max_prompt_tokens)
 

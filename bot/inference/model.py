@@ -26,7 +26,8 @@ class ModelInfo:
     """Which model answers, and how it computes.
 
     `short_name` is for everybody's eyes: a local folder's without its path. `revision` is the hub's commit, or None
-    for a local folder; `context_length` and `vocab_size` count tokens.
+    for a local folder; `context_length` and `vocab_size` count tokens. `packed_weights` stand in memory as the
+    processor's matrix kernels read them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ModelInfo:
     context_length: int
     vocab_size: int
     parameter_count: int
+    packed_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.errors import ModelUnavailable
 from bot.inference.model_files import NEEDED, local_model, on_hub
 
 _BYTES_OF_A_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2}
-_BYTES_BESIDES = 1_000_000_000  # torch and transformers themselves, and the activations of one request
+_BYTES_BESIDES = 1_500_000_000  # torch and transformers themselves, activations, and a second copy of tied embeddings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import simcord
 from bot import __version__
 from bot.errors import ModelUnavailable
 from bot.inference.model import LanguageModel
+from bot.inference.transformers_model import TransformersModel
 from tests.commands.people import Place
 
 
@@ -19,13 +20,13 @@ def facts(message: Any) -> dict[str, str]:
     return {"": embed.description} | {field.name: field.value for field in embed.fields}
 
 
-async def test_the_model_and_its_state(place: Place) -> None:
+async def test_the_model_and_its_state(place: Place, demo_model: TransformersModel) -> None:
     result = await place.member.slash(place.channel, "model")
     assert facts(result.response) == {
         "": "demo",
         "Revision": "local files",
         "Parameters": "5,773,568",
-        "Computes in": "float32 on cpu",
+        "Computes in": f"float32 on cpu{', packed weights' if demo_model.info.packed_weights else ''}",
         "Context": "512 tokens",
         "Vocabulary": "4,096 tokens",
         "State": "ready",
