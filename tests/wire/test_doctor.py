@@ -160,8 +160,8 @@ async def test_a_model_on_the_hub_is_held_against_disk_and_memory_without_a_down
     assert fits["model"][1] == (
         "some/model, 250,000,000 parameters, on the hub: 1.0 GB will be downloaded at the first start"
     )
-    assert fits["memory"][1].endswith("of which the bot takes about 2.5 GB")
+    assert fits["memory"][1].endswith("of which the bot takes about 2.9 GB")
     assert (huge.code, huge.bad) == (78, ["disk", "memory"])
     assert "but the model has 10,000,000.0 GB. Make room, or set HF_HOME" in huge["disk"][1]
-    assert "some/model in float32 takes about 4,000,001.5 GB" in huge["memory"][1]
+    assert "some/model in float32 takes about 6,000,001.4 GB" in huge["memory"][1]
     assert not (tmp_path / "cache").exists()
