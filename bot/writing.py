@@ -45,11 +45,12 @@ async def write(
         writing.begun = True
         return model.generate(prompt, parameters, should_stop, draft=writing.draft, written=written)
 
-    _under_way[interaction.id] = writing
+    _under_way.setdefault(interaction.id, writing)  # an interaction may arrive twice; the first is answered
     try:
         await answer(interaction, executor, operation, with_buttons, private=private, progress=writing)
     finally:
-        del _under_way[interaction.id]
+        if _under_way.get(interaction.id) is writing:
+            del _under_way[interaction.id]
 
 
 class _Writing:

@@ -5,18 +5,22 @@ mask and the position ids make the padding invisible, so a row's numbers do not 
 """
 
 import inspect
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
 
+from bot.inference.growing_layer import GrowingLayer
 from bot.inference.scheduler import ForwardPass, wait_for
 
 PREFILL_TOKENS = 512  # of prompts in one pass; a longer prompt has a pass of its own
 PADDING_ALLOWED = 1.2  # tokens computed for each token of a prompt
-ROOM = 64  # columns by which the memory of keys and values grows
+AGREEMENT = 0.05  # of logits, relative: bfloat16 rounds to about a hundredth, a wrong cache is far off
+
+log = logging.getLogger(__name__)
 
 
 class ForwardPasses:
@@ -35,6 +39,29 @@ class ForwardPasses:
     def begin(self) -> "Sequence":
         """Return an empty sequence."""
         return Sequence(self, keeps=True)
+
+    def agree(self) -> bool:
+        """Return whether token by token, two sequences at once, gives what whole texts alone give.
+
+        Models that keep more than keys and values (Mamba's state, for one) cannot be computed like this.
+        """
+        texts = [[1, 2, 3], [4, 5, 6, 7, 8]]
+        try:
+            sequences = [_Pass(self, self.begin(), text[:-1]) for text in texts]
+            self.compute(sequences)
+            for one, text in zip(sequences, texts, strict=True):
+                if one.sequence.length == 0:  # it had no room in the first pass
+                    self.compute([one])
+                one.input_ids = text[-1:]
+            together = [logits for _, logits in self.compute(sequences)]
+            alone = [self.last_logits(text) for text in texts]
+        except Exception as error:  # whatever such a model makes of a cache that it does not know
+            log.info("requests are computed one by one: %s", str(error).partition("\n")[0])
+            return False
+        finally:
+            self._batch = None
+        differences = [(one - other).abs().max() / one.abs().max() for one, other in zip(alone, together, strict=True)]
+        return bool(max(differences) < AGREEMENT)
 
     @torch.no_grad()
     def compute(self, waiting: "list[_Pass]") -> "list[tuple[_Pass, torch.Tensor]]":
@@ -172,53 +199,3 @@ class _Batch:
         for row, sequence in enumerate(sequences):
             sequence.place = Place(cache, row)
         return cls(sequences, cache)
-
-
-class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers leaves a hook of its classes untyped
-    """One layer's keys and values, with room for what comes: [rows, heads, columns, head size] each."""
-
-    keys: torch.Tensor
-    values: torch.Tensor
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append columns; the memory is copied only where its room is used up."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            self._take(key_states, value_states, key_states.shape[-2])
-            return key_states, value_states
-        end, columns = self.keys.shape[-2], key_states.shape[-2]
-        if end + columns > self._memory[0].shape[-2]:
-            self._take(_with_room(self.keys, end), _with_room(self.values, end), end)
-        for memory, new in zip(self._memory, (key_states, value_states), strict=True):
-            memory[..., end : end + columns, :] = new
-        self._take(*self._memory, end + columns)
-        return self.keys, self.values
-
-    def gather(self, rows: "list[tuple[GrowingLayer, int, int]]", end: int) -> None:
-        """Take from each (layer, row, length) its last columns, so that all end in column `end`."""
-        source = rows[0][0]
-        self.lazy_initialization(source.keys, source.values)
-        self._take(
-            _right_aligned([layer.keys[row, :, -length:] for layer, row, length in rows], end),
-            _right_aligned([layer.values[row, :, -length:] for layer, row, length in rows], end),
-            end,
-        )
-
-    def _take(self, keys: torch.Tensor, values: torch.Tensor, end: int) -> None:
-        self._memory = (keys, values)
-        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
-
-
-def _right_aligned(rows: list[torch.Tensor], end: int) -> torch.Tensor:
-    """Return `rows` [heads, length, head size] in one memory with room, zeros before them."""
-    heads, _, size = rows[0].shape
-    memory = rows[0].new_zeros(len(rows), heads, end + ROOM, size)
-    for row, states in enumerate(rows):
-        memory[row, :, end - states.shape[1] : end] = states
-    return memory
-
-
-def _with_room(states: torch.Tensor, end: int) -> torch.Tensor:
-    return _right_aligned(list(states), end)

@@ -24,6 +24,12 @@ class PackedLinear(torch.nn.Module):
         # What PyTorch's own compiler uses for frozen weights (torch/_inductor/fx_passes/mkldnn_fusion.py).
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS_EXPECTED)
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """The plain weights, for a model that reads them past its layer."""
+        plain: torch.Tensor = self._packed.to_dense()
+        return plain
+
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return `states` @ weight.T + bias."""
         result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._packed, self.bias, "none", [], "")

@@ -1,15 +1,10 @@
 """A language model computed by transformers, with the numbers that transformers gives."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import torch
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
 )
 
 from bot.errors import (
@@ -35,9 +30,9 @@ from bot.inference.model import (
     TokenProbability,
     WatchedDraft,
 )
-from bot.inference.scheduler import let_others_go_on
 from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
 from bot.inference.token_text import token_text
+from bot.inference.transformers_generate import generate
 
 
 class TransformersModel:
@@ -57,6 +52,7 @@ class TransformersModel:
         self._prompt_limit = min(max_prompt_tokens, info.context_length)
         self._eos_ids = _eos_ids(model)
         self._passes = ForwardPasses(model)
+        self._shares_passes = self._passes.agree()
 
     @property
     def info(self) -> ModelInfo:
@@ -106,11 +102,20 @@ class TransformersModel:
             draft.offer(lambda: continuation(output_ids, "length"))
             return draft.stop_requested
 
-        if parameters.num_beams is None:
+        if parameters.num_beams is None and self._shares_passes:
             sequence = self._passes.begin()
             output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, enough, written)
         else:
-            output_ids = self._search(input_ids, parameters, should_stop, enough, written)
+            output_ids = list(written) + generate(
+                self._model,
+                [*input_ids, *written],
+                parameters.with_max_new_tokens(parameters.max_new_tokens - len(written)),
+                end_ids=self._eos_ids,
+                pad_id=self._tokenizer.pad_token_id or 0,
+                should_stop=lambda: should_stop() or enough(list(written)),
+            )
+            if should_stop():
+                raise RequestCancelled
         if output_ids and output_ids[-1] in self._eos_ids:
             return continuation(output_ids, "stop")
         return continuation(output_ids, "length" if len(output_ids) >= parameters.max_new_tokens else "stopped")
@@ -163,32 +168,6 @@ class TransformersModel:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         return input_ids
 
-    def _search(
-        self,
-        input_ids: list[int],
-        parameters: GenerationParameters,
-        should_stop: ShouldStop,
-        enough: Callable[[list[int]], bool],
-        written: Sequence[int],
-    ) -> list[int]:
-        """Return the new ids of transformers' own `generate`; other requests are served between its steps."""
-        before = [*input_ids, *written]
-        between = _BetweenSteps(lambda: should_stop() or enough(list(written)))
-        output: torch.Tensor = self._model.generate(  # type: ignore[operator]  # typed as a submodule
-            **self._batch(before),
-            **_search_options(parameters, parameters.max_new_tokens - len(written)),
-            pad_token_id=self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0,
-            stopping_criteria=StoppingCriteriaList([between]),
-        )
-        if should_stop():
-            raise RequestCancelled
-        new_ids: list[int] = output[0, len(before) :].tolist()
-        return [*written, *_up_to_first(new_ids, self._eos_ids)]
-
-    def _batch(self, input_ids: list[int]) -> dict[str, torch.Tensor]:
-        ids = torch.tensor([input_ids], device=self._model.device)
-        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-
     def _added_text(self, input_ids: list[int], output_ids: list[int]) -> str:
         """Return what `output_ids` add to the prompt's text; decoded alone they may lack a leading space."""
         before = self._decode(input_ids)
@@ -206,38 +185,7 @@ class TransformersModel:
         return ids[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _BetweenSteps(StoppingCriteria):
-    """Serve others after each step, and end the search once `should_stop()` is true."""
-
-    should_stop: ShouldStop
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
-        let_others_go_on()
-        return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
-
-
-def _search_options(parameters: GenerationParameters, new_tokens: int) -> dict[str, Any]:
-    """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
-    return {
-        "max_new_tokens": new_tokens,
-        "do_sample": False,
-        "num_beams": parameters.num_beams,
-        "num_return_sequences": 1,
-        "early_stopping": False,
-        "repetition_penalty": parameters.repetition_penalty,
-    }
-
-
 def _eos_ids(model: PreTrainedModel) -> frozenset[int]:
     generation_config = model.generation_config
     eos = None if generation_config is None else generation_config.eos_token_id
     return frozenset([eos] if isinstance(eos, int) else eos or [])
-
-
-def _up_to_first(ids: list[int], ends: frozenset[int]) -> list[int]:
-    """Return `ids` up to and including the first end-of-text; beam search pads what follows it."""
-    for position, id_ in enumerate(ids):
-        if id_ in ends:
-            return ids[: position + 1]
-    return ids

@@ -12,15 +12,18 @@ from tests.wire.running import PATIENCE, PROMPT, answered, ended, started, still
 CALLBACK, EDIT = "POST /interactions", "PATCH /webhooks"
 
 
-async def test_an_interaction_that_arrives_twice_is_answered_once(tmp_path: Path) -> None:
-    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
+@pytest.mark.parametrize("command", ["topk", "continue"])
+async def test_an_interaction_that_arrives_twice_is_answered_once(tmp_path: Path, command: str) -> None:
+    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(CALLBACK)
-        asked = await answered(await discord.slash("topk", prompt=PROMPT, times=2))
+        asked = await answered(await discord.slash(command, prompt=PROMPT, times=2))
         await still_serves(discord)
         assert discord.count(CALLBACK) == seen + 3
         assert (len(asked.callbacks), asked.edits, asked.followups) == (1, 1, [])
         assert discord.refused.pop() == "Interaction has already been acknowledged."
+        process.send_signal(signal.SIGTERM)
+        assert "Traceback" not in (await ended(process))[2]
 
 
 async def test_an_interaction_that_is_too_old_is_left_alone(tmp_path: Path) -> None:

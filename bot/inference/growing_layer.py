@@ -1,0 +1,58 @@
+"""The keys and values of one layer, in a memory with room, so that a new token copies nothing but itself."""
+
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicLayer
+
+ROOM = 64  # columns by which the memory grows
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers leaves a hook of its classes untyped
+    """One layer's keys and values, with room for what comes: [rows, heads, columns, head size] each."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append columns; the memory is copied only where its room is used up."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._take(key_states, value_states, key_states.shape[-2])
+            return key_states, value_states
+        end, columns = self.keys.shape[-2], key_states.shape[-2]
+        if end + columns > self._memory[0].shape[-2]:
+            self._take(_with_room(self.keys, end), _with_room(self.values, end), end)
+        for memory, new in zip(self._memory, (key_states, value_states), strict=True):
+            memory[..., end : end + columns, :] = new
+        self._take(*self._memory, end + columns)
+        return self.keys, self.values
+
+    def gather(self, rows: "list[tuple[GrowingLayer, int, int]]", end: int) -> None:
+        """Take from each (layer, row, length) its last columns, so that all end in column `end`."""
+        source = rows[0][0]
+        self.lazy_initialization(source.keys, source.values)
+        self._take(
+            _right_aligned([layer.keys[row, :, -length:] for layer, row, length in rows], end),
+            _right_aligned([layer.values[row, :, -length:] for layer, row, length in rows], end),
+            end,
+        )
+
+    def _take(self, keys: torch.Tensor, values: torch.Tensor, end: int) -> None:
+        self._memory = (keys, values)
+        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
+
+
+def _right_aligned(rows: list[torch.Tensor], end: int) -> torch.Tensor:
+    """Return `rows` [heads, length, head size] in one memory with room, zeros before them."""
+    heads, _, size = rows[0].shape
+    memory = rows[0].new_zeros(len(rows), heads, end + ROOM, size)
+    for row, states in enumerate(rows):
+        memory[row, :, end - states.shape[1] : end] = states
+    return memory
+
+
+def _with_room(states: torch.Tensor, end: int) -> torch.Tensor:
+    return _right_aligned(list(states), end)

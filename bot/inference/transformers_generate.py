@@ -1,0 +1,77 @@
+"""Transformers' own `generate`: for beam search, and for models whose tokens cannot share forward passes."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
+
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.scheduler import let_others_go_on
+
+
+def generate(
+    model: PreTrainedModel,
+    input_ids: list[int],
+    parameters: GenerationParameters,
+    *,
+    end_ids: Collection[int],
+    pad_id: int,
+    should_stop: Callable[[], bool],
+) -> list[int]:
+    """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop()` is true.
+
+    Other requests are served between its steps, but not between those of a sample, which draws from the process's
+    random generator and leaves it as it was.
+    """
+    ids = torch.tensor([input_ids], device=model.device)
+    between = _BetweenSteps(should_stop, serve_others=not parameters.do_sample)
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices, enabled=parameters.do_sample):
+        if parameters.seed is not None:
+            torch.manual_seed(parameters.seed)
+        output: torch.Tensor = model.generate(  # type: ignore[operator]  # typed as a submodule
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            **_generate_options(parameters),
+            pad_token_id=pad_id,
+            stopping_criteria=StoppingCriteriaList([between]),
+        )
+    return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _BetweenSteps(StoppingCriteria):
+    """Serve others after each step, and end the search once `should_stop()` is true."""
+
+    should_stop: Callable[[], bool]
+    serve_others: bool
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
+        if self.serve_others:
+            let_others_go_on()
+        return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
+
+
+def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
+    """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
+    return {
+        "max_new_tokens": parameters.max_new_tokens,
+        "do_sample": parameters.do_sample,
+        "num_beams": parameters.num_beams or 1,
+        "temperature": 1.0 if parameters.temperature is None else parameters.temperature,
+        "top_k": parameters.top_k,
+        "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
+        "num_return_sequences": 1,
+        "early_stopping": False,
+        "repetition_penalty": parameters.repetition_penalty,
+    }
+
+
+def _up_to_first(ids: list[int], ends: Collection[int]) -> list[int]:
+    """Return `ids` up to and including the first end-of-text; beam search pads what follows it."""
+    for position, id_ in enumerate(ids):
+        if id_ in ends:
+            return ids[: position + 1]
+    return ids
