@@ -126,11 +126,10 @@ class ModelExecutor:
             self._changed.wait_for(lambda: not self._running and not self._waiting, drain)
             abandoned = [request for queue in self._waiting.values() for request in queue]
             self._waiting.clear()
-            for request in self._running:
-                request.stop.set()
             abandoned += self._running
         for request in abandoned:
-            request.reject(ShuttingDown())
+            request.reject(ShuttingDown())  # before the stop, which has another word for it
+            request.stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
@@ -213,8 +212,8 @@ class ModelExecutor:
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: Request[Any]) -> None:
         def expire() -> None:
+            request.reject(RequestTimedOut(self._request_timeout))  # before the stop, which has another word for it
             request.stop.set()
-            request.reject(RequestTimedOut(self._request_timeout))
 
         deadline = threading.Timer(self._request_timeout, expire)
         deadline.daemon = True
