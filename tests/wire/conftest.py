@@ -12,15 +12,15 @@ from bot.inference.model_files import DEMO_FOLDER
 
 @pytest.fixture(scope="session")
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model's tokenizer before random weights that keep every core busy: some 100 million parameters."""
+    """The demo model's tokenizer before random weights that keep every core busy: some 200 million parameters."""
     folder = tmp_path_factory.mktemp("slow")
     for file in DEMO_FOLDER.glob("*token*"):
         shutil.copy(file, folder / file.name)
     demo = AutoConfig.from_pretrained(DEMO_FOLDER)
     torch.manual_seed(0)
     config = Qwen2Config(
-        vocab_size=demo.vocab_size, hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
-        num_attention_heads=12, num_key_value_heads=12, tie_word_embeddings=True, max_position_embeddings=1024,
+        vocab_size=demo.vocab_size, hidden_size=1024, intermediate_size=4096, num_hidden_layers=12,
+        num_attention_heads=16, num_key_value_heads=16, tie_word_embeddings=True, max_position_embeddings=1024,
         eos_token_id=None, bos_token_id=None,
     )  # fmt: skip
     Qwen2ForCausalLM(config).save_pretrained(folder)

@@ -42,7 +42,7 @@ def text(message: Any) -> str:
 
 async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow_model: Path) -> None:
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=150)
+        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=256)
         await first_draft(asked)
         await finished(asked)
     assert asked.titles == ["Continuation"]
@@ -132,7 +132,7 @@ async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
     tmp_path: Path, slow_model: Path
 ) -> None:
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=60)
+        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=200)
         draft = await first_draft(asked)
         asked.expired = True
         async with asyncio.timeout(PATIENCE):
