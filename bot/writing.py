@@ -9,13 +9,13 @@ import discord
 
 from bot.answering import answer, defer
 from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, acknowledge
-from bot.error_reply import IS_PRIVATE, answers_errors
+from bot.error_reply import answers_errors
 from bot.errors import NotYours, ReceiptUnusable
 from bot.inference.draft import Draft
 from bot.inference.executor import ModelExecutor
 from bot.inference.executor_status import Place
 from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation, LanguageModel, ShouldStop
+from bot.inference.model import Continuation, LanguageModel, ModelInfo, ShouldStop
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.continuation import continuation_answer, cut_off, draft_answer
 from bot.rendering.receipt import RECEIPT, Receipt, read_receipt
@@ -84,9 +84,9 @@ def with_buttons(result: Continuation, computed: Computed) -> Answer:
     """Return the finished continuation, with the buttons that make sense below it."""
     buttons: list[Button] = []
     if result.finish_reason != "stop":
-        buttons.append(ContinueButton())
+        buttons.append(AgainButton("more"))
     if result.parameters.do_sample:
-        buttons.append(RetryButton())
+        buttons.append(AgainButton("retry"))
     return replace(continuation_answer(result, computed), view=_view(*buttons) if buttons else None)
 
 
@@ -123,73 +123,56 @@ class StopButton(Button, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"
             await acknowledge(interaction, interaction.response.edit_message(embed=embed, view=None))
 
 
-class ContinueButton(Button, template="continue:more"):
-    """Writes more, in a new message."""
+class AgainButton(Button, template="continue:(?P<how>more|retry)"):
+    """Goes on from what the message holds, in a new message: *Continue* and *Retry*."""
 
-    def __init__(self) -> None:
-        super().__init__(discord.ui.Button(label=f"Continue ({MORE_TOKENS} more)", custom_id="continue:more"))
+    def __init__(self, how: str) -> None:
+        label, self._change = _AGAIN[how]
+        super().__init__(discord.ui.Button(label=label, custom_id=f"continue:{how}"))
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "ContinueButton":
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "AgainButton":
         """Return the button that was pressed."""
-        return cls()
+        return cls(match["how"])
 
     @answers_errors
     async def callback(self, interaction: Interaction, /) -> None:
-        """Go on after what was written, as if all of it had been asked for at once."""
-        asked = await _asked_before(interaction)
-        if asked is not None:
-            written = asked.output_ids
-            parameters = asked.parameters.with_max_new_tokens(len(written) + MORE_TOKENS)
-            await _write_again(interaction, asked, parameters, written)
+        """Write again from what the message's file says."""
+        message = interaction.message
+        assert message is not None  # noqa: S101  # a button is below one
+        private = message.flags.ephemeral
+        if not await defer(interaction, private=private):
+            return
+        executor: ModelExecutor = interaction.client.executor
+        asked = self._change(await _read(message, executor.status.model))
+        await write(interaction, executor, asked.prompt, asked.parameters, private=private, written=asked.output_ids)
 
 
-class RetryButton(Button, template="continue:retry"):
-    """Draws again with a new seed, in a new message."""
-
-    def __init__(self) -> None:
-        super().__init__(discord.ui.Button(label="Retry", custom_id="continue:retry"))
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "RetryButton":
-        """Return the button that was pressed."""
-        return cls()
-
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
-        """Ask the same with another seed."""
-        asked = await _asked_before(interaction)
-        if asked is not None:
-            await _write_again(interaction, asked, asked.parameters.with_new_seed(), ())
+def _with_more_tokens(asked: Receipt) -> Receipt:
+    """Return what asks for all of it at once."""
+    return replace(asked, parameters=asked.parameters.with_max_new_tokens(len(asked.output_ids) + MORE_TOKENS))
 
 
-async def _asked_before(interaction: Interaction) -> Receipt | None:
-    """Acknowledge, and read back what the message below which a button was pressed is the answer to.
+def _with_another_seed(asked: Receipt) -> Receipt:
+    return replace(asked, parameters=asked.parameters.with_new_seed(), output_ids=())
 
-    Returns None where Discord did not take the acknowledgement. Raises ReceiptUnusable.
-    """
-    message = interaction.message
-    assert message is not None  # noqa: S101  # a button is below one
-    if not await defer(interaction, private=message.flags.ephemeral):
-        return None
+
+# By the last part of the button's custom_id: its label, and what is asked when it is pressed.
+_AGAIN = {"more": (f"Continue ({MORE_TOKENS} more)", _with_more_tokens), "retry": ("Retry", _with_another_seed)}
+
+
+async def _read(message: discord.Message, model: ModelInfo | None) -> Receipt:
+    """Return what `message` is the answer to. Raises ReceiptUnusable, also where another `model` answers now."""
     attachment = next((one for one in message.attachments if one.filename == RECEIPT), None)
     if attachment is None:
         raise ReceiptUnusable(f"This message has lost its file {RECEIPT}, from which it would go on. Ask again.")
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
-            return read_receipt((await attachment.read()).decode())
+            asked = read_receipt((await attachment.read()).decode())
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD, ValueError):
         raise ReceiptUnusable(f"This message's file {RECEIPT} cannot be read any more. Ask again.") from None
-
-
-async def _write_again(
-    interaction: Interaction, asked: Receipt, parameters: GenerationParameters, written: tuple[int, ...]
-) -> None:
-    executor: ModelExecutor = interaction.client.executor
-    model = executor.status.model
     if model is not None and (model.short_name, model.revision) != asked.model:
         raise ReceiptUnusable(
             f"This was written by the model {asked.model[0]}, and {model.short_name} answers now. Ask again."
         )
-    private = bool(interaction.extras.get(IS_PRIVATE))
-    await write(interaction, executor, asked.prompt, parameters, private=private, written=written)
+    return asked

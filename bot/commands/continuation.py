@@ -22,7 +22,7 @@ from bot.inference.generation_parameters import (
     Strategy,
 )
 from bot.settings import Settings
-from bot.writing import ContinueButton, RetryButton, StopButton, write
+from bot.writing import AgainButton, StopButton, write
 
 Interaction = discord.Interaction[Any]
 
@@ -110,4 +110,4 @@ class PromptForm(Form, title="Text to continue"):
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
     """Add the command and its buttons, also those below messages of an earlier run."""
     await bot.add_cog(Continue(executor, settings.max_new_tokens))
-    bot.add_dynamic_items(StopButton, ContinueButton, RetryButton)
+    bot.add_dynamic_items(StopButton, AgainButton)
