@@ -62,14 +62,12 @@ async def answer(
     future = executor.submit(interaction.user.id, timed)
     try:
         if not (interaction.response.is_done() or await defer(interaction, private=private)):
-            future.cancel()  # nobody is left to be answered
-            return
+            return  # nobody is left to be answered
         if progress is not None:
             await _show(interaction, executor, progress, future)
         rendered = render(*await future)
-    except BaseException:
-        future.cancel()
-        raise
+    finally:
+        future.cancel()  # of no effect once it is done
     delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
     if delivery is Delivery.EXPIRED and not private:
         await _post(interaction, rendered)

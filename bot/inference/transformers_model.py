@@ -97,9 +97,10 @@ class TransformersModel:
             )
 
         def enough(output_ids: Sequence[int]) -> bool:
-            if draft is None or len(output_ids) == len(written):
-                return draft is not None and draft.stop_requested
-            draft.offer(lambda: continuation(output_ids, "length"))
+            if draft is None:
+                return False
+            if len(output_ids) > len(written):
+                draft.offer(lambda: continuation(output_ids, "length"))
             return draft.stop_requested
 
         if parameters.num_beams is None and self._shares_passes:
