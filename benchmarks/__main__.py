@@ -1,87 +1,64 @@
-"""`make bench`: measure the engine and the notebooks' way in one run, and write benchmarks/results.md."""
+"""`make bench` and `make bench-peers`: measure in one run, and write benchmarks/results.md and its picture."""
 
-import datetime
+import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks import precision
+from benchmarks.figures import System, engine, other
 from benchmarks.make_model import make_model
+from benchmarks.memory_limit import bytes_per_second
+from benchmarks.picture import draw
+from benchmarks.report import BASE, PEER, machine, report
 
 NEW_TOKENS = 32
-RESULTS = Path(__file__).parent / "results.md"
+DTYPES = ("float32", "bfloat16", "int8")
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results.md"
+PICTURE = ROOT / "docs" / "pictures" / "benchmark.png"
 
 
 def main() -> None:
-    """Measure everything, one process after another, and write the table."""
+    """Measure everything, one process after another, and write table and picture."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--peers", action="store_true", help="vLLM and llama.cpp too; installs them below build/")
+    peers = parser.parse_args().peers
     with tempfile.TemporaryDirectory() as folder:
         print("Making a model in the shape of Qwen2-0.5B …", flush=True)
         make_model(Path(folder))
-        notebooks = measured("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS))
-        engine = {
-            dtype: measured(
-                "bot", "bench", "--json", "--model", folder, "--dtype", dtype, "--new-tokens", str(NEW_TOKENS)
-            )
-            for dtype in ("float32", "bfloat16")
-        }
-    text = report(notebooks, engine)
+        systems = [other(BASE, measured("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS)))]
+        if peers:
+            systems += measured_peers(folder)
+        for dtype in DTYPES:
+            arguments = ("--json", "--model", folder, "--dtype", dtype, "--new-tokens", str(NEW_TOKENS))
+            systems.append(engine(dtype, measured("bot", "bench", *arguments)))
+    command = "make bench-peers" if peers else "make bench"
+    text = report(systems, precision.measure(), bytes_per_second(), command, NEW_TOKENS)
     RESULTS.write_text(text)
+    draw(systems, f"a model in the shape of Qwen2-0.5B · {machine()}", PICTURE)
     print(text)
 
 
+def measured_peers(folder: str) -> list[System]:
+    """Return the peers that can be installed and run here; say which one cannot."""
+    found = []
+    for name, module in (("llama.cpp, bfloat16", "benchmarks.llama_cpp_peer"), (PEER, "benchmarks.vllm_peer")):
+        try:
+            found.append(other(name, measured(module, folder, str(NEW_TOKENS))))
+        except subprocess.CalledProcessError as error:
+            print(f"{name} was not measured: it ended with {error.returncode}; what it said is above.", flush=True)
+    return found
+
+
 def measured(module: str, *arguments: str) -> Any:
-    """Return what a module prints as JSON."""
+    """Return what a module prints as JSON in its last line."""
     print(f"Measuring {module} {' '.join(arguments[1:])} …", flush=True)
     run = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603  # our own interpreter
-    return json.loads(run.stdout)
-
-
-def report(notebooks: Any, engine: dict[str, Any]) -> str:
-    """Return the table in Markdown."""
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    base = notebooks["tokens_per_second"]
-    rows = [f"| the notebooks' way, float32 | any | {base:.1f} | 1.0 | | | {notebooks['reviews_per_second']:.1f} | | |"]
-    for dtype, figures in engine.items():
-        for burst in figures["continuations"]:
-            speed, lag = burst["tokens_per_second"], burst["event_loop_lag_seconds"]["p99"]
-            rows.append(
-                f"| the engine, {dtype} | {burst['concurrency']} | {speed:.1f} | {speed / base:.1f} "
-                f"| {burst['first_token_seconds']:.2f} s | {burst['token_seconds']['median'] * 1000:.0f} ms "
-                f"| {figures['reviews_per_second']:.1f} | {lag * 1000:.0f} ms "
-                f"| {figures['peak_memory_bytes'] / 1e9:.1f} GB |"
-            )
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
-    return "\n".join(
-        [
-            "# Benchmark",
-            "",
-            f"`make bench` on {today}: {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-            f"{versions}.",
-            "A model in the shape of Qwen2-0.5B (494 million random parameters); prompts of 30 words, "
-            f"{NEW_TOKENS} new tokens, reviews of 60 words; medians of 3 rounds. Everything was measured in one run; "
-            "compare figures within it only.",
-            "",
-            "| | at once | tokens/s | ratio | first token | next token | reviews/s | loop lag, p99 | peak memory |",
-            "|---|---|---|---|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-
-
-def processor() -> str:
-    """Return the processor's name, where the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 main()

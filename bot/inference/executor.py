@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import zip_longest
 from typing import Any, TypeVar
 
 from bot.errors import (
@@ -21,11 +20,11 @@ from bot.inference.executor_status import ExecutorStatus, Place
 from bot.inference.model import LanguageModel
 from bot.inference.request import Operation, Request
 from bot.inference.scheduler import Scheduler
+from bot.inference.waiting_line import WaitingLine
 
 log = logging.getLogger(__name__)
 
 THREAD_NAME = "model"
-PACE_SMOOTHING = 0.2  # the share of the newest measurement
 STOP_SECONDS = 3.0  # that a computation gets, at the end, to notice that it is to stop
 
 T = TypeVar("T")
@@ -35,9 +34,9 @@ class ModelExecutor:
     """Owns the model's thread. The model is loaded there, so that the event loop never waits for it.
 
     At most `batch_size` requests run, whose forward passes are computed together, at most `queue_limit` wait, and at
-    most `user_limit` of one user wait or run. Users take turns. A request's `request_timeout` seconds count from the
-    moment its computation begins. A slot stays taken until the call has really ended, also after its user was told of a
-    deadline or went away.
+    most `user_limit` of one user wait or run. Users take turns; background work comes after them all. A request's
+    `request_timeout` seconds count from the moment its computation begins. A slot stays taken until the call has really
+    ended, also after its user was told of a deadline or went away.
     """
 
     def __init__(
@@ -59,10 +58,10 @@ class ModelExecutor:
         self._model: LanguageModel | None = None
         self._load_error: BotError | None = None
         self._changed = threading.Condition()
-        self._waiting: dict[int, deque[Request[Any]]] = {}  # in the order in which users take turns
+        self._waiting = WaitingLine()
+        self._background = WaitingLine()
         self._running: list[Request[Any]] = []
-        self._seconds_per_start: float | None = None  # smoothed, of those that had to wait
-        self._last_start = 0.0
+        self._durations: deque[float] = deque(maxlen=2 * batch_size)  # seconds of the latest requests
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
 
@@ -80,7 +79,7 @@ class ModelExecutor:
                 model=None if self._model is None else self._model.info,
                 failed=self._load_error is not None,
                 running=bool(self._running),
-                waiting=self._waiting_count(),
+                waiting=len(self._waiting),
                 queue_limit=self._queue_limit,
             )
 
@@ -101,63 +100,68 @@ class ModelExecutor:
         loop = asyncio.get_running_loop()
         request = Request(user_id, operation, loop.create_future(), loop)
         with self._changed:
-            self._admit(user_id)
-            self._waiting.setdefault(user_id, deque()).append(request)
-            self._changed.notify_all()
-        request.future.add_done_callback(lambda future: self._withdraw(request) if future.cancelled() else None)
-        return request.future
+            self._check_open()
+            of_user = self._waiting.count(user_id) + sum(one.user_id == user_id for one in self._interactive())
+            if of_user >= self._user_limit:
+                raise UserLimitReached(self._user_limit, len(self._waiting))
+            if len(self._waiting) >= self._queue_limit:
+                raise QueueFull(len(self._waiting))
+            return self._queue(request, self._waiting)
+
+    def submit_background(self, owner_id: int, operation: Operation[T]) -> "asyncio.Future[T]":
+        """Queue `operation`, for which nobody waits: it is computed while there is nothing else to do.
+
+        Owners take turns. It has no deadline, and its caller bounds how many there are. Raises as `submit` does.
+        """
+        loop = asyncio.get_running_loop()
+        request = Request(owner_id, operation, loop.create_future(), loop, background=True)
+        with self._changed:
+            self._check_open()
+            return self._queue(request, self._background)
 
     def place(self, future: "asyncio.Future[Any]") -> Place | None:
         """Return where a request that waits stands in the queue, None for one that does not wait."""
         with self._changed:
-            turns = zip_longest(*self._waiting.values())  # users take turns, in the order of this dict
-            in_order = [request for turn in turns for request in turn if request is not None]
-            ahead = next((place for place, one in enumerate(in_order) if one.future is future), None)
+            ahead = next((ahead for ahead, one in enumerate(self._waiting.in_order()) if one.future is future), None)
             if ahead is None:
                 return None
-            pace = self._seconds_per_start
-            return Place(ahead, None if pace is None else pace * (ahead + 1))
+            return Place(ahead, self._seconds_until(ahead + 1))
 
     def close(self, drain: float = 0.0) -> None:
         """Refuse new work and compute what was taken for at most `drain` seconds; then tell all who still wait."""
         with self._changed:
             self._closing = True
+            abandoned = self._background.clear()
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._running and not self._waiting, drain)
-            abandoned = [request for queue in self._waiting.values() for request in queue]
-            self._waiting.clear()
-            abandoned += self._running
+            abandoned += self._waiting.clear() + self._running
         for request in abandoned:
             request.reject(ShuttingDown())  # before the stop, which has another word for it
             request.stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
-    def _admit(self, user_id: int) -> None:
+    def _check_open(self) -> None:
         if self._closing:
             raise ShuttingDown
         if self._load_error is not None:
             raise self._load_error.with_traceback(None)
         if self._model is None:
             raise ModelLoading(self._name)
-        waiting = self._waiting_count()
-        of_user = len(self._waiting.get(user_id, ())) + sum(one.user_id == user_id for one in self._running)
-        if of_user >= self._user_limit:
-            raise UserLimitReached(self._user_limit, waiting)
-        if waiting >= self._queue_limit:
-            raise QueueFull(waiting)
 
-    def _waiting_count(self) -> int:
-        return sum(len(queue) for queue in self._waiting.values())
+    def _queue(self, request: Request[T], line: WaitingLine) -> "asyncio.Future[T]":
+        line.add(request)
+        self._changed.notify_all()
+        request.future.add_done_callback(lambda future: self._withdraw(request, line) if future.cancelled() else None)
+        return request.future
 
-    def _withdraw(self, request: Request[Any]) -> None:
+    def _withdraw(self, request: Request[Any], line: WaitingLine) -> None:
         with self._changed:
             request.stop.set()
-            queue = self._waiting.get(request.user_id)
-            if queue is not None and request in queue:
-                queue.remove(request)
-                if not queue:
-                    del self._waiting[request.user_id]
+            line.remove(request)
+
+    def _interactive(self) -> list[Request[Any]]:
+        return [one for one in self._running if not one.background]
 
     def _serve(self) -> None:
         """Load the model, then compute requests side by side until closed."""
@@ -185,48 +189,61 @@ class ModelExecutor:
     def _wait_for_work(self) -> bool:
         """Wait until a request waits or runs; return False once none will any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or bool(self._waiting) or bool(self._running))
-            return bool(self._waiting) or bool(self._running)
+            self._changed.wait_for(lambda: self._closing or self._has_work())
+            return self._has_work()
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or bool(self._background) or bool(self._running)
 
     def _next(self) -> Request[Any] | None:
-        """Take a request that waits, where there is room for one; its user goes to the back of the turn."""
+        """Take a request that waits, where there is room for one; background work has as much room of its own."""
         with self._changed:
-            if not self._waiting or len(self._running) >= self._batch_size:
-                return None
-            user_id, queue = next(iter(self._waiting.items()))
-            request = queue.popleft()
-            del self._waiting[user_id]
-            if queue:
-                self._waiting[user_id] = queue
-            self._running.append(request)
-            self._measure_pace(still_waiting=bool(self._waiting))
-            return request
+            interactive = self._interactive()
+            if self._waiting and len(interactive) < self._batch_size:
+                return self._begin(self._waiting.take())
+            if self._background and len(self._running) - len(interactive) < self._batch_size:
+                return self._begin(self._background.take())
+            return None
 
-    def _measure_pace(self, *, still_waiting: bool) -> None:
+    def _begin(self, request: Request[Any]) -> Request[Any]:
+        request.began = time.perf_counter()
+        self._running.append(request)
+        return request
+
+    def _seconds_until(self, starts: int) -> float | None:
+        """Return about when so many more requests will have begun, from how long the latest ones took.
+
+        Those that still run count with what they have taken so far: the mean of durations that are cut off
+        (censored), as for exponential lifetimes.
+        """
+        if not self._durations:
+            return None
         now = time.perf_counter()
-        seconds = now - self._last_start
-        self._last_start = now
-        if still_waiting and len(self._running) == self._batch_size:
-            smoothed = seconds if self._seconds_per_start is None else self._seconds_per_start
-            self._seconds_per_start = smoothed + PACE_SMOOTHING * (seconds - smoothed)
+        taken = sum(self._durations) + sum(now - one.began for one in self._interactive())
+        return taken / len(self._durations) * starts / self._batch_size
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: Request[Any]) -> None:
         def expire() -> None:
             request.reject(RequestTimedOut(self._request_timeout))  # before the stop, which has another word for it
             request.stop.set()
 
-        deadline = threading.Timer(self._request_timeout, expire)
-        deadline.daemon = True
-        deadline.start()
+        deadline = None if request.background else threading.Timer(self._request_timeout, expire)
+        if deadline is not None:
+            deadline.daemon = True
+            deadline.start()
 
         def ended(result: Any, error: BaseException | None) -> None:
-            deadline.cancel()
+            if deadline is not None:
+                deadline.cancel()
             with self._changed:
                 self._running.remove(request)
+                if not request.background:
+                    self._durations.append(time.perf_counter() - request.began)
                 self._changed.notify_all()
             if error is None:
                 request.resolve(result)
             else:
                 request.reject(error)
 
-        scheduler.start(lambda: request.operation(model, request.stop.is_set), request.stop.is_set, ended)
+        stopped = request.stop.is_set
+        scheduler.start(lambda: request.operation(model, stopped), stopped, ended, background=request.background)

@@ -8,9 +8,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from bot.errors import ModelUnavailable
+from bot.inference.int8_linear import quantize_linear_layers
 from bot.inference.model import ModelInfo, display_name
 from bot.inference.model_files import ModelFiles, find_model
 from bot.inference.packed_linear import pack_linear_layers
+from bot.inference.packed_mlp import pack_gated_mlps
 from bot.inference.transformers_model import TransformersModel
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -32,8 +34,14 @@ def load_model(
     if threads is not None:
         torch.set_num_threads(threads)
     chosen_device = choose_device(name, device)
+    if dtype == "int8" and chosen_device != "cpu":
+        raise ModelUnavailable(
+            name,
+            f"int8 is computed on the CPU only, not on {chosen_device}",
+            "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
+        )
     files = find_model(name, revision=revision, token=token)
-    model = _load_weights(files, dtype).to(chosen_device)
+    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype).to(chosen_device)
     tokenizer = _load_tokenizer(files)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         raise ModelUnavailable(
@@ -46,14 +54,24 @@ def load_model(
         name=name,
         short_name=display_name(name),
         revision=files.revision,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype="int8" if dtype == "int8" else str(model.dtype).removeprefix("torch."),
         device=model.device.type,
         context_length=_context_length(model.config),
         vocab_size=model.get_input_embeddings().num_embeddings,
         parameter_count=model.num_parameters(),
-        packed_weights=pack_linear_layers(model),
+        engine_path=_prepare_linear_layers(model, dtype),
     )
     return TransformersModel(model, tokenizer, info=info, max_prompt_tokens=max_prompt_tokens)
+
+
+def _prepare_linear_layers(model: Any, dtype: str) -> str:
+    """Make the linear layers as fast as this machine can, and return how they are multiplied."""
+    if dtype == "int8":
+        return "int8 kernel" if quantize_linear_layers(model) else "int8 widened at each call"
+    if not pack_linear_layers(model):
+        return ""
+    pack_gated_mlps(model)
+    return "packed weights"
 
 
 def choose_device(name: str, device: str) -> str:

@@ -26,8 +26,8 @@ class ModelInfo:
     """Which model answers, and how it computes.
 
     `short_name` is for everybody's eyes: a local folder's without its path. `revision` is the hub's commit, or None
-    for a local folder; `context_length` and `vocab_size` count tokens. `packed_weights` stand in memory as the
-    processor's matrix kernels read them.
+    for a local folder; `context_length` and `vocab_size` count tokens. `engine_path` names how
+    the weights are multiplied, where that is not the plain way.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ModelInfo:
     context_length: int
     vocab_size: int
     parameter_count: int
-    packed_weights: bool = False
+    engine_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

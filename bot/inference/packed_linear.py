@@ -20,6 +20,7 @@ class PackedLinear(torch.nn.Module):
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.dtype = linear.weight.dtype
         self.bias = linear.bias
         # What PyTorch's own compiler uses for frozen weights (torch/_inductor/fx_passes/mkldnn_fusion.py).
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS_EXPECTED)
@@ -30,9 +31,14 @@ class PackedLinear(torch.nn.Module):
         plain: torch.Tensor = self._packed.to_dense()
         return plain
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Return `states` @ weight.T + bias."""
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._packed, self.bias, "none", [], "")
+    def forward(self, states: torch.Tensor, then: str = "none") -> torch.Tensor:
+        """Return `states` @ weight.T + bias, to which the elementwise function `then` was applied."""
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._packed, self.bias, then, [], "")
+        return result
+
+    def times(self, states: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return (`states` @ weight.T + bias) * `other`."""
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(states, other, self._packed, self.bias, "mul")
         return result
 
 

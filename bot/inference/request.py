@@ -15,12 +15,17 @@ Operation = Callable[[LanguageModel, ShouldStop], T]
 
 @dataclass(eq=False, slots=True)
 class Request(Generic[T]):
-    """One operation, the event loop's future for its result, and the wish that it stop."""
+    """One operation, the event loop's future for its result, and the wish that it stop.
+
+    One in the `background` has nobody who waits for it.
+    """
 
     user_id: int
     operation: Operation[T]
     future: "asyncio.Future[T]"
     loop: asyncio.AbstractEventLoop
+    background: bool = False
+    began: float = 0.0  # when its computation began, by time.perf_counter()
     stop: threading.Event = field(default_factory=threading.Event)
 
     def resolve(self, result: T) -> None:

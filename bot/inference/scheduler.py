@@ -18,7 +18,7 @@ class ForwardPass(Protocol):
     """A forward pass that an operation waits for."""
 
     def compute_together(self, waiting: "list[ForwardPass]") -> "list[tuple[ForwardPass, Any]]":
-        """Compute some of `waiting`, which are of this kind, and return them with their results."""
+        """Compute some of `waiting`, which are of this kind, and return those that are complete with their results."""
         ...
 
 
@@ -29,6 +29,7 @@ class _Task:
     run: greenlet
     should_stop: ShouldStop
     ended: "Ended"
+    background: bool
     waits_for: ForwardPass | None = None
 
 
@@ -39,8 +40,9 @@ def wait_for(forward_pass: ForwardPass) -> Any:
     """Return the pass's result, computed together with those of other operations where there are any."""
     scheduler = getcurrent().parent
     if scheduler is None:  # nobody else is here
-        ((_, result),) = forward_pass.compute_together([forward_pass])
-        return result
+        while not (computed := forward_pass.compute_together([forward_pass])):
+            pass  # it is computed in pieces
+        return computed[0][1]
     return scheduler.switch(forward_pass)
 
 
@@ -60,9 +62,14 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, operation: Callable[[], Any], should_stop: ShouldStop, ended: Ended) -> None:
-        """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended."""
-        task = _Task(greenlet(operation), should_stop, ended)
+    def start(
+        self, operation: Callable[[], Any], should_stop: ShouldStop, ended: Ended, *, background: bool = False
+    ) -> None:
+        """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended.
+
+        One in the `background` goes on only while there is no other.
+        """
+        task = _Task(greenlet(operation), should_stop, ended, background)
         self._tasks.append(task)
         self._go_on(task, task.run.switch)
 
@@ -70,9 +77,10 @@ class Scheduler:
         """Compute forward passes for those that wait, and let each go on to its next one or to its end."""
         for task in [task for task in self._tasks if task.should_stop()]:
             self._go_on(task, task.run.throw, RequestCancelled())
-        for task in [task for task in self._tasks if task.waits_for is None]:
+        tasks = [task for task in self._tasks if not task.background] or self._tasks
+        for task in [task for task in tasks if task.waits_for is None]:
             self._go_on(task, task.run.switch)
-        waiting = {id(task.waits_for): task for task in self._tasks if task.waits_for is not None}
+        waiting = {id(task.waits_for): task for task in tasks if task.waits_for is not None}
         passes = [task.waits_for for task in waiting.values() if task.waits_for is not None]
         if not passes:
             return

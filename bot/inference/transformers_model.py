@@ -1,6 +1,7 @@
 """A language model computed by transformers, with the numbers that transformers gives."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from transformers import (
     PreTrainedModel,
@@ -52,7 +53,7 @@ class TransformersModel:
         self._prompt_limit = min(max_prompt_tokens, info.context_length)
         self._eos_ids = _eos_ids(model)
         self._passes = ForwardPasses(model)
-        self._shares_passes = self._passes.agree()
+        self._question = self._passes.computed(self._fixed_beginning())
 
     @property
     def info(self) -> ModelInfo:
@@ -103,7 +104,7 @@ class TransformersModel:
                 draft.offer(lambda: continuation(output_ids, "length"))
             return draft.stop_requested
 
-        if parameters.num_beams is None and self._shares_passes:
+        if parameters.num_beams is None and self._passes.by_token:
             sequence = self._passes.begin()
             output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, enough, written)
         else:
@@ -127,9 +128,8 @@ class TransformersModel:
             question = len(self._ids(sentiment_prompt("")))
             raise EmptyPrompt("review", self._prompt_limit - question)
         positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
-        logits = self._passes.last_logits(
-            self._encode(sentiment_prompt(review), what="review with the question around it")
-        )
+        input_ids = self._encode(sentiment_prompt(review), what="review with the question around it")
+        logits = self._passes.last_logits(input_ids, self._question)
         labels = logits[[positive_id, negative_id]]
         positive_logit, negative_logit = labels.tolist()
         positive, negative = labels.softmax(0).tolist()
@@ -142,6 +142,11 @@ class TransformersModel:
             negative_probability=negative,
             label_mass=logits.softmax(0)[[positive_id, negative_id]].sum().item(),
         )
+
+    def _fixed_beginning(self) -> list[int]:
+        """Return the ids with which the question around every review begins."""
+        pairs = zip(*(self._ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
+        return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
     def _token(self, token_id: int) -> Token:
         return Token(token_id, token_text(self._tokenizer, token_id))

@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import psutil
 import pytest
 import pytest_asyncio
+import torch
 
 from bot.errors import QueueFull, RequestCancelled
+from bot.inference import forward_passes
 from bot.inference.executor import ModelExecutor
+from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import Continuation, LanguageModel, NextTokens, Sentiment, ShouldStop
+from bot.inference.sentiment_prompt import sentiment_prompt
 from bot.inference.transformers_model import TransformersModel
 
 PATIENCE = 60.0
@@ -63,6 +66,12 @@ def assert_same(alone: Any, together: Any) -> None:
         assert together.label_mass == pytest.approx(alone.label_mass, abs=1e-5)
 
 
+def live_tensors() -> int:
+    """Return how many tensors there are in this process."""
+    gc.collect()
+    return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+
+
 @pytest.fixture(params=["demo_model", "stories_model"])
 def model(request: pytest.FixtureRequest) -> TransformersModel:
     found: TransformersModel = request.getfixturevalue(request.param)
@@ -103,6 +112,87 @@ async def test_each_of_32_requests_gives_together_what_it_gives_alone(
         assert_same(one, other)
 
 
+@pytest.mark.parametrize("piece_tokens", [1, 4, 11])
+async def test_prompts_in_pieces_give_what_they_give_whole(
+    start: Start, model: TransformersModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
+) -> None:
+    asked = mixed_requests(16, judges="demo" in model.info.name)
+    alone = [ask(model, lambda: False) for ask in asked]
+    monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
+    executor = start(model)
+    together = await asyncio.gather(*(executor.submit(number, ask) for number, ask in enumerate(asked)))
+    for one, other in zip(alone, together, strict=True):
+        assert_same(one, other)
+
+
+class Computed:
+    """Notes the shape of each forward pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+        forward = ForwardPasses._forward
+
+        def noting(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
+            self.shapes.append(tuple(ids.shape))
+            assert self.go_on.wait(PATIENCE)
+            return forward(passes, ids, *rest)
+
+        monkeypatch.setattr(ForwardPasses, "_forward", noting)
+
+
+async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
+    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = Computed(monkeypatch)
+    executor = start(demo_model)
+    order: list[str] = []
+
+    def long(model: LanguageModel, _: ShouldStop) -> None:
+        model.next_tokens("word " * 480, 3)
+        order.append("long")
+
+    def short(model: LanguageModel, _: ShouldStop) -> None:
+        model.next_tokens("Once upon a time", 3)
+        order.append("short")
+
+    computed.go_on.clear()
+    first = executor.submit(1, long)
+    await until(lambda: bool(computed.shapes))
+    second = executor.submit(2, short)
+    computed.go_on.set()
+    await asyncio.gather(first, second)
+    assert order == ["short", "long"]
+    assert max(columns for _, columns in computed.shapes) == forward_passes.PIECE_TOKENS
+
+
+async def test_the_beginning_of_the_sentiment_prompt_is_computed_once(
+    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = Computed(monkeypatch)
+    reviews = ["A good film.", "\n Bad", "The plot was thin but I liked every one of the actors."]
+    whole = [len(demo_model.tokenize(sentiment_prompt(review)).tokens) for review in reviews]
+    executor = start(demo_model)
+    for number, review in enumerate(reviews):
+        await executor.submit(1, lambda model, _, review=review: model.sentiment(review))  # type: ignore[misc]  # as above
+        assert computed.shapes[number][1] < whole[number]
+
+
+async def test_a_backlog_in_the_background_adds_at_most_one_forward_pass(
+    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = start(demo_model)
+    background = [executor.submit_background(7, lambda model, _: model.sentiment("Fine. " * 60)) for _ in range(40)]
+    await until(lambda: any(future.done() for future in background))
+    passes = Computed(monkeypatch).shapes
+    written = await executor.submit(1, continuation("Once", strategy="greedy", max_new_tokens=20))
+    others = [shape for shape in passes[: passes.index((1, 1)) + 19] if shape[1] > 20]
+    assert len(others) <= 1
+    assert len(written.output_ids) == 20
+    assert {(await future).label for future in background} == {"Positive"}
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110  # the model's thread has no event for it
@@ -112,6 +202,7 @@ async def until(condition: Callable[[], bool]) -> None:
 LONG = {"max_new_tokens": 250}
 STAGES = {
     "queued": None,
+    "prefilling": continuation("word " * 250, strategy="greedy", **LONG),
     "decoding": continuation("Once", strategy="greedy", **LONG),
     "sampling": continuation("Once", strategy="sample", **LONG),
     "beam": continuation("Once", strategy="beam", num_beams=8, **LONG),
@@ -169,7 +260,7 @@ async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     choose = random.Random(5)
     outcomes: Counter[str] = Counter()
     threads = threading.active_count()
-    sizes: list[int] = []
+    tensors: list[int] = []
 
     async def one(number: int) -> None:
         try:
@@ -189,10 +280,9 @@ async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     for wave in range(20):
         await asyncio.gather(*(one(wave * 60 + number) for number in range(60)))
         await until(lambda: not executor.status.running)
-        gc.collect()
-        sizes.append(psutil.Process().memory_info().rss)
+        tensors.append(live_tensors())
     assert sum(outcomes.values()) == 20 * 60
     assert all(outcomes[kind] > 0 for kind in ("done", "cancelled", "refused"))
     assert threading.active_count() <= threads + 2
     assert executor.status.waiting == 0
-    assert sizes[-1] < sizes[5] * 1.05
+    assert max(tensors) < tensors[0] + 60, "those of the last computation stay; one for each request would be 1,140"

