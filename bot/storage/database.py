@@ -1,0 +1,183 @@
+"""The database: opened with its tables up to date, one transaction a session, and nothing left of what is deleted."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from bot.errors import DatabaseUnavailable
+from bot.storage.database_url import async_url, sqlite_file
+from bot.storage.schema import migrate
+from bot.storage.statements import insert_into
+from bot.storage.tables import Setting
+
+CONNECT_SECONDS = 10
+PRAGMAS = (
+    "busy_timeout=5000",  # first, for the others may have to wait
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+)
+_SQLITE_REMEDY = (
+    "Let BOT_DATABASE_URL=sqlite+aiosqlite:///FILE name a file of its own, in a folder that is there and may be "
+    "written to."
+)
+_SERVER_REMEDY = "Check that the server runs and that BOT_DATABASE_URL has its right name, user and password."
+
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """One database, SQLite or PostgreSQL; closed until it is opened."""
+
+    def __init__(self, url: str) -> None:
+        """Raise ValueError for a URL of another kind."""
+        self._url = async_url(url)
+        self._is_sqlite = sqlite_file(self._url) is not None
+        self._remedy = _SQLITE_REMEDY if self._is_sqlite else _SERVER_REMEDY
+        self._engine: AsyncEngine | None = None
+        self._salt: str | None = None
+        self._erasure_due = False
+
+    async def open(self) -> None:
+        """Bring the tables up to date and read the salt. Raises DatabaseUnavailable."""
+        try:
+            with self._explained():
+                await self._connect()
+                async with self._opened().begin() as connection:
+                    await connection.run_sync(migrate)
+                self._salt = await self._read_salt()
+                await self.erase()  # what was deleted before a crash
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of every connection; a closed database stays closed, and may be opened again."""
+        engine, self._engine, self._salt = self._engine, None, None
+        if engine is not None:
+            await engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Enter a transaction: it is committed at the end, and rolled back where something is raised.
+
+        On SQLite one follows the other: a session inside another would wait for itself.
+        """
+        async with AsyncSession(self._opened(), expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def content_hash(self, text: str) -> str:
+        """Return what is kept instead of `text`: without the salt nobody can find it by trying."""
+        if self._salt is None:
+            raise RuntimeError("the database is not open")
+        return hashlib.sha256((self._salt + text).encode("utf-8", "surrogatepass")).hexdigest()
+
+    async def erase(self) -> None:
+        """Leave nothing of what was deleted in SQLite's file and log; PostgreSQL's server sees to its own.
+
+        What hinders it is logged: the deletion itself is done, and the next one tries again.
+        """
+        if not self._is_sqlite:
+            return
+        self._erasure_due = True
+        async with self._opened().connect() as connection:
+            if self._erasure_due:  # otherwise another one came after this deletion and did it
+                # Past SQLAlchemy, which would begin a transaction.
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                self._erasure_due = not await _rewrite(driver)
+
+    async def _connect(self) -> None:
+        if file := sqlite_file(self._url):
+            await asyncio.to_thread(_look_into, file)
+        try:
+            self._engine = _sqlite_engine(self._url) if self._is_sqlite else _server_engine(self._url)
+            async with self._engine.connect():
+                pass
+        except (ArgumentError, TypeError, ValueError, OverflowError):
+            # No words of the driver's: they quote the URL, which may hold a password.
+            raise DatabaseUnavailable("its URL, or an option in it, has no meaning", self._remedy) from None
+
+    async def _read_salt(self) -> str:
+        drawn = {"name": "salt", "value": secrets.token_hex(32)}
+        async with self.session() as session:
+            await session.execute(insert_into(session, Setting).values(drawn).on_conflict_do_nothing())
+            return (await session.execute(select(Setting.value).where(Setting.name == "salt"))).scalar_one()
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("the database is not open")
+        return self._engine
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+            raise DatabaseUnavailable(_problem(error), self._remedy) from None
+
+
+def _sqlite_engine(url: str) -> AsyncEngine:
+    # One connection, for which transactions wait in the order of their coming: SQLite has one writer, and its own way
+    # of waiting for it is to try again.
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _look_into(file: Path) -> None:
+    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA schema_version")
+
+
+def _server_engine(url: str) -> AsyncEngine:
+    connect = {"timeout": CONNECT_SECONDS}
+    return create_async_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=connect)
+
+
+def _prepare(connection: DBAPIConnection, _: object) -> None:
+    connection.isolation_level = None  # Python begins no transaction by itself; `_begin` does
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and then writes would be refused where another program wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+async def _rewrite(driver: Any) -> bool:
+    """Write the file anew, empty the log, and return whether that could be done."""
+    try:
+        # secure_delete alone does not do: where a page was split, copies of its rows stay behind in unused space.
+        await driver.execute("VACUUM")
+        async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as answer:
+            busy, *_ = await answer.fetchone()
+    except sqlite3.Error as error:
+        log.warning("what was deleted is not yet erased from the disk: %s", error)
+        return False
+    if busy:
+        log.warning("what was deleted is not yet erased from the disk: another program reads the database")
+    return not busy
+
+
+def _problem(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, TimeoutError):
+        return f"it did not answer within {CONNECT_SECONDS} seconds"
+    return str(cause).partition("\n")[0] or type(cause).__name__

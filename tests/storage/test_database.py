@@ -1,0 +1,164 @@
+"""A database opens up to date or says what is wrong, and holds what its sessions committed."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from bot.errors import DatabaseUnavailable
+from bot.storage.database import Database
+from bot.storage.database_url import async_url
+from bot.storage.review_store import ReviewStore
+from bot.storage.tables import Base, Message, OptOut
+from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, NOON, judge, watch, write
+
+PASSWORD = "planted-password"
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
+    async with database.session() as session:
+        assert await (await session.connection()).run_sync(differences) == []
+
+
+async def test_a_restart_finds_everything_as_it_was(database: Database, store: ReviewStore) -> None:
+    await watch(store)
+    await write(store)
+    await judge(store)
+    await write(store, FIRST + 1)
+    before = (await store.all_watched(), await store.latest_scores(CHANNEL), await store.pending(10))
+    content_hash = database.content_hash("Good.")
+    await database.close()
+    await database.open()
+    assert (await store.all_watched(), await store.latest_scores(CHANNEL), await store.pending(10)) == before
+    assert database.content_hash("Good.") == content_hash
+
+
+async def test_two_programs_may_open_a_new_database_at_once(url: str) -> None:
+    databases = [Database(url) for _ in range(4)]
+    await asyncio.gather(*(database.open() for database in databases))
+    assert len({database.content_hash("Good.") for database in databases}) == 1
+    for database in databases:
+        await database.close()
+
+
+async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999, and this program knows them up to 0001\. Start the"):
+        await database.open()
+    with pytest.raises(RuntimeError, match="not open"):
+        database.content_hash("Good.")
+
+
+async def test_hashes_need_the_salt_of_their_database(database: Database, tmp_path: Path) -> None:
+    another = Database(f"sqlite+aiosqlite:///{tmp_path}/another.db")
+    await another.open()
+    hashes = {each.content_hash("Good.") for each in (database, another)}
+    await another.close()
+    assert len(hashes | {hashlib.sha256(b"Good.").hexdigest()}) == 3
+    assert {len(content_hash) for content_hash in hashes} == {64}
+    assert database.content_hash("\ud800") != database.content_hash("?")
+
+
+async def test_a_session_that_fails_leaves_nothing(database: Database) -> None:
+    async def fail() -> None:
+        async with database.session() as session:
+            session.add(OptOut(user_id=ADA, since=NOON))
+            await session.flush()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert not await ReviewStore(database).opted_out(ADA)
+
+
+async def test_a_message_belongs_to_a_watched_channel(database: Database) -> None:
+    async def add() -> None:
+        async with database.session() as session:
+            session.add(
+                Message(message_id=FIRST, channel_id=CHANNEL, guild_id=GUILD, author_id=ADA, posted_at=NOON,
+                        content_hash="planted-hash", pending=True)
+            )  # fmt: skip
+
+    with pytest.raises(IntegrityError) as refusal:
+        await add()
+    assert "planted-hash" not in str(refusal.value), "an error in the log has no values"
+
+
+async def test_a_file_is_kept_safely(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    await database.open()
+    async with database.session() as session:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
+        values = [(await session.execute(text(f"PRAGMA {pragma}"))).scalar_one() for pragma in pragmas]
+    await database.close()
+    assert values == ["wal", 2, 1, 5000, 1]
+
+
+async def problem_of(url: str) -> str:
+    database = Database(url)
+    with pytest.raises(DatabaseUnavailable) as refusal:
+        await database.open()
+    message = str(refusal.value)
+    assert message.startswith("The database of BOT_DATABASE_URL cannot be used: ")
+    assert "\n" not in message
+    assert PASSWORD not in message
+    assert refusal.value.__cause__ is None
+    assert refusal.value.exit_code == 78
+    return message
+
+
+async def test_a_folder_that_is_not_there_is_named_as_the_problem(tmp_path: Path) -> None:
+    problem = await problem_of(f"sqlite+aiosqlite:///{tmp_path}/nowhere/reviews.db")
+    assert "unable to open database file. Let BOT_DATABASE_URL=sqlite+aiosqlite:///FILE name" in problem
+    assert "unable to open" in await problem_of(f"sqlite+aiosqlite:///{tmp_path}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_folder_that_may_not_be_written_to_is_a_problem(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "unable to open" in await problem_of(f"sqlite+aiosqlite:///{tmp_path}/reviews.db")
+
+
+async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.db"
+    file.write_text("Dear diary, " * 100)
+    assert "file is not a database" in await problem_of(f"sqlite+aiosqlite:///{file}")
+    assert file.read_text() == "Dear diary, " * 100
+
+
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        ("127.0.0.1:1/reviews", "Connect call failed ('127.0.0.1', 1). Check that the server runs"),
+        (f"127.0.0.1:{PASSWORD}/reviews", "its URL, or an option in it, has no meaning. Check"),
+        ("127.0.0.1:99999/reviews", "its URL, or an option in it, has no meaning. Check"),
+        (f"127.0.0.1:1/reviews?passwort={PASSWORD}", "its URL, or an option in it, has no meaning. Check"),
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_a_problem(server: str, problem: str) -> None:
+    assert problem in await problem_of(f"postgresql://bot:{PASSWORD}@{server}")
+
+
+@pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)
+async def test_a_database_that_the_server_does_not_have_is_a_problem(url: str) -> None:
+    assert '_no" does not exist. Check' in await problem_of(f"{url}_no")
+
+
+@pytest.mark.parametrize("url", ["mysql://a@b/c", "sqlite+aiosqlite://", f"{PASSWORD}://a", "sqlite:///reviews.db"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must be sqlite") as refusal:
+        async_url(url)
+    assert PASSWORD not in str(refusal.value)

@@ -1,0 +1,171 @@
+"""A message is recorded once, scored once, and again after an edit."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.storage.database import Database
+from bot.storage.records import Pending, ScoredMessage
+from bot.storage.review_store import ReviewStore
+from tests.storage.people import (
+    ADA,
+    CHANNEL,
+    FIRST,
+    GRACE,
+    GUILD,
+    NOON,
+    OTHER_CHANNEL,
+    OTHER_GUILD,
+    give,
+    judge,
+    watch,
+    write,
+)  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("watched")
+
+
+async def last_message(store: ReviewStore) -> int:
+    watched = await store.watched(CHANNEL)
+    assert watched is not None
+    return watched.last_message_id
+
+
+async def test_a_message_waits_once_for_its_score(store: ReviewStore, database: Database) -> None:
+    assert await write(store)
+    assert not await write(store), "the same event again"
+    assert await store.pending(10) == [Pending(FIRST, CHANNEL, database.content_hash("Good."))]
+    assert await judge(store)
+    assert await store.pending(10) == []
+    assert not await write(store), "the same event after its score"
+    assert await store.pending(10) == []
+
+
+async def test_messages_elsewhere_are_not_recorded(store: ReviewStore) -> None:
+    assert not await write(store, channel=OTHER_CHANNEL)
+    assert await store.of_author(ADA) == []
+
+
+async def test_the_oldest_wait_first_and_each_server_counts_its_own(store: ReviewStore) -> None:
+    await watch(store, OTHER_CHANNEL, OTHER_GUILD)
+    for message in (FIRST + 2, FIRST, FIRST + 1):
+        await write(store, message)
+    await write(store, FIRST + 3, channel=OTHER_CHANNEL)
+    await judge(store, FIRST + 1)
+    assert [pending.message_id for pending in await store.pending(10)] == [FIRST, FIRST + 2, FIRST + 3]
+    assert [pending.message_id for pending in await store.pending(1)] == [FIRST]
+    assert (await store.pending_count(GUILD), await store.pending_count(OTHER_GUILD)) == (2, 1)
+
+
+async def test_the_channel_moves_forward_and_never_back(store: ReviewStore) -> None:
+    assert await last_message(store) == FIRST - 1
+    for message, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
+        await write(store, message)
+        assert await last_message(store) == expected
+    await store.opt_out(GRACE)
+    assert not await write(store, FIRST + 7, author=GRACE)
+    assert await last_message(store) == FIRST + 7, "a message that is passed over is not looked at again"
+
+
+async def test_an_edit_waits_again_and_keeps_the_score_before(store: ReviewStore, database: Database) -> None:
+    await write(store, text="Good.")
+    await judge(store, probability=0.9)
+    assert await write(store, text="Bad.")
+    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.9]
+    assert not await give(store, FIRST, database.content_hash("Good.")), "scored too late: it has another content"
+    assert await store.pending_count(GUILD) == 1
+    assert await judge(store, probability=0.1)
+    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.1]
+    assert await store.scored_count(CHANNEL) == 1, "one message, however often it was scored"
+    assert [row.positive_probability for row in await store.of_author(ADA)] == [0.9, 0.1]
+
+
+async def test_an_edit_back_has_its_score_already(store: ReviewStore) -> None:
+    for text, probability in (("Good.", 0.9), ("Bad.", 0.1)):
+        await write(store, text=text)
+        await judge(store, probability=probability)
+    assert await write(store, text="Good.")
+    assert not await judge(store, probability=0.5)
+    assert await store.pending(10) == []
+    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.9]
+
+
+async def test_each_model_scores_once(store: ReviewStore, database: Database) -> None:
+    await write(store)
+    content_hash = database.content_hash("Good.")
+    assert await give(store, FIRST, content_hash, 0.2)
+    assert not await give(store, FIRST, content_hash, 0.3)
+    assert await give(store, FIRST, content_hash, 0.4, model="another")
+    [newest] = await store.latest_scores(CHANNEL)
+    assert newest == ScoredMessage(FIRST, ADA, NOON, 0.4, 1.5, 0.75, "another")
+    assert [row.positive_probability for row in await store.of_author(ADA)] == [0.2, 0.4]
+
+
+async def test_a_message_that_is_gone_is_not_scored(store: ReviewStore, database: Database) -> None:
+    await write(store)
+    await store.drop(FIRST)
+    assert await store.pending(10) == []
+    assert not await give(store, FIRST, database.content_hash("Good."))
+    assert await store.of_author(ADA) == []
+
+
+async def test_scores_come_in_the_order_of_posting_from_a_time_on(store: ReviewStore) -> None:
+    for message in (FIRST + 2, FIRST, FIRST + 1, FIRST + 3):
+        await write(store, message)
+    for message in (FIRST + 2, FIRST, FIRST + 1):
+        await judge(store, message)
+    assert [row.message_id for row in await store.latest_scores(CHANNEL)] == [FIRST, FIRST + 1, FIRST + 2]
+    since = await store.latest_scores(CHANNEL, NOON + timedelta(minutes=1))
+    assert [row.message_id for row in since] == [FIRST + 1, FIRST + 2]
+    assert [row.posted_at for row in since] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)]
+    assert {row.posted_at.utcoffset() for row in since} == {timedelta(0)}
+
+
+async def test_a_time_without_a_zone_is_refused(store: ReviewStore) -> None:
+    with pytest.raises(Exception, match="a time without a zone"):
+        await store.record(FIRST, CHANNEL, GUILD, ADA, NOON.replace(tzinfo=None), "Good.")
+    assert await store.pending(10) == []
+
+
+async def test_the_same_event_twice_at_once_is_new_once(store: ReviewStore, other: ReviewStore) -> None:
+    for message in range(FIRST, FIRST + 10):
+        new = await asyncio.gather(*(write(each, message) for each in (store, other) * 3))
+        assert sorted(new) == [False] * 5 + [True]
+    assert await store.pending_count(GUILD) == 10
+    assert await last_message(store) == FIRST + 9
+
+
+async def test_messages_at_once_move_the_channel_to_the_last(store: ReviewStore, other: ReviewStore) -> None:
+    messages = [FIRST + step for step in (7, 3, 9, 1, 8, 2)]
+    assert all(await asyncio.gather(*(write((store, other)[message % 2], message) for message in messages)))
+    assert await last_message(store) == FIRST + 9
+
+
+async def test_two_scores_at_once_are_one(store: ReviewStore, other: ReviewStore, database: Database) -> None:
+    content_hash = database.content_hash("Good.")
+    for message in range(FIRST, FIRST + 10):
+        await write(store, message)
+        kept = await asyncio.gather(*(give(each, message, content_hash) for each in (store, other) * 3))
+        assert sorted(kept) == [False] * 5 + [True]
+    assert len(await store.of_author(ADA)) == 10
+
+
+async def test_an_edit_and_its_score_at_once_leave_no_score_of_the_old_content_as_the_present(
+    store: ReviewStore, other: ReviewStore, database: Database
+) -> None:
+    for message in range(FIRST, FIRST + 10):
+        await write(store, message)
+        await asyncio.gather(give(other, message, database.content_hash("Good.")), write(store, message, "Edited."))
+    assert {pending.content_hash for pending in await store.pending(20)} == {database.content_hash("Edited.")}
+    assert await store.pending_count(GUILD) == 10
+
+
+async def test_somebody_who_gives_up_waiting_stops_nobody(store: ReviewStore) -> None:
+    writing = [asyncio.create_task(write(store, FIRST + step)) for step in range(20)]
+    await asyncio.sleep(0.01)
+    for task in writing[::2]:
+        task.cancel()
+    await asyncio.gather(*writing, return_exceptions=True)
+    assert await write(store, FIRST + 100)
+    assert {FIRST + step for step in range(1, 20, 2)} <= {waiting.message_id for waiting in await store.pending(100)}
