@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-reference check format train bench clean
+.PHONY: playground run doctor install test test-reference check format train bench bench-peers clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -42,6 +42,9 @@ train: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks
+
+bench-peers: $(INSTALLED)
+	@$(BIN)/python -m benchmarks --peers
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -73,6 +73,11 @@ async def answer(
         await _post(interaction, rendered)
 
 
+async def reply(interaction: Interaction, answered: Answer) -> None:
+    """Edit what was deferred into `answered`, again where Discord stumbles."""
+    await deliver(interaction, lambda: _edit(interaction, answered))
+
+
 async def defer(interaction: Interaction, *, private: bool) -> bool:
     """Acknowledge with "thinking"; return whether Discord took it. Raises AcknowledgedLate."""
     interaction.extras[error_reply.IS_PRIVATE] = private

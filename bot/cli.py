@@ -63,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_doctor(commands)
     _add_health(commands)
+    _add_backup(commands)
     _add_playground(commands)
     _add_bench(commands)
     _add_topk(commands)
@@ -90,6 +91,12 @@ def _add_doctor(commands: Commands) -> None:
 def _add_health(commands: Commands) -> None:
     parser = commands.add_parser("health", help="is a running bot doing its work? Reads BOT_HEARTBEAT_FILE")
     parser.set_defaults(run=_run_health)
+
+
+def _add_backup(commands: Commands) -> None:
+    parser = commands.add_parser("backup", help="copy the database, also while the bot runs; reads BOT_DATABASE_URL")
+    parser.add_argument("file", metavar="FILE", help="where to; a file that is there is not overwritten")
+    parser.set_defaults(run=_run_backup)
 
 
 def _add_playground(commands: Commands) -> None:
@@ -213,6 +220,12 @@ def _run_health(_: argparse.Namespace) -> int:
     heartbeat.check(read_settings().heartbeat_file)
     print("healthy")
     return 0
+
+
+def _run_backup(arguments: argparse.Namespace) -> int:
+    from bot import backup
+
+    return backup.run(arguments)
 
 
 def _run_playground(arguments: argparse.Namespace) -> int:

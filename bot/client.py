@@ -12,15 +12,28 @@ from bot.error_reply import CommandTree
 from bot.heartbeat import Heartbeat
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, display_name
-from bot.settings import Settings
+from bot.settings import Settings, keep_few_kernels
 
 INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
+REVIEW_INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
+# What stands on that intent: cogs, with the group of each; the reader goes last.
+REVIEW_COGS = {"ReviewChannels": "review", "Privacy": "privacy", "ReviewReader": ""}
 # What a server is asked to give it: answers need none of them, a message of its own in a channel does.
 INVITE_PERMISSIONS = discord.Permissions(
     view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True, attach_files=True
 )
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
 ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
+
+
+def intents(settings: Settings) -> discord.Intents:
+    """Return what the bot asks the gateway for."""
+    return REVIEW_INTENTS if settings.reviews else INTENTS
+
+
+def invite_permissions(settings: Settings) -> discord.Permissions:
+    """Return what a server is asked to give the bot."""
+    return INVITE_PERMISSIONS | discord.Permissions(read_message_history=settings.reviews)
 
 
 class Nightword(commands.Bot):
@@ -34,7 +47,7 @@ class Nightword(commands.Bot):
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=INTENTS,
+            intents=intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=CommandTree,
         )
@@ -46,9 +59,24 @@ class Nightword(commands.Bot):
     async def setup_hook(self) -> None:
         """Begin to load the model, add the commands and tell Discord of them."""
         self.executor.start()
+        if self.settings.reviews:
+            # What the database needs takes a third of a second to import: not for those who have no review channels.
+            from bot.review.reader import ReviewReader
+            from bot.storage.database import Database
+
+            database = Database(self.settings.database_url.get_secret_value())
+            await self.add_cog(ReviewReader(self, database, self.executor))
         await add_commands(self, self.executor, self.settings)
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
+        await sync_commands(self, self.settings.guild_ids)
+
+    async def give_up_reviews(self) -> None:
+        """Go on without review channels, whose intent Discord refused: connect again after it."""
+        self._connection._intents = INTENTS  # the library takes them at construction alone
+        for cog, group in REVIEW_COGS.items():
+            await self.remove_cog(cog)
+            self.tree.remove_command(group)  # the library looks for a group by its cog's name
         await sync_commands(self, self.settings.guild_ids)
 
     async def close(self) -> None:
@@ -72,6 +100,7 @@ def build_executor(settings: Settings) -> ModelExecutor:
 
 def load_language_model(settings: Settings) -> LanguageModel:
     """Load the model of `settings`. Raises ModelUnavailable."""
+    keep_few_kernels()
     # torch and transformers take seconds to import: here, so that the event loop and `--help` need not wait for them.
     from bot.inference.loading import load_model
 

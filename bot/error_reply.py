@@ -35,6 +35,7 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.MessageWithoutText: "No text",
     errors.ReceiptUnusable: "Expired",
     errors.NotYours: "Not yours",
+    errors.NotPermitted: "Not here",
     errors.ModelLoading: "Still loading",
     errors.QueueFull: "Busy",
     errors.UserLimitReached: "Your other requests first",

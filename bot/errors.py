@@ -9,6 +9,7 @@ BotError
 │   ├── MessageWithoutText
 │   ├── ReceiptUnusable
 │   ├── NotYours
+│   ├── NotPermitted
 │   └── InputUnreadable
 ├── Refusal                    not now; asking later helps
 │   ├── ModelLoading
@@ -25,6 +26,7 @@ BotError
     ├── InvalidSettings
     ├── ModelUnavailable
     ├── SentimentUnsupported
+    ├── DatabaseUnavailable
     ├── PlaygroundUnavailable
     ├── TokenMissing
     ├── TokenRejected
@@ -77,18 +79,16 @@ class OptionIgnored(UsageError):
     """An option was given that the chosen strategy does not use."""
 
     def __init__(self, option: str, strategy: str, users: str) -> None:
-        super().__init__(
-            f"{option} has no effect with the strategy {strategy}: leave it out, or choose the strategy {users}."
-        )
+        problem = f"{option} has no effect with the strategy {strategy}"
+        super().__init__(f"{problem}: leave it out, or choose the strategy {users}.")
 
 
 class MessageWithoutText(UsageError):
     """A message that was chosen has nothing to read."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This message has no text: pictures, stickers and embeds cannot be read. Choose one with text in it."
-        )
+        problem = "This message has no text: pictures, stickers and embeds cannot be read."
+        super().__init__(f"{problem} Choose one with text in it.")
 
 
 class ReceiptUnusable(UsageError):
@@ -97,6 +97,10 @@ class ReceiptUnusable(UsageError):
 
 class NotYours(UsageError):
     """A button is for its asker and for moderators."""
+
+
+class NotPermitted(UsageError):
+    """The asker, or the bot, may not do this there, or it is not the place for it."""
 
 
 class InputUnreadable(UsageError):
@@ -125,10 +129,8 @@ class UserLimitReached(Refusal):
     """One user has as many requests waiting or running as one may."""
 
     def __init__(self, limit: int, waiting: int) -> None:
-        super().__init__(
-            f"You already have {_requests(limit)} waiting or running, the most for one person "
-            f"(the queue is {waiting} long). Wait for an answer, then ask again."
-        )
+        taken = f"You already have {_requests(limit)} waiting or running, the most for one person"
+        super().__init__(f"{taken} (the queue is {waiting} long). Wait for an answer, then ask again.")
 
 
 class ShuttingDown(Refusal):
@@ -146,10 +148,8 @@ class RequestTimedOut(Interrupted):
     """The computation ran into its deadline."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The computation was stopped after {seconds:g} seconds, the limit. Ask for fewer new tokens, or shorten "
-            "the prompt."
-        )
+        limit = f"The computation was stopped after {seconds:g} seconds, the limit."
+        super().__init__(f"{limit} Ask for fewer new tokens, or shorten the prompt.")
 
 
 class RequestCancelled(Interrupted):
@@ -180,9 +180,7 @@ class ModelUnavailable(ConfigurationError):
     """The model could not be found or loaded."""
 
     def __init__(self, name: str, problem: str, remedy: str | None = None) -> None:
-        remedy = (
-            remedy or "Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN if the model is private."
-        )
+        remedy = remedy or "Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN for a private model."
         super().__init__(f"The model {name} cannot be used: {problem.rstrip('.')}. {remedy}")
 
 
@@ -195,6 +193,13 @@ class SentimentUnsupported(ConfigurationError):
             f"The model {model} cannot judge sentiment: its tokenizer splits the label {label!r} into {shown}, "
             "and only single tokens can be compared. Use another model, such as BOT_MODEL=demo."
         )
+
+
+class DatabaseUnavailable(ConfigurationError):
+    """There is no database where one was named, or none that this program can use."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"The database of BOT_DATABASE_URL cannot be used: {problem.rstrip('.')}. {remedy}")
 
 
 class PlaygroundUnavailable(ConfigurationError):
@@ -215,20 +220,16 @@ class TokenRejected(ConfigurationError):
     """Discord does not know the token."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Discord rejected DISCORD_TOKEN: it was reset, or belongs to nobody. Take a new one: Discord's developer "
-            "portal, your application, Bot, Reset Token."
-        )
+        remedy = "Take a new one: Discord's developer portal, your application, Bot, Reset Token."
+        super().__init__(f"Discord rejected DISCORD_TOKEN: it was reset, or belongs to nobody. {remedy}")
 
 
 class IntentsMissing(ConfigurationError):
     """The application lacks an intent that the bot asks for."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Discord refused an intent that the bot asks for. Turn it on: Discord's developer portal, your "
-            "application, Bot, Privileged Gateway Intents."
-        )
+        remedy = "Turn it on: Discord's developer portal, your application, Bot, Privileged Gateway Intents."
+        super().__init__(f"Discord refused an intent that the bot asks for. {remedy}")
 
 
 class Unhealthy(BotError):
@@ -239,9 +240,8 @@ class DiscordUnreachable(BotError):
     """There is no way to Discord."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(
-            f"Discord cannot be reached: {problem}. Check the network here and discordstatus.com, then start again."
-        )
+        remedy = "Check the network here and discordstatus.com, then start again."
+        super().__init__(f"Discord cannot be reached: {problem}. {remedy}")
 
 
 def _requests(count: int) -> str:

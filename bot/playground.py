@@ -7,10 +7,13 @@ import importlib.util
 import logging
 import signal
 import sys
+import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
+from typing import Any
 
 import discord
+from pydantic import SecretStr
 
 from bot.client import Nightword, build_executor
 from bot.errors import PlaygroundUnavailable
@@ -30,7 +33,10 @@ WELCOME = {
         "`/sentiment review:I laughed all the way home.` positive or negative, and on what evidence\n"
         "`/tokenize text:dark and stormy` the text as the model reads it"
     ),
-    "reviews": "Here people post reviews. `/sentiment` says how the model reads one.",
+    "reviews": (
+        "Here people post reviews. `/sentiment` says how the model reads one. Morgan, who moderates, may let the bot "
+        "read along: `/review watch channel:reviews`, a few reviews, then `/review preview channel:reviews`."
+    ),
 }
 REVIEWS = (
     "The acting was wonderful and I laughed all the way through.",
@@ -45,7 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
             "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
         )
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
-    settings = settings.model_copy(update={"guild_ids": (), "heartbeat_file": None})  # they are of the real Discord
+    with tempfile.TemporaryDirectory() as folder:
+        # What is of the real Discord stays out of it, its database too.
+        own: dict[str, Any] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        own["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
+        return _run(settings.model_copy(update=own), arguments)
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     configure_logging(settings)
     logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
     logging.getLogger("bot.command_sync").setLevel(logging.ERROR)  # it reports to nobody here

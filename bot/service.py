@@ -5,6 +5,8 @@ import asyncio
 import logging
 import signal
 
+import discord
+
 from bot.client import Nightword, build_executor
 from bot.errors import ShuttingDown
 from bot.login import bot_token, login_errors
@@ -47,7 +49,17 @@ async def _serve(settings: Settings, token: str) -> None:
 
 async def _connect(bot: Nightword, token: str) -> None:
     with login_errors():
-        await bot.start(token)
+        try:
+            await bot.start(token)
+        except discord.PrivilegedIntentsRequired:
+            if not bot.settings.reviews:
+                raise
+            log.warning(
+                "review channels are off: Discord refused the message content intent. Turn it on (Discord's developer "
+                "portal, your application, Bot, Privileged Gateway Intents) and start again, or set BOT_REVIEWS=false"
+            )
+            await bot.give_up_reviews()
+            await bot.connect()
 
 
 async def _load(bot: Nightword) -> None:
@@ -56,5 +68,5 @@ async def _load(bot: Nightword) -> None:
     except ShuttingDown:  # what closed the bot has its own word to say
         return
     info = bot.executor.status.model
-    packed = ", packed weights" if info is not None and info.packed_weights else ""
-    log.info("the model %s is ready%s", bot.settings.model, packed)
+    how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
+    log.info("the model %s is ready%s", bot.settings.model, how)

@@ -11,8 +11,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
 from bot.inference.generation_parameters import MAX_NEW_TOKENS
+from bot.storage.database_url import ALLOWED, async_url
 
-DType = Literal["float32", "bfloat16", "float16"]
+DType = Literal["float32", "bfloat16", "float16", "int8"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -35,6 +36,10 @@ def _split(listed: Any) -> Any:
 
 def _expanded(file: Path | None) -> Path | None:
     return None if file is None else file.expanduser()
+
+
+def _with_driver(url: SecretStr) -> SecretStr:
+    return SecretStr(async_url(url.get_secret_value()))
 
 
 Snowflake = Annotated[int, Field(ge=1, lt=2**63)]
@@ -73,6 +78,10 @@ class Settings(BaseSettings):
     request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0
     max_new_tokens: Annotated[int, _whole_number(1, MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
     max_prompt_tokens: Annotated[int, _whole_number(1, 131_072)] = 1024
+    reviews: Annotated[bool, Field(description="true or false")] = False
+    database_url: Annotated[SecretStr, AfterValidator(_with_driver), Field(description=ALLOWED)] = SecretStr(
+        "sqlite+aiosqlite:///nightword.db"
+    )
     heartbeat_file: Annotated[Path | None, AfterValidator(_expanded)] = None
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
@@ -109,3 +118,11 @@ def unknown_variables() -> dict[str, str | None]:
 def _problem(field: str) -> str:
     allowed = Settings.model_fields[field].description
     return f"{variable_name(field)} has a value that is not allowed: it must be {allowed}."
+
+
+def keep_few_kernels() -> None:
+    """Let oneDNN keep 128 compiled kernels, unless the environment says otherwise.
+
+    It compiles one for each new shape and keeps 1,024 by itself, of which some take half a megabyte.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")

@@ -18,7 +18,9 @@ from bot.inference.loading import load_model
 from bot.inference.model import LanguageModel, display_name
 from bot.inference.model_files import DEMO_FOLDER
 from bot.inference.transformers_model import TransformersModel
-from bot.settings import Settings
+from bot.settings import Settings, keep_few_kernels
+
+keep_few_kernels()  # before anything is computed: oneDNN asks once
 
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"

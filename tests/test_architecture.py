@@ -48,6 +48,8 @@ def test_each_library_has_its_place(path: Path) -> None:
         assert not roots(path) & {"torch", "transformers", "huggingface_hub", "safetensors"}
     if name.startswith("bot.inference") or name in {"bot.errors", "bot.settings", "bot.terminal", "bot.cli"}:
         assert not roots(path) & {"discord", "simcord"}
+    if not name.startswith("bot.storage"):
+        assert not roots(path) & {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
     if name != "bot.playground":
         assert "simcord" not in roots(path)
     if name != "bot.settings":
@@ -101,6 +103,7 @@ def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
     only_in_the_terminal = {
         errors.InvalidSettings,
         errors.InputUnreadable,
+        errors.DatabaseUnavailable,
         errors.PlaygroundUnavailable,
         errors.TokenMissing,
         errors.TokenRejected,

@@ -223,7 +223,9 @@ def test_an_error_is_one_line(console: Console, arguments: list[str], code: int,
 def test_a_bad_setting_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_DTYPE", "float7")
     error = console.error("topk", "x", "--model", "demo", code=78)
-    assert error == ("nightword: BOT_DTYPE has a value that is not allowed: it must be float32, bfloat16 or float16.\n")
+    assert error == (
+        "nightword: BOT_DTYPE has a value that is not allowed: it must be float32, bfloat16, float16 or int8.\n"
+    )
 
 
 def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:
@@ -292,5 +294,5 @@ def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixtu
         run(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("run", "playground", "topk", "continue", "sentiment", "tokenize"):
+    for command in ("run", "backup", "playground", "topk", "continue", "sentiment", "tokenize"):
         assert re.search(rf"^    {command}\b", shown, re.MULTILINE)

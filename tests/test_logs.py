@@ -17,7 +17,7 @@ def _restore_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    for library in ("discord", "simcord", "aiohttp"):
+    for library in ("discord", "simcord", "aiohttp", "aiosqlite", "alembic"):
         logging.getLogger(library).setLevel(logging.NOTSET)
 
 
@@ -40,7 +40,9 @@ def test_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ZeroDivisionError: why" in record["exc_info"]
 
 
-@pytest.mark.parametrize("library", ["discord.webhook.async_", "discord.http", "discord.gateway", "aiohttp.client"])
+@pytest.mark.parametrize(
+    "library", ["discord.webhook.async_", "discord.http", "discord.gateway", "aiohttp.client", "aiosqlite"]
+)
 def test_libraries_that_log_tokens_at_debug_are_kept_from_it(library: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_level="DEBUG"))
     logging.getLogger(library).debug("interaction token")

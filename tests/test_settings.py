@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.errors import InvalidSettings
 from bot.settings import Settings, read_settings, variable_name
@@ -49,7 +50,7 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "allowed"),
     [
-        ("BOT_DTYPE", "float7", "must be float32, bfloat16 or float16."),
+        ("BOT_DTYPE", "float7", "must be float32, bfloat16, float16 or int8."),
         ("BOT_DEVICE", "tpu", "must be auto, cpu, cuda or mps."),
         ("BOT_THREADS", "many", "must be a whole number from 1 to 1,024."),
         ("BOT_BATCH_SIZE", "0", "must be a whole number from 1 to 256."),
@@ -60,6 +61,21 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BOT_MAX_PROMPT_TOKENS", "1.5", "must be a whole number from 1 to 131,072."),
         ("BOT_GUILD_IDS", "12,x,y", "must be ids of servers, which are whole numbers, with commas between them."),
         ("BOT_GUILD_IDS", "-1", "must be ids of servers, which are whole numbers, with commas between them."),
+        ("BOT_REVIEWS", "perhaps", "must be true or false."),
+        *(
+            ("BOT_DATABASE_URL", url, "must be sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@SERVER/NAME.")
+            for url in (
+                "mysql://bot:password@server/reviews",
+                "postgresql+psycopg://bot:password@server/reviews",
+                "postgresql:server",
+                "postgresql://",
+                "sqlite:///reviews.db",
+                "sqlite+aiosqlite:///",
+                "sqlite+aiosqlite:///:memory:",
+                "sqlite+aiosqlite:///reviews.db?mode=ro",
+                "reviews.db",
+            )
+        ),
         ("BOT_LOG_LEVEL", "LOUD", "must be DEBUG, INFO, WARNING or ERROR."),
         ("BOT_LOG_JSON", "maybe", "must be true or false."),
     ],
@@ -74,6 +90,19 @@ def test_a_bad_value_is_named_in_one_line(
         read_settings()
     assert "\n" not in str(refusal.value)
     assert refusal.value.exit_code == 78
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_a_server_is_reached_by_its_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("BOT_DATABASE_URL", f"{scheme}://bot:a@b@server:5432/reviews?ssl=require")
+    url = read_settings().database_url.get_secret_value()
+    assert url == "postgresql+asyncpg://bot:a@b@server:5432/reviews?ssl=require"
+
+
+def test_a_file_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().database_url.get_secret_value() == "sqlite+aiosqlite:///nightword.db"
+    monkeypatch.setenv("BOT_DATABASE_URL", "sqlite+aiosqlite:////var/lib/nightword/reviews.db")
+    assert read_settings().database_url.get_secret_value() == "sqlite+aiosqlite:////var/lib/nightword/reviews.db"
 
 
 def test_a_file_that_is_not_utf_8_is_named() -> None:
@@ -92,12 +121,17 @@ def test_a_blank_model_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", SECRET)
     monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setenv("BOT_DATABASE_URL", f"postgresql://bot:{SECRET}@server/reviews")
     assert SECRET not in f"{read_settings()!r}{read_settings()}"
     monkeypatch.setenv("BOT_DTYPE", SECRET)
     with pytest.raises(InvalidSettings) as refusal:
         read_settings()
     assert SECRET not in str(refusal.value)
     assert refusal.value.__cause__ is None
+    monkeypatch.setenv("BOT_DATABASE_URL", f"mysql://bot:{SECRET}@server/reviews")
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings()
+    assert SECRET not in str(refusal.value)
 
 
 def test_the_example_file_lists_every_setting_in_the_same_order() -> None:
@@ -110,6 +144,8 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
     assert [variable for variable, _ in rows] == [variable_name(name) for name in Settings.model_fields]
     said = {variable: default.strip("`") for variable, default in rows}
     for name, default in Settings().model_dump().items():
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
         if default not in (None, ()):
             assert said[variable_name(name)] == (f"{default:g}" if isinstance(default, float) else str(default).lower()
                                                  if isinstance(default, bool) else str(default))  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from bot import __version__
 from bot.doctor.application import look_at_application
+from bot.doctor.database import look_at_database
 from bot.doctor.finding import Finding, Mark
 from bot.doctor.machine import look_at_machine
 from bot.doctor.model import look_at_model
@@ -38,6 +39,7 @@ def _look(settings: Settings) -> Iterator[Finding]:
     yield _settings(settings)
     yield from look_at_machine(settings)
     yield from look_at_model(settings)
+    yield from asyncio.run(look_at_database(settings))
     yield from asyncio.run(look_at_application(settings))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import discord
 
-from bot.client import INTENTS, INVITE_PERMISSIONS
+from bot.client import intents, invite_permissions
 from bot.command_sync import MAX_SERVERS_SEARCHED
 from bot.doctor.finding import Finding
 from bot.errors import BotError
@@ -32,29 +32,30 @@ async def look_at_application(settings: Settings) -> list[Finding]:
             with login_errors():
                 await client.login(token)
                 guilds: list[Any] = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
-            return list(_of(client, guilds, settings.guild_ids))
+            return list(_of(client, guilds, settings))
     except BotError as error:
         unknown = [Finding.open(subject, "is looked at once the token is accepted.") for subject in NEEDS_THE_TOKEN]
         client_id = application_id(token) if token is not None else None
-        return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id)]
+        return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
 
-def _of(client: discord.Client, guilds: list[Any], guild_ids: Sequence[int]) -> Iterator[Finding]:
+def _of(client: discord.Client, guilds: list[Any], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
     yield _application(application)
-    yield intents_finding(INTENTS, application.flags)
+    yield intents_finding(intents(settings), application.flags)
     yield _installation(application)
-    yield from _servers(guilds, guild_ids)
-    yield from _invitations(application.id)
+    yield from _servers(guilds, settings.guild_ids, invite_permissions(settings))
+    yield from _invitations(application.id, settings)
 
 
-def _invitations(client_id: int | None) -> Iterator[Finding]:
+def _invitations(client_id: int | None, settings: Settings) -> Iterator[Finding]:
     if client_id is None:
         yield Finding.open("invite", f"the link stands here once DISCORD_TOKEN is right. A token comes from {PORTAL}")
         return
-    server = discord.utils.oauth_url(client_id, permissions=INVITE_PERMISSIONS, scopes=("bot", "applications.commands"))
+    scopes = ("bot", "applications.commands")
+    server = discord.utils.oauth_url(client_id, permissions=invite_permissions(settings), scopes=scopes)
     person = discord.utils.oauth_url(client_id, scopes=("applications.commands",))
     yield Finding.open("invite", f"to a server: {server}")
     yield Finding.open("invite", f"for yourself, everywhere: {person}&integration_type=1")
@@ -77,9 +78,9 @@ def _application(application: discord.AppInfo) -> Finding:
     return Finding.good("application", f"{application.name}, id {application.id}; {whose}")
 
 
-def intents_finding(intents: discord.Intents, flags: discord.ApplicationFlags) -> Finding:
-    """Report whether the application has each privileged intent that `intents` asks for."""
-    wanted = {name: title for name, (title, _) in PRIVILEGED.items() if getattr(intents, name)}
+def intents_finding(wanted_intents: discord.Intents, flags: discord.ApplicationFlags) -> Finding:
+    """Report whether the application has each privileged intent of `wanted_intents`."""
+    wanted = {name: title for name, (title, _) in PRIVILEGED.items() if getattr(wanted_intents, name)}
     missing = [title for name, title in wanted.items() if not any(getattr(flags, flag) for flag in PRIVILEGED[name][1])]
     if missing:
         return Finding.bad(
@@ -97,7 +98,7 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(guilds: list[Any], guild_ids: Sequence[int]) -> Iterator[Finding]:
+def _servers(guilds: list[Any], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
@@ -108,16 +109,16 @@ def _servers(guilds: list[Any], guild_ids: Sequence[int]) -> Iterator[Finding]:
         yield Finding.open("permissions", "are looked at once it is in a server.")
         return
     yield Finding.good("servers", f"it is in {len(guilds)}{' or more' if len(guilds) == MAX_SERVERS_SEARCHED else ''}")
-    lacking = [text for guild in guilds if (text := _missing_permissions(guild))]
+    lacking = [text for guild in guilds if (text := _missing_permissions(guild, wanted))]
     if lacking:
         yield Finding.bad("permissions", f"{'; '.join(lacking)}. Open the link below again for each.")
     else:
-        yield Finding.good("permissions", ", ".join(_names(INVITE_PERMISSIONS)))
+        yield Finding.good("permissions", ", ".join(_names(wanted)))
 
 
-def _missing_permissions(guild: Any) -> str | None:
+def _missing_permissions(guild: Any, wanted: discord.Permissions) -> str | None:
     has = discord.Permissions(int(guild["permissions"]))
-    missing = discord.Permissions(INVITE_PERMISSIONS.value & ~has.value)
+    missing = discord.Permissions(wanted.value & ~has.value)
     if has.administrator or not missing.value:
         return None
     return f"{guild['name']} does not give {', '.join(_names(missing))}"

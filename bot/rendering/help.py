@@ -18,12 +18,12 @@ INTRODUCTION = (
 def help_answer(commands: Iterable[app_commands.Command[Any, ..., Any]], message_menus: Iterable[str]) -> Answer:
     """Show each command with its description, an example to copy and its options, then the menus on a message."""
     embed = discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)
-    for command in sorted(commands, key=lambda command: command.name):
+    for command in sorted(commands, key=lambda command: command.qualified_name):
         lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
         if command.parameters:
             options = ", ".join(parameter.display_name for parameter in command.parameters)
             lines.append(f"Options: {escape_prose(options)}")
-        embed.add_field(name=f"/{command.name}", value="\n".join(lines), inline=False)
+        embed.add_field(name=f"/{command.qualified_name}", value="\n".join(lines), inline=False)
     menus = " and ".join(f"*{escape_prose(name)}*" for name in sorted(message_menus))
     embed.add_field(name="On a message", value=f"*Apps* → {menus}: that message, for you alone", inline=False)
     return Answer(embed)

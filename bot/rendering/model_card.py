@@ -15,7 +15,7 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
         facts = {
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
             "Parameters": f"{model.parameter_count:,}",
-            "Computes in": f"{model.dtype} on {model.device}{', packed weights' if model.packed_weights else ''}",
+            "Computes in": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
             "Context": f"{model.context_length:,} tokens",
             "Vocabulary": f"{model.vocab_size:,} tokens",
         }

@@ -92,6 +92,7 @@ class Discord:
         self.refused: list[str] = []  # what Discord's document or the peer found wrong
         self.reject_token = False
         self.posted: list[Json] = []  # messages in the channel
+        self.messages: dict[str, Json] = {}  # members' messages, by id
         self.files: dict[str, bytes] = {}  # attachments by their path
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
@@ -181,6 +182,7 @@ class Discord:
             web.delete(f"{webhook}/messages/@original", self._delete),
             web.post(webhook, self._followup),
             web.post(f"{API}/channels/{{channel}}/messages", self._post),
+            web.get(f"{API}/channels/{{channel}}/messages/{{message}}", self._read),
             web.get("/attachments/{id}/{name}", self._attachment),
         ]
 
@@ -191,6 +193,10 @@ class Discord:
 
     async def _guilds(self, _: web.Request) -> web.Response:
         return answer([{**GUILD_OBJECT, **guild} for guild in self.guilds])
+
+    async def _read(self, request: web.Request) -> web.Response:
+        found = self.messages.get(request.match_info["message"])
+        return answer({"code": 10008, "message": "Unknown Message"}, 404) if found is None else answer(found)
 
     async def _application(self, _: web.Request) -> web.Response:
         return answer(self.application)

@@ -7,6 +7,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from tests.wire.objects import APPLICATION, GUILD, GUILD_OBJECT, ME, Json
 
+MESSAGE_CONTENT = 1 << 15
+
 
 class Gateway:
     """One bot's session: every event that was sent to it, and the socket that it is on, if any."""
@@ -17,6 +19,7 @@ class Gateway:
         self.identified = 0
         self.closed_with: int | None = None
         self.refuse_with: int | None = None  # the close code that answers an identification
+        self.grants_message_content = False  # a privileged intent: off until the portal's page has it on
         self.refuse_resume = False  # as in an outage: every connection ends before it has begun
         self._url = ""
         self._events: list[Json] = []
@@ -57,6 +60,9 @@ class Gateway:
         if event["op"] == 1:
             await socket.send_json({"op": 11, "d": None, "s": None, "t": None})
         elif event["op"] == 2:
+            if event["d"]["intents"] & MESSAGE_CONTENT and not self.grants_message_content:
+                await socket.close(code=4014)
+                return
             if self.refuse_with is not None:
                 await socket.close(code=self.refuse_with)
                 return

@@ -71,6 +71,22 @@ async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> No
     assert "canary" not in report.out
 
 
+async def test_with_review_channels_intent_history_and_database_are_looked_at_too(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        without = await doctor(
+            port, tmp_path, BOT_REVIEWS="true", BOT_DATABASE_URL="sqlite+aiosqlite:////no/reviews.db"
+        )
+        discord.application["flags"] = 1 << 19  # GATEWAY_MESSAGE_CONTENT_LIMITED
+        with_it = await doctor(port, tmp_path, BOT_REVIEWS="true")
+    assert without.bad == ["database", "intents"]
+    assert without["database"][1].startswith("The database of BOT_DATABASE_URL cannot be used: ")
+    assert without["intents"][1].startswith("Message Content Intent off. Turn it on: ")
+    assert (with_it.code, with_it.bad) == (0, [])
+    assert with_it["intents"] == ("✓", "Message Content Intent")
+    assert with_it["database"] == ("✓", f"SQLite, {tmp_path / 'nightword.db'}")
+    assert "permissions=274878024704" in with_it["invite"][1]  # Read Message History among them
+
+
 @pytest.mark.parametrize(
     ("change", "subject", "text"),
     [

@@ -1,0 +1,1 @@
+"""Review channels, through a moderator's commands and members' messages."""
