@@ -120,7 +120,7 @@ class ReviewReader(commands.Cog):
             return
         self._scoring.offer(message.id, message.content)
         seen = (message.id, message.channel.id, message.guild.id, message.author.id, message.created_at)
-        if await self.store.record(*seen, message.content):
+        if await self.store.record(*seen, message.content, posted_in=message.channel.id):
             self._scoring.wake()
         else:
             self._scoring.forget(message.id)

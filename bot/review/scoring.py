@@ -109,7 +109,7 @@ class Scoring:
         text = self._texts.get(waiting.message_id)
         if text is not None and self._database.content_hash(text) == waiting.content_hash:
             return text
-        channel = self._bot.get_partial_messageable(waiting.channel_id)
+        channel = self._bot.get_partial_messageable(waiting.posted_in)
         try:
             message = await channel.fetch_message(waiting.message_id)
         except (discord.NotFound, discord.Forbidden):
@@ -121,7 +121,10 @@ class Scoring:
             # It was edited while the bot was away: its new text waits now.
             where = (waiting.channel_id, watched.guild_id, message.author.id)
             self.offer(message.id, message.content)
-            await self._store.record(message.id, *where, message.created_at, message.content)
+            await self._store.record(
+                message.id, *where, message.created_at, message.content, posted_in=waiting.posted_in,
+                moves=False, backfilled=waiting.backfilled,
+            )  # fmt: skip
         return None
 
 

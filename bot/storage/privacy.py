@@ -9,9 +9,12 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
+from bot.storage.case_records import Case
+from bot.storage.case_statements import cases
 from bot.storage.database import Database
+from bot.storage.forgetting import delete_messages
 from bot.storage.records import AuthorRow, Exemption, ExemptionKind
-from bot.storage.statements import changed_rows, delete_messages, insert_into, lock_author
+from bot.storage.statements import changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score
 
 IDS_PER_STATEMENT = 10_000  # both databases take some 32,000 values in one
@@ -20,6 +23,7 @@ IDS_PER_STATEMENT = 10_000  # both databases take some 32,000 values in one
 _KEPT: Select[*tuple[Any, ...]] = select(
     Message.message_id,
     Message.channel_id,
+    Message.posted_in,
     Message.guild_id,
     Message.posted_at,
     Message.content_hash,
@@ -34,7 +38,10 @@ _KEPT: Select[*tuple[Any, ...]] = select(
 
 
 class Privacy:
-    """What people may ask of `database` about their own messages, and moderators about a server's."""
+    """What people may ask of `database` about their own messages, and moderators about a server's.
+
+    What the bot posted about forgotten messages is due to go from Discord, too; only reactions stay on what is there.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,7 +51,7 @@ class Privacy:
         await self.forget_messages([message_id])
 
     async def forget_messages(self, ids: Iterable[int]) -> int:
-        """Forget messages with their scores and return how many of them were known."""
+        """Forget messages with their scores and cases, and return how many of them were known."""
         remaining = iter(sorted(set(ids)))
         count = 0
         async with self._database.session() as session:
@@ -55,7 +62,10 @@ class Privacy:
         return count
 
     async def forget_author(self, user_id: int) -> int:
-        """Forget all messages of somebody with their scores and return how many there were."""
+        """Forget all messages of somebody with their scores and cases, and return how many there were.
+
+        What they did as a moderator, about others' messages, is the server's and stays.
+        """
         async with self._database.session() as session:
             count = await _forget_author(session, user_id)
         if count:
@@ -88,6 +98,11 @@ class Privacy:
         async with self._database.session() as session:
             rows = await session.execute(statement.order_by(Message.posted_at, Message.message_id, Score.id))
             return [AuthorRow(*row) for row in rows]
+
+    async def cases_of_author(self, user_id: int) -> list[Case]:
+        """Return the cases of somebody's messages, the oldest first."""
+        async with self._database.session() as session:
+            return await cases(session, Message.author_id == user_id)
 
     async def exempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> None:
         """Remember that a role's or a person's messages are not to be read in a server."""

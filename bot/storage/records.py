@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Literal
 
 ExemptionKind = Literal["role", "user"]
+Label = Literal["none", "react", "reply"]
+ShownLabel = Literal["positive", "negative"]
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A watched channel and its options."""
+    """A watched place and its options; `channel_id` is a channel's, a thread's, a forum's or a category's."""
 
     channel_id: int
     guild_id: int
@@ -20,15 +22,22 @@ class Watched:
     live: bool
     watched_by: int
     watched_at: datetime
+    label: Label
+    urgent_below: float | None
+    excerpts: bool
+    suspended_at: datetime | None
+    digest_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A message whose present content waits for its score."""
+    """A message whose present content waits for its score: of the place `channel_id`, standing in `posted_in`."""
 
     message_id: int
     channel_id: int
+    posted_in: int
     content_hash: str
+    backfilled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class ScoredMessage:
     """A message with its newest score."""
 
     message_id: int
+    posted_in: int
     author_id: int
     posted_at: datetime
     positive_probability: float
@@ -45,11 +55,30 @@ class ScoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose score is still to be shown, with the newest score of its present content."""
+
+    message_id: int
+    place_id: int
+    guild_id: int
+    posted_in: int
+    author_id: int
+    positive_probability: float
+    margin: float
+    label_mass: float
+    model: str
+    content_hash: str
+    shown_label: ShownLabel | None
+    label_message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorRow:
     """One message of somebody, with one of its scores; the score's fields are None while it has none."""
 
     message_id: int
     channel_id: int
+    posted_in: int
     guild_id: int
     posted_at: datetime
     content_hash: str
@@ -69,3 +98,31 @@ class Exemption:
     guild_id: int
     kind: ExemptionKind
     target_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What a moderator did with the bot."""
+
+    channel_id: int | None
+    user_id: int
+    action: str
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """A message of the bot's own that is to be deleted in Discord."""
+
+    channel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDigest:
+    """A digest of the bot's own that is to be written anew, and how many times something of it was forgotten."""
+
+    channel_id: int
+    message_id: int
+    times: int

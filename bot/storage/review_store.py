@@ -1,9 +1,16 @@
 """Everything that is kept of review channels, behind one name."""
 
+from bot.storage.audit import AuditLog
+from bot.storage.cards import Cards
+from bot.storage.cases import Cases
+from bot.storage.own_messages import OwnMessages
 from bot.storage.privacy import Privacy
 from bot.storage.reviews import Reviews
+from bot.storage.scores import Scores
+from bot.storage.showing import Showing
+from bot.storage.triage import Triage
 from bot.storage.watched_channels import WatchedChannels
 
 
-class ReviewStore(WatchedChannels, Reviews, Privacy):
-    """The channels, messages, scores and wishes in `database`; each method is one transaction."""
+class ReviewStore(WatchedChannels, Reviews, Scores, Showing, Cases, Cards, Triage, Privacy, OwnMessages, AuditLog):
+    """The places, messages, scores, cases and wishes in `database`; each method is one transaction."""

@@ -1,60 +1,84 @@
-"""Messages on their way to a score, and their scores."""
+"""Messages on their way to a score."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, case, func, select, update
+from sqlalchemy import and_, case, false, func, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
-from bot.storage.records import Pending, ScoredMessage
+from bot.storage.forgetting import delete_messages
+from bot.storage.records import Pending
 from bot.storage.statements import changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score, WatchedChannel
 
 
 class Reviews:
-    """The messages of the watched channels of `database`, and what models said about them."""
+    """The messages of the watched places of `database`, until models have said something about them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def record(
-        self, message_id: int, channel_id: int, guild_id: int, author_id: int, posted_at: datetime, text: str
+        self,
+        message_id: int,
+        place_id: int,
+        guild_id: int,
+        author_id: int,
+        posted_at: datetime,
+        text: str,
+        *,
+        posted_in: int,
+        moves: bool = True,
+        backfilled: bool = False,
     ) -> bool:
         """Remember that a message was seen, and return whether its content is new and now waits for its score.
 
-        It is not where the same content was seen before, its author opted out, or its channel is not watched.
+        It is not where the same content was seen before, its author opted out, or its place is not watched. Its score
+        will be shown where the place is live and anything but a backfill saw it. `moves`: all up to it was seen.
         """
         message = {
             "message_id": message_id,
-            "channel_id": channel_id,
+            "channel_id": place_id,
+            "posted_in": posted_in,
             "guild_id": guild_id,
             "author_id": author_id,
             "posted_at": posted_at,
             "content_hash": self._database.content_hash(text),
             "pending": True,
+            "backfilled": backfilled,
         }
         async with self._database.session() as session:
             await lock_author(session, author_id, alone=False)
-            if not await changed_rows(session, _seen(channel_id, message_id)):
+            live = await _seen(session, place_id, message_id if moves else 0)
+            if live is None or await session.get(OptOut, author_id) is not None:
                 return False
-            if await session.get(OptOut, author_id) is not None:
-                return False
-            statement = insert_into(session, Message).values(message)
-            new = statement.excluded.content_hash
+            statement = insert_into(session, Message).values(message | {"acts": live and not backfilled})
+            new = statement.excluded
+            never_seen = and_(Message.backfilled, new.backfilled)
+            changes = {
+                "content_hash": new.content_hash,
+                "pending": True,
+                "backfilled": never_seen,
+                "acts": not_(never_seen) if live else false(),
+            }
             statement = statement.on_conflict_do_update(
-                index_elements=[Message.message_id],
-                set_={"content_hash": new, "pending": True},
-                where=Message.content_hash != new,
+                index_elements=[Message.message_id], set_=changes, where=Message.content_hash != new.content_hash
             )
             return (await session.execute(statement.returning(Message.message_id))).first() is not None
 
     async def pending(self, limit: int) -> list[Pending]:
-        """Return the oldest messages that wait for their score."""
-        waiting = select(Message.message_id, Message.channel_id, Message.content_hash).where(Message.pending)
+        """Return the oldest messages that wait for their score; those of a backfill wait for all others."""
+        columns = (
+            Message.message_id,
+            Message.channel_id,
+            Message.posted_in,
+            Message.content_hash,
+            Message.backfilled,
+        )
+        waiting = select(*columns).where(Message.pending)
+        order = (Message.backfilled, Message.posted_at, Message.message_id)
         async with self._database.session() as session:
-            rows = await session.execute(waiting.order_by(Message.posted_at, Message.message_id).limit(limit))
-            return [Pending(*row) for row in rows]
+            return [Pending(*row) for row in await session.execute(waiting.order_by(*order).limit(limit))]
 
     async def pending_count(self, guild_id: int) -> int:
         """Return how many messages of a server wait for their score."""
@@ -93,50 +117,31 @@ class Reviews:
             statement = insert_into(session, Score).values(score).on_conflict_do_nothing().returning(Score.id)
             return (await session.execute(statement)).first() is not None
 
-    async def scored_count(self, channel_id: int) -> int:
-        """Return how many messages of a channel have a score."""
-        scored = select(func.count(Score.message_id.distinct())).join(Message, Message.message_id == Score.message_id)
+    async def drop_backfill(self, place_id: int) -> int:
+        """Forget the messages of a place's backfill that still wait for their score, and return how many there were."""
+        waiting = and_(Message.channel_id == place_id, Message.backfilled, Message.pending)
         async with self._database.session() as session:
-            return (await session.execute(scored.where(Message.channel_id == channel_id))).scalar_one()
+            count = await delete_messages(session, waiting)
+        if count:
+            await self._database.erase()
+        return count
 
-    async def latest_scores(self, channel_id: int, since: datetime | None = None) -> list[ScoredMessage]:
-        """Return the scored messages of a channel, posted at `since` or later, in the order of their posting.
-
-        Of several scores the newest of the present content counts; while that has none, the newest of all.
-        """
-        which = [Message.channel_id == channel_id]
-        if since is not None:
-            which.append(Message.posted_at >= since)
+    async def backfill_counts(self, place_id: int) -> tuple[int, int]:
+        """Return how many messages of a place's backfills wait for their score, and how many have it."""
+        counts = select(Message.pending, func.count()).where(Message.channel_id == place_id, Message.backfilled)
         async with self._database.session() as session:
-            rows = await session.execute(_newest_scores(which))
-            return [ScoredMessage(*row) for row in rows]
+            rows = await session.execute(counts.group_by(Message.pending))
+            found = {bool(pending): count for pending, count in rows}
+        return found.get(True, 0), found.get(False, 0)
 
 
-def _seen(channel_id: int, message_id: int) -> Update:
-    """Return what moves a channel on to `message_id`, never back, and locks it: two events come one after the other."""
+async def _seen(session: AsyncSession, place_id: int, up_to: int) -> bool | None:
+    """Move a place on to `up_to`, never back, and return whether it is live, None where it is not watched.
+
+    It is locked, so that of two events, or an event and the end of being live, one comes after the other.
+    """
     last = WatchedChannel.last_message_id
-    moved = case((last < message_id, message_id), else_=last)
-    return update(WatchedChannel).where(WatchedChannel.channel_id == channel_id).values(last_message_id=moved)
-
-
-def _newest_scores(which: list[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
-    # After an edit back to what was there before, the score of that content is not the newest.
-    is_present = case((Score.content_hash == Message.content_hash, 1), else_=0)
-    place = func.row_number().over(partition_by=Score.message_id, order_by=(is_present.desc(), Score.id.desc()))
-    ranked = (
-        select(
-            Message.message_id,
-            Message.author_id,
-            Message.posted_at,
-            Score.positive_probability,
-            Score.margin,
-            Score.label_mass,
-            Score.model,
-            place.label("place"),
-        )
-        .join(Score, Score.message_id == Message.message_id)
-        .where(*which)
-        .subquery()
-    )
-    kept = [ranked.c[field.name] for field in fields(ScoredMessage)]
-    return select(*kept).where(ranked.c.place == 1).order_by(ranked.c.posted_at, ranked.c.message_id)
+    statement = update(WatchedChannel).where(WatchedChannel.channel_id == place_id)
+    moved = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
+    found = (await session.execute(moved.returning(WatchedChannel.live))).first()
+    return None if found is None else found.live

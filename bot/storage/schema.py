@@ -19,11 +19,7 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK)
-    config = Config()
-    config.set_main_option("script_location", "bot.storage:migrations")
-    config.set_main_option("version_locations", "bot.storage.migrations:versions")
-    config.set_main_option("path_separator", "newline")
-    config.attributes["connection"] = connection
+    config = migrations(connection)
     found = MigrationContext.configure(connection).get_current_revision()
     scripts = ScriptDirectory.from_config(config)
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
@@ -32,3 +28,13 @@ def migrate(connection: Connection) -> None:
             "Start the newer Nightword that made them, or take an older backup.",
         )
     command.upgrade(config, "head")
+
+
+def migrations(connection: Connection) -> Config:
+    """Return what alembic has to know to run the migrations over `connection`."""
+    config = Config()
+    config.set_main_option("script_location", "bot.storage:migrations")
+    config.set_main_option("version_locations", "bot.storage.migrations:versions")
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    return config

@@ -1,12 +1,16 @@
-"""Statements that several stores need, each safe against whatever else happens at the same time."""
+"""Statements that several stores need, each safe against whatever else happens at the same time.
+
+Rows are locked in one order everywhere, so that nobody waits in a circle: the author, the place, messages by their ids,
+the server's case counter, cases, and what is due in Discord. Who locks several cases holds their messages.
+"""
 
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.storage.tables import Base, Message
+from bot.storage.tables import Base, Message, Score, WatchedChannel
 
 Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
 
@@ -26,18 +30,38 @@ async def lock_author(session: AsyncSession, user_id: int, *, alone: bool) -> No
         await session.execute(select(lock(user_id)))
 
 
-async def delete_messages(session: AsyncSession, which: ColumnElement[bool]) -> int:
-    """Delete messages with their scores and return how many there were."""
-    # In the order of their ids, so that two deletions never wait for each other in a circle.
-    ids = select(Message.message_id).where(which).order_by(Message.message_id).with_for_update()
-    statement = delete(Message).where(Message.message_id.in_(ids))
-    return await changed_rows(session, statement)
+async def hold_place(session: AsyncSession, place_id: int) -> bool:
+    """Keep a place from being forgotten while others go on reading there; False where it is not watched."""
+    place = select(WatchedChannel.channel_id).where(WatchedChannel.channel_id == place_id)
+    return (await session.execute(place.with_for_update(read=True, key_share=True))).first() is not None
+
+
+def messages_locked(which: ColumnElement[bool]) -> Select[int]:
+    """Return what locks messages, and selects their ids."""
+    return select(Message.message_id).where(which).order_by(Message.message_id).with_for_update()
+
+
+async def lock_messages(session: AsyncSession, which: ColumnElement[bool]) -> int:
+    """Keep messages, with their cases, from being changed by others, and return how many there are."""
+    locked = messages_locked(which).subquery()
+    return (await session.execute(select(func.count()).select_from(locked))).scalar_one()
+
+
+def newest_score(*which: ColumnElement[bool]) -> ScalarSelect[int | None]:
+    """Return the id of the newest score of the message of the query around it, NULL where there is none."""
+    own = select(func.max(Score.id)).where(Score.message_id == Message.message_id, *which)
+    return own.correlate(Message).scalar_subquery()
 
 
 async def changed_rows(session: AsyncSession, statement: Any) -> int:
     """Execute a deletion or an update and return how many rows it met."""
     result = await session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount
+
+
+def storable(text: str) -> str:
+    """Return `text` without what a database refuses: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _is_postgresql(session: AsyncSession) -> bool:

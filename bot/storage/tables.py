@@ -1,13 +1,15 @@
-"""The tables. A text is never stored: of a message there are ids, times, scores and a salted hash."""
+"""The tables. A text of a message is never stored: there are ids, times, scores and a salted hash."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Date,
     DateTime,
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -48,7 +50,11 @@ class Base(DeclarativeBase):
     """What all tables share: 64 bits for a whole number, UTC for a time, and names for constraints."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {int: BigInteger, float: Float, datetime: UtcDateTime}  # noqa: RUF012 – SQLAlchemy's own way to say it
+    type_annotation_map = {int: BigInteger, float: Float, datetime: UtcDateTime, date: Date}  # noqa: RUF012 – SQLAlchemy's own way to say it
+
+
+# SQLite counts up by itself only in a column that it calls INTEGER.
+Counted = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Setting(Base):
@@ -60,7 +66,7 @@ class Setting(Base):
 
 
 class WatchedChannel(Base):
-    """A channel whose messages are read, because a moderator said so."""
+    """A place whose messages are read, because a moderator said so: a channel, a thread, a forum or a category."""
 
     __tablename__ = "watched_channel"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -72,19 +78,32 @@ class WatchedChannel(Base):
     live: Mapped[bool] = mapped_column(default=False, server_default=false())
     watched_by: Mapped[int]
     watched_at: Mapped[datetime]
+    label: Mapped[str] = mapped_column(String(8), default="none", server_default="none")
+    urgent_below: Mapped[float | None]
+    excerpts: Mapped[bool] = mapped_column(default=False, server_default=false())
+    suspended_at: Mapped[datetime | None]
+    digest_at: Mapped[datetime | None]
 
 
 class Message(Base):
-    """A message that was read, or waits to be."""
+    """A message that was read, or waits to be: in the place `channel_id`, where it stands in `posted_in`."""
 
     __tablename__ = "message"
+    # Exports and previews go through a place in the order of posting.
+    __table_args__ = (Index("ix_message_channel_id", "channel_id", "posted_at", "message_id"),)
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    channel_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"))
     guild_id: Mapped[int] = mapped_column(index=True)
     author_id: Mapped[int] = mapped_column(index=True)
     posted_at: Mapped[datetime]
     content_hash: Mapped[str] = mapped_column(String(64))
     pending: Mapped[bool] = mapped_column(index=True)
+    # The default is SQLite's condition for adding a column; each message says where it stands.
+    posted_in: Mapped[int] = mapped_column(server_default="0")
+    acts: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
+    backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
+    shown_label: Mapped[str | None] = mapped_column(String(8))
+    label_message_id: Mapped[int | None]
 
 
 class Score(Base):
@@ -92,8 +111,7 @@ class Score(Base):
 
     __tablename__ = "score"
     __table_args__ = (UniqueConstraint("message_id", "content_hash", "model"),)
-    # SQLite counts up by itself only in a column that it calls INTEGER.
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"))
     content_hash: Mapped[str] = mapped_column(String(64))
     model: Mapped[str] = mapped_column(String(512))
@@ -118,3 +136,94 @@ class Exemption(Base):
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     target_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class CaseCounter(Base):
+    """The last number of a case in a server: a number is never used again."""
+
+    __tablename__ = "case_counter"
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+
+
+class ReviewCase(Base):
+    """A message that moderators are asked to look at."""
+
+    __tablename__ = "review_case"
+    # Buttons in Discord carry the id: SQLite too must not give it to another case.
+    __table_args__ = (UniqueConstraint("guild_id", "number"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    guild_id: Mapped[int]
+    number: Mapped[int]
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"), unique=True)
+    place_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
+    log_channel_id: Mapped[int]
+    urgent: Mapped[bool]
+    flag_below: Mapped[float]
+    positive_probability: Mapped[float]
+    margin: Mapped[float]
+    label_mass: Mapped[float]
+    model: Mapped[str] = mapped_column(String(512))
+    state: Mapped[str] = mapped_column(String(10))
+    claimed_by: Mapped[int | None]
+    decided_by: Mapped[int | None]
+    opened_at: Mapped[datetime]
+    card_message_id: Mapped[int | None] = mapped_column(index=True)
+    digest_message_id: Mapped[int | None] = mapped_column(index=True)
+    excerpt_until: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class CaseEvent(Base):
+    """One step in the history of a case, by a moderator or, without a user, by the bot."""
+
+    __tablename__ = "case_event"
+    __table_args__ = (UniqueConstraint("case_id", "number"),)
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("review_case.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(10))
+    user_id: Mapped[int | None]
+    at: Mapped[datetime]
+    note: Mapped[str | None] = mapped_column(String(1000))
+    positive_probability: Mapped[float | None]
+
+
+class Verdict(Base):
+    """What moderators decided about somebody's message: whose is not said, so that it outlives the message."""
+
+    __tablename__ = "verdict"
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
+    positive_probability: Mapped[float]
+    confirmed: Mapped[bool]
+    decided_on: Mapped[date]
+
+
+class Audit(Base):
+    """What a moderator did with the bot."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    guild_id: Mapped[int] = mapped_column(index=True)
+    channel_id: Mapped[int | None]
+    user_id: Mapped[int]
+    action: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class DueDeletion(Base):
+    """A message of the bot's own that has to go from Discord, for what it is about is forgotten."""
+
+    __tablename__ = "due_deletion"
+    channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class StaleDigest(Base):
+    """A digest in Discord that still names cases that are forgotten, and how many times some of them were."""
+
+    __tablename__ = "stale_digest"
+    channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    times: Mapped[int]

@@ -142,8 +142,10 @@ async def test_what_waited_is_scored_after_a_restart(
     seen = await place.member.send(place.channel, GOOD)
     await place.store.forget_messages([seen.id])
     where = (place.channel.id, place.channel.guild.id, place.member.id)
-    assert await place.store.record(seen.id, *where, seen.created_at, "what it said before it was edited")
-    assert await place.store.record(seen.id - 1, *where, seen.created_at, "deleted before it was scored")
+    before = (*where, seen.created_at, "what it said before it was edited")
+    assert await place.store.record(seen.id, *before, posted_in=place.channel.id)
+    gone = (*where, seen.created_at, "deleted before it was scored")
+    assert await place.store.record(seen.id - 1, *gone, posted_in=place.channel.id)
     # And then the bot was switched off.
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     bot.executor.start()

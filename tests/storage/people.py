@@ -22,7 +22,8 @@ async def write(
 ) -> bool:
     """Post a message, or edit it; each is a minute later than the one before."""
     guild = OTHER_GUILD if channel == OTHER_CHANNEL else GUILD
-    return await store.record(message, channel, guild, author, NOON + timedelta(minutes=message - FIRST), text)
+    posted_at = NOON + timedelta(minutes=message - FIRST)
+    return await store.record(message, channel, guild, author, posted_at, text, posted_in=channel)
 
 
 async def judge(store: ReviewStore, message: int = FIRST, probability: float = 0.5, model: str = MODEL) -> bool:

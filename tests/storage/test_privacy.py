@@ -38,7 +38,7 @@ async def test_people_see_all_that_is_kept_of_their_messages(store: ReviewStore,
     good, bad = database.content_hash("Good."), database.content_hash("Bad.")
     [row] = await store.of_author(ADA)
     assert row == AuthorRow(
-        FIRST, CHANNEL, GUILD, NOON, bad, True, good, MODEL, 0.75, 1.5, 0.75, row.scored_at
+        FIRST, CHANNEL, CHANNEL, GUILD, NOON, bad, True, good, MODEL, 0.75, 1.5, 0.75, row.scored_at
     )  # fmt: skip
     [unscored] = await store.of_author(GRACE)
     assert (unscored.message_id, unscored.pending, unscored.model, unscored.scored_at) == (FIRST + 1, True, None, None)
@@ -140,7 +140,7 @@ async def fill(database: Database, authors: list[int], drawn: random.Random, cou
         traces[author] += [message.to_bytes(8, "big"), content_hash.encode()]
         messages.append(
             Message(message_id=message, channel_id=CHANNEL, guild_id=GUILD, author_id=author, posted_at=NOON,
-                    content_hash=content_hash, pending=True)
+                    content_hash=content_hash, pending=True, posted_in=CHANNEL)
         )  # fmt: skip
     scores = [
         Score(message_id=message.message_id, content_hash=message.content_hash, model=MODEL, positive_probability=0.5,

@@ -35,7 +35,7 @@ async def last_message(store: ReviewStore) -> int:
 async def test_a_message_waits_once_for_its_score(store: ReviewStore, database: Database) -> None:
     assert await write(store)
     assert not await write(store), "the same event again"
-    assert await store.pending(10) == [Pending(FIRST, CHANNEL, database.content_hash("Good."))]
+    assert await store.pending(10) == [Pending(FIRST, CHANNEL, CHANNEL, database.content_hash("Good."), False)]
     assert await judge(store)
     assert await store.pending(10) == []
     assert not await write(store), "the same event after its score"
@@ -98,7 +98,7 @@ async def test_each_model_scores_once(store: ReviewStore, database: Database) ->
     assert not await give(store, FIRST, content_hash, 0.3)
     assert await give(store, FIRST, content_hash, 0.4, model="another")
     [newest] = await store.latest_scores(CHANNEL)
-    assert newest == ScoredMessage(FIRST, ADA, NOON, 0.4, 1.5, 0.75, "another")
+    assert newest == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.4, 1.5, 0.75, "another")
     assert [row.positive_probability for row in await store.of_author(ADA)] == [0.2, 0.4]
 
 
@@ -124,7 +124,7 @@ async def test_scores_come_in_the_order_of_posting_from_a_time_on(store: ReviewS
 
 async def test_a_time_without_a_zone_is_refused(store: ReviewStore) -> None:
     with pytest.raises(Exception, match="a time without a zone"):
-        await store.record(FIRST, CHANNEL, GUILD, ADA, NOON.replace(tzinfo=None), "Good.")
+        await store.record(FIRST, CHANNEL, GUILD, ADA, NOON.replace(tzinfo=None), "Good.", posted_in=CHANNEL)
     assert await store.pending(10) == []
 
 

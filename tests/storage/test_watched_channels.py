@@ -35,6 +35,11 @@ async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
         live=False,
         watched_by=MORGAN,
         watched_at=found.watched_at,
+        label="none",
+        urgent_below=None,
+        excerpts=False,
+        suspended_at=None,
+        digest_at=None,
     )
     assert found.watched_at.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - found.watched_at) < timedelta(minutes=1)
@@ -47,12 +52,15 @@ async def test_watching_again_changes_the_options_and_keeps_what_was_read(store:
     await judge(store)
     before = await store.watched(CHANNEL)
     assert before is not None
+    assert await store.set_live(CHANNEL, True)
     await store.watch(
-        CHANNEL, GUILD, flag_below=None, log_channel_id=5, watched_by=ADA, last_message_id=FIRST + 50, live=True
-    )
+        CHANNEL, GUILD, flag_below=None, log_channel_id=5, watched_by=ADA, last_message_id=FIRST + 50, label="react",
+        urgent_below=0.1, excerpts=True,
+    )  # fmt: skip
     after = await store.watched(CHANNEL)
     assert after is not None
     assert (after.flag_below, after.log_channel_id, after.watched_by, after.live) == (None, 5, ADA, True)
+    assert (after.label, after.urgent_below, after.excerpts) == ("react", 0.1, True)
     assert (after.notice_message_id, after.watched_at) == (77, before.watched_at)
     assert after.last_message_id == FIRST, "what came after it is not read yet"
     assert [scored.message_id for scored in await store.latest_scores(CHANNEL)] == [FIRST]

@@ -1,0 +1,42 @@
+"""Who did what with the bot, for a year."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+
+from bot.storage.database import Database
+from bot.storage.records import AuditEntry
+from bot.storage.statements import storable
+from bot.storage.tables import Audit
+
+KEPT = timedelta(days=365)
+DETAIL_LENGTH = 200
+
+
+class AuditLog:
+    """What moderators did, as `database` keeps it; it is theirs, and no member's deletion touches it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def log_action(self, guild_id: int, channel_id: int | None, user_id: int, action: str, detail: str) -> None:
+        """Keep what a moderator did, with the first 200 characters of `detail`; what is older than a year goes."""
+        now = datetime.now(UTC)
+        row = {
+            "guild_id": guild_id,
+            "channel_id": channel_id,
+            "user_id": user_id,
+            "action": action,
+            "detail": storable(detail)[:DETAIL_LENGTH],
+            "at": now,
+        }
+        async with self._database.session() as session:
+            await session.execute(delete(Audit).where(Audit.at < now - KEPT))
+            await session.execute(insert(Audit).values(row))
+
+    async def latest_actions(self, guild_id: int, limit: int) -> list[AuditEntry]:
+        """Return the last things that were done in a server, the newest first."""
+        columns = (Audit.channel_id, Audit.user_id, Audit.action, Audit.detail, Audit.at)
+        statement = select(*columns).where(Audit.guild_id == guild_id).order_by(Audit.id.desc()).limit(limit)
+        async with self._database.session() as session:
+            return [AuditEntry(*row) for row in await session.execute(statement)]
