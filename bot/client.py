@@ -33,7 +33,8 @@ def intents(settings: Settings) -> discord.Intents:
 
 def invite_permissions(settings: Settings) -> discord.Permissions:
     """Return what a server is asked to give the bot."""
-    return INVITE_PERMISSIONS | discord.Permissions(read_message_history=settings.reviews)
+    reads = settings.reviews
+    return INVITE_PERMISSIONS | discord.Permissions(read_message_history=reads, add_reactions=reads)
 
 
 class Nightword(commands.Bot):

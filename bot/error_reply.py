@@ -145,6 +145,14 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
         with contextlib.suppress(errors.AcknowledgedLate):  # nothing is left to say, and it stands in the log
             await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
         return
+    if interaction.response.type is discord.InteractionResponseType.deferred_message_update:
+        # The original is the message above the button, which is no answer to it.
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                await interaction.followup.send(embed=embed, ephemeral=True)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as failure:
+            log.warning("the button's presser was not told: %s", failure or type(failure).__name__)
+        return
     delivery = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed, view=None))
     if delivery is not Delivery.DONE or interaction.extras.get(IS_PRIVATE):
         return

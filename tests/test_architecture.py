@@ -18,7 +18,7 @@ from bot.error_reply import TITLES
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]
+COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]  # the groups are packages
 
 
 def name_of(path: Path) -> str:
@@ -35,6 +35,12 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path} has a relative import"
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
     return found
+
+
+def files_of(command: str) -> list[Path]:
+    """Return the files of a command, or of a group of commands; first the one with its setup."""
+    folder = PACKAGE / "commands" / command
+    return [folder / "__init__.py", *folder.glob("[a-z]*.py")] if folder.is_dir() else [folder.with_suffix(".py")]
 
 
 def roots(path: Path) -> set[str]:
@@ -64,13 +70,15 @@ def test_files_stay_small(path: Path) -> None:
 
 @pytest.mark.parametrize("module", COMMAND_MODULES)
 def test_a_command_knows_no_other_command(module: str) -> None:
-    assert not {name for name in imports(PACKAGE / "commands" / f"{module}.py") if name.startswith("bot.commands")}
+    own = f"bot.commands.{module}."
+    found = {name for path in files_of(module) for name in imports(path) if name.startswith("bot.commands")}
+    assert not {name for name in found if not f"{name}.".startswith(own)}
 
 
 @pytest.mark.parametrize("module", COMMAND_MODULES)
 def test_a_command_file_has_its_cog_then_its_setup(module: str) -> None:
     loaded = importlib.import_module(f"bot.commands.{module}")
-    tree = ast.parse((PACKAGE / "commands" / f"{module}.py").read_text())
+    tree = ast.parse(files_of(module)[0].read_text())
     definitions = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)]
     cog, *_, last = definitions
     assert issubclass(getattr(loaded, cog), discord_commands.Cog)

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.answering import defer, reply
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
-from bot.rendering.review import deleted_answer, export_answer, privacy_answer
+from bot.rendering.privacy import deleted_answer, export_answer, opted_in_answer, privacy_answer
 from bot.review.reader import ReviewReader
 from bot.settings import Settings
 
@@ -21,6 +21,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
 
     def __init__(self, reader: ReviewReader) -> None:
         self._store = reader.store
+        self._live = reader.live
 
     @app_commands.command(name="info", extras={"example": "/privacy info"})
     @answers_errors
@@ -36,7 +37,9 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Give you a copy of all that is kept of you."""
         if not await defer(interaction, private=True):
             return
-        await reply(interaction, export_answer(await self._store.of_author(interaction.user.id)))
+        user_id = interaction.user.id
+        kept = await self._store.of_author(user_id), await self._store.cases_of_author(user_id)
+        await reply(interaction, export_answer(*kept))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
     @answers_errors
@@ -45,6 +48,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         count = await self._store.forget_author(interaction.user.id)
+        self._live.wake()  # cards and labels go too
         await reply(interaction, deleted_answer(count, opted_out=await self._store.opted_out(interaction.user.id)))
 
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
@@ -54,7 +58,17 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         count = await self._store.opt_out(interaction.user.id)
+        self._live.wake()  # cards and labels go too
         await reply(interaction, deleted_answer(count, opted_out=True))
+
+    @app_commands.command(name="optin", extras={"example": "/privacy optin"})
+    @answers_errors
+    async def optin(self, interaction: Interaction) -> None:
+        """Let new messages of yours be read again."""
+        if not await defer(interaction, private=True):
+            return
+        await self._store.opt_in(interaction.user.id)
+        await reply(interaction, opted_in_answer())
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -1,130 +1,189 @@
-"""What moderators see of review channels, and members of what is kept of them."""
+"""What moderators see of what is watched, and members of a watched channel."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import dataclass
+from typing import Protocol
 
 import discord
 
-from bot.rendering.answer import BLURPLE, GREEN, Answer, Attachment
-from bot.rendering.escaping import code_block
-from bot.rendering.tables import bar, percentage
-from bot.storage.records import AuthorRow, ScoredMessage, Watched
+from bot.inference.model import ModelInfo
+from bot.rendering.answer import BLURPLE, DESCRIPTION_LIMIT, GREEN, Answer
+from bot.rendering.review_card import CAUTION, case_history, message_link, model_text
+from bot.storage.case_records import Case, CaseEvent, Verdict
+from bot.storage.records import AuditEntry, Exemption, Watched
 
-LINKS = 10
-BINS = 10
-BAR_WIDTH = 14
-CAUTION = "A small model judged, and it errs. Sentiment is not toxicity: look before you act."
-
+FIELD_LIMIT = 1024
 NOTICE = (
     "Messages in this channel are read by a small language model, which estimates whether they sound positive or "
     "negative, so that moderators see the mood. Texts are not stored. `/privacy info` says what is kept, "
     "`/privacy optout` ends it for you."
 )
-PRIVACY = (
-    "In channels that moderators watch, each message of yours is scored by a small language model: how positive it "
-    "sounds. Kept are its id, yours, the channel's and the server's, when it was posted, a salted hash of its text, "
-    "and the score. **The text is not stored**, and nothing is used for training.\n\n"
-    "A deleted message is forgotten at once, an unwatched channel with all that was kept of it, and a server with all "
-    "of its data when the bot leaves.\n\n"
-    "`/privacy export` gives you a copy, `/privacy delete` deletes it, `/privacy optout` deletes it and keeps you from "
-    "being read again."
-)
+_ACTIONS = {
+    "watch": "set {channel} to {detail}",
+    "unwatch": "unwatched {channel}",
+    "live": "turned {channel} live",
+    "shadow": "put {channel} back in shadow",
+    "backfill": "backfilled {channel}, {detail}",
+    "export": "exported {detail} of {channel}",
+    "exempt": "exempted {detail}",
+    "unexempt": "ended the exemption of {detail}",
+}
 
 
-def watch_answer(channel: discord.TextChannel, *, is_new: bool, notice: bool) -> Answer:
-    """Say that a channel is watched, and what that means."""
+class Mentioned(Protocol):
+    """A channel that can be named."""
+
+    @property
+    def mention(self) -> str:
+        """Return what Discord shows as its name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStatus:
+    """A watched place, and how it does."""
+
+    mention: str
+    watched: Watched
+    scored: int
+    open_cases: int
+    verdicts: Sequence[Verdict]
+
+
+def watch_answer(
+    channel: Mentioned, watched: Watched, *, is_new: bool, notice: bool, told: int, left_out: Sequence[Mentioned]
+) -> Answer:
+    """Say that a channel is watched, how, and what that means."""
     first = f"Messages in {channel.mention} are scored from now on."
-    text = first if is_new else f"{channel.mention} is watched already."
-    told = "A notice in the channel tells its members." if notice else "Its members are not told by the bot: tell them."
-    shadow = "Nothing is posted, labelled or removed: `/review preview` shows what a threshold would have flagged."
-    return _answer("Watching", "\n".join([text, *([told] if is_new else []), shadow]))
+    lines = [first if is_new else f"{channel.mention} is watched already; its options are now: {_options(watched)}."]
+    if is_new and (watched.flag_below is not None or watched.label != "none"):
+        lines.append(f"Once it is live: {_options(watched)}.")
+    lines += [f"{one.mention} has permissions of its own, and is not read with it." for one in left_out]
+    if is_new:
+        lines.append(_told(told, notice=notice))
+    if watched.live:
+        lines.append("It is **live**: what is scored from now on is shown so.")
+    else:
+        lines.append(
+            "It is in **shadow**: nothing is posted, labelled or removed. `/review preview` shows what a threshold "
+            "would have flagged, `/review live` turns it on."
+        )
+    return _answer("Watching", "\n".join(lines))
 
 
-def unwatch_answer(channel: discord.TextChannel, *, was_watched: bool) -> Answer:
+def live_answer(channel: Mentioned, watched: Watched, *, on: bool) -> Answer:
+    """Say what is shown from now on."""
+    if not on:
+        return _answer("Shadow", f"Nothing of {channel.mention} is shown any more; scores are still kept.")
+    text = f"What is scored in {channel.mention} from now on is shown: {_options(watched)}. {CAUTION}"
+    return _answer("Live", text)
+
+
+def unwatch_answer(channel: Mentioned, *, was_watched: bool) -> Answer:
     """Say that a channel is watched no more."""
-    done = f"{channel.mention} is no longer read, and all that was kept of it is deleted."
+    done = f"{channel.mention} is no longer read, and all that was kept of it is deleted, its cards and notice too."
     return _answer("Not watching", done if was_watched else f"{channel.mention} was not watched.")
 
 
-def status_answer(watched: Sequence[tuple[Watched, int]], waiting: int) -> Answer:
-    """Show the watched channels with how many of their messages are scored, and how many of all wait."""
-    lines = [f"<#{one.channel_id}> · {count:,} scored · since {timestamp(one.watched_at)}" for one, count in watched]
-    embed = discord.Embed(title="Review channels", description="\n".join(lines) or "None is watched.", colour=BLURPLE)
+def exempt_answer(who: str, *, remove: bool, changed: bool) -> Answer:
+    """Say whose messages are not read."""
+    if remove:
+        text = f"{who} is read again in watched channels." if changed else f"{who} was not exempt."
+        return _answer("Not exempt", text)
+    return _answer("Exempt", f"Messages of {who} are not read in this server from now on. What was kept stays.")
+
+
+def case_answer(case: Case, history: Sequence[CaseEvent]) -> Answer:
+    """Show all that happened to a case, with a link to its card."""
+    embed = case_history(case, history)
+    if case.card_message_id is not None:
+        card = message_link(case.guild_id, case.log_channel_id, case.card_message_id).replace("[message]", "[card]")
+        embed.description = f"{card}\n{embed.description}"
+    return Answer(embed)
+
+
+def status_answer(
+    found: Sequence[PlaceStatus],
+    *,
+    waiting: int,
+    exemptions: Sequence[Exemption],
+    actions: Sequence[AuditEntry],
+    model: ModelInfo | None,
+) -> Answer:
+    """Show the watched channels, how they do, what waits, whom the bot does not read, and who changed what."""
+    embed = discord.Embed(title="Review channels", colour=BLURPLE)
+    embed.description = _fitting([_place(one) for one in found], DESCRIPTION_LIMIT - 100) or "None is watched."
     embed.add_field(name="Waiting for a score", value=f"{waiting:,}")
+    name = "loading" if model is None else model_text(f"{model.short_name}@{model.revision or 'local'}")
+    embed.add_field(name="Model", value=name)
+    if exemptions:
+        mentions = [f"<@&{one.target_id}>" if one.kind == "role" else f"<@{one.target_id}>" for one in exemptions]
+        embed.add_field(name="Not read", value=_fitting(mentions, FIELD_LIMIT, " "), inline=False)
+    if actions:
+        embed.add_field(
+            name="Latest changes", value=_fitting([_action(one) for one in actions], FIELD_LIMIT), inline=False
+        )
     embed.set_footer(text=CAUTION)
     return Answer(embed)
 
 
-def preview_answer(channel: discord.TextChannel, scored: Sequence[ScoredMessage], flag_below: float) -> Answer:
-    """Show how many messages a threshold would have flagged, the lowest of them, and how all scores are spread."""
-    flagged = sorted((one for one in scored if one.positive_probability < flag_below), key=_probability)
-    summary = (
-        f"With `flag_below:{flag_below:g}` you would have flagged **{len(flagged):,} of the last {len(scored):,}**"
-    )
-    links = [
-        f"- {percentage(one.positive_probability)} · {_link(channel, one.message_id)} · <@{one.author_id}>"
-        for one in flagged[:LINKS]
+def precision_text(verdicts: Sequence[Verdict]) -> str:
+    """Return confirmed over reviewed, such as ``7 of 12 confirmed (58 %)``."""
+    confirmed = sum(one.confirmed for one in verdicts)
+    share = f" ({confirmed / len(verdicts):.0%})" if verdicts else ""
+    return f"{confirmed:,} of {len(verdicts):,} reviewed were confirmed{share}"
+
+
+def _place(status: PlaceStatus) -> str:
+    watched = status.watched
+    state = "live" if watched.live else "shadow"
+    since = discord.utils.format_dt(watched.watched_at, "d")
+    lines = [
+        f"{status.mention} · **{state}** · {status.scored:,} scored · since {since}",
+        f"  {_options(watched)}",
     ]
-    more = [f"… and {len(flagged) - LINKS:,} more"] if len(flagged) > LINKS else []
-    lines = [f"{summary} in {channel.mention}.", *links, *more, code_block(_spread(scored))]
-    embed = discord.Embed(title="Preview", description="\n".join(lines), colour=BLURPLE)
-    embed.set_footer(text=f"P(positive) of two labels, the lowest first. {CAUTION}")
-    return Answer(embed)
+    if watched.suspended_at is not None:
+        when = discord.utils.format_dt(watched.suspended_at, "R")
+        lines.append(f"  **suspended** {when}: the log channel refused the bot. `/review live` tries again.")
+    if status.verdicts or status.open_cases:
+        lines.append(f"  {precision_text(status.verdicts)} · {status.open_cases:,} open")
+    return "\n".join(lines)
 
 
-def privacy_answer(*, opted_out: bool) -> Answer:
-    """Say what is kept of members, and whether the asker opted out."""
-    state = "You have opted out: nothing of yours is read." if opted_out else "You have not opted out."
-    return _answer("Privacy", f"{PRIVACY}\n\n{state}")
+def _options(watched: Watched) -> str:
+    parts = {"none": [], "react": ["reacts to each"], "reply": ["a small reply to each"]}[watched.label]
+    if watched.flag_below is not None:
+        urgent = "" if watched.urgent_below is None else f", urgent below {watched.urgent_below:g}"
+        parts.append(f"flags below {watched.flag_below:g}{urgent} to <#{watched.log_channel_id}>")
+        if watched.excerpts:
+            parts.append("with excerpts for 30 days")
+    return ", ".join(parts) or "nothing is shown"
 
 
-def export_answer(rows: Sequence[AuthorRow]) -> Answer:
-    """Give a copy of all that is kept of somebody, as JSON."""
-    kept = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
-    file = Attachment("nightword-export.json", json.dumps(kept, indent=2), "All that is kept of you, as JSON")
-    count = "1 entry" if len(kept) == 1 else f"{len(kept):,} entries"
-    return Answer(_answer("Your data", f"All that is kept of you: {count}.").embed, (file,))
+def _told(told: int, *, notice: bool) -> str:
+    if not notice:
+        return "Its members are not told by the bot: tell them."
+    if told:
+        return "A notice tells its members." if told == 1 else f"A notice in {told} channels tells its members."
+    return f"A forum has no place for a notice. Put this into its guidelines:\n> {NOTICE}"
 
 
-def deleted_answer(count: int, *, opted_out: bool) -> Answer:
-    """Say what was deleted."""
-    messages = "1 message" if count == 1 else f"{count:,} messages"
-    text = f"What was kept of {messages} of yours is deleted."
-    later = "Nothing of yours will be read again." if opted_out else "New messages in watched channels are read again."
-    return Answer(_answer("Deleted", f"{text} {later}").embed)
+def _action(entry: AuditEntry) -> str:
+    channel = "" if entry.channel_id is None else f"<#{entry.channel_id}>"
+    text = _ACTIONS[entry.action].format(channel=channel, detail=entry.detail)
+    return f"{discord.utils.format_dt(entry.at, 'R')} <@{entry.user_id}> {text}"
 
 
-def timestamp(moment: datetime) -> str:
-    """Return a time that each reader sees in their own zone."""
-    return discord.utils.format_dt(moment, "d")
+def _fitting(parts: Sequence[str], limit: int, between: str = "\n") -> str:
+    """Return as many parts as fit, and how many are missing."""
+    kept: list[str] = []
+    for number, part in enumerate(parts):
+        more = f"… and {len(parts) - number:,} more"
+        if len(between.join([*kept, part, more])) > limit:
+            return between.join([*kept, more])
+        kept.append(part)
+    return between.join(kept)
 
 
 def _answer(title: str, text: str) -> Answer:
     return Answer(discord.Embed(title=title, description=text, colour=GREEN))
-
-
-def _probability(message: ScoredMessage) -> float:
-    return message.positive_probability
-
-
-def _link(channel: discord.TextChannel, message_id: int) -> str:
-    return f"[message](https://discord.com/channels/{channel.guild.id}/{channel.id}/{message_id})"
-
-
-def _spread(scored: Sequence[ScoredMessage]) -> str:
-    """Return a bar for each tenth of P(positive)."""
-    counts = [0] * BINS
-    for one in scored:
-        counts[min(BINS - 1, int(one.positive_probability * BINS))] += 1
-    most = max(counts)
-    columns = len(f"{most:,}")
-    return "\n".join(
-        f"{place / BINS:.1f} {count:>{columns},} {bar(count / most if most else 0, BAR_WIDTH)}".rstrip()
-        for place, count in enumerate(counts)
-    )
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""The events of watched channels: new and edited messages are read, deleted ones forgotten."""
+"""The events of watched places: new and edited messages are read, deleted ones forgotten."""
 
 import logging
 from collections.abc import Iterable
@@ -7,19 +7,26 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.inference.executor import ModelExecutor
+from bot.review.backfill import Backfills, BackfillStop
+from bot.review.cards import CaseButton, DigestMenu
+from bot.review.catching_up import catch_up
+from bot.review.intake import Intake
+from bot.review.live import Live
 from bot.review.scoring import Scoring
+from bot.review.triage import CaseTriage
+from bot.review.weekly import post_weekly_digests
 from bot.storage.database import Database
 from bot.storage.records import Watched
 from bot.storage.review_store import ReviewStore
 
-CATCH_UP = 1000  # messages of a channel that are read after an outage; older ones stay unread
-RETRY_SECONDS = 60.0
+RETRY_SECONDS = 30.0
+BUTTONS = (CaseButton, DigestMenu, BackfillStop)
 
 log = logging.getLogger(__name__)
 
 
 class ReviewReader(commands.Cog):
-    """Reads the channels that moderators watch, and nothing else.
+    """Reads the places that moderators watch, and nothing else.
 
     Discord sends some events twice after a reconnection and loses some in an outage; each message counts once.
     """
@@ -28,105 +35,112 @@ class ReviewReader(commands.Cog):
         self._bot = bot
         self._database = database
         self.store = ReviewStore(database)
-        self._scoring = Scoring(bot, database, self.store, executor)
-        self._watched: set[int] = set()
+        self.live = Live(bot, self.store)
+        self.triage = CaseTriage(self.store, self.live.alerts)
+        self._scoring = Scoring(bot, database, self.store, executor, self.live.wake)
+        self.intake = Intake(self.store, self._scoring)
+        self.backfills = Backfills(self.store, self.intake)
 
     async def cog_load(self) -> None:
         """Take up what is watched, and what still waits for its score."""
         await self._database.open()
-        self._watched = {one.channel_id for one in await self.store.all_watched()}
-        self._retry.start()
+        self.intake.places = {one.channel_id for one in await self.store.all_watched()}
+        self.intake.behind = set(self.intake.places)
+        self._bot.add_dynamic_items(*BUTTONS)
+        self._often.start()
+        self._hourly.start()
 
     async def cog_unload(self) -> None:
-        """Let go of the database; what waits is scored after the next start."""
-        self._retry.cancel()
+        """Let go of the database; what waits is scored and shown after the next start."""
+        self._often.cancel()
+        self._hourly.cancel()
+        self._bot.remove_dynamic_items(*BUTTONS)
         await self._scoring.stop()
+        await self.live.stop()
         await self._database.close()
 
-    async def watch(self, channel: discord.TextChannel, moderator_id: int) -> bool:
-        """Read what is posted in `channel` from now on; return whether that is new."""
-        is_new = channel.id not in self._watched
-        if is_new:
-            await self.store.watch(
-                channel.id, channel.guild.id, flag_below=None, log_channel_id=None, watched_by=moderator_id,
-                last_message_id=channel.last_message_id or channel.id,
-            )  # fmt: skip
-            self._watched.add(channel.id)
-        return is_new
+    def begin(self, place_id: int) -> None:
+        """Read what is posted in a place from now on: the store watches it."""
+        self.intake.places.add(place_id)
 
-    async def unwatch(self, channel_id: int) -> Watched | None:
-        """Read a channel no more and forget all that was kept of it; return what it was, None if it was not watched."""
-        self._watched.discard(channel_id)
-        watched = await self.store.watched(channel_id)
-        await self.store.unwatch(channel_id)
+    async def unwatch(self, place_id: int) -> Watched | None:
+        """Read a place no more and forget all that was kept of it; return what it was, None if it was not watched."""
+        self.intake.places.discard(place_id)
+        watched = await self.store.watched(place_id)
+        await self.store.unwatch(place_id)
+        self.live.wake()
         return watched
 
     @tasks.loop(seconds=RETRY_SECONDS)
-    async def _retry(self) -> None:
+    async def _often(self) -> None:
         self._scoring.wake()
+        self.live.wake()
+
+    @tasks.loop(hours=1)
+    async def _hourly(self) -> None:
+        try:
+            await post_weekly_digests(self._bot, self.store)
+            await self.live.alerts.erase_excerpts()
+        except Exception:  # such as a database that is gone: the next hour tries again
+            log.exception("the hourly work was interrupted")
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Read a new message."""
-        await self._read(message)
+        await self.intake.take(message)
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Read an edited message again; what it said before keeps its score in the history."""
-        await self._read(payload.message)
+        await self.intake.take(payload.message)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Forget a deleted message."""
-        await self._forget(payload.channel_id, [payload.message_id])
+        await self._forget([payload.message_id])
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Forget deleted messages."""
-        await self._forget(payload.channel_id, payload.message_ids)
+        await self._forget(payload.message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Forget all of a deleted channel."""
-        if channel.id in self._watched:
-            await self.unwatch(channel.id)
+        await self._forget_channel(channel.id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Forget all of a deleted thread, or of a forum's post."""
+        await self._forget_channel(payload.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget all of a server that the bot was removed from."""
-        for watched in await self.store.watched_in(guild.id):
-            self._watched.discard(watched.channel_id)
+        self.intake.places -= {watched.channel_id for watched in await self.store.watched_in(guild.id)}
         await self.store.forget_guild(guild.id)
+
+    @commands.Cog.listener()
+    async def on_connect(self) -> None:
+        """Note that messages may be missing: this is a new connection, and no resumed one."""
+        self.intake.behind = set(self.intake.places)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Read what was posted while the bot was away."""
-        for watched in await self.store.all_watched():
-            channel = self._bot.get_channel(watched.channel_id)
-            if not isinstance(channel, discord.TextChannel):
-                continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
-            try:
-                after = discord.Object(watched.last_message_id)
-                async for message in channel.history(limit=CATCH_UP, after=after, oldest_first=True):
-                    await self._read(message)
-            except discord.Forbidden:
-                log.warning("the watched channel %d may not be read any more", watched.channel_id)
+        await catch_up(self._bot, self.store, self.intake)
         self._scoring.wake()
+        self.live.wake()
 
-    async def _read(self, message: discord.Message) -> None:
-        if message.channel.id not in self._watched or message.guild is None:
-            return
-        if message.author.bot or message.webhook_id is not None or not message.content.strip():
-            return
-        self._scoring.offer(message.id, message.content)
-        seen = (message.id, message.channel.id, message.guild.id, message.author.id, message.created_at)
-        if await self.store.record(*seen, message.content, posted_in=message.channel.id):
-            self._scoring.wake()
-        else:
-            self._scoring.forget(message.id)
+    async def _forget(self, message_ids: Iterable[int]) -> None:
+        if self.intake.places:
+            ids = list(message_ids)
+            self._scoring.forget(*ids)
+            if await self.store.forget_messages(ids):
+                self.live.wake()
 
-    async def _forget(self, channel_id: int, message_ids: Iterable[int]) -> None:
-        if channel_id in self._watched:
-            for message_id in message_ids:
-                self._scoring.forget(message_id)
-            await self.store.forget_messages(message_ids)
+    async def _forget_channel(self, channel_id: int) -> None:
+        if channel_id in self.intake.places:
+            await self.unwatch(channel_id)
+        elif self.intake.places and await self.store.forget_channel(channel_id):
+            self.live.wake()

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import discord
-from discord.ext import commands
 
 from bot.errors import (
     BotError,
@@ -19,12 +19,13 @@ from bot.errors import (
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ModelInfo, Sentiment
 from bot.inference.request import Operation
+from bot.review.worker import Worker
 from bot.storage.database import Database
-from bot.storage.records import Pending
+from bot.storage.records import NewScore, Pending
 from bot.storage.review_store import ReviewStore
 
-AT_A_TIME = 32
-TEXTS_KEPT = 1000  # in memory alone, of messages that wait; what is older is asked of Discord again
+AT_A_TIME = 32  # written together; as many again are computed meanwhile
+TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +33,22 @@ log = logging.getLogger(__name__)
 class Scoring:
     """Scores the messages that wait in `store`. Texts come from memory or from Discord, and are never stored."""
 
-    def __init__(self, bot: commands.Bot, database: Database, store: ReviewStore, executor: ModelExecutor) -> None:
+    def __init__(
+        self,
+        bot: discord.Client,
+        database: Database,
+        store: ReviewStore,
+        executor: ModelExecutor,
+        scored: Callable[[], None],
+    ) -> None:
+        """Call `scored` whenever there are new scores."""
         self._bot = bot
         self._database = database
         self._store = store
         self._executor = executor
+        self._scored = scored
         self._texts: OrderedDict[int, str] = OrderedDict()
-        self._under_way: asyncio.Task[None] | None = None
-        self._asked_again = False
+        self._worker = Worker(self._score_all, "scoring")
 
     def offer(self, message_id: int, text: str) -> None:
         """Keep `text` at hand for the message's score."""
@@ -48,38 +57,48 @@ class Scoring:
         while len(self._texts) > TEXTS_KEPT:
             self._texts.popitem(last=False)
 
-    def forget(self, message_id: int) -> None:
-        """Keep no text of a message."""
-        self._texts.pop(message_id, None)
+    def forget(self, *message_ids: int) -> None:
+        """Keep no text of these messages."""
+        for message_id in message_ids:
+            self._texts.pop(message_id, None)
 
     def wake(self) -> None:
         """Score what waits, unless that is under way; then look once more at its end."""
-        self._asked_again = True
-        if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(self._score_until_done())
+        self._worker.wake()
 
     async def stop(self) -> None:
         """End; what waits is scored after the next start."""
-        if self._under_way is not None:
-            self._under_way.cancel()
-            await asyncio.gather(self._under_way, return_exceptions=True)
-
-    async def _score_until_done(self) -> None:
-        try:
-            await self._score_all()
-        except Exception:  # such as a database that is gone: what waits is kept, and the next minute tries again
-            log.exception("scoring was interrupted")
+        await self._worker.stop()
 
     async def _score_all(self) -> None:
-        while self._asked_again:
-            self._asked_again = False
-            while waiting := await self._store.pending(AT_A_TIME):
-                settled = await asyncio.gather(*(self._settled(one) for one in waiting))
-                if not any(settled):
-                    return  # the model or Discord is not there; the next event, or the next minute, tries again
+        computing: list[asyncio.Task[bool]] = []
+        under_way: set[Pending] = set()
+        try:
+            while True:
+                found = await self._store.pending(2 * AT_A_TIME)
+                some = [one for one in found if one not in under_way][:AT_A_TIME]
+                if some:
+                    computing.append(asyncio.create_task(self._score_some(some)))
+                if not computing or ((len(computing) == 2 or not some) and not await computing.pop(0)):
+                    return  # nothing waits, or model or Discord are not there: the next minute tries again
+                under_way = set(some)
+        finally:
+            for task in computing:
+                task.cancel()
+            await asyncio.gather(*computing, return_exceptions=True)
 
-    async def _settled(self, waiting: Pending) -> bool:
-        """Score one message, or let it go where it never can be; return whether it waits no longer."""
+    async def _score_some(self, some: Sequence[Pending]) -> bool:
+        """Score messages and write the scores down; return whether any waits no longer."""
+        settled = await asyncio.gather(*(self._settled(one) for one in some))
+        scores = [one for one in settled if isinstance(one, NewScore)]
+        if scores:
+            await self._store.score_all(scores)
+            self._scored()
+            self.forget(*(one.message_id for one in scores))
+        return any(settled)
+
+    async def _settled(self, waiting: Pending) -> NewScore | bool:
+        """Return a message's score, True where it can never have one and is let go, False where it waits on."""
         try:
             text = await self._text(waiting)
             if text is None:
@@ -93,8 +112,7 @@ class Scoring:
         except (BotError, discord.DiscordException, OSError) as error:
             log.warning("a message waits on for its score: %s", error)
             return False
-        self.forget(waiting.message_id)
-        await self._store.score(
+        return NewScore(
             waiting.message_id,
             waiting.content_hash,
             model=f"{info.short_name}@{info.revision or 'local'}",
@@ -102,7 +120,6 @@ class Scoring:
             margin=verdict.positive_logit - verdict.negative_logit,
             label_mass=verdict.label_mass,
         )
-        return True
 
     async def _text(self, waiting: Pending) -> str | None:
         """Return the text that waits; None where it is gone or another by now, which is noted."""
@@ -119,11 +136,10 @@ class Scoring:
             return message.content
         if (watched := await self._store.watched(waiting.channel_id)) is not None:
             # It was edited while the bot was away: its new text waits now.
-            where = (waiting.channel_id, watched.guild_id, message.author.id)
             self.offer(message.id, message.content)
             await self._store.record(
-                message.id, *where, message.created_at, message.content, posted_in=waiting.posted_in,
-                moves=False, backfilled=waiting.backfilled,
+                message.id, waiting.channel_id, watched.guild_id, message.author.id, message.created_at,
+                message.content, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
             )  # fmt: skip
         return None
 

@@ -23,13 +23,13 @@ async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, 
 
 async def _note_what_is_due(session: AsyncSession, which: ColumnElement[bool]) -> None:
     labels = select(Message.posted_in, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
-    await _delete_later(session, labels)
+    await delete_later(session, labels)
     of_them = ReviewCase.message_id.in_(select(Message.message_id).where(which))
     # Locked, for a card may be noted at this very moment.
     if not (await session.execute(select(ReviewCase.id).where(of_them).with_for_update())).all():
         return
     card, digest = ReviewCase.card_message_id, ReviewCase.digest_message_id
-    await _delete_later(session, select(ReviewCase.log_channel_id, card).where(of_them, card.is_not(None)))
+    await delete_later(session, select(ReviewCase.log_channel_id, card).where(of_them, card.is_not(None)))
     digests = select(ReviewCase.log_channel_id, digest, literal(1)).where(of_them, digest.is_not(None)).distinct()
     statement = insert_into(session, StaleDigest).from_select(
         ["channel_id", "message_id", "times"], digests.order_by(ReviewCase.log_channel_id, digest)
@@ -38,6 +38,7 @@ async def _note_what_is_due(session: AsyncSession, which: ColumnElement[bool]) -
     await session.execute(statement.on_conflict_do_update(index_elements=key, set_={"times": StaleDigest.times + 1}))
 
 
-async def _delete_later(session: AsyncSession, own: Select[*tuple[Any, ...]]) -> None:
+async def delete_later(session: AsyncSession, own: Select[*tuple[Any, ...]]) -> None:
+    """Note messages of the bot's own, by their channels' ids and theirs, that are to be deleted in Discord."""
     statement = insert_into(session, DueDeletion).from_select(["channel_id", "message_id"], own)
     await session.execute(statement.on_conflict_do_nothing())

@@ -61,6 +61,14 @@ class Privacy:
             await self._database.erase()
         return count
 
+    async def forget_channel(self, channel_id: int) -> int:
+        """Forget all messages that stand in a channel or thread, and return how many there were."""
+        async with self._database.session() as session:
+            count = await delete_messages(session, Message.posted_in == channel_id)
+        if count:
+            await self._database.erase()
+        return count
+
     async def forget_author(self, user_id: int) -> int:
         """Forget all messages of somebody with their scores and cases, and return how many there were.
 

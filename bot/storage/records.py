@@ -17,7 +17,6 @@ class Watched:
     guild_id: int
     flag_below: float | None
     log_channel_id: int | None
-    notice_message_id: int | None
     last_message_id: int
     live: bool
     watched_by: int
@@ -38,6 +37,18 @@ class Pending:
     posted_in: int
     content_hash: str
     backfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewScore:
+    """What a model said about one content of a message."""
+
+    message_id: int
+    content_hash: str
+    model: str
+    positive_probability: float
+    margin: float
+    label_mass: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """Messages on their way to a score."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from sqlalchemy import and_, case, false, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.forgetting import delete_messages
-from bot.storage.records import Pending
+from bot.storage.records import NewScore, Pending
 from bot.storage.statements import changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score, WatchedChannel
 
@@ -86,36 +89,22 @@ class Reviews:
         async with self._database.session() as session:
             return (await session.execute(waiting)).scalar_one()
 
-    async def score(
-        self,
-        message_id: int,
-        content_hash: str,
-        *,
-        model: str,
-        positive_probability: float,
-        margin: float,
-        label_mass: float,
-    ) -> bool:
-        """Keep what `model` said about a message's present content, which then waits no longer.
+    async def score_all(self, scores: Sequence[NewScore]) -> int:
+        """Keep what models said about messages' present contents, which then wait no longer; return how many are new.
 
-        Returns False, and keeps nothing, where the message is gone, has another content by now, or has its score of
-        this model already.
+        Not kept is the score of a message that is gone, has another content by now, or has its score of this model.
         """
-        score = {
-            "message_id": message_id,
-            "content_hash": content_hash,
-            "model": model,
-            "positive_probability": positive_probability,
-            "margin": margin,
-            "label_mass": label_mass,
-            "scored_at": datetime.now(UTC),
-        }
-        scored = update(Message).where(Message.message_id == message_id, Message.content_hash == content_hash)
+        now = datetime.now(UTC)
+        new = 0
         async with self._database.session() as session:
-            if not await changed_rows(session, scored.values(pending=False)):
-                return False
-            statement = insert_into(session, Score).values(score).on_conflict_do_nothing().returning(Score.id)
-            return (await session.execute(statement)).first() is not None
+            # In the order of their ids, so that two programs never wait for each other in a circle.
+            for one in sorted(scores, key=attrgetter("message_id")):
+                this = (Message.message_id == one.message_id, Message.content_hash == one.content_hash)
+                if await changed_rows(session, update(Message).where(*this).values(pending=False)):
+                    statement = insert_into(session, Score).values(asdict(one) | {"scored_at": now})
+                    added = await session.execute(statement.on_conflict_do_nothing().returning(Score.id))
+                    new += added.first() is not None
+        return new
 
     async def drop_backfill(self, place_id: int) -> int:
         """Forget the messages of a place's backfill that still wait for their score, and return how many there were."""

@@ -73,7 +73,6 @@ class WatchedChannel(Base):
     guild_id: Mapped[int] = mapped_column(index=True)
     flag_below: Mapped[float | None]
     log_channel_id: Mapped[int | None]
-    notice_message_id: Mapped[int | None]
     last_message_id: Mapped[int] = mapped_column(default=0, server_default="0")
     live: Mapped[bool] = mapped_column(default=False, server_default=false())
     watched_by: Mapped[int]
@@ -83,6 +82,15 @@ class WatchedChannel(Base):
     excerpts: Mapped[bool] = mapped_column(default=False, server_default=false())
     suspended_at: Mapped[datetime | None]
     digest_at: Mapped[datetime | None]
+
+
+class Notice(Base):
+    """The message that tells a channel's members that they are read."""
+
+    __tablename__ = "notice"
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    channel_id: Mapped[int]
+    place_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
 
 
 class Message(Base):

@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.forgetting import delete_messages
+from bot.storage.forgetting import delete_later, delete_messages
 from bot.storage.records import Label, Watched
-from bot.storage.statements import changed_rows, insert_into, lock_messages, messages_locked
-from bot.storage.tables import Audit, CaseCounter, Message, ReviewCase, UtcDateTime, WatchedChannel
+from bot.storage.statements import changed_rows, hold_place, insert_into, lock_messages, messages_locked
+from bot.storage.tables import Audit, CaseCounter, Message, Notice, ReviewCase, UtcDateTime, WatchedChannel
 
 
 class WatchedChannels:
@@ -64,6 +64,9 @@ class WatchedChannels:
             # The place is locked first, as in every other statement that needs it and its messages.
             await session.execute(select(WatchedChannel.channel_id).where(this).with_for_update())
             await delete_messages(session, Message.channel_id == channel_id)
+            await delete_later(
+                session, select(Notice.channel_id, Notice.message_id).where(Notice.place_id == channel_id)
+            )
             was_watched = await changed_rows(session, delete(WatchedChannel).where(this)) > 0
         if was_watched:
             await self._database.erase()
@@ -94,11 +97,12 @@ class WatchedChannels:
         """Return every watched place, in the order of their ids."""
         return await self._select()
 
-    async def set_notice(self, channel_id: int, message_id: int | None) -> None:
-        """Remember the message that tells a place's members that it is watched."""
-        statement = update(WatchedChannel).where(WatchedChannel.channel_id == channel_id)
+    async def add_notice(self, place_id: int, channel_id: int, message_id: int) -> None:
+        """Remember a message that tells members of a place that it is watched; it goes with the place."""
+        row = {"message_id": message_id, "channel_id": channel_id, "place_id": place_id}
         async with self._database.session() as session:
-            await session.execute(statement.values(notice_message_id=message_id))
+            if await hold_place(session, place_id):
+                await session.execute(insert_into(session, Notice).values(row).on_conflict_do_nothing())
 
     async def set_live(self, channel_id: int, live: bool) -> bool:
         """Let a place's scores be shown from now on, or no longer; False where it is not watched.

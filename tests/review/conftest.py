@@ -1,4 +1,4 @@
-"""A server with a channel for reviews, a moderator and two members, and the bot with review channels switched on."""
+"""A server with a channel for reviews, moderators and members, and the bot with review channels switched on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +13,57 @@ from bot.review.reader import ReviewReader
 from bot.settings import Settings
 from bot.storage.review_store import ReviewStore
 
+GOOD, BAD = "A wonderful, moving film with a great cast.", "A dull, lifeless film that wasted my evening."
+
 
 @dataclass(frozen=True)
 class ReviewPlace:
     env: simcord.Env
+    guild: Any
     channel: Any
     elsewhere: Any
+    log: Any
     moderator: Any
+    second: Any
     member: Any
     other: Any
 
     @property
-    def store(self) -> ReviewStore:
+    def reader(self) -> ReviewReader:
         assert isinstance(self.env.bot, Nightword)
         reader = self.env.bot.get_cog("ReviewReader")
         assert isinstance(reader, ReviewReader)
-        return reader.store
+        return reader
+
+    @property
+    def store(self) -> ReviewStore:
+        return self.reader.store
 
     async def watch(self, **options: Any) -> Any:
-        return await self.moderator.slash(self.channel, "review watch", channel=self.channel, **options)
+        return await self.moderator.slash(self.channel, "review watch", **{"channel": self.channel, **options})
+
+    async def live(self, **options: Any) -> None:
+        """Watch the channel and turn it live."""
+        await self.watch(notice=False, **options)
+        result = await self.moderator.slash(self.channel, "review live", channel=self.channel)
+        assert result.response.embeds[0].title == "Live"
+
+    async def flagging(self, **options: Any) -> None:
+        """Turn the channel live, with cards in the log channel."""
+        await self.live(**{"flag_below": 0.5, "urgent_below": 0.0, "log_channel": self.log, **options})
+
+    @property
+    def cards(self) -> list[discord.Message]:
+        return [one for one in self.log.history() if one.embeds and "Case" in (one.embeds[0].title or "")]
+
+
+def description(result: Any) -> str:
+    text: str = result.response.embeds[0].description
+    return text
+
+
+def field(message: discord.Message, name: str) -> str:
+    return str(next(one.value for one in message.embeds[0].fields if one.name == name))
 
 
 @pytest.fixture
@@ -47,6 +79,14 @@ async def place(simcord_env: simcord.Env) -> ReviewPlace:
     guild = simcord_env.create_guild("Readers")
     channel, elsewhere = guild.create_text_channel("film-reviews"), guild.create_text_channel("lobby")
     role = guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
-    moderator = guild.add_member(simcord_env.create_user("mod"), roles=[role])
+    hidden: dict[Any, discord.PermissionOverwrite] = {
+        guild.default_role: discord.PermissionOverwrite(view_channel=False),
+        role: discord.PermissionOverwrite(view_channel=True),
+    }
+    if guild.me is not None:
+        own = guild.roles[guild.me.top_role.name]
+        hidden[own] = discord.PermissionOverwrite(view_channel=True)
+    log = guild.create_text_channel("moderators-log", overwrites=hidden)
+    moderator, second = (guild.add_member(simcord_env.create_user(name), roles=[role]) for name in ("morgan", "mika"))
     member, other = (guild.add_member(simcord_env.create_user(name)) for name in ("ada", "bob"))
-    return ReviewPlace(simcord_env, channel, elsewhere, moderator, member, other)
+    return ReviewPlace(simcord_env, guild, channel, elsewhere, log, moderator, second, member, other)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import discord
 import pytest
@@ -14,18 +13,11 @@ from bot.rendering.review import NOTICE
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
-from tests.review.conftest import ReviewPlace
-
-GOOD, BAD = "A wonderful, moving film with a great cast.", "A dull, lifeless film that wasted my evening."
+from tests.review.conftest import BAD, GOOD, ReviewPlace, description
 
 
 async def scores(place: ReviewPlace) -> dict[int, float]:
     return {one.message_id: one.positive_probability for one in await place.store.latest_scores(place.channel.id)}
-
-
-def description(result: Any) -> str:
-    text: str = result.response.embeds[0].description
-    return text
 
 
 async def test_what_is_posted_is_scored_once_with_the_model_s_own_numbers(
@@ -51,10 +43,14 @@ async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: 
     text = description(result)
     probability = percentage(demo_model.sentiment(BAD).positive_probability)
     link = f"https://discord.com/channels/{place.channel.guild.id}/{place.channel.id}/{bad.id}"
-    assert text.startswith(
+    assert text == (
         f"With `flag_below:0.5` you would have flagged **1 of the last 4** in {place.channel.mention}.\n"
-        f"- {probability} · [message]({link}) · <@{place.member.id}>\n```\n0.0 1 "
+        f"- {probability} · [message]({link}) · <@{place.member.id}>"
     )
+    (picture,) = result.response.attachments
+    assert picture.filename == "spread.png"
+    assert picture.description.startswith("Histogram of P(positive) of 4 messages. 1 would be flagged, below 0.50.")
+    assert await picture.read() != b""
     assert "Sentiment is not toxicity" in result.response.embeds[0].footer.text
     none = await place.moderator.slash(place.channel, "review preview", channel=place.channel, flag_below=0.0)
     assert "**0 of the last 4**" in description(none)
@@ -95,7 +91,7 @@ async def test_status_shows_what_is_watched_and_watching_twice_changes_nothing(p
     await place.member.send(place.channel, GOOD)
     assert "is watched already" in description(await place.watch())
     status = await place.moderator.slash(place.channel, "review status")
-    assert description(status).startswith(f"<#{place.channel.id}> · 1 scored · since <t:")
+    assert description(status).startswith(f"<#{place.channel.id}> · **shadow** · 1 scored · since <t:")
     assert status.response.embeds[0].fields[0].value == "0"
 
 
@@ -110,7 +106,7 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert description(info).endswith("You have not opted out.")
     export = await place.member.slash(place.elsewhere, "privacy export")
     (file,) = export.response.attachments
-    rows = json.loads(await file.read())
+    rows = json.loads(await file.read())["messages"]
     assert len(rows) == 2
     assert all(0 <= row["positive_probability"] <= 1 for row in rows)
     assert GOOD not in json.dumps(rows)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bot.storage.records import NewScore
 from bot.storage.review_store import ReviewStore
 
 GUILD, CHANNEL, OTHER_CHANNEL, OTHER_GUILD = 2**62 + 1, 2**62 + 2, 2**62 + 3, 2**62 + 4
@@ -35,6 +36,5 @@ async def judge(store: ReviewStore, message: int = FIRST, probability: float = 0
 async def give(
     store: ReviewStore, message: int, content_hash: str, probability: float = 0.5, model: str = MODEL
 ) -> bool:
-    return await store.score(
-        message, content_hash, model=model, positive_probability=probability, margin=1.5, label_mass=0.75
-    )
+    score = NewScore(message, content_hash, model, probability, margin=1.5, label_mass=0.75)
+    return await store.score_all([score]) == 1

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.storage.database import Database
-from bot.storage.records import Exemption, Watched
+from bot.storage.records import Exemption, OwnMessage, Watched
 from bot.storage.review_store import ReviewStore
 from tests.storage.people import (
     ADA,
@@ -30,7 +30,6 @@ async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
         guild_id=GUILD,
         flag_below=0.25,
         log_channel_id=None,
-        notice_message_id=None,
         last_message_id=FIRST - 1,
         live=False,
         watched_by=MORGAN,
@@ -47,7 +46,6 @@ async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
 
 async def test_watching_again_changes_the_options_and_keeps_what_was_read(store: ReviewStore) -> None:
     await watch(store)
-    await store.set_notice(CHANNEL, 77)
     await write(store)
     await judge(store)
     before = await store.watched(CHANNEL)
@@ -61,7 +59,7 @@ async def test_watching_again_changes_the_options_and_keeps_what_was_read(store:
     assert after is not None
     assert (after.flag_below, after.log_channel_id, after.watched_by, after.live) == (None, 5, ADA, True)
     assert (after.label, after.urgent_below, after.excerpts) == ("react", 0.1, True)
-    assert (after.notice_message_id, after.watched_at) == (77, before.watched_at)
+    assert after.watched_at == before.watched_at
     assert after.last_message_id == FIRST, "what came after it is not read yet"
     assert [scored.message_id for scored in await store.latest_scores(CHANNEL)] == [FIRST]
 
@@ -74,15 +72,18 @@ async def test_channels_are_listed_by_server(store: ReviewStore) -> None:
     assert await store.watched_in(GRACE) == []
 
 
-async def test_the_notice_is_remembered_and_forgotten(store: ReviewStore) -> None:
+async def test_notices_go_with_their_place(store: ReviewStore) -> None:
     await watch(store)
-    for message in (99, None):
-        await store.set_notice(CHANNEL, message)
-        found = await store.watched(CHANNEL)
-        assert found is not None
-        assert found.notice_message_id == message
-    await store.set_notice(OTHER_CHANNEL, 1)
-    assert await store.watched(OTHER_CHANNEL) is None
+    for channel in (CHANNEL, OTHER_CHANNEL):
+        await store.add_notice(CHANNEL, channel, channel + 99)
+    await store.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # which is not watched
+    assert await store.due_deletions(10) == []
+    await store.unwatch(CHANNEL)
+    due = [OwnMessage(channel, channel + 99) for channel in (CHANNEL, OTHER_CHANNEL)]
+    assert await store.due_deletions(10) == due
+    for own in due:
+        await store.deleted(own)
+    assert await store.due_deletions(10) == []
 
 
 async def test_unwatching_forgets_all_of_the_channel_and_nothing_else(store: ReviewStore, database: Database) -> None:

@@ -10,8 +10,9 @@ _COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add what labels and cases need; nothing that is there is touched, but for where messages stand."""
+    """Add what labels and cases need; what is there stays, and learns where it stands."""
     _extend_watched_channel()
+    _make_notice()
     _extend_message()
     _make_case()
     _make_case_event()
@@ -28,6 +29,25 @@ def _extend_watched_channel() -> None:
         sa.Column("digest_at", sa.DateTime(timezone=True)),
     ):
         op.add_column("watched_channel", column)
+
+
+def _make_notice() -> None:
+    op.create_table(
+        "notice",
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel_id", sa.BigInteger(), nullable=False),
+        sa.Column("place_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name="pk_notice"),
+        sa.ForeignKeyConstraint(
+            ["place_id"], ["watched_channel.channel_id"], name="fk_notice_place_id", ondelete="CASCADE"
+        ),
+    )
+    op.create_index("ix_notice_place_id", "notice", ["place_id"])
+    op.execute(
+        "INSERT INTO notice (message_id, channel_id, place_id) SELECT notice_message_id, channel_id, channel_id "
+        "FROM watched_channel WHERE notice_message_id IS NOT NULL"
+    )
+    op.drop_column("watched_channel", "notice_message_id")
 
 
 def _extend_message() -> None:

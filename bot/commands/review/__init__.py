@@ -1,0 +1,29 @@
+"""`/review`: moderators choose channels whose messages are scored, and decide what is done about them."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.commands.review.backfilling import Backfilling
+from bot.commands.review.exempting import Exempting
+from bot.commands.review.exporting import Exporting
+from bot.commands.review.seeing import Seeing
+from bot.commands.review.watching import Watching
+from bot.inference.executor import ModelExecutor
+from bot.review.reader import ReviewReader
+from bot.settings import Settings
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_messages=True)
+class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
+    """Review channels: what is posted there is scored, and shown to moderators."""
+
+    def __init__(self, reader: ReviewReader) -> None:
+        self._reader = reader
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the commands, where review channels are switched on."""
+    reader = bot.get_cog(ReviewReader.__name__)
+    if isinstance(reader, ReviewReader):
+        await bot.add_cog(ReviewChannels(reader))

@@ -1,0 +1,164 @@
+"""Cases on their way into log channels: a card each, one digest where there are many, nothing where it is refused."""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+import discord
+
+from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.rendering.review_card import case_card, digest_embed, excerpt_of, spoilered_excerpt
+from bot.review.cards import case_view, digest_view, is_card_of
+from bot.review.suspension import tell_of_suspension
+from bot.storage.case_records import Case
+from bot.storage.review_store import ReviewStore
+
+CARDS_A_MINUTE = 5
+MINUTE = timedelta(minutes=1)
+EXCERPT_DAYS = timedelta(days=30)
+LOOK_BACK = 100  # messages of a log channel, among which a card stands if an earlier run had posted it
+STALE_AT_A_TIME = 10
+REFUSALS = (401, 403, 404)
+
+log = logging.getLogger(__name__)
+
+
+class Alerts:
+    """Posts the cards of cases that have none, once each, and keeps them up to date."""
+
+    def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
+        self._bot = bot
+        self._store = store
+        self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
+        self._crowded_since: dict[int, datetime] = {}
+        self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def post_due(self, *, look_first: bool = False) -> None:
+        """Post what is due; `look_first` looks for cards that an earlier run of the bot posted without noting it."""
+        waiting: defaultdict[int, list[Case]] = defaultdict(list)
+        for case in await self._store.cards_due():
+            waiting[case.log_channel_id].append(case)
+        for log_channel_id, cases in waiting.items():
+            try:
+                if look_first:
+                    cases = await self._without_card(log_channel_id, cases)  # the rest of them
+                await self._post(log_channel_id, cases)
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
+                    await tell_of_suspension(self._bot, await self._store.suspend_log(log_channel_id))
+                else:
+                    log.warning("%d cases wait on for their cards: %s", len(cases), problem)
+
+    async def post_card(self, case: Case) -> None:
+        """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
+        place = await self._store.watched(case.place_id)
+        excerpt = await self._excerpt(case) if place is not None and place.excerpts else None
+        embed = case_card(case, await self._store.history(case.id), excerpt)
+        channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+        card = await channel.send(embed=embed, view=case_view(case), nonce=f"case-{case.id}")
+        until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
+        if not await self._store.carded(case.id, card.id, until, log_channel_id=case.log_channel_id):
+            now = await self._store.case(case.id)
+            if now is None or now.card_message_id != card.id:
+                await card.delete()
+
+    async def refresh(self, case_id: int) -> None:
+        """Bring the card of a case up to date, where it has one."""
+        # One after the other: the last edit of a card shows the last that happened.
+        lock = self._edits.setdefault(case_id, asyncio.Lock())
+        async with lock:
+            case = await self._store.case(case_id)
+            if case is None or case.card_message_id is None:
+                return
+            channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+            try:
+                card = await channel.fetch_message(case.card_message_id)
+                excerpt = excerpt_of(card.embeds[0]) if card.embeds else None
+                embed = case_card(case, await self._store.history(case.id), excerpt)
+                await card.edit(embed=embed, view=case_view(case))
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                log.warning("the card of case %d is not up to date: %s", case_id, problem)
+
+    async def erase_excerpts(self) -> None:
+        """Take the excerpts off the cards that have had them long enough."""
+        for case in await self._store.excerpts_over(discord.utils.utcnow()):
+            assert case.card_message_id is not None  # noqa: S101  # an excerpt is on a card
+            channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+            embed = case_card(case, await self._store.history(case.id), None)
+            try:
+                await channel.get_partial_message(case.card_message_id).edit(embed=embed)
+            except discord.NotFound:
+                pass
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                log.warning("the excerpt of case %d is still on its card: %s", case.id, problem)
+                continue
+            await self._store.excerpt_erased(case.id)
+
+    async def rewrite_stale(self) -> None:
+        """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""
+        for stale in await self._store.stale_digests(STALE_AT_A_TIME):
+            cases = await self._store.in_digest(stale.message_id)
+            digest = self._bot.get_partial_messageable(stale.channel_id).get_partial_message(stale.message_id)
+            try:
+                if cases:
+                    await digest.edit(embed=digest_embed(cases), view=digest_view(cases))
+                else:
+                    await digest.delete()
+            except discord.HTTPException as refusal:
+                if refusal.status not in REFUSALS:
+                    log.warning("a digest still shows what is forgotten: %s", refusal)
+                    continue
+            except NO_NEWS_FROM_DISCORD as silence:
+                log.warning("a digest still shows what is forgotten: %s", silence)
+                continue
+            await self._store.rewritten(stale)
+
+    async def _post(self, log_channel_id: int, cases: Sequence[Case]) -> None:
+        """Post as many cards as a minute has room for; what came beyond, a minute later as one digest."""
+        now = discord.utils.utcnow()
+        recent = self._posted[log_channel_id]
+        while recent and now - recent[0] >= MINUTE:
+            recent.popleft()
+        crowded = self._crowded_since.get(log_channel_id)
+        if crowded is not None and now - crowded < MINUTE:
+            return
+        self._crowded_since.pop(log_channel_id, None)
+        if crowded is not None and len(cases) > 1:
+            await self._post_digest(log_channel_id, cases)
+            return
+        room = CARDS_A_MINUTE - len(recent)
+        for case in cases[:room]:
+            await self.post_card(case)
+            recent.append(now)
+        if len(cases) > room:
+            self._crowded_since[log_channel_id] = now
+
+    async def _post_digest(self, log_channel_id: int, cases: Sequence[Case]) -> None:
+        channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
+        nonce = f"digest-{cases[0].id}"[:25]
+        digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
+        shown = [case.id for case in cases]
+        if await self._store.digested(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
+            kept = await self._store.in_digest(digest.id)  # some were forgotten meanwhile
+            await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
+
+    async def _without_card(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
+        """Note the cards that are there already, and return the cases that have none."""
+        channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
+        missing = {case.id: case for case in cases}
+        after = discord.Object(min(case.message_id for case in cases))
+        async for message in channel.history(limit=LOOK_BACK, after=after, oldest_first=False):
+            if message.author == self._bot.user and (found := is_card_of(message, missing)) is not None:
+                await self._store.carded(found, message.id, None)
+                del missing[found]
+        return list(missing.values())
+
+    async def _excerpt(self, case: Case) -> str | None:
+        channel = self._bot.get_partial_messageable(case.posted_in, guild_id=case.guild_id)
+        try:
+            return spoilered_excerpt((await channel.fetch_message(case.message_id)).content)
+        except discord.HTTPException:
+            return None  # it is gone, or out of sight: the card does without

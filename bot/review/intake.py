@@ -1,0 +1,59 @@
+"""From a message in Discord to one that waits for its score, where it is to be read at all."""
+
+import discord
+
+from bot.review.exemptions import Exemptions
+from bot.review.places import places_of
+from bot.review.scoring import Scoring
+from bot.storage.review_store import ReviewStore
+
+WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words
+
+
+class Intake:
+    """Takes the messages of watched places; not those of bots, of exempt people, or without text."""
+
+    def __init__(self, store: ReviewStore, scoring: Scoring) -> None:
+        self._store = store
+        self._scoring = scoring
+        self.exemptions = Exemptions(store)
+        self.places: set[int] = set()
+        self.behind: set[int] = set()  # places whose messages of an outage are still to be read
+
+    def place_of(self, channel: object) -> int | None:
+        """Return the watched place to which a message in `channel` belongs, the narrowest of several."""
+        return next((place_id for place_id in places_of(channel) if place_id in self.places), None)
+
+    async def take(self, message: discord.Message, *, backfilled: bool = False) -> bool:
+        """Read a message if it is to be read; return whether it waits for its score now.
+
+        Where it was the last one that was seen is noted only while nothing is missing before it.
+        """
+        place_id = self.place_of(message.channel)
+        guild = message.guild
+        if place_id is None or guild is None or not _is_text(message):
+            return False
+        if await self.exemptions.covers(message, guild):
+            return False
+        self._scoring.offer(message.id, message.content)
+        is_new = await self._store.record(
+            message.id,
+            place_id,
+            guild.id,
+            message.author.id,
+            message.created_at,
+            message.content,
+            posted_in=message.channel.id,
+            moves=not backfilled and place_id not in self.behind,
+            backfilled=backfilled,
+        )
+        if is_new:
+            self._scoring.wake()
+        else:
+            self._scoring.forget(message.id)
+        return is_new
+
+
+def _is_text(message: discord.Message) -> bool:
+    is_person = not message.author.bot and message.webhook_id is None
+    return is_person and message.type in WRITTEN and bool(message.content.strip())

@@ -1,0 +1,109 @@
+"""Showing the scores of live places: labels in the channel itself, and cases for what is flagged."""
+
+import logging
+
+import discord
+
+from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.review.alerts import Alerts
+from bot.review.flagging import flag
+from bot.review.labels import show_label
+from bot.review.worker import Worker
+from bot.storage.records import Due, OwnMessage, Watched
+from bot.storage.review_store import ReviewStore
+
+AT_A_TIME = 32
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """Labels and flags what was scored in live places, once each, and takes away what is about forgotten messages."""
+
+    def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
+        self._bot = bot
+        self._store = store
+        self.alerts = Alerts(bot, store)
+        self._worker = Worker(self._show_all, "showing scores")
+        self._after_start = True
+
+    def wake(self) -> None:
+        """Show what is due, unless that is under way; then look once more at its end."""
+        self._worker.wake()
+
+    async def stop(self) -> None:
+        """End; what is due is shown after the next start."""
+        await self._worker.stop()
+
+    async def _show_all(self) -> None:
+        while due := await self._store.due(AT_A_TIME):
+            if not any([await self._shown(one) for one in due]):
+                break  # Discord is not there; the next minute tries again
+        await self.alerts.post_due(look_first=self._after_start)
+        self._after_start = False
+        await self._delete_due()
+        await self.alerts.rewrite_stale()
+
+    async def _shown(self, due: Due) -> bool:
+        """Label and flag one message; return whether it is due no longer."""
+        place = await self._store.watched(due.place_id)
+        if place is None:
+            return True
+        label, reply_id = due.shown_label, due.label_message_id
+        try:
+            label, reply_id = await show_label(self._bot, due, place.label, look_first=self._after_start)
+        except (discord.DiscordServerError, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the message %d waits on for its label: %s", due.message_id, problem)
+            return False
+        except discord.NotFound:
+            await self._store.forget_messages([due.message_id])
+            return True
+        except discord.HTTPException as refusal:  # such as a permission that the bot lacks there
+            log.warning("the message %d gets no label: %s", due.message_id, refusal)
+        await self._flag(due, place)
+        return await self._store.shown(due.message_id, due.content_hash, label=label, label_message_id=reply_id)
+
+    async def _flag(self, due: Due, place: Watched) -> None:
+        if place.flag_below is None or place.log_channel_id is None:
+            return
+        case = await self._store.case_of(due.message_id)
+        found = flag(
+            due.positive_probability,
+            place.flag_below,
+            place.urgent_below,
+            was_flagged=case is not None and case.state != "withdrawn",
+            was_urgent=case is not None and case.urgent,
+        )
+        if case is not None:
+            await self._store.rescored(
+                due.message_id,
+                urgent=found.is_urgent,
+                below=found.is_flagged,
+                positive_probability=due.positive_probability,
+                margin=due.margin,
+                label_mass=due.label_mass,
+                model=due.model,
+            )
+            await self.alerts.refresh(case.id)
+        elif found.is_flagged:
+            await self._store.open_case(
+                due, log_channel_id=place.log_channel_id, urgent=found.is_urgent, flag_below=place.flag_below
+            )
+
+    async def _delete_due(self) -> None:
+        """Delete the bot's own messages about what is forgotten."""
+        for own in await self._store.due_deletions(AT_A_TIME):
+            if await self._is_deleted(own):
+                await self._store.deleted(own)
+
+    async def _is_deleted(self, own: OwnMessage) -> bool:
+        channel = self._bot.get_partial_messageable(own.channel_id)
+        try:
+            await channel.get_partial_message(own.message_id).delete()
+        except (discord.DiscordServerError, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the message %d is still to be deleted: %s", own.message_id, problem)
+            return False
+        except discord.HTTPException as refusal:
+            if refusal.status != 404:
+                log.warning("the message %d cannot be deleted: %s", own.message_id, refusal)
+        return True
