@@ -13,7 +13,9 @@ from bot.review.reader import ReviewReader
 from bot.settings import Settings
 
 
-@app_commands.guild_only()
+# Said in full: what is left open here, guild_only's other contexts too, the tree's own settings fill in.
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_messages=True)
 class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
     """Review channels: what is posted there is scored, and shown to moderators."""
