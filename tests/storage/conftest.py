@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.storage.database import Database
 from bot.storage.review_store import ReviewStore
-from tests.storage.people import watch
+from tests.storage.people import go_live, watch
 
 SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
 
@@ -69,3 +69,9 @@ def store(database: Database) -> ReviewStore:
 async def watched(store: ReviewStore) -> None:
     """The channel is watched."""
     await watch(store)
+
+
+@pytest_asyncio.fixture
+async def live(store: ReviewStore) -> None:
+    """The channel is watched, and what is said about its messages is shown."""
+    await go_live(store)

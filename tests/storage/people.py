@@ -2,20 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.storage.records import NewScore
+from bot.storage.case_records import Case
+from bot.storage.records import Due, NewScore
 from bot.storage.review_store import ReviewStore
 
 GUILD, CHANNEL, OTHER_CHANNEL, OTHER_GUILD = 2**62 + 1, 2**62 + 2, 2**62 + 3, 2**62 + 4
-ADA, GRACE, MORGAN = 2**62 + 10, 2**62 + 11, 2**62 + 12
+LOG, OTHER_LOG = 2**62 + 5, 2**62 + 6
+ADA, GRACE, MORGAN, MAX = 2**62 + 10, 2**62 + 11, 2**62 + 12, 2**62 + 13
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 FIRST = 2**62 + 1000
 MODEL = "demo"
 
 
-async def watch(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD) -> None:
+async def watch(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD, log_channel: int | None = None) -> None:
     await store.watch(
-        channel, guild, flag_below=0.25, log_channel_id=None, watched_by=MORGAN, last_message_id=FIRST - 1
+        channel, guild, flag_below=0.25, log_channel_id=log_channel, watched_by=MORGAN, last_message_id=FIRST - 1
     )
+
+
+async def go_live(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD) -> None:
+    """Watch a place and show what is said about its messages."""
+    await watch(store, channel, guild, LOG)
+    await store.set_live(channel, True)
 
 
 async def write(
@@ -38,3 +46,26 @@ async def give(
 ) -> bool:
     score = NewScore(message, content_hash, model, probability, margin=1.5, label_mass=0.75)
     return await store.score_all([score]) == 1
+
+
+async def due(store: ReviewStore, message: int = FIRST) -> Due:
+    [found] = [one for one in await store.due(1000) if one.message_id == message]
+    return found
+
+
+async def flag(store: ReviewStore, message: int = FIRST, probability: float = 0.1, author: int = ADA) -> Case:
+    """Post a message of a live place, score it, and open its case."""
+    await write(store, message, author=author)
+    await judge(store, message, probability)
+    case = await store.open_case(await due(store, message), log_channel_id=LOG, urgent=False, flag_below=0.25)
+    assert case is not None
+    return case
+
+
+async def edited(
+    store: ReviewStore, message: int = FIRST, probability: float = 0.1, *, below: bool = True, urgent: bool = False
+) -> Case | None:
+    """Bring a message's case up to date after an edit."""
+    return await store.rescored(
+        message, urgent=urgent, below=below, positive_probability=probability, margin=2.5, label_mass=0.5, model="new"
+    )

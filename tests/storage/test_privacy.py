@@ -12,14 +12,16 @@ from sqlalchemy import text
 from bot.storage.database import Database
 from bot.storage.records import AuthorRow, Exemption
 from bot.storage.review_store import ReviewStore
-from bot.storage.tables import Message, Score
+from bot.storage.tables import CaseEvent, Message, ReviewCase, Score
 from tests.storage.people import (
     ADA,
     CHANNEL,
     FIRST,
     GRACE,
     GUILD,
+    LOG,
     MODEL,
+    MORGAN,
     NOON,
     OTHER_GUILD,
     judge,
@@ -130,7 +132,29 @@ def bytes_on_disk(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.glob("reviews.db*")))
 
 
-async def fill(database: Database, authors: list[int], drawn: random.Random, count: int) -> dict[int, list[bytes]]:
+async def add_cases(database: Database, messages: list[Message]) -> dict[int, bytes]:
+    """Open a case for each message, with a moderator's note, and return what is noted of each."""
+    notes = {message.message_id: f"{message.content_hash[:20]} is known to be ironic" for message in messages}
+    cases = [
+        ReviewCase(id=number, guild_id=GUILD, number=number, message_id=message.message_id, place_id=CHANNEL,
+                   log_channel_id=LOG, urgent=False, flag_below=0.25, positive_probability=0.1, margin=1.5,
+                   label_mass=0.75, model=MODEL, state="open", opened_at=NOON, card_message_id=number)
+        for number, message in enumerate(messages, 1)
+    ]  # fmt: skip
+    events = [
+        CaseEvent(case_id=case.id, number=1, kind="noted", user_id=MORGAN, at=NOON, note=notes[case.message_id])
+        for case in cases
+    ]
+    async with database.session() as session:
+        session.add_all(cases)
+        await session.flush()
+        session.add_all(events)
+    return {message: note.encode() for message, note in notes.items()}
+
+
+async def fill(
+    database: Database, authors: list[int], drawn: random.Random, count: int, *, with_cases: bool = False
+) -> dict[int, list[bytes]]:
     """Record messages in random order and return, for each author, what stands on the disk because of them."""
     traces = {author: [author.to_bytes(8, "big")] for author in authors}
     messages = []
@@ -149,6 +173,10 @@ async def fill(database: Database, authors: list[int], drawn: random.Random, cou
     ]  # fmt: skip
     async with database.session() as session:
         session.add_all([*messages, *scores])
+    if with_cases:
+        authors_of = {message.message_id: message.author_id for message in messages}
+        for number, note in (await add_cases(database, messages[::2])).items():
+            traces[authors_of[number]].append(note)
     return traces
 
 
@@ -162,7 +190,7 @@ def left(traces: list[bytes], folder: Path) -> list[bytes]:
 async def test_nothing_that_was_deleted_is_left_on_the_disk(
     store: ReviewStore, database: Database, tmp_path: Path, how: str
 ) -> None:
-    traces = (await fill(database, [ADA, GRACE], random.Random(5), 200))[ADA]
+    traces = (await fill(database, [ADA, GRACE], random.Random(5), 200, with_cases=True))[ADA]
     assert left(traces, tmp_path) == traces
     messages = [row.message_id for row in await store.of_author(ADA)]
     if how == "drop":
@@ -173,6 +201,7 @@ async def test_nothing_that_was_deleted_is_left_on_the_disk(
         await getattr(store, how)(of_what.get(how, ADA))
     # Who does not want to be read has to be known.
     assert left(traces, tmp_path) == (traces[:1] if how == "opt_out" else [])
+    assert bool(await store.due_deletions(1)) == (how != "forget_guild")
 
 
 @pytest.mark.parametrize("url", ["SQLite"], indirect=True)

@@ -18,6 +18,7 @@ from tests.storage.people import (
     OTHER_CHANNEL,
     OTHER_GUILD,
     give,
+    go_live,
     judge,
     watch,
     write,
@@ -169,3 +170,90 @@ async def test_somebody_who_gives_up_waiting_stops_nobody(store: ReviewStore) ->
     await asyncio.gather(*writing, return_exceptions=True)
     assert await write(store, FIRST + 100)
     assert {FIRST + step for step in range(1, 20, 2)} <= {waiting.message_id for waiting in await store.pending(100)}
+
+
+async def backfill(store: ReviewStore, message: int = FIRST, text: str = "Good.") -> bool:
+    where = (message, CHANNEL, GUILD, ADA, NOON)
+    return await store.record(*where, text, posted_in=CHANNEL, moves=False, backfilled=True)
+
+
+async def to_show(store: ReviewStore) -> list[int]:
+    return [one.message_id for one in await store.due(10)]
+
+
+async def test_a_message_of_a_thread_belongs_to_the_place_around_it(store: ReviewStore) -> None:
+    assert await store.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=77)
+    [waiting] = await store.pending(10)
+    assert (waiting.channel_id, waiting.posted_in) == (CHANNEL, 77)
+    await judge(store)
+    assert [row.posted_in for row in await store.latest_scores(CHANNEL)] == [77]
+    assert [row.posted_in for row in await store.of_author(ADA)] == [77]
+
+
+async def test_what_does_not_move_the_place_leaves_it_where_it_is(store: ReviewStore) -> None:
+    assert await store.record(FIRST + 5, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=CHANNEL, moves=False)
+    assert await last_message(store) == FIRST - 1
+    assert not await store.record(FIRST, OTHER_CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=5, moves=False)
+
+
+async def test_scores_are_to_be_shown_where_the_place_is_live(store: ReviewStore) -> None:
+    await write(store)
+    await go_live(store)
+    await write(store, FIRST + 1)
+    for message in (FIRST, FIRST + 1):
+        await judge(store, message)
+    assert await to_show(store) == [FIRST + 1], "what was posted in shadow stays there"
+    await write(store, text="Edited.")
+    assert await to_show(store) == [FIRST + 1], "it waits for its score"
+    await judge(store)
+    assert await to_show(store) == [FIRST, FIRST + 1]
+
+
+async def test_a_backfill_is_scored_after_all_others_and_not_shown(store: ReviewStore) -> None:
+    await go_live(store)
+    assert await backfill(store)
+    assert not await backfill(store)
+    await write(store, FIRST + 1)
+    assert [(one.message_id, one.backfilled) for one in await store.pending(10)] == [(FIRST + 1, False), (FIRST, True)]
+    assert await store.backfill_counts(CHANNEL) == (1, 0)
+    for message in (FIRST, FIRST + 1):
+        await judge(store, message)
+    assert await store.backfill_counts(CHANNEL) == (0, 1)
+    assert await to_show(store) == [FIRST + 1]
+
+
+async def test_an_edit_of_a_backfilled_message_is_shown_like_any_other(store: ReviewStore) -> None:
+    await go_live(store)
+    await backfill(store)
+    await judge(store)
+    await backfill(store, text="Edited while the bot was away.")
+    await judge(store)
+    assert await to_show(store) == []
+    await write(store, text="Edited.")
+    await judge(store)
+    assert await to_show(store) == [FIRST]
+    assert await store.backfill_counts(CHANNEL) == (0, 0)
+
+
+async def test_a_backfill_takes_nothing_from_what_an_event_brought(store: ReviewStore) -> None:
+    await go_live(store)
+    await write(store)
+    await backfill(store, text="Edited while the bot was away.")
+    assert await store.drop_backfill(CHANNEL) == 0
+    await judge(store)
+    assert await to_show(store) == [FIRST]
+
+
+async def test_a_stopped_backfill_keeps_what_is_scored(store: ReviewStore) -> None:
+    await watch(store, OTHER_CHANNEL, OTHER_GUILD)
+    for message in (FIRST, FIRST + 1, FIRST + 2):
+        await backfill(store, message)
+    await judge(store)
+    await write(store, FIRST + 3)
+    where = (FIRST + 4, OTHER_CHANNEL, OTHER_GUILD, ADA, NOON, "Good.")
+    await store.record(*where, posted_in=OTHER_CHANNEL, backfilled=True)
+    assert await store.drop_backfill(CHANNEL) == 2
+    assert await store.drop_backfill(CHANNEL) == 0
+    assert await store.backfill_counts(CHANNEL) == (0, 1)
+    assert await store.backfill_counts(OTHER_CHANNEL) == (1, 0)
+    assert {one.message_id for one in await store.pending(10)} == {FIRST + 3, FIRST + 4}

@@ -1,5 +1,6 @@
-"""Channels are watched with their options until they are not, and then nothing of them is left."""
+"""Places are watched with their options until they are not, and then nothing of them is left."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from bot.storage.database import Database
@@ -11,20 +12,30 @@ from tests.storage.people import (
     FIRST,
     GRACE,
     GUILD,
+    LOG,
     MORGAN,
+    NOON,
     OTHER_CHANNEL,
     OTHER_GUILD,
+    OTHER_LOG,
+    flag,
+    go_live,
     judge,
     watch,
     write,
 )  # fmt: skip
 
 
+async def options(store: ReviewStore, channel: int = CHANNEL) -> Watched:
+    found = await store.watched(channel)
+    assert found is not None
+    return found
+
+
 async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
     assert await store.watched(CHANNEL) is None
     await watch(store)
-    found = await store.watched(CHANNEL)
-    assert found is not None
+    found = await options(store)
     assert found == Watched(
         channel_id=CHANNEL,
         guild_id=GUILD,
@@ -48,15 +59,13 @@ async def test_watching_again_changes_the_options_and_keeps_what_was_read(store:
     await watch(store)
     await write(store)
     await judge(store)
-    before = await store.watched(CHANNEL)
-    assert before is not None
+    before = await options(store)
     assert await store.set_live(CHANNEL, True)
     await store.watch(
         CHANNEL, GUILD, flag_below=None, log_channel_id=5, watched_by=ADA, last_message_id=FIRST + 50, label="react",
         urgent_below=0.1, excerpts=True,
     )  # fmt: skip
-    after = await store.watched(CHANNEL)
-    assert after is not None
+    after = await options(store)
     assert (after.flag_below, after.log_channel_id, after.watched_by, after.live) == (None, 5, ADA, True)
     assert (after.label, after.urgent_below, after.excerpts) == ("react", 0.1, True)
     assert after.watched_at == before.watched_at
@@ -107,8 +116,110 @@ async def test_a_server_that_is_left_is_forgotten(store: ReviewStore) -> None:
     await write(store, FIRST + 1, channel=OTHER_CHANNEL)
     await store.exempt(GUILD, "role", 5)
     await store.exempt(OTHER_GUILD, "role", 5)
+    for guild in (GUILD, OTHER_GUILD):
+        await store.log_action(guild, None, MORGAN, "live", "")
     await store.forget_guild(GUILD)
     assert [watched.channel_id for watched in await store.all_watched()] == [OTHER_CHANNEL]
     assert [row.message_id for row in await store.of_author(ADA)] == [FIRST + 1]
     assert await store.exemptions(GUILD) == []
     assert await store.exemptions(OTHER_GUILD) == [Exemption(OTHER_GUILD, "role", 5)]
+    assert (await store.latest_actions(GUILD, 10), len(await store.latest_actions(OTHER_GUILD, 10))) == ([], 1)
+
+
+async def test_a_server_that_is_left_takes_its_cases_along_and_leaves_nothing_to_do(store: ReviewStore) -> None:
+    await go_live(store)
+    case = await flag(store)
+    await store.carded(case.id, 70)
+    await store.decide(case.id, MORGAN, True)
+    await store.forget_guild(GUILD)
+    assert await store.case(case.id) is None
+    assert await store.history(case.id) == []
+    assert await store.verdicts(CHANNEL) == []
+    assert await store.due_deletions(10) == [], "the bot is not there any more"
+    await go_live(store)
+    again = await flag(store)
+    assert again.number == 1
+    assert again.id > case.id, "an old button means no new case"
+
+
+async def test_a_place_is_live_until_it_is_not(store: ReviewStore) -> None:
+    assert not await store.set_live(CHANNEL, True)
+    assert not await store.set_live(CHANNEL, False)
+    await watch(store, log_channel=LOG)
+    await store.suspend_log(LOG)
+    assert await store.set_live(CHANNEL, True)
+    begun = await options(store)
+    assert (begun.live, begun.suspended_at) == (True, None)
+    assert begun.digest_at is not None
+    assert abs(datetime.now(UTC) - begun.digest_at) < timedelta(minutes=1)
+    await store.suspend_log(LOG)
+    assert await store.set_live(CHANNEL, True)
+    assert await options(store) == begun, "its week goes on, and its log channel is tried again"
+    assert await store.set_live(CHANNEL, False)
+    assert not (await options(store)).live
+
+
+async def test_what_was_to_be_shown_is_not_shown_after_the_end(store: ReviewStore) -> None:
+    await go_live(store)
+    for message in (FIRST, FIRST + 1):
+        await write(store, message)
+    await judge(store)
+    await store.set_live(CHANNEL, False)
+    await judge(store, FIRST + 1)
+    await store.set_live(CHANNEL, True)
+    assert await store.due(10) == []
+
+
+async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    await watch(store, log_channel=LOG)
+    await watch(store, OTHER_CHANNEL, OTHER_GUILD, LOG)
+    await watch(store, 5, log_channel=OTHER_LOG)
+    told = await asyncio.gather(*(each.suspend_log(LOG) for each in (store, other) * 3))
+    assert sorted(len(places) for places in told) == [0] * 5 + [2]
+    [places] = [places for places in told if places]
+    assert places == [await options(store, CHANNEL), await options(store, OTHER_CHANNEL)]
+    assert all(place.suspended_at is not None for place in places)
+    assert (await options(store, 5)).suspended_at is None
+
+
+async def test_watching_again_tries_the_log_channel_again(store: ReviewStore) -> None:
+    for log_channel in (LOG, OTHER_LOG, None):
+        await watch(store, log_channel=LOG)
+        await store.suspend_log(LOG)
+        await watch(store, log_channel=log_channel)
+        assert (await options(store)).suspended_at is None
+
+
+async def test_cases_that_nobody_saw_go_to_the_new_log_channel(store: ReviewStore) -> None:
+    await go_live(store)
+    seen, listed, unseen = [await flag(store, FIRST + step) for step in range(3)]
+    await store.carded(seen.id, 70)
+    await store.digested([listed.id], 71)
+    await watch(store, log_channel=OTHER_LOG)
+    [due] = await store.cards_due()
+    assert (due.id, due.log_channel_id) == (unseen.id, OTHER_LOG)
+    for case in (seen, listed):
+        found = await store.case(case.id)
+        assert found is not None
+        assert found.log_channel_id == LOG
+
+
+async def test_a_digest_is_posted_by_one(store: ReviewStore, other: ReviewStore) -> None:
+    await watch(store)
+    before = None
+    for week in range(1, 4):
+        now = NOON + timedelta(weeks=week)
+        done = await asyncio.gather(*(each.set_digest_at(CHANNEL, before, now) for each in (store, other) * 3))
+        assert sorted(done) == [False] * 5 + [True]
+        before = (await options(store)).digest_at
+        assert before == now
+    assert not await store.set_digest_at(OTHER_CHANNEL, None, NOON)
+
+
+async def test_a_place_moves_on_and_never_back(store: ReviewStore) -> None:
+    await watch(store)
+    for last, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
+        await store.move_on(CHANNEL, last)
+        assert (await options(store)).last_message_id == expected

@@ -1,24 +1,71 @@
-"""Writes into a database until it is killed: `python -m tests.storage.writer URL FIRST`, each message as it is kept."""
+"""Writes into a database until it is killed: `python -m tests.storage.writer`, a line `URL FIRST` for each life.
+
+Each life is a process of its own, forked from one that has imported everything: it says its id, then each step that is
+kept; then it is `gone`. A new life first settles what the one before left, as the bot does.
+"""
 
 import asyncio
+import os
 import sys
 
 from bot.storage.database import Database
 from bot.storage.review_store import ReviewStore
-from tests.storage.people import give, watch, write
+from tests.storage.people import LOG, MORGAN, give, go_live, write
+
+AT_ONCE = 3
 
 
-async def main(url: str, first: int) -> None:
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # one write, so that no kill leaves half a line
+    sys.stdout.flush()
+
+
+async def settle(store: ReviewStore) -> None:
+    """Score what waits, open a case for it, and decide it."""
+
+    async def scored(message: int, content_hash: str) -> None:
+        if await give(store, message, content_hash):
+            say("scored", message)
+
+    async def decided(case_id: int, message: int) -> None:
+        done, _ = await store.decide(case_id, MORGAN, True)
+        if done:
+            say("decided", message)
+
+    await asyncio.gather(*(scored(one.message_id, one.content_hash) for one in await store.pending(100)))
+    for one in await store.due(100):
+        await store.open_case(one, log_channel_id=LOG, urgent=False, flag_below=0.6)
+        await store.shown(one.message_id, one.content_hash, label=None, label_message_id=None)
+        say("opened", one.message_id)
+    await asyncio.gather(*(decided(case.id, case.message_id) for case in await store.cards_due()))
+
+
+async def live(url: str, first: int) -> None:
     database = Database(url)
     await database.open()
     store = ReviewStore(database)
-    await watch(store)
-    for message in range(first, first + 100_000):
+    await go_live(store)
+    say(os.getpid())
+
+    async def recorded(message: int) -> None:
         await write(store, message)
-        await give(store, message, database.content_hash("Good."))
-        sys.stdout.write(f"{message}\n")
-        sys.stdout.flush()
+        say("recorded", message)
+
+    while True:
+        await settle(store)
+        await asyncio.gather(*(recorded(message) for message in range(first, first + AT_ONCE)))
+        first += AT_ONCE
+
+
+def main() -> None:
+    while line := sys.stdin.readline():
+        url, first = line.split()
+        if process := os.fork():
+            os.waitpid(process, 0)
+            say("gone")
+        else:
+            asyncio.run(live(url, int(first)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    main()

@@ -1,0 +1,77 @@
+"""Each case is shown once to moderators, on a card or in a digest."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.storage.review_store import ReviewStore
+from tests.storage.people import CHANNEL, FIRST, LOG, MORGAN, NOON, OTHER_LOG, edited, flag
+
+pytestmark = pytest.mark.usefixtures("live")
+
+
+async def due_ids(store: ReviewStore) -> list[int]:
+    return [case.id for case in await store.cards_due()]
+
+
+async def test_undecided_cases_are_due_until_they_have_a_card(store: ReviewStore) -> None:
+    open_one, claimed, decided, withdrawn = [await flag(store, FIRST + step) for step in range(4)]
+    await store.claim(claimed.id, MORGAN)
+    await store.decide(decided.id, MORGAN, True)
+    await edited(store, withdrawn.message_id, 0.9, below=False)
+    assert await due_ids(store) == [open_one.id, claimed.id]
+    assert await store.carded(open_one.id, 70)
+    assert not await store.carded(open_one.id, 71)
+    assert await due_ids(store) == [claimed.id]
+    await edited(store, withdrawn.message_id, 0.1)
+    assert await due_ids(store) == [claimed.id, withdrawn.id]
+    carded = await store.case(open_one.id)
+    assert carded is not None
+    assert (carded.card_message_id, carded.log_channel_id) == (70, LOG)
+
+
+async def test_no_card_goes_to_a_suspended_log_channel_or_from_a_place_in_shadow(store: ReviewStore) -> None:
+    case = await flag(store)
+    await store.suspend_log(LOG)
+    assert await due_ids(store) == []
+    await store.set_live(CHANNEL, True)
+    assert await due_ids(store) == [case.id]
+    await store.set_live(CHANNEL, False)
+    assert await due_ids(store) == []
+
+
+async def test_a_digest_shows_several_cases(store: ReviewStore) -> None:
+    first, second, third = [await flag(store, FIRST + step) for step in range(3)]
+    assert await store.digested([third.id, first.id, 10_000], 80) == 2
+    assert [case.id for case in await store.in_digest(80)] == [first.id, third.id]
+    assert await store.in_digest(81) == []
+    assert await due_ids(store) == [second.id]
+    assert await store.digested([], 82) == 0
+
+
+async def test_a_card_stands_where_it_was_posted(store: ReviewStore) -> None:
+    first, second = [await flag(store, FIRST + step) for step in range(2)]
+    await store.carded(first.id, 70, log_channel_id=OTHER_LOG)
+    await store.digested([second.id], 71, log_channel_id=OTHER_LOG)
+    assert {case.log_channel_id for case in await store.cases_of_author(first.author_id)} == {OTHER_LOG}
+
+
+async def test_excerpts_are_to_be_erased_in_time(store: ReviewStore) -> None:
+    first, second, plain = [await flag(store, FIRST + step) for step in range(3)]
+    await store.carded(first.id, 70, NOON)
+    await store.carded(second.id, 71, NOON + timedelta(days=1))
+    await store.carded(plain.id, 72)
+    assert await store.excerpts_over(NOON - timedelta(seconds=1)) == []
+    assert [case.id for case in await store.excerpts_over(NOON)] == [first.id]
+    await store.excerpt_erased(first.id)
+    assert [case.id for case in await store.excerpts_over(NOON + timedelta(days=30))] == [second.id]
+
+
+async def test_of_two_cards_at_once_one_counts(store: ReviewStore, other: ReviewStore) -> None:
+    for message in range(FIRST, FIRST + 10):
+        case = await flag(store, message)
+        kept = await asyncio.gather(*((store, other)[card % 2].carded(case.id, card) for card in range(6)))
+        after = await store.case(case.id)
+        assert after is not None
+        assert [card for card, counts in enumerate(kept) if counts] == [after.card_message_id]

@@ -1,0 +1,114 @@
+"""What the bot posted about a message goes from Discord when the message is forgotten."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bot.storage.records import OwnMessage, StaleDigest
+from bot.storage.review_store import ReviewStore
+from tests.storage.people import ADA, CHANNEL, FIRST, GRACE, GUILD, LOG, NOON, due, flag, judge
+
+pytestmark = pytest.mark.usefixtures("live")
+THREAD, CARD, LABEL, DIGEST = 77, 2**62 + 2000, 2**62 + 3000, 2**62 + 4000
+
+
+async def labelled(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
+    """Post a message in a thread, and its label."""
+    await store.record(message, CHANNEL, GUILD, author, NOON, "Good.", posted_in=THREAD)
+    await judge(store, message)
+    found = await due(store, message)
+    reply = OwnMessage(THREAD, LABEL + message - FIRST)
+    assert await store.shown(message, found.content_hash, label="positive", label_message_id=reply.message_id)
+    return reply
+
+
+async def carded(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
+    case = await flag(store, message, author=author)
+    card = OwnMessage(LOG, CARD + message - FIRST)
+    assert await store.carded(case.id, card.message_id)
+    return card
+
+
+FORGETTING: dict[str, Callable[[ReviewStore], Awaitable[object]]] = {
+    "forget_messages": lambda store: store.forget_messages(range(FIRST, FIRST + 2)),
+    "drop": lambda store: asyncio.gather(*(store.drop(FIRST + step) for step in range(2))),
+    "forget_author": lambda store: store.forget_author(ADA),
+    "opt_out": lambda store: store.opt_out(ADA),
+    "unwatch": lambda store: store.unwatch(CHANNEL),
+}
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+async def test_cards_and_label_replies_are_to_be_deleted(store: ReviewStore, how: str) -> None:
+    expected = [await carded(store, FIRST), await labelled(store, FIRST + 1)]
+    others = [await carded(store, FIRST + 2, GRACE), await labelled(store, FIRST + 3, GRACE)]
+    await flag(store, FIRST + 4)
+    assert await store.due_deletions(10) == []
+    await FORGETTING[how](store)
+    if how == "unwatch":
+        expected = sorted(expected + others, key=lambda own: own.message_id)
+    assert await store.due_deletions(10) == expected
+    assert await store.due_deletions(1) == expected[:1]
+    await store.deleted(expected[0])
+    await store.deleted(expected[0])
+    assert await store.due_deletions(10) == expected[1:]
+
+
+async def test_a_digest_is_written_anew_when_something_of_it_is_forgotten(store: ReviewStore) -> None:
+    cases = [await flag(store, FIRST + step, author=(ADA, GRACE)[step % 2]) for step in range(4)]
+    await store.digested([case.id for case in cases], DIGEST)
+    assert await store.stale_digests(10) == []
+    await store.forget_author(ADA)
+    [stale] = await store.stale_digests(10)
+    assert stale == StaleDigest(LOG, DIGEST, 1)
+    assert [case.id for case in await store.in_digest(DIGEST)] == [cases[1].id, cases[3].id]
+    await store.forget_messages([FIRST + 1])
+    await store.rewritten(stale)
+    [again] = await store.stale_digests(10)
+    assert again == StaleDigest(LOG, DIGEST, 2), "more was forgotten while it was written"
+    await store.rewritten(again)
+    assert await store.stale_digests(10) == []
+    assert await store.due_deletions(10) == []
+
+
+async def test_a_card_that_is_posted_while_its_message_is_forgotten_does_not_stay(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    for message in range(FIRST, FIRST + 10):
+        case = await flag(store, message)
+        counts, _ = await asyncio.gather(store.carded(case.id, CARD), other.forget_messages([message]))
+        due_now = await store.due_deletions(10)
+        assert due_now == ([OwnMessage(LOG, CARD)] if counts else [])
+        for own in due_now:
+            await store.deleted(own)
+
+
+async def test_a_label_that_is_posted_while_its_message_is_forgotten_does_not_stay(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    for message in range(FIRST, FIRST + 10):
+        await store.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=THREAD)
+        await judge(store, message)
+        found = await due(store, message)
+        showing = store.shown(message, found.content_hash, label="positive", label_message_id=LABEL)
+        counts, _ = await asyncio.gather(showing, other.forget_author(ADA))
+        assert await store.due_deletions(10) == ([OwnMessage(THREAD, LABEL)] if counts else [])
+        await store.deleted(OwnMessage(THREAD, LABEL))
+
+
+async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_anew(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    for attempt in range(5):
+        messages = [FIRST + attempt * 10 + step for step in range(6)]
+        cases = [await flag(store, message) for message in messages]
+        listed, *_ = await asyncio.gather(
+            store.digested([case.id for case in reversed(cases)], DIGEST + attempt),
+            other.forget_messages(messages[:2]),
+            store.forget_messages(reversed(messages[2:4])),
+        )
+        stale = await store.stale_digests(10)
+        assert listed == 6 - 2 * (2 - sum(one.times for one in stale))
+        for one in stale:
+            await store.rewritten(one)

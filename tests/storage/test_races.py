@@ -1,0 +1,160 @@
+"""Different things that are done to the same messages at once leave one story, and never wait in a circle.
+
+The same thing twice at once stands beside the tests of each store.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from bot.storage import tables
+from bot.storage.database import Database
+from bot.storage.review_store import ReviewStore
+from bot.storage.tables import Base, ReviewCase, Score
+from tests.storage.people import (
+    ADA,
+    CHANNEL,
+    FIRST,
+    GRACE,
+    GUILD,
+    LOG,
+    MAX,
+    MORGAN,
+    NOON,
+    OTHER_CHANNEL,
+    OTHER_LOG,
+    due,
+    edited,
+    flag,
+    give,
+    go_live,
+    judge,
+    watch,
+    write,
+)  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("live")
+FORGETTING: dict[str, Callable[[ReviewStore, int], Awaitable[object]]] = {
+    "forget_messages": lambda store, message: store.forget_messages([message]),
+    "forget_author": lambda store, _: store.forget_author(ADA),
+    "unwatch": lambda store, _: store.unwatch(CHANNEL),
+    "forget_guild": lambda store, _: store.forget_guild(GUILD),
+}
+
+
+async def count(database: Database, table: type[Base]) -> int:
+    async with database.session() as session:
+        return (await session.execute(select(func.count()).select_from(table))).scalar_one()
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+async def test_a_message_that_is_scored_while_it_is_forgotten_is_forgotten(
+    store: ReviewStore, other: ReviewStore, database: Database, how: str
+) -> None:
+    for message in range(FIRST, FIRST + 6):
+        await go_live(store)
+        await write(store, message)
+        content = database.content_hash("Good.")
+        await asyncio.gather(give(store, message, content), FORGETTING[how](other, message))
+    assert await count(database, Score) == 0
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+async def test_a_case_that_is_opened_while_its_message_is_forgotten_is_forgotten(
+    store: ReviewStore, other: ReviewStore, database: Database, how: str
+) -> None:
+    for message in range(FIRST, FIRST + 6):
+        await go_live(store)
+        await write(store, message)
+        await judge(store, message)
+        found = await due(store, message)
+        opening = store.open_case(found, log_channel_id=LOG, urgent=False, flag_below=0.25)
+        await asyncio.gather(opening, FORGETTING[how](other, message))
+    assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+async def test_a_case_that_is_decided_while_its_message_is_forgotten_is_forgotten(
+    store: ReviewStore, other: ReviewStore, database: Database, how: str
+) -> None:
+    decided = 0
+    for message in range(FIRST, FIRST + 6):
+        await go_live(store)
+        case = await flag(store, message)
+        (done, _), *_ = await asyncio.gather(
+            store.decide(case.id, MORGAN, True),
+            store.claim(case.id, MAX),
+            store.note(case.id, MAX, "Why?"),
+            FORGETTING[how](other, message),
+        )
+        decided += done
+    assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
+    # A verdict is of the place, and goes with it alone.
+    assert await count(database, tables.Verdict) == (0 if how in {"unwatch", "forget_guild"} else decided)
+
+
+async def test_a_message_that_is_recorded_while_its_place_is_unwatched_is_forgotten(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    for message in range(FIRST, FIRST + 40, 4):
+        await go_live(store)
+        writing = [write((store, other)[step % 2], message + step) for step in range(4)]
+        await asyncio.gather(*writing[:2], other.unwatch(CHANNEL), *writing[2:])
+        assert await store.of_author(ADA) == []
+
+
+async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_once(
+    store: ReviewStore, other: ReviewStore
+) -> None:
+    for message in range(FIRST, FIRST + 8):
+        case = await flag(store, message)
+        await asyncio.gather(
+            edited(store, message, 0.05), edited(other, message, 0.05), other.claim(case.id, MAX),
+            store.decide(case.id, MORGAN, False), other.carded(case.id, 70),
+        )  # fmt: skip
+        history = await store.history(case.id)
+        assert [event.number for event in history] == list(range(1, len(history) + 1))
+        assert [event.kind for event in history].count("edited") == 1
+
+
+async def test_whatever_happens_at_once_nobody_waits_in_a_circle(store: ReviewStore, other: ReviewStore) -> None:
+    drawn = random.Random(11)
+    for attempt in range(8):
+        await go_live(store)
+        await go_live(store, OTHER_CHANNEL)
+        messages = [FIRST + attempt * 100 + step for step in range(16)]
+        cases = [await flag(store, message, author=drawn.choice([ADA, GRACE])) for message in messages]
+        ids = [case.id for case in cases]
+        drawn.shuffle(ids)
+        await store.digested(ids[:10:2], 80)
+        actions: list[Awaitable[object]] = [
+            store.digested(ids[:8], 81),
+            other.digested(ids[4:12], 82),
+            store.forget_messages(drawn.sample(messages, 6)),
+            other.forget_messages(drawn.sample(messages, 6)),
+            store.forget_author(ADA),
+            other.watch(
+                CHANNEL, GUILD, flag_below=0.1, log_channel_id=OTHER_LOG, watched_by=MAX, last_message_id=FIRST
+            ),
+            watch(store, log_channel=LOG),
+            other.set_live(CHANNEL, False),
+            store.suspend_log(LOG),
+            *(each.decide(case_id, MORGAN, True) for each, case_id in zip((store, other) * 4, ids, strict=False)),
+            *(each.carded(case_id, case_id) for each, case_id in zip((other, store) * 4, ids, strict=False)),
+            *(edited(other, message, 0.05) for message in messages[::3]),
+            *(write(store, message, "Edited.") for message in messages[::3]),
+            *(write(other, message + 50, author=GRACE) for message in messages[::4]),
+            store.log_action(GUILD, CHANNEL, MORGAN, "watch", ""),
+            store.set_digest_at(CHANNEL, None, NOON),
+            *([other.unwatch(CHANNEL)] if attempt % 3 == 1 else []),
+            *([store.forget_guild(GUILD)] if attempt % 3 == 2 else []),
+        ]
+        drawn.shuffle(actions)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*actions)
+        for case_id in ids:
+            history = await store.history(case_id)
+            assert [event.number for event in history] == list(range(1, len(history) + 1))

@@ -1,0 +1,93 @@
+"""Scores are read in the order of posting, all of them or some, and by whoever takes their time."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.storage import scores
+from bot.storage.records import ScoredMessage
+from bot.storage.review_store import ReviewStore
+from tests.storage.people import (
+    ADA,
+    CHANNEL,
+    FIRST,
+    GRACE,
+    GUILD,
+    MODEL,
+    NOON,
+    OTHER_CHANNEL,
+    OTHER_GUILD,
+    judge,
+    watch,
+    write,
+)  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("watched")
+
+
+async def fill(store: ReviewStore, count: int) -> None:
+    for message in range(FIRST, FIRST + count):
+        await write(store, message)
+        await judge(store, message)
+
+
+def ids(found: list[ScoredMessage]) -> list[int]:
+    return [one.message_id - FIRST for one in found]
+
+
+async def test_a_limit_keeps_those_that_were_posted_last(store: ReviewStore) -> None:
+    await fill(store, 5)
+    await write(store, FIRST + 5)
+    assert ids(await store.latest_scores(CHANNEL, limit=2)) == [3, 4]
+    assert ids(await store.latest_scores(CHANNEL, limit=50)) == [0, 1, 2, 3, 4]
+    assert ids(await store.latest_scores(CHANNEL, NOON + timedelta(minutes=2), limit=4)) == [2, 3, 4]
+    assert await store.latest_scores(CHANNEL, limit=0) == []
+
+
+@pytest.mark.parametrize("count", [0, 3, 4, 5, 8])
+async def test_a_stream_brings_all_whatever_its_pages(
+    store: ReviewStore, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(scores, "PAGE", 4)
+    await watch(store, OTHER_CHANNEL, OTHER_GUILD)
+    await fill(store, count)
+    await write(store, FIRST + 50, channel=OTHER_CHANNEL)
+    await judge(store, FIRST + 50)
+    assert [one async for one in store.stream_scores(CHANNEL)] == await store.latest_scores(CHANNEL)
+    since = NOON + timedelta(minutes=2)
+    assert [one async for one in store.stream_scores(CHANNEL, since)] == await store.latest_scores(CHANNEL, since)
+
+
+async def test_messages_of_one_moment_are_streamed_once_each(
+    store: ReviewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "PAGE", 2)
+    for message in range(FIRST, FIRST + 7):
+        await store.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=CHANNEL)
+        await judge(store, message)
+    assert ids([one async for one in store.stream_scores(CHANNEL)]) == list(range(7))
+
+
+async def test_a_slow_reader_of_a_stream_stops_nobody(
+    store: ReviewStore, other: ReviewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "PAGE", 2)
+    await fill(store, 5)
+    found = []
+    async for one in store.stream_scores(CHANNEL):
+        found.append(one)
+        async with asyncio.timeout(5):
+            await write(store, FIRST + 100 + len(found), author=GRACE)
+            if len(found) == 1:
+                await other.forget_messages([FIRST + 3])
+    assert ids(found) == [0, 1, 2, 4], "what was forgotten in the meantime is not in it"
+
+
+async def test_a_stream_takes_the_score_of_the_present_content(store: ReviewStore) -> None:
+    for text, probability in (("Good.", 0.9), ("Bad.", 0.1)):
+        await write(store, text=text)
+        await judge(store, probability=probability)
+    await write(store, text="Good.")
+    [one] = [one async for one in store.stream_scores(CHANNEL)]
+    assert one == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.9, 1.5, 0.75, MODEL)
