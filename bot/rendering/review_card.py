@@ -70,10 +70,10 @@ def case_card(case: Case, history: Sequence[CaseEvent], excerpt: str | None) -> 
     embed.description = f"{link} by <@{case.author_id}> in <#{case.posted_in}>, {when}"
     if excerpt:
         embed.add_field(name=EXCERPT, value=excerpt, inline=False)
-    embed.add_field(name="P(positive)", value=f"{percentage(case.positive_probability)}")
+    embed.add_field(name="P(positive)", value=_share(case.positive_probability))
     embed.add_field(name="Flagged below", value=f"{case.flag_below:g}")
     embed.add_field(name="Margin", value=f"{case.margin:+.2f} logits")
-    embed.add_field(name="Label mass", value=percentage(case.label_mass))
+    embed.add_field(name="Label mass", value=_share(case.label_mass))
     embed.add_field(name="Model", value=model_text(case.model))
     embed.add_field(name="History", value=_history(history), inline=False)
     embed.set_footer(text=CAUTION)
@@ -125,6 +125,10 @@ def digest_options(cases: Sequence[Case]) -> list[discord.SelectOption]:
 def excerpt_of(embed: discord.Embed) -> str | None:
     """Return the excerpt on a card that was posted."""
     return next((field.value for field in embed.fields if field.name == EXCERPT), None)
+
+
+def _share(probability: float) -> str:
+    return escape_prose(percentage(probability))  # ">99.99%" would begin a quotation
 
 
 def _urgent(case: Case) -> str:

@@ -78,23 +78,23 @@ async def preview_answer(
 
 async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, today: date) -> Answer:
     """Show volume and share positive of a channel over time; spans with few messages have no figures."""
-    if len(scored) < SMALLEST_GROUP:
-        text = (
-            f"Fewer than {SMALLEST_GROUP} messages of {place} were scored in the last {days:,} days: too few to show."
-        )
-        return Answer(discord.Embed(title="Statistics", description=text, colour=BLURPLE))
     by_day: defaultdict[date, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for one in scored:
         count, positive = by_day[one.posted_at.date()]
         by_day[one.posted_at.date()] = count + 1, positive + (one.margin > 0)
     unit, periods = periods_between(today - timedelta(days=days - 1), today, by_day)
     hidden = sum(period.count is None for period in periods)
-    share = sum(one.margin > 0 for one in scored) / len(scored)
-    text = f"{place}, the last {days:,} days: **{len(scored):,} messages**, **{share:.0%} positive**."
+    count = sum(period.count or 0 for period in periods)
+    if not count:
+        text = f"{place} has no {unit} of {SMALLEST_GROUP} scored messages in the last {days:,} days: too few to show."
+        by_week = " More than 60 days are counted by week." if unit == "day" else ""
+        return Answer(discord.Embed(title="Statistics", description=text + by_week, colour=BLURPLE))
+    share = sum(period.positive or 0 for period in periods) / count
+    text = f"{place}, the last {days:,} days: **{count:,} messages**, **{share:.0%} positive**."
     if hidden:
         text += (
-            f"\n{hidden:,} of {len(periods):,} {unit}s had fewer than {SMALLEST_GROUP} messages; their figures are not "
-            "shown, for they would say too much about one person."
+            f"\n{hidden:,} of {len(periods):,} {unit}s had fewer than {SMALLEST_GROUP} messages. They are left out: "
+            "their figures would say too much about one person."
         )
     embed = discord.Embed(title="Statistics", description=text, colour=BLURPLE)
     embed.set_footer(text=CAUTION)

@@ -4,6 +4,7 @@ import discord
 import pytest
 
 from bot.inference.transformers_model import TransformersModel
+from bot.rendering.escaping import escape_prose
 from bot.rendering.review_card import REACTIONS
 from bot.rendering.tables import percentage
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description, field
@@ -67,10 +68,10 @@ async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: 
     assert embed.description is not None
     assert embed.description.startswith(f"[message]({link}) by <@{place.member.id}> in <#{place.channel.id}>, <t:")
     assert {one.name: one.value for one in embed.fields if one.name != "History"} == {
-        "P(positive)": percentage(verdict.positive_probability),
+        "P(positive)": escape_prose(percentage(verdict.positive_probability)),
         "Flagged below": "0.5",
         "Margin": f"{verdict.positive_logit - verdict.negative_logit:+.2f} logits",
-        "Label mass": percentage(verdict.label_mass),
+        "Label mass": escape_prose(percentage(verdict.label_mass)),
         "Model": "demo · local",
     }
     assert field(card, "History").startswith(f"`1` flagged at {percentage(verdict.positive_probability)} · <t:")

@@ -122,7 +122,7 @@ async def test_statistics_are_of_the_channel_and_hide_small_groups(place: Review
     for text in (BAD, GOOD, BAD):
         await place.other.send(place.channel, text)
     shown = await place.moderator.slash(place.channel, "review stats", channel=place.channel, days=7)
-    assert "**6 messages**, **67% positive**" in description(shown)
+    assert description(shown) == f"{place.channel.mention}, the last 7 days: **6 messages**, **67% positive**."
     (picture,) = shown.response.attachments
     assert picture.filename == "trend.png"
     assert str(place.member.id) not in description(shown)

@@ -73,11 +73,11 @@ async def test_nothing_of_the_first_version_is_lost(url: str) -> None:
     assert await store.opted_out(MORGAN)
     assert await store.exemptions(GUILD) == [Exemption(GUILD, "role", 7)]
     assert await store.due(10) == [], "what was scored before is not shown now"
-    await store.unwatch(CHANNEL)
-    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
     assert not await store.set_digest_at(CHANNEL, NOON, NOON)
     assert await store.set_digest_at(CHANNEL, None, NOON)
     await write(store, FIRST + 2)
     await judge(store, FIRST + 2)
     assert [one.message_id for one in await store.due(10)] == [FIRST + 2]
+    await store.unwatch(CHANNEL)
+    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
     await database.close()
