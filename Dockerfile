@@ -24,12 +24,13 @@ LABEL org.opencontainers.image.title="Nightword" \
 RUN useradd --uid 10001 --no-create-home --home-dir /models --shell /usr/sbin/nologin nightword \
     && install --directory --owner=nightword --group=nightword /models
 COPY --from=build /opt/nightword /opt/nightword
-# Everything that is written: the models in a volume, the heartbeat in /tmp.
+# Everything that is written: the models in a volume, the heartbeat and matplotlib's list of fonts in /tmp.
 ENV PATH=/opt/nightword/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HF_HOME=/models \
-    BOT_HEARTBEAT_FILE=/tmp/nightword-heartbeat
+    BOT_HEARTBEAT_FILE=/tmp/nightword-heartbeat \
+    MPLCONFIGDIR=/tmp/matplotlib
 USER nightword
 WORKDIR /models
 VOLUME /models

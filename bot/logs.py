@@ -15,6 +15,6 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(_JSON) if settings.log_json else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    for library in ("discord", "simcord", "aiohttp", "aiosqlite"):
+    for library in ("discord", "simcord", "aiohttp", "aiosqlite", "matplotlib", "PIL"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
     logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does at every start is no news

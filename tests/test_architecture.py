@@ -56,6 +56,8 @@ def test_each_library_has_its_place(path: Path) -> None:
         assert not roots(path) & {"discord", "simcord"}
     if not name.startswith("bot.storage"):
         assert not roots(path) & {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
+    if not name.startswith("bot.rendering.pictures."):
+        assert not roots(path) & {"matplotlib", "PIL"}
     if name != "bot.playground":
         assert "simcord" not in roots(path)
     if name != "bot.settings":

@@ -1,12 +1,13 @@
 """What every answer has: an embed that fits Discord's limits, attached files, a footer that says what computed it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
 from bot.inference.model import ModelInfo
 from bot.rendering.escaping import visible_text
+from bot.rendering.pictures.picture import Picture
 
 DESCRIPTION_LIMIT = 4096
 FOOTER_LIMIT = 2048
@@ -27,15 +28,16 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text file that goes with an answer."""
+    """A file that goes with an answer: text, which is written in UTF-8, or bytes as they are."""
 
     filename: str
-    text: str
+    content: str | bytes
     description: str
 
     def file(self) -> discord.File:
         """Return a new discord.File, which can be sent once."""
-        return discord.File(io.BytesIO(self.text.encode("utf-8")), self.filename, description=self.description)
+        content = self.content.encode("utf-8") if isinstance(self.content, str) else self.content
+        return discord.File(io.BytesIO(content), self.filename, description=self.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class Answer:
     def files(self) -> list[discord.File]:
         """Return the attachments as files, new on every call."""
         return [attachment.file() for attachment in self.attachments]
+
+    def with_picture(self, picture: Picture, filename: str = "picture.png") -> "Answer":
+        """Return this answer with a picture in its embed; the alt text is the file's description."""
+        shown = Attachment(filename, picture.png, picture.alt)
+        embed = self.embed.copy().set_image(url=f"attachment://{filename}")
+        return replace(self, embed=embed, attachments=(*self.attachments, shown))
 
 
 def footer(computed: Computed) -> str:

@@ -22,7 +22,7 @@ _AT = re.compile(r"@(?=\w)")
 
 def visible_token(text: str) -> str:
     r"""Return a token for a table's cell: spaces as ``·``, line breaks as ``↵``, what hides as ``\u202e``."""
-    shown = "".join(_visible_character(character) for character in text)
+    shown = "".join(visible_character(character) for character in text)
     if shown and unicodedata.combining(shown[0]):
         shown = "◌" + shown
     if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in shown):
@@ -30,22 +30,24 @@ def visible_token(text: str) -> str:
     return shown
 
 
-def _visible_character(character: str) -> str:
+def visible_character(character: str) -> str:
+    r"""Return a character as a table shows it: ``·`` for a space, ``\u202e`` for one that hides."""
     if character in _NAMED:
         return _NAMED[character]
     if unicodedata.category(character) in _HIDDEN_CATEGORIES:
-        return _code_point(character)
+        return code_point(character)
     return character
 
 
-def _code_point(character: str) -> str:
+def code_point(character: str) -> str:
+    r"""Return ``\u202e``, or ``\U0001f3fd`` beyond the first 65,536."""
     code = ord(character)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def visible_text(text: str) -> str:
     """Return prose with bidi controls, zero-width and control characters shown as code points."""
-    return _PROSE_HIDDEN.sub(lambda match: _code_point(match.group()), text.replace("\r\n", "\n"))
+    return _PROSE_HIDDEN.sub(lambda match: code_point(match.group()), text.replace("\r\n", "\n"))
 
 
 def escape_prose(text: str) -> str:

@@ -1,0 +1,170 @@
+"""A picture in the making: rectangles, lines, marks and texts in pixels, from the top left."""
+
+import io
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bot.rendering.pictures.fonts import lettering
+from bot.rendering.pictures.palette import BACKGROUND, MUTED, TEXT
+from bot.rendering.pictures.picture import Picture
+
+if TYPE_CHECKING:  # at run time it takes most of a second, which only those pay who draw
+    from matplotlib.backend_bases import GraphicsContextBase
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path
+
+# Discord shows an embed's picture up to 400 pixels wide and 300 high, on a phone rather 300 wide: twice that is sharp
+# on dense screens, and a label is 10 to 13 pixels high where it is read.
+WIDTH = 800
+HEIGHT_LIMIT = 600  # a picture that is higher is shown narrower
+MARGIN = 32
+TITLE = 40
+SUBTITLE = 28
+LABEL = 26
+SMALLEST = 22  # 11 pixels at half the width; no text is smaller
+BOLD = 700
+REGULAR = 400
+_DPI = 72  # so that a point is a pixel, and sizes are in pixels like all else
+_COLOURS = 256
+_LONGEST = 1000  # characters of a text, more than fit into any room
+
+Align = Literal["left", "center", "right"]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text as it was drawn: its letters, their size, and their place in pixels from the top left."""
+
+    text: str
+    size: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Canvas:
+    """A background `WIDTH` pixels wide, on which things are drawn in the order of the calls."""
+
+    def __init__(self, height: int) -> None:
+        from matplotlib.backends.backend_agg import RendererAgg
+        from matplotlib.transforms import Affine2D
+
+        self.height = height
+        self.texts: list[Written] = []
+        self._extents: dict[tuple[str, FontProperties], tuple[float, float, float]] = {}
+        # The renderer without figures and artists: nothing that is kept or shared, as pyplot does, and a text in half
+        # the time, of which some pictures have hundreds.
+        self._agg = RendererAgg(WIDTH, height, _DPI)
+        self._from_top = Affine2D().scale(1, -1).translate(0, height)
+        self.rectangle(0, 0, WIDTH, height, BACKGROUND)
+
+    def heading(self, title: str, subtitle: str) -> None:
+        """Write what a picture found, and below it of what."""
+        self.text(MARGIN, 64, title, size=TITLE, weight=BOLD, room=WIDTH - 2 * MARGIN)
+        self.text(MARGIN, 104, subtitle, size=SUBTITLE, colour=MUTED, room=WIDTH - 2 * MARGIN)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = LABEL,
+        colour: str = TEXT,
+        weight: int = REGULAR,
+        align: Align = "left",
+        room: float | None = None,
+    ) -> Written:
+        """Write one line whose baseline is `y`, aligned at `x`; return it with its place.
+
+        In a `room` too narrow it is written smaller, down to `SMALLEST`, and then cut.
+        """
+        letters, font = self._fitted(text[:_LONGEST], size, weight, room)
+        width, height, descent = self._extent(letters, font)
+        left = x - width * {"left": 0, "center": 0.5, "right": 1}[align]
+        if letters:
+            self._agg.draw_text(self._pen(colour), left, y, letters, font, 0)
+        self.texts.append(Written(letters, font.get_size(), left, y - height + descent, left + width, y + descent))
+        return self.texts[-1]
+
+    def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
+        """Return how wide a text would be."""
+        return self._extent(*_lettered(text, size, weight))[0]
+
+    def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
+        """Draw a rectangle whose top left is at `x` and `y`; a hatched one stands for what is not told."""
+        from matplotlib.path import Path
+
+        corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
+        pen = self._pen(colour)
+        if hatched:
+            pen.set_hatch("////")
+            pen.set_hatch_color(colour)
+        self._draw(Path(corners, closed=True), pen, fill=None if hatched else colour)
+
+    def line(self, points: Sequence[Point], colour: str, *, width: float = 2) -> None:
+        """Draw a line through points."""
+        from matplotlib.path import Path
+
+        self._draw(Path(points), self._pen(colour, width))
+
+    def marks(self, points: Sequence[Point], colour: str, *, size: float = 10, hollow: bool = False) -> None:
+        """Draw a disc, or a ring, at each point."""
+        from matplotlib.colors import to_rgb
+        from matplotlib.path import Path
+        from matplotlib.transforms import Affine2D
+
+        fill = to_rgb(BACKGROUND if hollow else colour)
+        disc, upright = Path.circle(radius=size / 2), Affine2D()
+        self._agg.draw_markers(self._pen(colour, 2), disc, upright, Path(points), self._from_top, fill)
+
+    def picture(self, alt: str) -> Picture:
+        """Return what was drawn, with its alt text."""
+        from PIL import Image
+
+        pixels = Image.frombuffer("RGBA", (WIDTH, self.height), self._agg.buffer_rgba()).convert("RGB")
+        file = io.BytesIO()
+        # A third of the size of all colours, in a few milliseconds; areas keep theirs, and of edges nothing is seen.
+        pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
+        return Picture(file.getvalue(), alt)
+
+    def _fitted(self, text: str, size: float, weight: int, room: float | None) -> "tuple[str, FontProperties]":
+        if room is None:
+            return _lettered(text, size, weight)
+        while (width := self.width_of(text, size=size, weight=weight)) > room and size > SMALLEST:
+            size = max(SMALLEST, min(size - 1, math.floor(size * room / width)))
+        if width > room:
+            fitting = bisect_right(
+                range(len(text)), room, key=lambda end: self.width_of(f"{text[:end]}…", size=size, weight=weight)
+            )
+            text = f"{text[: max(0, fitting - 1)]}…"
+        return _lettered(text, size, weight)
+
+    def _extent(self, letters: str, font: "FontProperties") -> tuple[float, float, float]:
+        """Return width, height and how much of the height is below the baseline."""
+        if (letters, font) not in self._extents:  # most texts are measured, then written
+            self._extents[letters, font] = self._agg.get_text_width_height_descent(letters, font, ismath=False)
+        return self._extents[letters, font]
+
+    def _pen(self, colour: str, width: float = 0) -> "GraphicsContextBase":
+        pen = self._agg.new_gc()
+        pen.set_foreground(colour)
+        pen.set_linewidth(width)
+        return pen
+
+    def _draw(self, path: "Path", pen: "GraphicsContextBase", fill: str | None = None) -> None:
+        from matplotlib.colors import to_rgb
+
+        self._agg.draw_path(pen, path, self._from_top, to_rgb(fill) if fill else None)
+
+
+def _lettered(text: str, size: float, weight: int) -> "tuple[str, FontProperties]":
+    from matplotlib.font_manager import FontProperties
+
+    found = lettering(text, weight)
+    return found.text, FontProperties(family=list(found.families), size=size, weight=weight)

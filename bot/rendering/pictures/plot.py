@@ -1,0 +1,52 @@
+"""The field of a chart: values to pixels, and lines to read them by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.rendering.pictures.canvas import LABEL, Canvas
+from bot.rendering.pictures.palette import GRID, MUTED
+
+# Pixels from a label's baseline to the middle of its digits, which in DejaVu Sans are 0.73 of its size.
+MIDDLE = round(LABEL * 0.73 / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A field of a canvas, in pixels; across it run the shares 0 to 1, and up it 0 to `highest`."""
+
+    canvas: Canvas
+    left: float
+    top: float
+    right: float
+    bottom: float
+    highest: float
+
+    def x(self, share: float) -> float:
+        """Return the pixel of a share of the width."""
+        return self.left + share * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        """Return the pixel of a value."""
+        return self.bottom - value / self.highest * (self.bottom - self.top)
+
+    def grid(self, values: Iterable[tuple[float, str]]) -> None:
+        """Draw a line at each value and write to its left what it is."""
+        for value, name in values:
+            y = round(self.y(value))
+            self.canvas.line([(self.left, y), (self.right, y)], GRID)
+            self.canvas.text(self.left - 12, y + MIDDLE, name, colour=MUTED, align="right")
+
+
+def round_counts(highest: int, most_steps: int = 4) -> list[tuple[float, str]]:
+    """Return round counts from 0 to `highest`, in at most `most_steps` steps, with their names."""
+    step = 1
+    while highest // step > most_steps:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2  # 1, 2, 5, 10, 20
+    return [(count, _short(count, highest)) for count in range(0, highest + 1, step)]
+
+
+def _short(count: int, highest: int) -> str:
+    """Return a round count in the few characters that there is room for: ``20,000``, ``150k``, ``0.4M``."""
+    if not count or highest < 100_000:
+        return f"{count:,}"
+    return f"{count / 1_000_000:g}M" if highest >= 1_000_000 else f"{count / 1000:g}k"

@@ -1,0 +1,134 @@
+"""Texts of any script fit, are whole and have all their glyphs; what has none is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.font_manager import fontManager
+
+from bot.rendering.escaping import visible_token
+from bot.rendering.pictures import fonts
+from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, TITLE, WIDTH, Canvas
+from bot.rendering.pictures.fonts import BASE, lettering
+from bot.rendering.pictures.palette import POSITIVE, sequential
+from bot.rendering.pictures.picture import Picture
+from tests.rendering.pictures.checks import checked, count_of, image_of
+
+SCRIPTS = st.sampled_from(
+    ["你好", "한국어", "ｶﾅ", "مرحبا", "שלום", "हिन्दी", "ไทย", "🤷🏽‍♀️", "😀", "❤️", "e\u0301", "\u0301" * 30,
+     "$x^2$", "$", "\\xf0", "\\frac", "\u202e", "\u200d", "\x00", "\ud800", "\ue000", "\t", "\n", "·", "↵", "ﷺ",
+     "\u2028", "\U0010ffff", " " * 9]
+)  # fmt: skip
+texts = st.lists(SCRIPTS | st.text(max_size=20), max_size=20).map("".join)
+
+
+@pytest.fixture
+def han_family(tmp_path: Path) -> Iterator[str]:
+    """A font of this machine that has one character which the base lacks."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    pen.lineTo((0, 800))
+    pen.lineTo((800, 800))
+    pen.closePath()
+    font = FontBuilder(1000)
+    font.setupGlyphOrder([".notdef", "han"])
+    font.setupCharacterMap({0x4E2D: "han"})
+    font.setupGlyf({".notdef": pen.glyph(), "han": pen.glyph()})
+    font.setupHorizontalMetrics({".notdef": (1000, 0), "han": (1000, 0)})
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": "Test Han", "styleName": "Regular"})
+    font.setupOS2(usWeightClass=400)
+    font.setupPost()
+    font.save(tmp_path / "han.ttf")
+    before = list(fontManager.ttflist)
+    fontManager.addfont(tmp_path / "han.ttf")
+    fonts._other_families.cache_clear()
+    yield "Test Han"
+    fontManager.ttflist[:] = before
+    fonts._other_families.cache_clear()
+
+
+@pytest.fixture
+def only_base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without any font but those that come with matplotlib."""
+    own = [font for font in fontManager.ttflist if "mpl-data" in font.fname]
+    monkeypatch.setattr(fontManager, "ttflist", own)
+    fonts._other_families.cache_clear()
+    yield
+    fonts._other_families.cache_clear()
+
+
+def written(text: str, weight: int = REGULAR) -> Picture:
+    canvas = Canvas(120)
+    canvas.text(MARGIN, 70, text, size=TITLE, weight=weight, room=WIDTH - 2 * MARGIN)
+    return canvas.picture("a text")
+
+
+@given(texts, st.sampled_from([REGULAR, BOLD]))
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_whole_and_has_its_glyphs(text: str, weight: int) -> None:
+    checked(written, text, weight)
+
+
+@given(texts)
+@settings(max_examples=100, deadline=None)
+def test_no_character_is_lost(text: str) -> None:
+    # What is shown can be read back: each character stands there, or its code point does.
+    shown = lettering(text).text
+    for character in set(text) - set(" \n\r\t"):
+        code = ord(character)
+        assert character in shown or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}") in shown
+
+
+def test_what_has_no_glyph_is_shown_as_its_code_point(only_base: None) -> None:
+    assert lettering("中 a").text == "\\u4e2d a"
+    assert lettering("🤷").text == "\\U0001f937"
+    checked(written, "中文字符", BOLD)
+
+
+def test_a_font_of_the_machine_is_taken_where_it_has_the_character(han_family: str) -> None:
+    assert lettering("中 a") == fonts.Lettering("中 a", (BASE, han_family))
+    assert lettering("中", BOLD).families == (BASE, han_family)  # which has no bold face
+    checked(written, "中 a")
+
+
+def test_arabic_and_hebrew_are_in_the_font_that_is_always_there(only_base: None) -> None:
+    for text in ("مرحبا", "שלום"):
+        assert lettering(text).text == text
+    assert lettering(visible_token("שלום")).text == "שלום"  # without the isolates of a table's cell
+
+
+def test_a_mark_without_a_letter_gets_a_place() -> None:
+    assert lettering("\u0301").text == "◌\u0301"
+
+
+def test_dollars_are_no_formula() -> None:
+    assert checked(written, "$x^2$").png != checked(written, "x2").png
+
+
+def test_a_long_text_is_smaller_and_then_cut() -> None:
+    canvas = Canvas(200)
+    whole = canvas.text(0, 50, "twelve chars", size=TITLE)
+    smaller = canvas.text(0, 100, "twelve chars", size=TITLE, room=200)
+    cut = canvas.text(0, 150, "twelve chars" * 30, size=TITLE, room=200)
+    assert whole.right > 200
+    for box in (smaller, cut):
+        assert 160 < box.right - box.left <= 200
+    assert canvas.width_of("twelve chars", size=SMALLEST) < smaller.right
+
+
+def test_areas_keep_their_colours_when_there_are_many() -> None:
+    """300 tokens on a scale, as an X-ray will have them."""
+
+    def tokens() -> Picture:
+        canvas = Canvas(1400)
+        for place in range(300):
+            canvas.rectangle(place % 10 * 80, place // 10 * 46, 78, 44, sequential(place / 300))
+        canvas.rectangle(0, 1380, 800, 20, POSITIVE)
+        return canvas.picture("300 tokens")
+
+    assert count_of(POSITIVE, image_of(checked(tokens))) >= 800 * 20

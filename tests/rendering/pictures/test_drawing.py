@@ -1,0 +1,72 @@
+"""Pictures are drawn off the event loop, one at a time, and matplotlib comes with the first."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from bot.rendering.pictures.drawing import drawn
+
+
+async def test_in_one_thread_that_is_not_the_loop_s() -> None:
+    at_once: list[int] = []
+    running = 0
+
+    def draw(name: str) -> tuple[str, int]:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        time.sleep(0.01)
+        running -= 1
+        return name, threading.get_ident()
+
+    results = await asyncio.gather(*(drawn(draw, name) for name in "abcde"))
+    assert [name for name, _ in results] == list("abcde")
+    assert at_once == [1] * 5
+    assert len({thread for _, thread in results} - {threading.get_ident()}) == 1
+
+
+async def test_the_loop_goes_on() -> None:
+    released = threading.Event()
+    picture = asyncio.create_task(drawn(released.wait, 10))
+    await asyncio.sleep(0.01)
+    assert not picture.done()
+    released.set()
+    assert await picture
+
+
+async def test_what_nobody_waits_for_is_not_drawn() -> None:
+    released = threading.Event()
+    drawings: list[str] = []
+    first = asyncio.create_task(drawn(released.wait, 10))
+    second = asyncio.create_task(drawn(drawings.append, "unwanted"))
+    await asyncio.sleep(0.01)
+    second.cancel()
+    await asyncio.sleep(0.01)
+    released.set()
+    await first
+    await drawn(drawings.append, "wanted")
+    assert drawings == ["wanted"]
+
+
+async def test_what_goes_wrong_is_raised() -> None:
+    def draw() -> None:
+        raise ValueError("no picture")
+
+    with pytest.raises(ValueError, match="no picture"):
+        await drawn(draw)
+
+
+def test_nothing_is_loaded_before_something_is_drawn() -> None:
+    script = (
+        "import sys, importlib, pkgutil, bot.commands, bot.rendering.pictures, bot.terminal, bot.service, bot.client\n"
+        "for package in (bot.commands, bot.rendering.pictures):\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+        "print(sorted({'matplotlib', 'PIL'} & set(sys.modules)))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
+    assert found.stdout == "[]\n"
