@@ -103,7 +103,10 @@ def _add_playground(commands: Commands) -> None:
     parser = commands.add_parser("playground", help="try the bot in a simulated Discord, a page on this machine")
     parser.add_argument("--port", type=_whole_number(0, 65535), default=8765, help="default 8765; 0 takes a free one")
     parser.add_argument(
-        "--channel", choices=("playground", "reviews"), default="playground", help="which channel the page shows"
+        "--channel",
+        choices=("playground", "reviews", "moderators"),
+        default="playground",
+        help="which channel the page shows",
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     _add_model_options(parser, fallback="demo")

@@ -37,6 +37,11 @@ WELCOME = {
         "Here people post reviews. `/sentiment` says how the model reads one. Morgan, who moderates, may let the bot "
         "read along: `/review watch channel:reviews`, a few reviews, then `/review preview channel:reviews`."
     ),
+    "moderators": (
+        "Morgan, who moderates, lets the bot read #reviews, and what sounds negative gets a card here. Press *Claim*, "
+        "*Note*, *Confirm* or *Dismiss*, then try `/review status`, `/review case number:1` and "
+        "`/review preview channel:reviews`."
+    ),
 }
 REVIEWS = (
     "The acting was wonderful and I laughed all the way through.",
@@ -100,17 +105,17 @@ async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
 
 @contextlib.asynccontextmanager
 async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[str]:
-    """Yield the address of a page that shows `bot` in a server of two channels and two people."""
+    """Yield the address of a page that shows `bot` in a server of three channels and two people."""
     import simcord
 
     try:
         async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False) as simulation:
             simulation.backend.bot_user.name = "Nightword"
             guild = simulation.create_guild("Nightword's playground")
-            channels = {name: guild.create_text_channel(name) for name in WELCOME}
             moderators = guild.create_role(
                 "Moderators", permissions=discord.Permissions(manage_messages=True), color=0x57F287
             )
+            channels = {name: guild.create_text_channel(name) for name in WELCOME}
             member = guild.add_member(simulation.create_user("ada", global_name="Ada (member)"))
             moderator = guild.add_member(
                 simulation.create_user("morgan", global_name="Morgan (moderator)"), roles=[moderators]
@@ -118,12 +123,14 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             await simulation.settle()
             for name, channel in channels.items():
                 await bot.get_partial_messageable(channel.id).send(WELCOME[name])
+            viewers = [member, moderator]
+            if channel_name == "moderators":
+                viewers = [moderator]
+                await _go_live(moderator, channels["reviews"], channels["moderators"])
             for review in REVIEWS:
                 await member.send(channels["reviews"], review)
             await simulation.settle()
-            preview = simulation.preview(
-                channels[channel_name], viewers=[member, moderator], layout="channel", port=port
-            )
+            preview = simulation.preview(channels[channel_name], viewers=viewers, layout="channel", port=port)
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     await stack.enter_async_context(preview)
@@ -135,3 +142,10 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
                 yield preview.url
     finally:
         await bot.close()
+
+
+async def _go_live(moderator: Any, reviews: Any, log_channel: Any) -> None:
+    """Let the moderator do what `/review watch` and `/review live` need, so that there are cards to press."""
+    options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
+    await moderator.slash(log_channel, "review watch", **options)
+    await moderator.slash(log_channel, "review live", channel=reviews)

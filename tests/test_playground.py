@@ -26,7 +26,9 @@ def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize(("channel", "end"), [("playground", signal.SIGINT), ("reviews", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("channel", "end"), [("playground", signal.SIGINT), ("reviews", signal.SIGTERM), ("moderators", signal.SIGTERM)]
+)
 def test_it_prints_an_address_that_serves_a_page_and_ends_cleanly(
     channel: str, end: signal.Signals, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from bot.review.cards import CaseButton, DigestMenu
 from bot.review.catching_up import catch_up
 from bot.review.intake import Intake
 from bot.review.live import Live
+from bot.review.notices import post_notice
 from bot.review.scoring import Scoring
 from bot.review.triage import CaseTriage
 from bot.review.weekly import post_weekly_digests
@@ -108,6 +109,13 @@ class ReviewReader(commands.Cog):
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Forget all of a deleted channel."""
         await self._forget_channel(channel.id)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
+        """Tell the members of a new channel that it is read, where those of its category were told."""
+        place_id = self.intake.place_of(channel)
+        if isinstance(channel, discord.TextChannel) and place_id is not None and await self.store.has_notices(place_id):
+            await post_notice(self.store, place_id, channel)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:

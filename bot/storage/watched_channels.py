@@ -104,6 +104,12 @@ class WatchedChannels:
             if await hold_place(session, place_id):
                 await session.execute(insert_into(session, Notice).values(row).on_conflict_do_nothing())
 
+    async def has_notices(self, place_id: int) -> bool:
+        """Return whether members of a place were told that it is watched."""
+        found = select(Notice.message_id).where(Notice.place_id == place_id).limit(1)
+        async with self._database.session() as session:
+            return (await session.execute(found)).first() is not None
+
     async def set_live(self, channel_id: int, live: bool) -> bool:
         """Let a place's scores be shown from now on, or no longer; False where it is not watched.
 

@@ -1,5 +1,7 @@
 """Live places: labels in the channel itself, and a card for what is flagged."""
 
+from datetime import timedelta
+
 import discord
 import pytest
 
@@ -7,6 +9,7 @@ from bot.inference.transformers_model import TransformersModel
 from bot.rendering.escaping import escape_prose
 from bot.rendering.review_card import REACTIONS
 from bot.rendering.tables import percentage
+from bot.review.weekly import post_weekly_digests
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description, field
 
 
@@ -108,7 +111,12 @@ async def test_urgent_is_said(place: ReviewPlace) -> None:
 
 
 async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place: ReviewPlace) -> None:
-    await place.flagging(excerpts=True)
+    refused = await place.watch(excerpts=True)
+    assert "turning them on takes Manage Server" in description(refused)
+    admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+    admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
+    await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
+    await place.flagging()
     await place.member.send(place.channel, "A **dull**, lifeless film ||that|| wasted my evening.")
     card = place.cards[0]
     assert field(card, "Excerpt") == "||A \\*\\*dull\\*\\*, lifeless film \\|\\|that\\|\\| wasted my evening.||"
@@ -141,14 +149,37 @@ async def test_many_flags_in_a_minute_become_one_digest(place: ReviewPlace) -> N
     assert len(place.cards) == 6
 
 
-async def test_a_log_channel_that_refuses_is_suspended_with_one_notice(place: ReviewPlace) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_log_channel_that_refuses_is_suspended_with_one_notice(place: ReviewPlace, status: int) -> None:
     await place.flagging()
-    place.env.inject_error("POST", f"/channels/{place.log.id}/messages", status=403, times=99)
+    place.env.inject_error("POST", f"/channels/{place.log.id}/messages", status=status, times=1)
     for _ in range(3):
         await place.member.send(place.channel, BAD)
     assert place.cards == []
-    status = description(await place.moderator.slash(place.channel, "review status"))
-    assert "**suspended**" in status
+    posts = [one for one in place.env.http_requests if one.method == "POST" and str(place.log.id) in one.path]
+    assert len(posts) == 1
+    assert "**suspended**" in description(await place.moderator.slash(place.channel, "review status"))
+    (notice,) = [one for one in place.guild.owner.dm_channel.history() if "refuses the bot, or is gone" in one.content]
+    assert f"<#{place.log.id}>" in notice.content
+    await place.moderator.slash(place.channel, "review live", channel=place.channel)
+    assert len(place.cards) == 3
+
+
+async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    await place.flagging()
+    for text in (GOOD, BAD):
+        await place.member.send(place.channel, text)
+    await place.moderator.click(place.cards[0], label="Confirm")
+    now = discord.utils.utcnow()
+    begun = (await place.store.all_watched())[0].digest_at
+    assert begun is not None
+    for days, count in ((6, 0), (7, 1), (8, 1), (14, 2)):
+        monkeypatch.setattr(discord.utils, "utcnow", lambda later=begun + timedelta(days=days): later)
+        await post_weekly_digests(place.env.bot, place.store)
+        found = [one for one in place.log.history() if one.embeds[0].title == "The week in review"]
+        assert len(found) == count
+    monkeypatch.setattr(discord.utils, "utcnow", lambda: now)
+    assert "since the beginning 1 of 1 reviewed were confirmed (100%)" in str(found[0].embeds[0].description)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,9 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     assert "A notice in 2 channels tells its members." in description(result)
     assert "open-staff" not in description(result)  # which this moderator does not see
     assert f"{odd.mention} has permissions of its own, and is not read with it." in description(result)
+    books = place.guild.create_text_channel("books", category=category)
+    await place.env.settle()
+    assert [one.content for one in books.history()] == [NOTICE]
     one, two = await place.member.send(films, GOOD), await place.member.send(games, BAD)
     assert await scored_in(place, category.id) == {one.id: films.id, two.id: games.id}
     preview = await place.moderator.slash(place.elsewhere, "review preview", channel=category, flag_below=0.5)

@@ -87,6 +87,8 @@ async def test_notices_go_with_their_place(store: ReviewStore) -> None:
         await store.add_notice(CHANNEL, channel, channel + 99)
     await store.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # which is not watched
     assert await store.due_deletions(10) == []
+    assert await store.has_notices(CHANNEL)
+    assert not await store.has_notices(OTHER_CHANNEL)
     await store.unwatch(CHANNEL)
     due = [OwnMessage(channel, channel + 99) for channel in (CHANNEL, OTHER_CHANNEL)]
     assert await store.due_deletions(10) == due

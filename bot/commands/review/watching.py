@@ -9,7 +9,7 @@ from discord import app_commands
 from bot.answering import defer, reply
 from bot.commands.review.asked import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
 from bot.error_reply import answers_errors
-from bot.errors import OptionOutOfRange, UsageError
+from bot.errors import NotPermitted, OptionOutOfRange, UsageError
 from bot.rendering.review import live_answer, unwatch_answer, watch_answer
 from bot.review.notices import post_notices
 from bot.review.permissions import LOG_NEEDS, check_bot, check_moderator
@@ -40,7 +40,7 @@ class Watching(ReviewCommands):
         flag_below="Once it is live: P(positive) below which a message gets a card in log_channel; 0 for none",
         urgent_below="P(positive) below which a card is urgent; a quarter of flag_below by itself; 0 for none",
         log_channel="Where the cards of flagged messages are posted; you must moderate it too",
-        excerpts="Show the beginning of a flagged message on its card, hidden behind a spoiler, for 30 days",
+        excerpts="Put a flagged message's beginning on its card, behind a spoiler, for 30 days (Manage Server)",
         notice="Tell the channel's members what is read and why",
     )
     @answers_errors
@@ -58,6 +58,8 @@ class Watching(ReviewCommands):
         """Score every new message of a channel, in shadow first; asked again, change only the options you give."""
         check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
         before = await self._reader.store.watched(channel.id)
+        if excerpts and not asker(interaction).guild_permissions.manage_guild:
+            raise NotPermitted("Excerpts show members' words: turning them on takes Manage Server.")
         options = _merged(before, label, flag_below, urgent_below, log_channel, excerpts)
         _check(channel, options, is_live=before is not None and before.live)
         if before is None:
