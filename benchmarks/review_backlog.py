@@ -1,0 +1,117 @@
+"""A backlog of review messages beside the engine's own scoring rate, while somebody asks `/topk` twice a second.
+
+`python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in a SQLite file of its own, as
+a backfill leaves them, with their texts in memory, and lets the bot's own code score them.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import discord
+
+from bot.benchmark.bursts import reviews
+from bot.benchmark.work import REVIEW_WORDS, median, quantile, words
+from bot.client import build_executor
+from bot.inference.executor import ModelExecutor
+from bot.inference.model import LanguageModel, NextTokens
+from bot.review.scoring import Scoring
+from bot.settings import read_settings
+from bot.storage.database import Database
+from bot.storage.review_store import ReviewStore
+
+CHANNEL, GUILD, AUTHOR = 2, 1, 3
+AT_ONCE = 128  # reviews that `nightword bench` asks at once here
+ASK_EVERY_SECONDS = 0.5
+ALONE_SECONDS = 20
+LOOK_SECONDS = 0.25
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--dtype", default=None)
+    parser.add_argument("--messages", type=int, default=10_000)
+    arguments = parser.parse_args()
+    print(json.dumps(asyncio.run(_measured(arguments)), indent=2))
+
+
+async def _measured(arguments: argparse.Namespace) -> dict[str, object]:
+    settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    executor = build_executor(settings.model_copy(update={"queue_limit": AT_ONCE, "request_timeout": 840.0}))
+    executor.start()
+    await asyncio.to_thread(executor.wait_until_loaded)
+    try:
+        own = await reviews(executor, AT_ONCE)
+        alone = await _asked(executor, asyncio.create_task(asyncio.sleep(ALONE_SECONDS)))
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, beside = await _drained(executor, Path(folder) / "backlog.db", arguments.messages)
+        after = await reviews(executor, AT_ONCE)
+    finally:
+        await asyncio.to_thread(executor.close)
+    assert own is not None  # noqa: S101  # a model with verdicts
+    assert after is not None  # noqa: S101  # as above
+    engine, backlog = median([own, after]), arguments.messages / seconds
+    return {
+        "messages": arguments.messages,
+        "engine_reviews_per_second": {"before": own, "after": after},
+        "backlog_messages_per_second": backlog,
+        "ratio": backlog / engine,
+        "topk_seconds_alone": {"median": median(alone), "p95": quantile(alone, 0.95)},
+        "topk_seconds_beside_the_backlog": {"median": median(beside), "p95": quantile(beside, 0.95)},
+        "topk_asked_beside_the_backlog": len(beside),
+    }
+
+
+async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[float, list[float]]:
+    """Return the seconds that a backlog took, and how long each `/topk` waited meanwhile."""
+    database = Database(f"sqlite+aiosqlite:///{file}")
+    await database.open()
+    store = ReviewStore(database)
+    scoring = Scoring(discord.Client(intents=discord.Intents.none()), database, store, executor, lambda: None)
+    await store.watch(CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL)
+    began = datetime.now(UTC) - timedelta(days=1)
+    for number in range(count):
+        text = words(50_000 + number, REVIEW_WORDS)
+        message_id = CHANNEL + 1 + number
+        scoring.offer(message_id, text)
+        posted_at = began + timedelta(seconds=number)
+        await store.record(message_id, CHANNEL, GUILD, AUTHOR, posted_at, text, posted_in=CHANNEL, backfilled=True)
+    started = time.perf_counter()
+    scoring.wake()
+    waits = await _asked(executor, asyncio.create_task(_until_none_waits(store)))
+    seconds = time.perf_counter() - started
+    assert await store.scored_count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
+    await scoring.stop()
+    await database.close()
+    return seconds, waits
+
+
+async def _until_none_waits(store: ReviewStore) -> None:
+    while await store.pending_count(GUILD):  # noqa: ASYNC110  # the store sets no event
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _asked(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[float]:
+    """Return how long each `/topk` took that was asked until then."""
+    waits: list[float] = []
+
+    def ask(model: LanguageModel, _: object) -> NextTokens:
+        return model.next_tokens("It was a dark and stormy", 10)
+
+    while not until.done():
+        began = time.perf_counter()
+        await executor.submit(AUTHOR, ask)
+        waits.append(time.perf_counter() - began)
+        await asyncio.wait({until}, timeout=ASK_EVERY_SECONDS)
+    await until
+    return waits
+
+
+if __name__ == "__main__":
+    main()
