@@ -45,9 +45,9 @@ class Cases:
                 "state": "open",
                 "opened_at": datetime.now(UTC),
             }
-            opened = await session.scalar(insert_into(session, ReviewCase).values(row).returning(ReviewCase.id))
-            assert opened is not None  # noqa: S101 – an insertion returns its row
-            await add_event(session, opened, "opened", positive_probability=due.positive_probability)
+            opening = insert_into(session, ReviewCase).values(row).returning(ReviewCase.id)
+            case_id = (await session.execute(opening)).scalar_one()
+            await add_event(session, case_id, "opened", positive_probability=due.positive_probability)
             return await one_case(session, this)
 
     async def rescored(

@@ -61,15 +61,15 @@ class Scores:
         the next.
         """
         statement = _scored(channel_id, since).order_by(Message.posted_at, Message.message_id).limit(PAGE)
-        page: list[ScoredMessage] = []
-        while not page or len(page) == PAGE:
-            after = [_after(page[-1])] if page else []
+        after: list[ColumnElement[bool]] = []
+        while True:
             async with self._database.session() as session:
                 page = [ScoredMessage(*row) for row in await session.execute(statement.where(*after))]
             for scored in page:
                 yield scored
-            if not page:
+            if len(page) < PAGE:
                 return
+            after = [_after(page[-1])]
 
 
 def _scored(channel_id: int, since: datetime | None) -> Select[*tuple[Any, ...]]:

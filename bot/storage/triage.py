@@ -18,7 +18,7 @@ NOTE_LENGTH = 1000
 class Triage:
     """The moderators' decisions about the cases of `database`.
 
-    Each returns whether it was done, and the case as it is then: None where it is forgotten.
+    Claiming, releasing and deciding return whether it was done, and the case as it is then: None where it is forgotten.
     """
 
     def __init__(self, database: Database) -> None:

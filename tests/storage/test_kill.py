@@ -76,7 +76,7 @@ async def test_nothing_acknowledged_is_lost_or_done_twice_by_a_kill(url: str, wr
     acknowledged: Kept = {step: set() for step in STEPS}
     database = Database(url)
     for life in range(KILLS):
-        for step, message in write_until_killed(writer, url, FIRST + life * 1000, drawn.randint(0, 40)):
+        for step, message in write_until_killed(writer, url, FIRST + life * 1000, drawn.randint(0, 24)):
             acknowledged[step].add(message)
         if file := sqlite_file(url):
             with sqlite3.connect(file) as connection:
