@@ -1,7 +1,7 @@
 """A backlog of review messages beside the engine's own scoring rate, while somebody asks `/topk` twice a second.
 
-`python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in a SQLite file of its own, as
-a backfill leaves them, with their texts in memory, and lets the bot's own code score them.
+`python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in a SQLite file of its
+own, as a backfill leaves them, with their texts in memory, and lets the bot's own code score them.
 """
 
 import argparse
