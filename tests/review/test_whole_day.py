@@ -81,7 +81,7 @@ async def test_from_shadow_to_the_last_decision(
     for number, card in enumerate(place.cards):
         await (place.moderator, place.second)[number % 2].click(card, label=("Confirm", "Dismiss")[number % 2])
     decided = len(place.cards)
-    (menu,) = digests[0].components[0].children  # type: ignore[union-attr]  # a row of a menu
+    (menu,) = digests[0].components[0].children
     await place.moderator.select(digests[0], values=[menu.options[0].value])
     assert len(place.cards) == decided + 1
     case = await place.store.case(int(menu.options[0].value))
