@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-CLOSE = {"rel": 1e-5, "abs": 1e-5}
+CLOSE = 1e-5
 ODD_TEXTS = [
     "It was a dark and stormy night; the rain fell in torrents.",
     "👩‍👩‍👧 déjà vu 你好 \n\n",
@@ -16,7 +16,7 @@ ODD_TEXTS = [
 
 
 def close(value: Any) -> Any:
-    return pytest.approx(value, **CLOSE)
+    return pytest.approx(value, rel=CLOSE, abs=CLOSE)
 
 
 def plain_log_probabilities(plain: Any, ids: list[int]) -> torch.Tensor:

@@ -79,13 +79,13 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
     computed = Computed(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
-    ask = [
+    asks: list[Ask] = [
         lambda model, _: model.surprisals("word " * 400),
         lambda model, _: model.explain_sentiment("A good film, and long. " * 12),
-    ][number]
+    ]
 
     def long(model: LanguageModel, should_stop: ShouldStop) -> None:
-        ask(model, should_stop)
+        asks[number](model, should_stop)
         order.append("long")
 
     def short(model: LanguageModel, _: ShouldStop) -> None:
