@@ -28,9 +28,18 @@ def likelihoods_after(passes: ForwardPasses, input_ids: list[int], output_ids: S
 
 def most_probable(logits: torch.Tensor, k: int, codec: TextCodec) -> tuple[TokenProbability, ...]:
     """Return the `k` most probable tokens, best first: softmax of `logits` [vocabulary]."""
-    probabilities = logits.softmax(-1)
-    top = logits.topk(min(k, logits.shape[0]))
-    return tuple(
-        TokenProbability(rank, codec.token(id_), logit, probabilities[id_].item())
-        for rank, (logit, id_) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True), start=1)
-    )
+    return most_probable_of_each(logits[None], k, codec)[0]
+
+
+def most_probable_of_each(logits: torch.Tensor, k: int, codec: TextCodec) -> list[tuple[TokenProbability, ...]]:
+    """Return `most_probable` of each of several logits [positions, vocabulary]."""
+    top = logits.topk(min(k, logits.shape[1]))
+    probabilities = logits.softmax(-1).gather(1, top.indices)
+    rows = zip(top.indices.tolist(), top.values.tolist(), probabilities.tolist(), strict=True)
+    return [
+        tuple(
+            TokenProbability(rank, codec.token(id_), logit, probability)
+            for rank, (id_, logit, probability) in enumerate(zip(*row, strict=True), start=1)
+        )
+        for row in rows
+    ]

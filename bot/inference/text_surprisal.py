@@ -2,7 +2,7 @@
 
 from bot.inference.exploration import Surprisals, TokenSurprisal
 from bot.inference.forward_passes import ForwardPasses
-from bot.inference.likelihoods import likelihoods, most_probable
+from bot.inference.likelihoods import likelihoods, most_probable_of_each
 from bot.inference.text_codec import TextCodec
 
 FAVOURITES = 5  # shown for each position
@@ -14,7 +14,9 @@ def surprisals(passes: ForwardPasses, codec: TextCodec, text: str, input_ids: li
     for logits in passes.logits_after(input_ids[:-1]):
         ids = input_ids[len(tokens) : len(tokens) + len(logits)]
         tokens += [
-            TokenSurprisal(codec.token(id_), likelihood, most_probable(row, FAVOURITES, codec))
-            for id_, likelihood, row in zip(ids, likelihoods(logits, ids), logits, strict=True)
+            TokenSurprisal(codec.token(id_), likelihood, favourites)
+            for id_, likelihood, favourites in zip(
+                ids, likelihoods(logits, ids), most_probable_of_each(logits, FAVOURITES, codec), strict=True
+            )
         ]
     return Surprisals(text, tuple(tokens), codec.characters_after_first(input_ids))

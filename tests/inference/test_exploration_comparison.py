@@ -8,9 +8,10 @@ import torch
 from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong, RequestCancelled
 from bot.inference.comparison import BeamTree, Comparison
 from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model_files import DEMO_FOLDER
 from bot.inference.transformers_model import TransformersModel
 from tests.inference.exploring import close
-from tests.inference.test_equality import ours, plain, tokenizer
+from tests.inference.test_equality import ours, plain, plain_transformers, tokenizer
 
 __all__ = ["ours", "plain", "tokenizer"]
 
@@ -140,8 +141,6 @@ def test_beams_are_those_of_generate_at_every_length(demo_model: TransformersMod
 
 @pytest.fixture
 def plain_demo() -> Any:
-    from tests.inference.test_equality import DEMO_FOLDER, plain_transformers
-
     return plain_transformers(DEMO_FOLDER)
 
 
