@@ -51,10 +51,11 @@ class UsageError(BotError):
 
 
 class EmptyPrompt(UsageError):
-    """There is nothing to compute from."""
+    """There is nothing to compute from, or nothing before it from which it could be predicted."""
 
-    def __init__(self, what: str, limit: int) -> None:
-        super().__init__(f"The {what} is empty: 0 tokens, where 1 to {limit:,} are allowed. Write some text.")
+    def __init__(self, what: str, limit: int, *, least: int = 1) -> None:
+        found = "is empty: 0 tokens" if least == 1 else "is one token, and nothing before it predicts it"
+        super().__init__(f"The {what} {found}, where {least} to {limit:,} are allowed. Write some text.")
 
 
 class PromptTooLong(UsageError):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import torch
 from transformers import (
+    LogitsProcessor,
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
@@ -12,13 +13,14 @@ from transformers import (
 )
 
 from bot.errors import RequestCancelled
-from bot.inference import forward_passes
+from bot.inference import sequences
+from bot.inference.exploration import Stage
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import ShouldStop
 
 
 def decode(
-    sequence: forward_passes.Sequence,
+    sequence: sequences.Sequence,
     input_ids: list[int],
     parameters: GenerationParameters,
     end_ids: Collection[int],
@@ -31,7 +33,7 @@ def decode(
     `enough` is told the new ids after each, and ends the text where it returns true. Raises RequestCancelled once
     `should_stop()` is true.
     """
-    choose = _Choice(parameters)
+    choose = Choice(parameters)
     new_ids = list(written)
     logits = sequence.next_logits(input_ids + new_ids)
     choose.skip(len(new_ids), logits)
@@ -45,11 +47,11 @@ def decode(
     return new_ids
 
 
-class _Choice:
+class Choice:
     """Chooses the next token from logits as `generate` does, with a random generator of its own."""
 
     def __init__(self, parameters: GenerationParameters) -> None:
-        self._processors = _processors(parameters)
+        self._processors = LogitsProcessorList(processors(parameters).values())
         self._generator = torch.Generator() if parameters.do_sample else None
         if self._generator is not None and parameters.seed is not None:
             self._generator.manual_seed(parameters.seed)
@@ -68,15 +70,18 @@ class _Choice:
         return int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
 
 
-def _processors(parameters: GenerationParameters) -> LogitsProcessorList:
-    """Return transformers' own processors, in the order in which `generate` applies them."""
-    processors = LogitsProcessorList()
+def processors(parameters: GenerationParameters) -> dict[Stage, LogitsProcessor]:
+    """Return transformers' own processors by option, in the order in which `generate` applies them.
+
+    Those that would do nothing are left out.
+    """
+    found: dict[Stage, LogitsProcessor] = {}
     if parameters.repetition_penalty != 1.0:
-        processors.append(RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty))
+        found["repetition_penalty"] = RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty)
     if parameters.temperature is not None and parameters.temperature != 1.0:
-        processors.append(TemperatureLogitsWarper(parameters.temperature))
+        found["temperature"] = TemperatureLogitsWarper(parameters.temperature)
     if parameters.do_sample and parameters.top_k:
-        processors.append(TopKLogitsWarper(parameters.top_k))
+        found["top_k"] = TopKLogitsWarper(parameters.top_k)
     if parameters.top_p is not None and parameters.top_p < 1.0:
-        processors.append(TopPLogitsWarper(parameters.top_p))
-    return processors
+        found["top_p"] = TopPLogitsWarper(parameters.top_p)
+    return found

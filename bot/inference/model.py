@@ -3,9 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bot.inference.generation_parameters import GenerationParameters
+
+if TYPE_CHECKING:  # these are made of what stands here
+    from bot.inference.comparison import Comparison
+    from bot.inference.exploration import SamplerStages, Surprisals, Walk
+    from bot.inference.sentiment_evidence import SentimentEvidence
 
 FinishReason = Literal["length", "stop", "stopped"]
 SentimentLabel = Literal["Positive", "Negative"]
@@ -160,4 +165,54 @@ class LanguageModel(Protocol):
 
     def sentiment(self, review: str) -> Sentiment:
         """Judge `review`. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
+        ...
+
+    def surprisals(self, text: str) -> "Surprisals":
+        """Return how much each token of `text` surprised the model.
+
+        Raises EmptyPrompt, also for one token with nothing before it, and PromptTooLong.
+        """
+        ...
+
+    def walk(self, prompt: str, chosen_ids: Sequence[int], k: int, temperature: float) -> "Walk":
+        """Return what stands after `prompt` and the ids chosen after it, with `k` candidates for the next one.
+
+        The chosen ids are appended as they are. Raises EmptyPrompt, PromptTooLong where prompt and path have no room
+        in the context, and OptionOutOfRange for a temperature, or an id that is none.
+        """
+        ...
+
+    def drawn(self, prompt: str, chosen_ids: Sequence[int], temperature: float, seed: int) -> TokenProbability:
+        """Return the next token that `seed` draws there, with the model's own rank and probability.
+
+        It is the token that `generate` draws with top_k 0 and top_p 1 after as many tokens. Raises as `walk` does.
+        """
+        ...
+
+    def compare(
+        self,
+        prompt: str,
+        max_new_tokens: int,
+        seed: int,
+        num_beams: int,
+        repetition_penalty: float,
+        should_stop: ShouldStop,
+    ) -> "Comparison":
+        """Continue `prompt` greedily, by sampling, by beam search, and by beam search with the penalty.
+
+        Raises as `generate` does; OptionOutOfRange also for more than `MAX_COMPARED_TOKENS` new tokens.
+        """
+        ...
+
+    def sampler_stages(
+        self, prompt: str, temperature: float, top_k: int, top_p: float, repetition_penalty: float
+    ) -> "SamplerStages":
+        """Return the next token's distribution before and after each stage of the sampler.
+
+        Raises EmptyPrompt, PromptTooLong and OptionOutOfRange.
+        """
+        ...
+
+    def explain_sentiment(self, review: str) -> "SentimentEvidence":
+        """Judge `review`, and say what each word did to the verdict. Raises as `sentiment` does."""
         ...

@@ -1,11 +1,11 @@
 """Transformers' own `generate`: for beam search, and for models whose tokens cannot share forward passes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.scheduler import let_others_go_on
@@ -19,11 +19,12 @@ def generate(
     end_ids: Collection[int],
     pad_id: int,
     should_stop: Callable[[], bool],
+    watching: Sequence[LogitsProcessor] = (),
 ) -> list[int]:
     """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop()` is true.
 
-    Other requests are served between its steps, but not between those of a sample, which draws from the process's
-    random generator and leaves it as it was.
+    Those `watching` are told of each step, after the repetition penalty. Other requests are served between its steps,
+    but not between those of a sample, which draws from the process's random generator and leaves it as it was.
     """
     ids = torch.tensor([input_ids], device=model.device)
     between = _BetweenSteps(should_stop, serve_others=not parameters.do_sample)
@@ -36,6 +37,7 @@ def generate(
             attention_mask=torch.ones_like(ids),
             **_generate_options(parameters),
             pad_token_id=pad_id,
+            logits_processor=LogitsProcessorList(watching),
             stopping_criteria=StoppingCriteriaList([between]),
         )
     return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)

@@ -1,24 +1,20 @@
 """A language model computed by transformers, with the numbers that transformers gives."""
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from bot.errors import (
-    EmptyPrompt,
-    InputUnreadable,
-    OptionOutOfRange,
-    PromptTooLong,
-    RequestCancelled,
-    SentimentUnsupported,
-)
+from bot.errors import EmptyPrompt, RequestCancelled
+from bot.inference.beam_comparison import compare, compared_parameters
+from bot.inference.comparison import Comparison
 from bot.inference.decoding import decode
+from bot.inference.exploration import SamplerStages, Surprisals, Walk
 from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.likelihoods import most_probable
 from bot.inference.model import (
     Continuation,
     FinishReason,
@@ -26,14 +22,17 @@ from bot.inference.model import (
     NextTokens,
     Sentiment,
     ShouldStop,
-    Token,
     Tokenization,
     TokenProbability,
     WatchedDraft,
 )
-from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
-from bot.inference.token_text import token_text
+from bot.inference.sampling import sampler_stages
+from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.inference.sentiment_question import SentimentQuestion
+from bot.inference.text_codec import TextCodec
+from bot.inference.text_surprisal import surprisals
 from bot.inference.transformers_generate import generate
+from bot.inference.walking import drawn, walk
 
 
 class TransformersModel:
@@ -48,12 +47,10 @@ class TransformersModel:
         max_prompt_tokens: int,
     ) -> None:
         self._model = model
-        self._tokenizer = tokenizer
         self._info = info
-        self._prompt_limit = min(max_prompt_tokens, info.context_length)
-        self._eos_ids = _eos_ids(model)
+        self._codec = TextCodec(tokenizer, info, _eos_ids(model), max_prompt_tokens)
         self._passes = ForwardPasses(model)
-        self._question = self._passes.computed(self._fixed_beginning())
+        self._question = SentimentQuestion(self._passes, self._codec)
 
     @property
     def info(self) -> ModelInfo:
@@ -63,20 +60,14 @@ class TransformersModel:
     def tokenize(self, text: str) -> Tokenization:
         """Split `text` into tokens, special tokens included."""
         if not text:
-            raise EmptyPrompt("text", self._prompt_limit)
-        return Tokenization(text, tuple(self._token(id_) for id_ in self._ids(text)))
+            raise EmptyPrompt("text", self._codec.prompt_limit)
+        return Tokenization(text, tuple(self._codec.token(id_) for id_ in self._codec.ids(text)))
 
     def next_tokens(self, prompt: str, k: int) -> NextTokens:
         """Return the `k` most probable next tokens: softmax over the whole vocabulary."""
-        input_ids = self._encode(prompt)
+        input_ids = self._codec.encode(prompt)
         logits = self._passes.last_logits(input_ids)
-        probabilities = logits.softmax(-1)
-        top = logits.topk(min(k, logits.shape[0]))
-        candidates = tuple(
-            TokenProbability(rank, self._token(id_), logit, probabilities[id_].item())
-            for rank, (logit, id_) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True), start=1)
-        )
-        return NextTokens(prompt, tuple(input_ids), candidates)
+        return NextTokens(prompt, tuple(input_ids), most_probable(logits, k, self._codec))
 
     def generate(
         self,
@@ -88,14 +79,10 @@ class TransformersModel:
         written: Sequence[int] = (),
     ) -> Continuation:
         """Continue `prompt`; the same seed draws the same text, whoever else is served, and also in several goes."""
-        input_ids = self._encode(prompt, room_for=parameters.max_new_tokens)
+        input_ids = self._codec.encode(prompt, room_for=parameters.max_new_tokens)
 
         def continuation(output_ids: Sequence[int], finish_reason: FinishReason) -> Continuation:
-            ended = bool(output_ids) and output_ids[-1] in self._eos_ids
-            text = self._added_text(input_ids, list(output_ids[:-1] if ended else output_ids))
-            return Continuation(
-                prompt, parameters, tuple(input_ids), tuple(output_ids), text, finish_reason, len(written)
-            )
+            return self._codec.continuation(prompt, parameters, input_ids, output_ids, finish_reason, len(written))
 
         def enough(output_ids: Sequence[int]) -> bool:
             if draft is None:
@@ -106,89 +93,67 @@ class TransformersModel:
 
         if parameters.num_beams is None and self._passes.by_token:
             sequence = self._passes.begin()
-            output_ids = decode(sequence, input_ids, parameters, self._eos_ids, should_stop, enough, written)
+            output_ids = decode(sequence, input_ids, parameters, self._codec.end_ids, should_stop, enough, written)
         else:
             output_ids = list(written) + generate(
                 self._model,
                 [*input_ids, *written],
                 parameters.with_max_new_tokens(parameters.max_new_tokens - len(written)),
-                end_ids=self._eos_ids,
-                pad_id=self._tokenizer.pad_token_id or 0,
+                end_ids=self._codec.end_ids,
+                pad_id=self._codec.pad_id,
                 should_stop=lambda: should_stop() or enough(list(written)),
             )
             if should_stop():
                 raise RequestCancelled
-        if output_ids and output_ids[-1] in self._eos_ids:
+        if output_ids and output_ids[-1] in self._codec.end_ids:
             return continuation(output_ids, "stop")
         return continuation(output_ids, "length" if len(output_ids) >= parameters.max_new_tokens else "stopped")
 
     def sentiment(self, review: str) -> Sentiment:
         """Compare the logits of " positive" and " negative" after the notebook's prompt."""
-        if not review.strip():
-            question = len(self._ids(sentiment_prompt("")))
-            raise EmptyPrompt("review", self._prompt_limit - question)
-        positive_id, negative_id = self._label_id(POSITIVE_LABEL), self._label_id(NEGATIVE_LABEL)
-        input_ids = self._encode(sentiment_prompt(review), what="review with the question around it")
-        logits = self._passes.last_logits(input_ids, self._question)
-        labels = logits[[positive_id, negative_id]]
-        positive_logit, negative_logit = labels.tolist()
-        positive, negative = labels.softmax(0).tolist()
-        return Sentiment(
-            review=review,
-            label="Positive" if positive_logit > negative_logit else "Negative",
-            positive_logit=positive_logit,
-            negative_logit=negative_logit,
-            positive_probability=positive,
-            negative_probability=negative,
-            label_mass=logits.softmax(0)[[positive_id, negative_id]].sum().item(),
-        )
+        return self._question.judge(review)
 
-    def _fixed_beginning(self) -> list[int]:
-        """Return the ids with which the question around every review begins."""
-        pairs = zip(*(self._ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
-        return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    def surprisals(self, text: str) -> Surprisals:
+        """Return how much each token of `text` surprised the model."""
+        input_ids = self._codec.encode(text, what="text")
+        if len(input_ids) == 1:
+            raise EmptyPrompt("text", self._codec.prompt_limit, least=2)
+        return surprisals(self._passes, self._codec, text, input_ids)
 
-    def _token(self, token_id: int) -> Token:
-        return Token(token_id, token_text(self._tokenizer, token_id))
+    def walk(self, prompt: str, chosen_ids: Sequence[int], k: int, temperature: float) -> Walk:
+        """Return the likelihood of each of `chosen_ids` after `prompt`, and the `k` candidates for the next one."""
+        return walk(self._passes, self._codec, prompt, chosen_ids, k, temperature)
 
-    def _ids(self, text: str) -> list[int]:
-        """Return the ids of `text` as the tokenizer gives them, special tokens included."""
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
-        input_ids: list[int] = self._tokenizer(text).input_ids
-        return input_ids
+    def drawn(self, prompt: str, chosen_ids: Sequence[int], temperature: float, seed: int) -> TokenProbability:
+        """Return the next token that `seed` draws after as many tokens; only the temperature shapes the draw."""
+        return drawn(self._passes, self._codec, prompt, chosen_ids, temperature, seed)
 
-    def _encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
-        """Return the prompt's ids, which leave `room_for` new tokens in the model's context."""
-        context = self._info.context_length
-        if room_for >= context:
-            allowed = f"from 1 to {context - 1:,}, since the model's context holds {context:,} tokens in all"
-            raise OptionOutOfRange("max_new_tokens", room_for, allowed)
-        limit = min(self._prompt_limit, context - room_for)
-        input_ids = self._ids(prompt) if prompt else []
-        if not input_ids:
-            raise EmptyPrompt(what, limit)
-        if len(input_ids) > limit:
-            raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
-        return input_ids
+    def compare(
+        self,
+        prompt: str,
+        max_new_tokens: int,
+        seed: int,
+        num_beams: int,
+        repetition_penalty: float,
+        should_stop: ShouldStop,
+    ) -> Comparison:
+        """Continue `prompt` greedily, by sampling, by beam search, and by beam search with the penalty."""
+        parameters = compared_parameters(max_new_tokens, seed, num_beams, repetition_penalty)
+        return compare(self._model, self._passes, self._codec, self.generate, prompt, parameters, should_stop)
 
-    def _added_text(self, input_ids: list[int], output_ids: list[int]) -> str:
-        """Return what `output_ids` add to the prompt's text; decoded alone they may lack a leading space."""
-        before = self._decode(input_ids)
-        whole = self._decode(input_ids + output_ids)
-        return whole[len(before) :] if whole.startswith(before) else self._decode(output_ids)
+    def sampler_stages(
+        self, prompt: str, temperature: float, top_k: int, top_p: float, repetition_penalty: float
+    ) -> SamplerStages:
+        """Return the next token's distribution before and after each stage of the sampler."""
+        parameters = GenerationParameters.from_options(
+            strategy="sample", max_new_tokens=1, temperature=temperature, top_k=top_k, top_p=top_p,
+            repetition_penalty=repetition_penalty, seed=0,
+        )  # fmt: skip
+        return sampler_stages(self._passes, self._codec, prompt, parameters)
 
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
-
-    def _label_id(self, label: str) -> int:
-        ids: list[int] = self._tokenizer(label, add_special_tokens=False).input_ids
-        if len(ids) != 1:
-            pieces = [token_text(self._tokenizer, id_) for id_ in ids]
-            raise SentimentUnsupported(self._info.short_name, label, pieces)
-        return ids[0]
+    def explain_sentiment(self, review: str) -> SentimentEvidence:
+        """Judge `review`, and say what each word did to the verdict."""
+        return self._question.explain(review)
 
 
 def _eos_ids(model: PreTrainedModel) -> frozenset[int]:

@@ -1,0 +1,106 @@
+"""The question around every review: its verdict, and the evidence for it."""
+
+from itertools import takewhile
+
+import torch
+
+from bot.errors import EmptyPrompt
+from bot.inference.forward_passes import ForwardPasses
+from bot.inference.model import Sentiment, SentimentLabel
+from bot.inference.sentiment_evidence import (
+    CONTENT_FREE,
+    Calibration,
+    SentimentEvidence,
+    WordEvidence,
+    without,
+    word_groups,
+)
+from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.inference.text_codec import TextCodec
+
+
+class SentimentQuestion:
+    """Asks the notebook's question of a model; what stands before every review is computed once."""
+
+    def __init__(self, passes: ForwardPasses, codec: TextCodec) -> None:
+        self._passes = passes
+        self._codec = codec
+        pairs = zip(*(codec.ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
+        self._beginning = passes.computed([one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)])
+
+    def judge(self, review: str) -> Sentiment:
+        """Return the verdict. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
+        self._refuse_empty(review)
+        labels = self._labels()
+        return _verdict(review, self._passes.last_logits(self._ids(review), self._beginning), labels)
+
+    def explain(self, review: str) -> SentimentEvidence:
+        """Return the verdict with its evidence; all prompts wait together. Raises as `judge` does."""
+        self._refuse_empty(review)
+        labels = self._labels()
+        groups, together = word_groups(review)
+        reduced = [without(review, start, end) for start, end in groups]
+        texts = [review, *CONTENT_FREE, *reduced]
+        logits = self._passes.last_logits_of([self._ids(text) for text in texts], self._beginning)
+        whole, *others = [_verdict(text, found, labels) for text, found in zip(texts, logits, strict=True)]
+        return SentimentEvidence(
+            sentiment=whole,
+            words=tuple(
+                WordEvidence(start, end, review[start:end], _margin(whole) - _margin(one))
+                for (start, end), one in zip(groups, others[len(CONTENT_FREE) :], strict=True)
+            ),
+            words_together=together,
+            calibration=_calibrated(whole, others[: len(CONTENT_FREE)]),
+        )
+
+    def _refuse_empty(self, review: str) -> None:
+        if not review.strip():
+            raise EmptyPrompt("review", self._codec.prompt_limit - len(self._codec.ids(sentiment_prompt(""))))
+
+    def _ids(self, review: str) -> list[int]:
+        return self._codec.encode(sentiment_prompt(review), what="review with the question around it")
+
+    def _labels(self) -> list[int]:
+        return [self._codec.label_id(POSITIVE_LABEL), self._codec.label_id(NEGATIVE_LABEL)]
+
+
+def _verdict(review: str, logits: torch.Tensor, label_ids: list[int]) -> Sentiment:
+    """Return the verdict, given the logits [vocabulary] after the question."""
+    labels = logits[label_ids]
+    positive_logit, negative_logit = labels.tolist()
+    positive, negative = labels.softmax(0).tolist()
+    return Sentiment(
+        review=review,
+        label=_label(positive_logit, negative_logit),
+        positive_logit=positive_logit,
+        negative_logit=negative_logit,
+        positive_probability=positive,
+        negative_probability=negative,
+        label_mass=logits.softmax(0)[label_ids].sum().item(),
+    )
+
+
+def _label(positive: float, negative: float) -> SentimentLabel:
+    return "Positive" if positive > negative else "Negative"
+
+
+def _margin(verdict: Sentiment) -> float:
+    return verdict.positive_logit - verdict.negative_logit
+
+
+def _calibrated(verdict: Sentiment, content_free: list[Sentiment]) -> Calibration:
+    """Return the verdict after contextual calibration, as its authors' code computes it."""
+    free = torch.tensor(
+        [
+            sum(one.positive_probability * one.label_mass for one in content_free),
+            sum(one.negative_probability * one.label_mass for one in content_free),
+        ],
+        dtype=torch.float64,
+    ).clamp(min=1e-300)
+    free /= free.sum()
+    raw = torch.tensor([verdict.positive_probability, verdict.negative_probability], dtype=torch.float64)
+    calibrated = raw / free
+    calibrated /= calibrated.sum()
+    free_positive, free_negative = free.tolist()
+    positive, negative = calibrated.tolist()
+    return Calibration(free_positive, free_negative, positive, negative, _label(positive, negative))
