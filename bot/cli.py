@@ -7,22 +7,23 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias, get_args
+from typing import get_args
 
 from bot import __version__
-from bot.errors import EXIT_FAILURE, BotError, UsageError
-from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF, Strategy
-from bot.settings import DType, read_settings
+from bot.cli_options import (
+    TEXT_HELP,
+    Commands,
+    Parser,
+    add_generation_options,
+    add_json,
+    add_model_options,
+    whole_number,
+)
+from bot.errors import EXIT_FAILURE, BotError
+from bot.inference.generation_parameters import RANGES, Strategy
+from bot.settings import read_settings
 
 EXIT_INTERRUPTED = 130
-TEXT_HELP = 'the text; "-" reads standard input as it is; after "--" where it begins with a dash'
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print the usage and exit."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See {self.prog} --help")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -57,7 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; each parsed namespace has a `run` of its own."""
-    parser = _Parser(prog="nightword", description="Look into a small language model, in Discord or right here.")
+    parser = Parser(prog="nightword", description="Look into a small language model, in Discord or right here.")
     parser.add_argument("--version", action="version", version=f"nightword {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
@@ -70,21 +71,21 @@ def build_parser() -> argparse.ArgumentParser:
     _add_continue(commands)
     _add_sentiment(commands)
     _add_tokenize(commands)
+    _add_xray(commands)
+    _add_compare(commands)
+    _add_sampler(commands)
     return parser
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
 def _add_run(commands: Commands) -> None:
     parser = commands.add_parser("run", help="run the bot on Discord; needs DISCORD_TOKEN")
-    _add_model_options(parser)
+    add_model_options(parser)
     parser.set_defaults(run=_run_service)
 
 
 def _add_doctor(commands: Commands) -> None:
     parser = commands.add_parser("doctor", help="look at everything that the bot needs, and say what to do")
-    _add_model_options(parser)
+    add_model_options(parser)
     parser.set_defaults(run=_run_doctor)
 
 
@@ -101,31 +102,31 @@ def _add_backup(commands: Commands) -> None:
 
 def _add_playground(commands: Commands) -> None:
     parser = commands.add_parser("playground", help="try the bot in a simulated Discord, a page on this machine")
-    parser.add_argument("--port", type=_whole_number(0, 65535), default=8765, help="default 8765; 0 takes a free one")
+    parser.add_argument("--port", type=whole_number(0, 65535), default=8765, help="default 8765; 0 takes a free one")
     parser.add_argument(
         "--channel", choices=("playground", "reviews"), default="playground", help="which channel the page shows"
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    _add_model_options(parser, fallback="demo")
+    add_model_options(parser, fallback="demo")
     parser.set_defaults(run=_run_playground)
 
 
 def _add_bench(commands: Commands) -> None:
     parser = commands.add_parser("bench", help="how fast the model answers one person and many")
     parser.add_argument("--concurrency", default="1,8,16", metavar="N,N,…", help="people at once (default 1,8,16)")
-    parser.add_argument("--new-tokens", type=_whole_number(1, 256), default=32, help="for each (default 32)")
-    parser.add_argument("--reviews", type=_whole_number(0, 256), default=32, help="to score at once (default 32)")
-    _add_model_options(parser)
-    _add_json(parser)
+    parser.add_argument("--new-tokens", type=whole_number(1, 256), default=32, help="for each (default 32)")
+    parser.add_argument("--reviews", type=whole_number(0, 256), default=32, help="to score at once (default 32)")
+    add_model_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_run_bench)
 
 
 def _add_topk(commands: Commands) -> None:
     parser = commands.add_parser("topk", help="the most probable next tokens")
     parser.add_argument("prompt", help=TEXT_HELP)
-    parser.add_argument("-k", type=_whole_number(1, None), default=10, help="how many tokens (default 10)")
-    _add_model_options(parser)
-    _add_json(parser)
+    parser.add_argument("-k", type=whole_number(1, None), default=10, help="how many tokens (default 10)")
+    add_model_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_terminal("topk"))
 
 
@@ -133,15 +134,9 @@ def _add_continue(commands: Commands) -> None:
     parser = commands.add_parser("continue", help="let the model write on")
     parser.add_argument("prompt", help=TEXT_HELP)
     parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy", help="default greedy")
-    for option, (smallest, largest) in RANGES.items():
-        flag = "--" + option.replace("_", "-")
-        kind = float if isinstance(largest, float) else int
-        owner = f"{STRATEGY_OF[option]} only: " if option in STRATEGY_OF else ""
-        parser.add_argument(
-            flag, type=kind, metavar="N", help=f"{owner}{smallest:,} to {largest:,} (default {DEFAULTS[option]})"
-        )
-    _add_model_options(parser)
-    _add_json(parser)
+    add_generation_options(parser, RANGES)
+    add_model_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_terminal("continue"))
 
 
@@ -150,41 +145,43 @@ def _add_sentiment(commands: Commands) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("review", nargs="?", help='the review, or "-" for standard input')
     what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
-    _add_model_options(parser)
-    _add_json(parser)
+    add_model_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_terminal("sentiment"))
 
 
 def _add_tokenize(commands: Commands) -> None:
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
     parser.add_argument("text", help=TEXT_HELP)
-    _add_model_options(parser)
-    _add_json(parser)
+    add_model_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_terminal("tokenize"))
 
 
-def _add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwen2-0.5B") -> None:
-    parser.add_argument("--model", help=f'hub id, local folder, or "demo" (default: BOT_MODEL, else {fallback})')
-    parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
+def _add_xray(commands: Commands) -> None:
+    parser = commands.add_parser("xray", help="how much each token of a text surprises the model")
+    parser.add_argument("text", help=TEXT_HELP)
+    add_model_options(parser)
+    add_json(parser)
+    parser.set_defaults(run=_explorer("xray"))
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+def _add_compare(commands: Commands) -> None:
+    parser = commands.add_parser("compare", help="greedy, sample and beam search side by side")
+    parser.add_argument("prompt", help=TEXT_HELP)
+    add_generation_options(parser, ("max_new_tokens", "seed", "num_beams", "repetition_penalty"))
+    add_model_options(parser)
+    add_json(parser)
+    parser.set_defaults(run=_explorer("compare"))
 
 
-def _whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
-    allowed = f"at least {smallest}" if largest is None else f"from {smallest} to {largest}"
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: it must be {allowed}") from None
-        if number < smallest or (largest is not None and number > largest):
-            raise argparse.ArgumentTypeError(f"{number} is not allowed, it must be {allowed}")
-        return number
-
-    return parse
+def _add_sampler(commands: Commands) -> None:
+    parser = commands.add_parser("sampler", help="what each stage of the sampler does to the next token")
+    parser.add_argument("prompt", help=TEXT_HELP)
+    add_generation_options(parser, ("temperature", "top_k", "top_p", "repetition_penalty"))
+    add_model_options(parser)
+    add_json(parser)
+    parser.set_defaults(run=_explorer("sampler"))
 
 
 def _terminal(command: str) -> Callable[[argparse.Namespace], int]:
@@ -192,6 +189,15 @@ def _terminal(command: str) -> Callable[[argparse.Namespace], int]:
         from bot import terminal
 
         return terminal.COMMANDS[command](arguments)
+
+    return run_command
+
+
+def _explorer(command: str) -> Callable[[argparse.Namespace], int]:
+    def run_command(arguments: argparse.Namespace) -> int:
+        from bot import explorer_terminal
+
+        return explorer_terminal.COMMANDS[command](arguments)
 
     return run_command
 

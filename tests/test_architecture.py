@@ -18,6 +18,7 @@ from bot.error_reply import TITLES
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+TERMINAL = {"bot.terminal", "bot.terminal_io", "bot.explorer_terminal", "bot.cli_options"}
 COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]  # the groups are packages
 
 
@@ -52,7 +53,7 @@ def test_each_library_has_its_place(path: Path) -> None:
     name = name_of(path)
     if not name.startswith("bot.inference"):
         assert not roots(path) & {"torch", "transformers", "huggingface_hub", "safetensors"}
-    if name.startswith("bot.inference") or name in {"bot.errors", "bot.settings", "bot.terminal", "bot.cli"}:
+    if name.startswith("bot.inference") or name in TERMINAL | {"bot.errors", "bot.settings", "bot.cli"}:
         assert not roots(path) & {"discord", "simcord"}
     if not name.startswith("bot.storage"):
         assert not roots(path) & {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}

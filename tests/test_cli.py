@@ -212,6 +212,12 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
         (["sentiment", "--lines", "no-such-file"], 2, "no-such-file cannot be read: No such file or directory"),
         (["topk", "x", "--dtype", "float7"], 2, "invalid choice: 'float7'"),
         (["topk", "x", "--model", "./nowhere"], 78, "The model ./nowhere cannot be used: there is no such folder"),
+        (["xray", "It", "--model", "demo"], 2, "The text is one token, and nothing before it predicts it"),
+        (["xray", "", "--model", "demo"], 2, "The text is empty"),
+        (["compare", "x", "--max-new-tokens", "65", "--model", "demo"], 2, "max_new_tokens is 65, but must be from 1"),
+        (["compare", "x", "--num-beams", "11", "--model", "demo"], 2, "num_beams is 11, but must be from 2 to 10"),
+        (["sampler", "x", "--top-p", "0", "--model", "demo"], 2, "top_p is 0.0, but must be from 0.01 to 1.0"),
+        (["sampler", "", "--model", "demo"], 2, "The prompt is empty"),
         (["playground", "--port", "70000"], 2, "70000 is not allowed, it must be from 0 to 65535"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
@@ -294,5 +300,16 @@ def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixtu
         run(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("run", "backup", "playground", "topk", "continue", "sentiment", "tokenize"):
+    for command in (
+        "run",
+        "backup",
+        "playground",
+        "topk",
+        "continue",
+        "sentiment",
+        "tokenize",
+        "xray",
+        "compare",
+        "sampler",
+    ):
         assert re.search(rf"^    {command}\b", shown, re.MULTILINE)

@@ -1,0 +1,63 @@
+"""Options that several commands have, and the parser of them all."""
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeAlias, get_args
+
+from bot.errors import UsageError
+from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF
+from bot.settings import DType
+
+TEXT_HELP = 'the text; "-" reads standard input as it is; after "--" where it begins with a dash'
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would print the usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(f"{message}. See {self.prog} --help")
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def add_generation_options(parser: argparse.ArgumentParser, options: Iterable[str]) -> None:
+    """Add some of the options of Hugging Face's `generate`, with their ranges and defaults."""
+    for option in options:
+        smallest, largest = RANGES[option]
+        kind = float if isinstance(largest, float) else int
+        owner = f"{STRATEGY_OF[option]} only: " if option in STRATEGY_OF else ""
+        parser.add_argument(
+            "--" + option.replace("_", "-"),
+            type=kind,
+            metavar="N",
+            help=f"{owner}{smallest:,} to {largest:,} (default {DEFAULTS[option]})",
+        )
+
+
+def add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwen2-0.5B") -> None:
+    """Add the options that choose the model."""
+    parser.add_argument("--model", help=f'hub id, local folder, or "demo" (default: BOT_MODEL, else {fallback})')
+    parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
+    """Return what reads a whole number in that range."""
+    allowed = f"at least {smallest}" if largest is None else f"from {smallest} to {largest}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: it must be {allowed}") from None
+        if number < smallest or (largest is not None and number > largest):
+            raise argparse.ArgumentTypeError(f"{number} is not allowed, it must be {allowed}")
+        return number
+
+    return parse

@@ -1,0 +1,120 @@
+"""The explorer's results as JSON objects, for programs."""
+
+from bot.inference.comparison import BeamCandidate, Comparison
+from bot.inference.exploration import Distribution, SamplerStages, Surprisals
+from bot.inference.model import ModelInfo, Token, TokenProbability
+from bot.rendering.json_objects import JsonObject, model_object
+
+
+def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
+    """Return each token with its natural-log probability, rank and surprisal in bits, null for the first."""
+    return {
+        "command": "xray",
+        "model": model_object(model),
+        "text": result.text,
+        "perplexity": result.perplexity,
+        "bits_per_character": result.bits_per_character,
+        "most_surprising": list(result.most_surprising()),
+        "tokens": [
+            {
+                **_token(one.token),
+                "log_probability": None if one.likelihood is None else one.likelihood.log_probability,
+                "rank": None if one.likelihood is None else one.likelihood.rank,
+                "surprisal": None if one.likelihood is None else one.likelihood.surprisal,
+                "favourites": [_candidate(candidate) for candidate in one.favourites],
+            }
+            for one in result.tokens
+        ],
+    }
+
+
+def comparison_object(result: Comparison, model: ModelInfo) -> JsonObject:
+    """Return each text with its scores, and the beam tree of the search without penalty."""
+    return {
+        "command": "compare",
+        "model": model_object(model),
+        "prompt": result.prompt,
+        "input_ids": list(result.texts[0].continuation.input_ids),
+        "texts": [
+            {
+                "name": one.name,
+                "parameters": one.continuation.parameters.used(),
+                "output_ids": list(one.continuation.output_ids),
+                "text": one.continuation.text,
+                "finish_reason": one.continuation.finish_reason,
+                "log_probability": one.log_probability,
+                "mean_log_probability": one.mean_log_probability,
+                "search_score": one.search_score,
+                "distinct_share": one.distinct_share,
+            }
+            for one in result.texts
+        ],
+        "tree": {
+            "num_beams": result.tree.num_beams,
+            "winner": list(result.tree.winner),
+            "steps": [[_beam(one) for one in step.candidates] for step in result.tree.steps],
+        },
+    }
+
+
+def stages_object(result: SamplerStages, model: ModelInfo) -> JsonObject:
+    """Return the distribution before the sampler and after each of its stages."""
+    return {
+        "command": "sampler",
+        "model": model_object(model),
+        "prompt": result.prompt,
+        "input_ids": list(result.input_ids),
+        "before": _distribution(result.before),
+        "stages": [
+            {
+                "name": stage.name,
+                "value": stage.value,
+                "is_on": stage.is_on,
+                "tokens_cut": stage.tokens_cut,
+                "mass_cut": stage.mass_cut,
+                "cut": [
+                    {
+                        "rank": one.rank,
+                        **_token(one.token),
+                        "probability": one.probability,
+                        "probability_before": one.probability_before,
+                    }
+                    for one in stage.cut
+                ],
+                "after": _distribution(stage.after),
+            }
+            for stage in result.stages
+        ],
+    }
+
+
+def _token(token: Token) -> JsonObject:
+    return {"id": token.id, "token": token.text}
+
+
+def _candidate(candidate: TokenProbability) -> JsonObject:
+    return {
+        "rank": candidate.rank,
+        **_token(candidate.token),
+        "logit": candidate.logit,
+        "probability": candidate.probability,
+    }
+
+
+def _distribution(distribution: Distribution) -> JsonObject:
+    return {
+        "tokens_left": distribution.tokens_left,
+        "entropy": distribution.entropy,
+        "tokens": [_candidate(one) for one in distribution.top],
+    }
+
+
+def _beam(one: BeamCandidate) -> JsonObject:
+    return {
+        "parent": one.parent,
+        **_token(one.token),
+        "log_probability": one.log_probability,
+        "score": one.score,
+        "fate": one.fate,
+        "row": one.row,
+    }

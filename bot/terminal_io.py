@@ -1,0 +1,73 @@
+"""What every command in a terminal needs: its text, the model, a clock, and the ways to print."""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bot.client import load_language_model
+from bot.errors import InputUnreadable
+from bot.inference.model import LanguageModel
+from bot.rendering.answer import duration
+from bot.rendering.json_objects import JsonObject
+from bot.settings import Settings, read_settings
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Return the settings with the command's own model options."""
+    return read_settings(model=arguments.model, dtype=arguments.dtype)
+
+
+def load(settings: Settings) -> LanguageModel:
+    """Load the model; what libraries print goes to standard error."""
+    # Libraries print on import and while loading; standard output is for the result alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_language_model(settings)
+
+
+def text_of(argument: str) -> str:
+    """Return the text itself, or standard input as it is for "-"."""
+    return read_file("-") if argument == "-" else argument
+
+
+def read_file(file: str) -> str:
+    """Return a file's text, line ends untouched; "-" is standard input."""
+    name = "standard input" if file == "-" else file
+    if file == "-" and sys.stdin is None:
+        raise InputUnreadable("standard input is closed. Pipe a text in, or write it on the command line.")
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputUnreadable(f"{name} is not valid UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise InputUnreadable(
+            f"{name} cannot be read: {error.strerror}. Name a text file, or - to pipe one in."
+        ) from None
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[Callable[[], float]]:
+    """Yield a clock that, after the block, says how many seconds the block took."""
+    began = time.perf_counter()
+    took = 0.0
+    yield lambda: took
+    took = time.perf_counter() - began
+
+
+def print_json(json_object: JsonObject) -> None:
+    """Print an object on one line."""
+    print(json.dumps(json_object), flush=True)
+
+
+def print_footer(model: LanguageModel, seconds: float) -> None:
+    """Print what computed, and how long it took."""
+    print(f"{model.info.name} · {model.info.dtype} · {duration(seconds)}")
+
+
+def emphasis(text: str) -> str:
+    """Return `text` in bold, where there is a terminal to show it."""
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text

@@ -1,0 +1,26 @@
+"""What the tests of the explorer's operations share: plain transformers beside ours, on three models."""
+
+from typing import Any
+
+import pytest
+import torch
+
+CLOSE = {"rel": 1e-5, "abs": 1e-5}
+ODD_TEXTS = [
+    "It was a dark and stormy night; the rain fell in torrents.",
+    "👩‍👩‍👧 déjà vu 你好 \n\n",
+    "\x00\x7f\u202eabc\ufeff",
+    "The old man said <|endoftext|> to",
+    "🙂",
+]
+
+
+def close(value: Any) -> Any:
+    return pytest.approx(value, **CLOSE)
+
+
+def plain_log_probabilities(plain: Any, ids: list[int]) -> torch.Tensor:
+    """Return the log-probabilities after each of `ids`, [ids, vocabulary], as plain transformers computes them."""
+    with torch.no_grad():
+        logits: torch.Tensor = plain(torch.tensor([ids])).logits[0]
+    return logits.log_softmax(-1)

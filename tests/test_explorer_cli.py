@@ -1,0 +1,69 @@
+"""The explorer in the terminal: the results of its operations, as tables and as JSON."""
+
+import json
+import re
+
+import pytest
+
+from bot.inference.transformers_model import TransformersModel
+from bot.rendering.exploration_objects import comparison_object, stages_object, surprisals_object
+from tests.test_cli import MODEL, PROMPT, Console, console
+
+__all__ = ["console"]
+
+
+def test_xray(console: Console, demo_model: TransformersModel) -> None:
+    answer = console.json("xray", PROMPT)
+    result = demo_model.surprisals(PROMPT)
+    assert answer["command"] == "xray"
+    assert answer["model"] == MODEL
+    assert answer["tokens"][0]["log_probability"] is None
+    assert [one["rank"] for one in answer["tokens"][1:]] == [one.rank for one in result.likelihoods]
+    assert answer["perplexity"] == pytest.approx(result.perplexity, rel=1e-5)
+    assert set(answer) == set(surprisals_object(result, demo_model.info))
+
+    out, err = console.run("xray", PROMPT + " funny", "--model", "demo")
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0].split() == ["rank", "bits", "prob.", "token"]
+    assert lines[1].split() == ["–", "–", "–", "It"]
+    assert re.search(r"^perplexity \d+\.\d\d, \d+\.\d\d bits per character$", out, re.MULTILINE)
+    assert "expected ·night (" in out
+    assert lines[-1].startswith("demo · float32 · ")
+
+
+def test_xray_reads_standard_input(console: Console) -> None:
+    text = "two\r\n\tlines 你\n"
+    assert console.json("xray", "-", stdin=text.encode())["text"] == text
+
+
+def test_compare(console: Console, demo_model: TransformersModel) -> None:
+    options = ["--seed", "3", "--max-new-tokens", "6", "--num-beams", "3", "--repetition-penalty", "1.4"]
+    answer = console.json("compare", "Once upon", *options)
+    result = demo_model.compare("Once upon", 6, 3, 3, 1.4, lambda: False)
+    expected = json.loads(json.dumps(comparison_object(result, demo_model.info)))
+    assert [one["output_ids"] for one in answer["texts"]] == [one["output_ids"] for one in expected["texts"]]
+    assert [one["parameters"] for one in answer["texts"]] == [one["parameters"] for one in expected["texts"]]
+    assert answer["tree"]["winner"] == expected["tree"]["winner"]
+    assert len(answer["tree"]["steps"]) == 6
+
+    out, _ = console.run("compare", "Once upon", *options, "--model", "demo")
+    assert out.splitlines()[0].split() == ["log-prob.", "mean", "search", "tokens", "distinct", "strategy"]
+    assert "\n\ngreedy\nOnce upon" in out
+    assert "beam, repetition_penalty 1.4\nOnce upon" in out
+    assert "\nseed=3\n" in out
+
+
+def test_sampler(console: Console, demo_model: TransformersModel) -> None:
+    options = ["--temperature", "2", "--top-k", "9", "--top-p", "0.8"]
+    answer = console.json("sampler", PROMPT, *options)
+    expected = stages_object(demo_model.sampler_stages(PROMPT, 2.0, 9, 0.8, 1.0), demo_model.info)
+    names = ["repetition_penalty", "temperature", "top_k", "top_p"]
+    assert [one["name"] for one in answer["stages"]] == names
+    assert [one["is_on"] for one in answer["stages"]] == [False, True, True, True]
+    assert [one["tokens_cut"] for one in answer["stages"]] == [one["tokens_cut"] for one in expected["stages"]]
+
+    out, _ = console.run("sampler", PROMPT, *options, "--model", "demo")
+    assert "repetition_penalty off" in out
+    assert "rank 10, beyond top_k 9" in out
+    assert "enough for top_p 0.8" in out
