@@ -23,6 +23,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("continue", {"prompt": "Once"}),
     ("sentiment", {"review": "Good."}),
     ("tokenize", {"text": "Once"}),
+    ("xray", {"text": "Once upon a time"}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 
@@ -120,7 +121,7 @@ class TestABugInTheModel:
     def model(self, demo_model: TransformersModel) -> Any:
         fake = create_autospec(TransformersModel, instance=True)
         fake.info = demo_model.info
-        for method in (fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize):
+        for method in (fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals):
             method.side_effect = ZeroDivisionError("secret detail")
         return fake
 
