@@ -24,6 +24,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("sentiment", {"review": "Good."}),
     ("tokenize", {"text": "Once"}),
     ("xray", {"text": "Once upon a time"}),
+    ("sampler", {"prompt": "Once"}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 
@@ -121,7 +122,9 @@ class TestABugInTheModel:
     def model(self, demo_model: TransformersModel) -> Any:
         fake = create_autospec(TransformersModel, instance=True)
         fake.info = demo_model.info
-        for method in (fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals):
+        for method in (
+            fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages
+        ):  # fmt: skip
             method.side_effect = ZeroDivisionError("secret detail")
         return fake
 

@@ -3,11 +3,20 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
+from bot.inference.exploration import (
+    CutToken,
+    Distribution,
+    Likelihood,
+    SamplerStage,
+    SamplerStages,
+    Surprisals,
+    TokenSurprisal,
+)
 from bot.inference.model import TokenProbability
 from bot.rendering.answer import Computed
+from bot.rendering.sampler import sampler_answer
 from bot.rendering.xray import expected_answer, surprising_options, xray_answer
-from tests.rendering.test_renderers import check, computed, logits, long_texts, probabilities, tokens
+from tests.rendering.test_renderers import check, computed, logits, long_texts, parameters, probabilities, tokens
 
 likelihoods = st.builds(Likelihood, st.floats(-1e4, 0), st.integers(1, 200_000))
 candidates = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
@@ -31,3 +40,28 @@ def test_xray(result: Surprisals, how: Computed) -> None:
         assert 1 <= len(option.label) <= 100
         assert 1 <= len(option.description or "") <= 100
         check(expected_answer(result, int(option.value), how))
+
+
+distributions = st.builds(
+    Distribution, st.integers(1, 200_000), st.floats(0, 20), st.lists(candidates, min_size=1, max_size=10).map(tuple)
+)
+cuts = st.lists(st.builds(CutToken, st.integers(1, 200_000), tokens, probabilities, probabilities), max_size=10)
+
+
+def stage(name: str) -> st.SearchStrategy[SamplerStage]:
+    return st.builds(
+        SamplerStage, st.just(name), st.floats(0, 1000), st.booleans(), distributions, st.integers(0, 200_000),
+        probabilities, cuts.map(tuple),
+    )  # fmt: skip
+
+
+sampler_stages = st.builds(
+    SamplerStages, long_texts, st.just((1,)), parameters, distributions,
+    st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
+)  # fmt: skip
+
+
+@given(sampler_stages, computed)
+@settings(max_examples=60, deadline=None)
+def test_sampler(result: SamplerStages, how: Computed) -> None:
+    check(sampler_answer(result, how))
