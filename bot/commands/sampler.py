@@ -23,7 +23,7 @@ class Sampler(commands.Cog):
         self._executor = executor
 
     @app_commands.command(
-        name="sampler", extras={"example": "/sampler prompt:It was a dark and stormy temperature:1.5 top_k:20"}
+        name="sampler", extras={"example": "/sampler prompt:The old man looked at the temperature:1.5 top_k:20"}
     )
     @app_commands.describe(
         prompt="The text whose next token would be drawn",

@@ -25,6 +25,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("tokenize", {"text": "Once"}),
     ("xray", {"text": "Once upon a time"}),
     ("sampler", {"prompt": "Once"}),
+    ("compare", {"prompt": "Once", "max_new_tokens": 3}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 
@@ -123,7 +124,8 @@ class TestABugInTheModel:
         fake = create_autospec(TransformersModel, instance=True)
         fake.info = demo_model.info
         for method in (
-            fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages
+            fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages,
+            fake.compare,
         ):  # fmt: skip
             method.side_effect = ZeroDivisionError("secret detail")
         return fake

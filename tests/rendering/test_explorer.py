@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.inference.comparison import BeamTree, ComparedText, Comparison
 from bot.inference.exploration import (
     CutToken,
     Distribution,
@@ -14,9 +15,19 @@ from bot.inference.exploration import (
 )
 from bot.inference.model import TokenProbability
 from bot.rendering.answer import Computed
+from bot.rendering.comparison import comparison_answer
 from bot.rendering.sampler import sampler_answer
 from bot.rendering.xray import expected_answer, surprising_options, xray_answer
-from tests.rendering.test_renderers import check, computed, logits, long_texts, parameters, probabilities, tokens
+from tests.rendering.test_renderers import (
+    check,
+    computed,
+    continuations,
+    logits,
+    long_texts,
+    parameters,
+    probabilities,
+    tokens,
+)
 
 likelihoods = st.builds(Likelihood, st.floats(-1e4, 0), st.integers(1, 200_000))
 candidates = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
@@ -65,3 +76,20 @@ sampler_stages = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_sampler(result: SamplerStages, how: Computed) -> None:
     check(sampler_answer(result, how))
+
+
+compared = st.builds(
+    ComparedText,
+    continuations.filter(lambda one: bool(one.output_ids)),
+    st.floats(-1e4, 0),
+    st.none() | st.floats(-1e3, 0),
+)
+comparisons = st.builds(
+    Comparison, long_texts, st.lists(compared, min_size=3, max_size=4).map(tuple), st.just(BeamTree(2, (), ()))
+)
+
+
+@given(comparisons, computed)
+@settings(max_examples=60, deadline=None)
+def test_comparison(result: Comparison, how: Computed) -> None:
+    check(comparison_answer(result, how))
