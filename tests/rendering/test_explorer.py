@@ -14,9 +14,11 @@ from bot.inference.exploration import (
     TokenSurprisal,
 )
 from bot.inference.model import TokenProbability
+from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence
 from bot.rendering.answer import Computed
 from bot.rendering.comparison import comparison_answer
 from bot.rendering.sampler import sampler_answer
+from bot.rendering.sentiment_evidence import evidence_answer
 from bot.rendering.xray import expected_answer, surprising_options, xray_answer
 from tests.rendering.test_renderers import (
     check,
@@ -26,6 +28,8 @@ from tests.rendering.test_renderers import (
     long_texts,
     parameters,
     probabilities,
+    sentiments,
+    texts,
     tokens,
 )
 
@@ -93,3 +97,21 @@ comparisons = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_comparison(result: Comparison, how: Computed) -> None:
     check(comparison_answer(result, how))
+
+
+evidence = st.builds(
+    SentimentEvidence,
+    sentiments,
+    st.lists(st.builds(WordEvidence, st.just(0), st.just(1), texts, logits), min_size=1, max_size=64).map(tuple),
+    st.integers(1, 20),
+    st.builds(
+        Calibration, probabilities, probabilities, probabilities, probabilities,
+        st.sampled_from(["Positive", "Negative"]),
+    ),
+)  # fmt: skip
+
+
+@given(evidence, computed)
+@settings(max_examples=60, deadline=None)
+def test_evidence(result: SentimentEvidence, how: Computed) -> None:
+    check(evidence_answer(result, how))
