@@ -17,6 +17,8 @@ from bot.inference.model import LanguageModel, ShouldStop
 from bot.inference.request import Operation
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.escaping import escape_prose
+from bot.rendering.pictures.drawing import drawn
+from bot.rendering.pictures.picture import Picture
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +49,13 @@ async def answer(
     *,
     private: bool,
     progress: Progress | None = None,
-) -> None:
+    draw: Callable[[T], Picture] | None = None,
+) -> bool:
     """Compute `operation` on the model and answer with what `render` makes of it, for the asker alone if `private`.
 
     Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer; one that has been
-    deferred already is only edited. `progress` is shown until the answer is there.
+    deferred already is only edited. `progress` is shown until the answer is there, and `draw` draws the result off the
+    event loop, as the answer's picture. Return whether Discord took the answer.
     """
 
     def timed(model: LanguageModel, should_stop: ShouldStop) -> tuple[T, Computed]:
@@ -62,15 +66,19 @@ async def answer(
     future = executor.submit(interaction.user.id, timed)
     try:
         if not (interaction.response.is_done() or await defer(interaction, private=private)):
-            return  # nobody is left to be answered
+            return False  # nobody is left to be answered
         if progress is not None:
             await _show(interaction, executor, progress, future)
-        rendered = render(*await future)
+        result, computed = await future
     finally:
         future.cancel()  # of no effect once it is done
+    rendered = render(result, computed)
+    if draw is not None:
+        rendered = rendered.with_picture(await drawn(draw, result))
     delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
     if delivery is Delivery.EXPIRED and not private:
         await _post(interaction, rendered)
+    return delivery is Delivery.DONE
 
 
 async def reply(interaction: Interaction, answered: Answer) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import discord
 
 from bot.answering import answer, defer
-from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, acknowledge
+from bot.attached import check_model, read_attached
+from bot.delivery import acknowledge
 from bot.error_reply import answers_errors
-from bot.errors import NotYours, ReceiptUnusable
+from bot.errors import NotYours
 from bot.inference.draft import Draft
 from bot.inference.executor import ModelExecutor
 from bot.inference.executor_status import Place
@@ -163,16 +164,6 @@ _AGAIN = {"more": (f"Continue ({MORE_TOKENS} more)", _with_more_tokens), "retry"
 
 async def _read(message: discord.Message, model: ModelInfo | None) -> Receipt:
     """Return what `message` is the answer to. Raises ReceiptUnusable, also where another `model` answers now."""
-    attachment = next((one for one in message.attachments if one.filename == RECEIPT), None)
-    if attachment is None:
-        raise ReceiptUnusable(f"This message has lost its file {RECEIPT}, from which it would go on. Ask again.")
-    try:
-        async with asyncio.timeout(ATTEMPT_SECONDS):
-            asked = read_receipt((await attachment.read()).decode())
-    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD, ValueError):
-        raise ReceiptUnusable(f"This message's file {RECEIPT} cannot be read any more. Ask again.") from None
-    if model is not None and (model.short_name, model.revision) != asked.model:
-        raise ReceiptUnusable(
-            f"This was written by the model {asked.model[0]}, and {model.short_name} answers now. Ask again."
-        )
+    asked = await read_attached(message, RECEIPT, read_receipt)
+    check_model(asked.model, model)
     return asked

@@ -92,10 +92,12 @@ async def test_every_command_is_found_answers_errors_and_describes_itself(simcor
     await bot.commands.add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
     found = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
-    assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize"}
+    assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}
     for menu in menus:
         assert menu.callback.__code__.co_name == "answered", "the context menu lacks @answers_errors"
-    assert {command.name for command in found} == {"topk", "continue", "sentiment", "tokenize", "model", "help"}
+    assert {command.name for command in found} == {
+        "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare",
+    }  # fmt: skip
     for command in found:
         assert isinstance(command, app_commands.Command)
         assert command.callback.__code__.co_name == "answered", "the command lacks @answers_errors"

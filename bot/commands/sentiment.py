@@ -1,18 +1,25 @@
 """`/sentiment` and the context menu *Score sentiment*: is a review positive or negative, judged zero-shot."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import PRIVATE_OPTION, answer
+from bot.answering import PRIVATE_OPTION, answer, defer
+from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Sentiment
-from bot.rendering.sentiment import sentiment_answer
+from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.rendering.answer import Answer, Computed
+from bot.rendering.receipt import AskedText, read_asked
+from bot.rendering.sentiment import SENTIMENT, sentiment_answer
+from bot.rendering.sentiment_evidence import evidence_answer
 from bot.settings import Settings
 
 Interaction = discord.Interaction[Any]
@@ -52,7 +59,7 @@ class SentimentVerdict(commands.Cog):
         def operation(model: LanguageModel, _: object) -> Sentiment:
             return model.sentiment(review)
 
-        await answer(interaction, self._executor, operation, sentiment_answer, private=private)
+        await answer(interaction, self._executor, operation, _with_button, private=private)
 
 
 class ReviewForm(Form, title="Sentiment of a review"):
@@ -77,8 +84,44 @@ class ReviewForm(Form, title="Sentiment of a review"):
         await self._cog.judge(interaction, self.review.value, private=self._private)
 
 
+class ExplainButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template="sentiment:explain"):
+    """Shows, for who presses it alone, what each word did to the verdict."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Explain", custom_id="sentiment:explain"))
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "ExplainButton":
+        """Return the button that was pressed."""
+        return cls()
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Read the review back from the message's file and take it apart."""
+        if not await defer(interaction, private=True):
+            return
+        executor: ModelExecutor = interaction.client.executor
+        asked = await read_attached(interaction.message, SENTIMENT, _read)
+        check_model(asked.model, executor.status.model)
+
+        def operation(model: LanguageModel, _: object) -> SentimentEvidence:
+            return model.explain_sentiment(asked.text)
+
+        await answer(interaction, executor, operation, evidence_answer, private=True)
+
+
+def _with_button(result: Sentiment, computed: Computed) -> Answer:
+    view = discord.ui.View(timeout=None).add_item(ExplainButton())
+    return replace(sentiment_answer(result, computed), view=view)
+
+
+def _read(text: str) -> AskedText:
+    return read_asked(text, "review")
+
+
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
-    """Add the command and the context menu."""
+    """Add the command, the context menu, and the button below its answers, also those of an earlier run."""
     cog = SentimentVerdict(executor)
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="Score sentiment", callback=cog.score_message))
+    bot.add_dynamic_items(ExplainButton)

@@ -11,10 +11,12 @@ from bot.error_reply import answers_errors
 from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Tokenization
+from bot.rendering.answer import Answer, Computed
 from bot.rendering.tokenization import tokenization_answer
 from bot.settings import Settings
 
 Interaction = discord.Interaction[Any]
+Compared = tuple[Tokenization, Tokenization | None]
 
 
 class Tokenize(commands.Cog):
@@ -24,13 +26,21 @@ class Tokenize(commands.Cog):
         self._executor = executor
 
     @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
-    @app_commands.describe(text="The text to split into tokens", private=PRIVATE_OPTION)
+    @app_commands.describe(
+        text="The text to split into tokens",
+        compare_with="A second text to show below it, such as the same word without its space",
+        private=PRIVATE_OPTION,
+    )
     @answers_errors
     async def tokenize(
-        self, interaction: Interaction, text: app_commands.Range[str, 1, 6000], private: bool = False
+        self,
+        interaction: Interaction,
+        text: app_commands.Range[str, 1, 6000],
+        compare_with: app_commands.Range[str, 1, 6000] | None = None,
+        private: bool = False,
     ) -> None:
         """Show how the model splits a text into tokens, and their ids."""
-        await self.show(interaction, text, private=private)
+        await self.show(interaction, text, compare_with, private=private)
 
     @answers_errors
     async def tokenize_message(self, interaction: Interaction, message: discord.Message) -> None:
@@ -39,13 +49,19 @@ class Tokenize(commands.Cog):
             raise MessageWithoutText
         await self.show(interaction, message.content, private=True)
 
-    async def show(self, interaction: Interaction, text: str, *, private: bool) -> None:
-        """Answer with the tokens of `text`."""
+    async def show(
+        self, interaction: Interaction, text: str, compare_with: str | None = None, *, private: bool
+    ) -> None:
+        """Answer with the tokens of `text`, and of the text to compare it with."""
 
-        def operation(model: LanguageModel, _: object) -> Tokenization:
-            return model.tokenize(text)
+        def operation(model: LanguageModel, _: object) -> Compared:
+            return model.tokenize(text), None if compare_with is None else model.tokenize(compare_with)
 
-        await answer(interaction, self._executor, operation, tokenization_answer, private=private)
+        await answer(interaction, self._executor, operation, _render, private=private)
+
+
+def _render(results: Compared, computed: Computed) -> Answer:
+    return tokenization_answer(results[0], computed, results[1])
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

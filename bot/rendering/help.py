@@ -24,6 +24,7 @@ def help_answer(commands: Iterable[app_commands.Command[Any, ..., Any]], message
             options = ", ".join(parameter.display_name for parameter in command.parameters)
             lines.append(f"Options: {escape_prose(options)}")
         embed.add_field(name=f"/{command.qualified_name}", value="\n".join(lines), inline=False)
-    menus = " and ".join(f"*{escape_prose(name)}*" for name in sorted(message_menus))
-    embed.add_field(name="On a message", value=f"*Apps* → {menus}: that message, for you alone", inline=False)
+    *menus, last = [f"*{escape_prose(name)}*" for name in sorted(message_menus)]
+    value = f"*Apps* → {', '.join(menus)} and {last}: that message, for you alone"
+    embed.add_field(name="On a message", value=value, inline=False)
     return Answer(embed)

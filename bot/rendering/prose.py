@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.rendering.escaping import escape_prose, visible_text
+from bot.rendering.escaping import escape_prose, visible_character, visible_text
 
 PROMPT_LIMIT = 600  # characters, escaped
 
@@ -33,6 +33,12 @@ def quote_excerpt(text: str, limit: int) -> Excerpt:
 def bold(text: str) -> str:
     """Return escaped text in bold, line by line, white space left outside: Discord takes no ``** x**`` for bold."""
     return "\n".join(_bold_line(line) for line in text.split("\n"))
+
+
+def token_in_prose(text: str, limit: int = 40) -> str:
+    """Return a token in bold within a sentence, what is no letter made visible, at most `limit` characters of it."""
+    shown = "".join(visible_character(character) for character in text[:limit])
+    return f"**{escape_prose(shown)}{'' if len(text) <= limit else '…'}**" if text else "*(empty)*"
 
 
 def _fitting(text: str, limit: int, render: Callable[[int], str]) -> Excerpt:

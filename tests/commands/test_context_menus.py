@@ -5,23 +5,22 @@ import pytest
 from bot.inference.transformers_model import TransformersModel
 from tests.commands.people import Place, embed_of
 
+MENUS = {"Score sentiment": ("sentiment", "review"), "Tokenize": ("tokenize", "text"), "X-ray": ("xray", "text")}
 REVIEW = "I laughed all the way through. A wonderful film."
 
 
-@pytest.mark.parametrize("menu", ["Score sentiment", "Tokenize"])
+@pytest.mark.parametrize("menu", MENUS)
 async def test_the_answer_equals_the_command_s_and_is_for_the_asker_alone(place: Place, menu: str) -> None:
     message = await place.other.send(place.channel, REVIEW)
     result = await place.member.context_menu(place.channel, menu, message)
     assert result.response.ephemeral
     assert len(place.channel.history(viewer=place.other)) == 1
-    if menu == "Tokenize":
-        command = await place.member.slash(place.channel, "tokenize", text=REVIEW)
-    else:
-        command = await place.member.slash(place.channel, "sentiment", review=REVIEW)
+    name, option = MENUS[menu]
+    command = await place.member.slash(place.channel, name, **{option: REVIEW})
     assert embed_of(result.response) == embed_of(command.response)
 
 
-@pytest.mark.parametrize("menu", ["Score sentiment", "Tokenize"])
+@pytest.mark.parametrize("menu", MENUS)
 async def test_a_message_without_text_gets_a_clear_answer(place: Place, menu: str) -> None:
     card = (await place.other.slash(place.channel, "model")).response
     result = await place.member.context_menu(place.channel, menu, card)

@@ -23,6 +23,9 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("continue", {"prompt": "Once"}),
     ("sentiment", {"review": "Good."}),
     ("tokenize", {"text": "Once"}),
+    ("xray", {"text": "Once upon a time"}),
+    ("sampler", {"prompt": "Once"}),
+    ("compare", {"prompt": "Once", "max_new_tokens": 3}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 
@@ -120,7 +123,10 @@ class TestABugInTheModel:
     def model(self, demo_model: TransformersModel) -> Any:
         fake = create_autospec(TransformersModel, instance=True)
         fake.info = demo_model.info
-        for method in (fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize):
+        for method in (
+            fake.next_tokens, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages,
+            fake.compare,
+        ):  # fmt: skip
             method.side_effect = ZeroDivisionError("secret detail")
         return fake
 

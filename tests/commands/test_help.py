@@ -21,7 +21,7 @@ async def test_every_command_with_its_options_and_an_example(place: Place) -> No
         assert options == ([f"Options: {', '.join(names)}".replace("_", r"\_")] if names else [])
     assert (menus.name, menus.value) == (
         "On a message",
-        "*Apps* → *Score sentiment* and *Tokenize*: that message, for you alone",
+        "*Apps* → *Score sentiment*, *Tokenize* and *X-ray*: that message, for you alone",
     )
 
 

@@ -33,3 +33,24 @@ async def test_a_long_text_is_attached_whole(place: Place, demo_model: Transform
     whole = (await attachment.read()).decode()
     assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
     assert len(whole.splitlines()) == 1 + len(tokens) + 2
+
+
+async def test_a_second_text_is_shown_below(place: Place, demo_model: TransformersModel) -> None:
+    result = await place.member.slash(place.channel, "tokenize", text="positive", compare_with=" positive film")
+    first, second = demo_model.tokenize("positive"), demo_model.tokenize(" positive film")
+    embed = embed_of(result.response)
+    count = f"{len(first.tokens)} tokens" if len(first.tokens) > 1 else "1 token"
+    assert embed["title"] == f"{count}, compared with {len(second.tokens)}"
+    ids, compared, its_ids = embed["fields"]
+    assert ids["value"] == f"```\n{[token.id for token in first.tokens]}\n```"
+    assert compared["name"] == f"Compared with: {len(second.tokens)} tokens, 0 of them in both"
+    assert compared["value"].count("\n") == 1 + 1 + len(second.tokens)
+    assert its_ids["value"] == f"```\n{[token.id for token in second.tokens]}\n```"
+
+
+async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+    text = " ".join(f"word{number}" for number in range(100))
+    result = await place.member.slash(place.channel, "tokenize", text="word", compare_with=text)
+    (attachment,) = [one for one in result.response.attachments if one.filename == "compared.txt"]
+    ids = [token.id for token in demo_model.tokenize(text).tokens]
+    assert (await attachment.read()).decode().endswith(f"ids = {ids}\n")

@@ -143,10 +143,10 @@ def test_sentiment(result: Sentiment, how: Computed) -> None:
     check(sentiment_answer(result, how))
 
 
-@given(tokenizations, computed)
+@given(tokenizations, st.none() | tokenizations, computed)
 @settings(max_examples=60, deadline=None)
-def test_tokenization(result: Tokenization, how: Computed) -> None:
-    check(tokenization_answer(result, how))
+def test_tokenization(result: Tokenization, other: Tokenization | None, how: Computed) -> None:
+    check(tokenization_answer(result, how, other))
 
 
 @given(long_texts)

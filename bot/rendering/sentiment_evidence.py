@@ -1,0 +1,59 @@
+"""The evidence for a sentiment verdict as an embed: what each word did, and the verdict after calibration."""
+
+import discord
+
+from bot.inference.sentiment_evidence import SentimentEvidence, WordEvidence
+from bot.rendering.answer import GREEN, RED, Answer, Computed, footer
+from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.prose import quote_excerpt
+from bot.rendering.sentiment import TRUSTED_LABEL_MASS, label_mass_text
+from bot.rendering.tables import PHONE_WIDTH, percentage, table
+
+REVIEW_LIMIT = 300  # characters, escaped; the picture has more of it
+SHOWN_WORDS = 8
+
+
+def evidence_answer(result: SentimentEvidence, computed: Computed) -> Answer:
+    """Show the words that moved the verdict most, the raw verdict beside the calibrated one, and the label mass."""
+    verdict = result.sentiment
+    embed = discord.Embed(
+        title=f"Why {verdict.label}",
+        description=quote_excerpt(verdict.review.strip(), REVIEW_LIMIT).text,
+        colour=GREEN if verdict.label == "Positive" else RED,
+    )
+    strongest = sorted(result.words, key=lambda one: -abs(one.effect))[:SHOWN_WORDS]
+    embed.add_field(
+        name=f"What each word adds to the margin of {result.margin:+.2f}",
+        value=f"{code_block(evidence_table(strongest))}\n{_reading(result)}",
+        inline=False,
+    )
+    embed.add_field(name="Raw and calibrated", value=calibration_text(result), inline=False)
+    is_low = verdict.label_mass < TRUSTED_LABEL_MASS
+    warning = "⚠ Label mass is low" if is_low else "Label mass"
+    embed.add_field(name=warning, value=label_mass_text(verdict.label_mass), inline=False)
+    embed.set_footer(text=footer(computed))
+    return Answer(embed)
+
+
+def evidence_table(words: list[WordEvidence]) -> str:
+    """Return each word with its effect: above 0 it speaks for positive, below for negative."""
+    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in words]
+    return table(("effect", "word"), rows, right=(0,), columns=PHONE_WIDTH)
+
+
+def calibration_text(result: SentimentEvidence) -> str:
+    """Return the raw verdict, which counts, and what is left of it once the question's own leaning is taken out."""
+    raw, calibrated = result.sentiment, result.calibration
+    same = "the same" if calibrated.label == raw.label else "the other way"
+    return (
+        f"Raw, the verdict: **{raw.label}**, {percentage(raw.positive_probability)} positive.\n"
+        f"Calibrated: **{calibrated.label}**, {percentage(calibrated.positive_probability)} positive, {same}. Reviews "
+        f"that say nothing get {percentage(calibrated.content_free_positive)} positive, which calibration takes out."
+    )
+
+
+def _reading(result: SentimentEvidence) -> str:
+    text = "Above 0 a word speaks for positive, below for negative."
+    if result.words_together == 1:
+        return text
+    return f"{text} In so long a review {result.words_together} words in a row are left out together."

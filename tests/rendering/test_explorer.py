@@ -1,0 +1,117 @@
+"""The explorer's renderers: any text and any tokens keep Discord's limits, and nothing escapes."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.inference.comparison import BeamTree, ComparedText, Comparison
+from bot.inference.exploration import (
+    CutToken,
+    Distribution,
+    Likelihood,
+    SamplerStage,
+    SamplerStages,
+    Surprisals,
+    TokenSurprisal,
+)
+from bot.inference.model import TokenProbability
+from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence
+from bot.rendering.answer import Computed
+from bot.rendering.comparison import comparison_answer
+from bot.rendering.sampler import sampler_answer
+from bot.rendering.sentiment_evidence import evidence_answer
+from bot.rendering.xray import expected_answer, surprising_options, xray_answer
+from tests.rendering.test_renderers import (
+    check,
+    computed,
+    continuations,
+    logits,
+    long_texts,
+    parameters,
+    probabilities,
+    sentiments,
+    texts,
+    tokens,
+)
+
+likelihoods = st.builds(Likelihood, st.floats(-1e4, 0), st.integers(1, 200_000))
+candidates = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
+predicted = st.builds(TokenSurprisal, tokens, likelihoods, st.lists(candidates, min_size=1, max_size=5).map(tuple))
+first = st.builds(TokenSurprisal, tokens, st.none(), st.just(()))
+surprisals = st.builds(
+    lambda text, first, rest: Surprisals(text, (first, *rest), len(text)),
+    long_texts,
+    first,
+    st.lists(predicted, min_size=1, max_size=40),
+)
+
+
+@given(surprisals, computed)
+@settings(max_examples=60, deadline=None)
+def test_xray(result: Surprisals, how: Computed) -> None:
+    check(xray_answer(result, how))
+    options = surprising_options(result)
+    assert 1 <= len(options) <= 5
+    for option in options:
+        assert 1 <= len(option.label) <= 100
+        assert 1 <= len(option.description or "") <= 100
+        check(expected_answer(result, int(option.value), how))
+
+
+distributions = st.builds(
+    Distribution, st.integers(1, 200_000), st.floats(0, 20), st.lists(candidates, min_size=1, max_size=10).map(tuple)
+)
+cuts = st.lists(st.builds(CutToken, st.integers(1, 200_000), tokens, probabilities, probabilities), max_size=10)
+
+
+def stage(name: str) -> st.SearchStrategy[SamplerStage]:
+    return st.builds(
+        SamplerStage, st.just(name), st.floats(0, 1000), st.booleans(), distributions, st.integers(0, 200_000),
+        probabilities, cuts.map(tuple),
+    )  # fmt: skip
+
+
+sampler_stages = st.builds(
+    SamplerStages, long_texts, st.just((1,)), parameters, distributions,
+    st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
+)  # fmt: skip
+
+
+@given(sampler_stages, computed)
+@settings(max_examples=60, deadline=None)
+def test_sampler(result: SamplerStages, how: Computed) -> None:
+    check(sampler_answer(result, how))
+
+
+compared = st.builds(
+    ComparedText,
+    continuations.filter(lambda one: bool(one.output_ids)),
+    st.floats(-1e4, 0),
+    st.none() | st.floats(-1e3, 0),
+)
+comparisons = st.builds(
+    Comparison, long_texts, st.lists(compared, min_size=3, max_size=4).map(tuple), st.just(BeamTree(2, (), ()))
+)
+
+
+@given(comparisons, computed)
+@settings(max_examples=60, deadline=None)
+def test_comparison(result: Comparison, how: Computed) -> None:
+    check(comparison_answer(result, how))
+
+
+evidence = st.builds(
+    SentimentEvidence,
+    sentiments,
+    st.lists(st.builds(WordEvidence, st.just(0), st.just(1), texts, logits), min_size=1, max_size=64).map(tuple),
+    st.integers(1, 20),
+    st.builds(
+        Calibration, probabilities, probabilities, probabilities, probabilities,
+        st.sampled_from(["Positive", "Negative"]),
+    ),
+)  # fmt: skip
+
+
+@given(evidence, computed)
+@settings(max_examples=60, deadline=None)
+def test_evidence(result: SentimentEvidence, how: Computed) -> None:
+    check(evidence_answer(result, how))
