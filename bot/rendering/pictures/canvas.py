@@ -13,8 +13,10 @@ from bot.rendering.pictures.picture import Picture
 
 if TYPE_CHECKING:  # at run time it takes most of a second, which only those pay who draw
     from matplotlib.backend_bases import GraphicsContextBase
-    from matplotlib.font_manager import FontProperties
+    from matplotlib.ft2font import FT2Font
     from matplotlib.path import Path
+    from numpy import uint8
+    from numpy.typing import NDArray
 
 # Discord shows an embed's picture up to 400 pixels wide and 300 high, on a phone rather 300 wide: twice that is sharp
 # on dense screens, and a label is 10 to 13 pixels high where it is read.
@@ -47,19 +49,34 @@ class Written:
     bottom: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """The letters of a text, how much of each pixel they cover, and their extent in pixels."""
+
+    letters: str
+    width: float
+    height: float
+    descent: float
+    left: float  # from the text's left to that of the covered pixels
+    covered: "NDArray[uint8]"
+
+
 class Canvas:
     """A background `WIDTH` pixels wide, on which things are drawn in the order of the calls."""
 
     def __init__(self, height: int) -> None:
         from matplotlib.backends.backend_agg import RendererAgg
         from matplotlib.transforms import Affine2D
+        from numpy import asarray
 
         self.height = height
         self.texts: list[Written] = []
-        self._extents: dict[tuple[str, FontProperties], tuple[float, float, float]] = {}
-        # The renderer without figures and artists: nothing that is kept or shared, as pyplot does, and a text in half
-        # the time, of which some pictures have hundreds.
+        # Most texts are measured, then written, and tokens come back: a text is laid out once, and then stamped.
+        # The renderer's own `draw_text` takes four times as long, and some pictures have hundreds of texts.
+        self._stamps: dict[tuple[str, float, int], _Stamp] = {}
+        # The renderer without figures and artists: nothing that is kept or shared, as pyplot does.
         self._agg = RendererAgg(WIDTH, height, _DPI)
+        self._pixels = asarray(self._agg.buffer_rgba())
         self._from_top = Affine2D().scale(1, -1).translate(0, height)
         self.rectangle(0, 0, WIDTH, height, BACKGROUND)
 
@@ -84,22 +101,26 @@ class Canvas:
 
         In a `room` too narrow it is written smaller, down to `SMALLEST`, and then cut.
         """
-        letters, font = self._fitted(text[:_LONGEST], size, weight, room)
-        width, height, descent = self._extent(letters, font)
-        left = x - width * {"left": 0, "center": 0.5, "right": 1}[align]
-        if letters:
-            self._agg.draw_text(self._pen(colour), left, y, letters, font, 0)
-        self.texts.append(Written(letters, font.get_size(), left, y - height + descent, left + width, y + descent))
+        text, size = self._fitted(text[:_LONGEST], size, weight, room)
+        stamp = self._stamp(text, size, weight)
+        left = x - stamp.width * {"left": 0, "center": 0.5, "right": 1}[align]
+        bottom = y + stamp.descent
+        self._press(stamp, round(left + stamp.left), round(bottom), colour)
+        self.texts.append(Written(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
         return self.texts[-1]
 
     def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
         """Return how wide a text would be."""
-        return self._extent(*_lettered(text, size, weight))[0]
+        return self._stamp(text, size, weight).width
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
         """Draw a rectangle whose top left is at `x` and `y`; a hatched one stands for what is not told."""
         from matplotlib.path import Path
 
+        if not hatched and all(float(edge).is_integer() for edge in (x, y, width, height)):
+            left, top = max(0, int(x)), max(0, int(y))  # whole pixels need no renderer
+            self._pixels[top : max(0, int(y + height)), left : max(0, int(x + width))] = (*_channels(colour), 255)
+            return
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
         pen = self._pen(colour)
         if hatched:
@@ -123,19 +144,23 @@ class Canvas:
         disc, upright = Path.circle(radius=size / 2), Affine2D()
         self._agg.draw_markers(self._pen(colour, 2), disc, upright, Path(points), self._from_top, fill)
 
+    def end_at(self, height: int) -> None:
+        """Leave out what is lower, once it is known how high the picture is."""
+        self.height = min(height, self.height)
+
     def picture(self, alt: str) -> Picture:
         """Return what was drawn, with its alt text."""
         from PIL import Image
 
-        pixels = Image.frombuffer("RGBA", (WIDTH, self.height), self._agg.buffer_rgba()).convert("RGB")
+        pixels = Image.fromarray(self._pixels[: self.height]).convert("RGB")
         file = io.BytesIO()
         # A third of the size of all colours, in a few milliseconds; areas keep theirs, and of edges nothing is seen.
         pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
         return Picture(file.getvalue(), alt)
 
-    def _fitted(self, text: str, size: float, weight: int, room: float | None) -> "tuple[str, FontProperties]":
+    def _fitted(self, text: str, size: float, weight: int, room: float | None) -> tuple[str, float]:
         if room is None:
-            return _lettered(text, size, weight)
+            return text, size
         while (width := self.width_of(text, size=size, weight=weight)) > room and size > SMALLEST:
             size = max(SMALLEST, min(size - 1, math.floor(size * room / width)))
         if width > room:
@@ -143,13 +168,36 @@ class Canvas:
                 range(len(text)), room, key=lambda end: self.width_of(f"{text[:end]}…", size=size, weight=weight)
             )
             text = f"{text[: max(0, fitting - 1)]}…"
-        return _lettered(text, size, weight)
+        return text, size
 
-    def _extent(self, letters: str, font: "FontProperties") -> tuple[float, float, float]:
-        """Return width, height and how much of the height is below the baseline."""
-        if (letters, font) not in self._extents:  # most texts are measured, then written
-            self._extents[letters, font] = self._agg.get_text_width_height_descent(letters, font, ismath=False)
-        return self._extents[letters, font]
+    def _stamp(self, text: str, size: float, weight: int) -> _Stamp:
+        from matplotlib.backends.backend_agg import get_hinting_flag
+
+        key = text, size, weight
+        if key not in self._stamps:
+            found = lettering(text, weight)
+            font = _font(found.families, weight)
+            font.clear()
+            font.set_size(size, _DPI)
+            font.set_text(found.text, flags=get_hinting_flag())
+            font.draw_glyphs_to_bitmap()
+            width, height = font.get_width_height()
+            left, _ = font.get_bitmap_offset()
+            self._stamps[key] = _Stamp(
+                found.text, width / 64, height / 64, font.get_descent() / 64, left / 64, font.get_image().copy()
+            )
+        return self._stamps[key]
+
+    def _press(self, stamp: _Stamp, left: int, bottom: int, colour: str) -> None:
+        """Colour the covered pixels, as far as they are inside."""
+        from numpy import array, uint16
+
+        height, width = stamp.covered.shape
+        top = bottom - height
+        below, beside = max(0, -top), max(0, -left)
+        area = self._pixels[top + below : max(0, bottom), left + beside : max(0, left + width), :3]
+        covered = stamp.covered[below : below + area.shape[0], beside : beside + area.shape[1], None].astype(uint16)
+        area[:] = (area * (255 - covered) + array(_channels(colour), uint16) * covered + 127) // 255
 
     def _pen(self, colour: str, width: float = 0) -> "GraphicsContextBase":
         pen = self._agg.new_gc()
@@ -163,8 +211,13 @@ class Canvas:
         self._agg.draw_path(pen, path, self._from_top, to_rgb(fill) if fill else None)
 
 
-def _lettered(text: str, size: float, weight: int) -> "tuple[str, FontProperties]":
-    from matplotlib.font_manager import FontProperties
+def _font(families: tuple[str, ...], weight: int) -> "FT2Font":
+    """Return the font of this thread, with those that stand in for what it lacks."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    found = lettering(text, weight)
-    return found.text, FontProperties(family=list(found.families), size=size, weight=weight)
+    return get_font([findfont(FontProperties(family=[family], weight=weight)) for family in families])
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue

@@ -14,7 +14,7 @@ from bot.rendering.escaping import visible_token
 from bot.rendering.pictures import fonts
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, TITLE, WIDTH, Canvas
 from bot.rendering.pictures.fonts import BASE, lettering
-from bot.rendering.pictures.palette import POSITIVE, sequential
+from bot.rendering.pictures.palette import POSITIVE, TEXT, sequential
 from bot.rendering.pictures.picture import Picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 
@@ -132,3 +132,32 @@ def test_areas_keep_their_colours_when_there_are_many() -> None:
         return canvas.picture("300 tokens")
 
     assert count_of(POSITIVE, image_of(checked(tokens))) >= 800 * 20
+
+
+def test_a_picture_ends_where_it_is_said_to() -> None:
+    def short() -> Picture:
+        canvas = Canvas(2000)
+        canvas.rectangle(0, 0, WIDTH, 300, POSITIVE)
+        canvas.text(MARGIN, 100, "a text")
+        canvas.end_at(200)
+        return canvas.picture("a text")
+
+    assert count_of(POSITIVE, image_of(checked(short))) > 0.9 * WIDTH * 200
+
+
+def test_a_text_that_comes_again_has_its_own_colour_and_weight() -> None:
+    canvas = Canvas(300)
+    for place, (colour, weight) in enumerate([(TEXT, REGULAR), (POSITIVE, REGULAR), (POSITIVE, BOLD)]):
+        canvas.text(MARGIN, 90 + 90 * place, "token", size=TITLE, colour=colour, weight=weight)
+    image = image_of(canvas.picture("a text"))
+    first, second, third = (image.crop((0, top, WIDTH, top + 90)) for top in (20, 110, 200))
+    assert count_of(TEXT, first) == count_of(POSITIVE, second) > 100
+    assert count_of(POSITIVE, third) > 1.3 * count_of(POSITIVE, second)
+
+
+@pytest.mark.parametrize("part", [0, 0.5])
+def test_a_rectangle_reaches_no_further_than_the_picture(part: float) -> None:
+    canvas = Canvas(100)
+    for x, y in ((-50, -50), (WIDTH - 50, 50), (-200, 10), (WIDTH + 9, 10), (10, -200), (10, 200)):
+        canvas.rectangle(x + part, y + part, 100, 100, POSITIVE)
+    assert abs(count_of(POSITIVE, image_of(canvas.picture("two corners"))) - 2 * 50 * 50) <= 200 * part

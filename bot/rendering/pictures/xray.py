@@ -1,0 +1,129 @@
+"""The picture of an X-ray: a text, each token coloured by how much it surprised the model."""
+
+from typing import get_args
+
+from bot.inference.exploration import Likelihood, RankClass, Surprisals, TokenSurprisal
+from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
+from bot.rendering.pictures.flow import PADDING, Box, breaks_of, flow, more, quoted, shown
+from bot.rendering.pictures.palette import MUTED, NEUTRAL, sequential, text_on
+from bot.rendering.pictures.picture import Picture
+
+MOST_TOKENS = 300
+MOST_LINES = 40
+MOST_BITS = 16  # at the end of the scale, which is the same for all texts: a rank of some 65,000
+_TOP = 140  # of the first line
+_LINE, _BOX = 46, 42  # from line to line, and height of a box
+_BASELINE = 27  # of a box's text
+_MARK, _BETWEEN, _THICK = 8, 4, 4  # width of a mark, pixels to the next, and its height
+_LEAST = 3 * _MARK + 2 * _BETWEEN + 2 * PADDING  # width of a box: it has room for all marks
+_KEY = 156  # height of the key
+_STEPS = 64  # of the scale in the key
+_LOWEST = _TOP + (MOST_LINES + 1) * _LINE + _KEY
+
+RANKS: tuple[RankClass, ...] = get_args(RankClass)
+
+
+def xray_picture(surprisals: Surprisals) -> Picture:
+    """Draw a text's tokens in lines, coloured by surprisal, with one to three marks under those beyond the first ranks.
+
+    The picture grows with the text, to some 2,000 pixels: it shows the first `MOST_TOKENS` tokens, or fewer where they
+    need more than `MOST_LINES` lines, and says how many more there are. The figures are those of the whole text.
+    """
+    canvas = Canvas(_LOWEST)
+    canvas.heading(*_heading(surprisals))
+    tokens = surprisals.tokens[:MOST_TOKENS]
+    texts = [one.token.text for one in tokens]
+    boxes = flow(canvas, [shown(text) for text in texts], MOST_LINES, breaks=breaks_of(texts), least=_LEAST)
+    for box, one in zip(boxes, tokens, strict=False):
+        _draw_box(canvas, box, _TOP + box.line * _LINE, one.likelihood)
+    bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
+    left_out = len(surprisals.tokens) - len(boxes)
+    if left_out:
+        canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "token"), colour=MUTED)
+        bottom += _LINE
+    _draw_key(canvas, bottom + 16, is_first_shown=any(one.likelihood is None for one in tokens))
+    canvas.end_at(bottom + _KEY)
+    return canvas.picture(_alt(surprisals, left_out))
+
+
+def _heading(surprisals: Surprisals) -> tuple[str, str]:
+    count = len(surprisals.tokens)
+    tokens = "1 token" if count == 1 else f"{count:,} tokens"
+    if not surprisals.likelihoods:
+        return "Nothing to predict", f"{tokens}: nothing stands before the first one"
+    return (
+        f"Perplexity {_number(surprisals.perplexity)}, {surprisals.bits_per_character:.2f} bits per character",
+        f"{tokens}, each coloured by how much it surprised the model",
+    )
+
+
+def _number(perplexity: float) -> str:
+    return f"{perplexity:,.1f}" if perplexity < 1e6 else f"{perplexity:.2g}"
+
+
+def _draw_box(canvas: Canvas, box: Box, top: float, likelihood: Likelihood | None) -> None:
+    colour = NEUTRAL if likelihood is None else sequential(likelihood.surprisal / MOST_BITS)
+    canvas.rectangle(box.left, top, box.width, _BOX, colour)
+    letters = text_on(colour)
+    box.write(canvas, top + _BASELINE, colour=letters)
+    if likelihood is not None:
+        _draw_marks(canvas, box.left + box.width / 2, top, likelihood.rank_class, letters)
+
+
+def _draw_marks(canvas: Canvas, middle: float, top: float, rank: RankClass, colour: str) -> None:
+    """Draw no mark for the top 10, one for the top 100, two for the top 1000, three beyond: seen without colour."""
+    count = RANKS.index(rank)
+    left = round(middle - (count * (_MARK + _BETWEEN) - _BETWEEN) / 2)
+    for place in range(count):
+        canvas.rectangle(left + place * (_MARK + _BETWEEN), top + _BOX - 8, _MARK, _THICK, colour)
+
+
+def _draw_key(canvas: Canvas, top: float, *, is_first_shown: bool) -> None:
+    left = MARGIN
+    for rank in RANKS:
+        grey = sequential(0)
+        canvas.rectangle(left, top, _LEAST, _BOX, grey)
+        _draw_marks(canvas, left + _LEAST / 2, top, rank, text_on(grey))
+        name = f"rank in {rank}" if rank == "top 10" else rank
+        left = round(canvas.text(left + _LEAST + 10, top + _BASELINE, name, size=SMALLEST, colour=MUTED).right) + 20
+    width = 420
+    top += _BOX + 14
+    for step in range(_STEPS):
+        x = MARGIN + round(step * width / _STEPS)
+        canvas.rectangle(x, top, round(MARGIN + (step + 1) * width / _STEPS) - x, 20, sequential(step / (_STEPS - 1)))
+    for bits in range(0, MOST_BITS + 1, 4):
+        name = f"{bits}+ bits" if bits == MOST_BITS else f"{bits}"
+        middle = MARGIN + bits / MOST_BITS * width
+        if bits == MOST_BITS:
+            middle += (canvas.width_of(name, size=SMALLEST) - canvas.width_of(f"{bits}", size=SMALLEST)) / 2
+        canvas.text(max(middle, MARGIN + 7), top + 48, name, size=SMALLEST, colour=MUTED, align="center")
+    if is_first_shown:
+        left = WIDTH - MARGIN - 220
+        canvas.rectangle(left, top, _LEAST, 20, NEUTRAL)
+        canvas.text(left + _LEAST + 10, top + 18, "not predicted", size=SMALLEST, colour=MUTED)
+
+
+def _alt(surprisals: Surprisals, left_out: int) -> str:
+    title, detail = _heading(surprisals)
+    told = [f"X-ray of a text. {title}; {detail}."]
+    found = [one for one in surprisals.tokens if one.likelihood is not None]
+    if found:
+        counts = dict.fromkeys(RANKS, 0)
+        for likelihood in surprisals.likelihoods:
+            counts[likelihood.rank_class] += 1
+        told.append("By rank: " + ", ".join(f"{count:,} {_named(rank)}" for rank, count in counts.items()) + ".")
+        strongest = [surprisals.tokens[place] for place in surprisals.most_surprising()]
+        told.append(f"Most surprising: {', '.join(map(_surprise, strongest))}.")
+    if left_out:
+        told.append(f"Not in the picture: {left_out:,} more.")
+    return " ".join(told)
+
+
+def _named(rank: RankClass) -> str:
+    return rank if rank == "beyond" else f"in the {rank}"
+
+
+def _surprise(one: TokenSurprisal) -> str:
+    if one.likelihood is None:
+        return quoted(one.token.text)
+    return f"{quoted(one.token.text)} with {one.likelihood.surprisal:.1f} bits, rank {one.likelihood.rank:,}"

@@ -1,0 +1,58 @@
+"""A sampler's stages: what each one left and cut, in its order."""
+
+from collections.abc import Sequence
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.inference.exploration import CutToken, Distribution, SamplerStage, SamplerStages
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import Token
+from bot.rendering.pictures.stages import stages_picture
+from tests.rendering.pictures.checks import checked
+from tests.rendering.pictures.tokens import ODD, candidate, probabilities, token_texts
+
+PARAMETERS = GenerationParameters.from_options(strategy="sample", seed=1)
+NAMES = ("repetition_penalty", "temperature", "top_k", "top_p")
+
+
+def distribution(texts: Sequence[str], chances: Sequence[float], left: int | None = None) -> Distribution:
+    top = [candidate(place + 1, Token(place, text), chances[place]) for place, text in enumerate(texts)][:10]
+    return Distribution(len(texts) if left is None else left, 1.5, tuple(top))
+
+
+def stages(texts: Sequence[str], chances: Sequence[float], kept: Sequence[int]) -> SamplerStages:
+    """Return stages of which each leaves the first few tokens, as a `kept` number says."""
+    before = after = distribution(texts, chances, 151_936)
+    found = []
+    for name, count in zip(NAMES, kept, strict=True):
+        left = after.tokens_left if name == "repetition_penalty" or count >= len(texts) else count
+        entered, after = after, distribution(texts[:left], chances, left)
+        cut = [
+            CutToken(place + 1, Token(place, texts[place]), chances[place], sum(chances[:place]))
+            for place in range(left, min(entered.tokens_left, len(texts)))
+        ]
+        gone = entered.tokens_left - left
+        found.append(SamplerStage(name, count / 7, bool(count % 2), after, gone, sum(chances[left:]), tuple(cut[:10])))  # type: ignore[arg-type]  # a stage's name
+    return SamplerStages("The movie was", (1, 2, 3), PARAMETERS, before, tuple(found))
+
+
+@given(
+    st.lists(token_texts, min_size=1, max_size=14),
+    st.lists(probabilities, min_size=14, max_size=14),
+    st.lists(st.integers(1, 16), min_size=4, max_size=4),
+)
+@example(list(ODD[:14]), [1.0] + [0.0] * 13, [1, 1, 1, 1])
+@example(["antidisestablishmentarianism"] * 14, [1.0] * 14, [15, 15, 9, 3])
+@settings(max_examples=40, deadline=None)
+def test_any_stages(texts: list[str], chances: list[float], kept: list[int]) -> None:
+    checked(stages_picture, stages(texts, chances, kept))
+
+
+def test_the_alt_text_states_the_figures() -> None:
+    assert checked(stages_picture, stages([" a", " b", " c"], [0.5, 0.3, 0.2], [4, 5, 2, 1])).alt == (
+        "The next token's distribution through the sampler. 1 of 151,936 tokens left; 1.50 bits of entropy, "
+        "1.50 before the sampler. Before: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. repetition_penalty: off. "
+        "temperature 0.714286: cut none, 151,936 left, 1.50 bits: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. top_k: off. "
+        "top_p 0.142857: cut 1 with 50.00%, 1 left, 1.50 bits: “·a” 50.00%."
+    )

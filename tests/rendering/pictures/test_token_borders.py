@@ -1,0 +1,57 @@
+"""Tokens in boxes: each with its id, and the same ones of two texts in line."""
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.inference.model import Token, Tokenization
+from bot.rendering.pictures.palette import ACCENT
+from bot.rendering.pictures.token_borders import MOST_TOKENS, _columns, token_borders_picture
+from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.tokens import ODD, tokens
+
+few = st.integers(0, 3).map(lambda id_: Token(id_, "abcd"[id_]))
+texts = st.lists(tokens | few, max_size=30)
+
+
+def tokenization(found: list[Token]) -> Tokenization:
+    return Tokenization("".join(token.text for token in found), tuple(found))
+
+
+@given(texts, st.none() | texts)
+@example([Token(151_935, text) for text in ODD] * 10, [Token(151_935, text) for text in ODD] * 9)
+@example([Token(1, "antidisestablishmentarianism")] * 300, None)
+@example([Token(1, ".\n")] * 300, None)
+@example([Token(1, " the")], [])
+@settings(max_examples=40, deadline=None)
+def test_any_texts(one: list[Token], other: list[Token] | None) -> None:
+    checked(token_borders_picture, tokenization(one), None if other is None else tokenization(other))
+
+
+@given(st.lists(few, max_size=20), st.lists(few, max_size=20))
+def test_no_token_is_lost_and_the_same_stand_in_line(one: list[Token], other: list[Token]) -> None:
+    columns = _columns(tokenization(one), tokenization(other))
+    assert [token for token, _ in columns if token] == one
+    assert [token for _, token in columns if token] == other
+    assert all(above == below for above, below in columns if above and below)
+
+
+def test_the_alt_text_states_the_figures() -> None:
+    one, other = [Token(7, " a"), Token(9, "b")], [Token(3, "a"), Token(9, "b")]
+    assert checked(token_borders_picture, tokenization(one)).alt == (
+        "Tokens in boxes. 2 tokens: “·ab”, each token with its id below. In order: “·a” 7, “b” 9."
+    )
+    assert checked(token_borders_picture, tokenization(one), tokenization(other)).alt == (
+        "Tokens in boxes. 2 tokens against 2, 1 in both: above “·ab”, below “ab”. Above: “·a” 7, “b” 9. "
+        "Below: “a” 3, “b” 9."
+    )
+
+
+def test_what_is_left_out_is_counted() -> None:
+    many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
+    assert checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
+
+
+def test_what_both_have_is_filled() -> None:
+    one, other = tokenization([Token(7, "a"), Token(9, "b")]), tokenization([Token(9, "b")])
+    assert count_of(ACCENT, image_of(token_borders_picture(one))) == 0
+    assert count_of(ACCENT, image_of(token_borders_picture(one, other))) > 2000

@@ -1,0 +1,95 @@
+"""An X-ray: every token seen, its rank without colour, and the figures told."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
+from bot.inference.model import Token
+from bot.rendering.pictures.palette import NEUTRAL, sequential
+from bot.rendering.pictures.xray import MOST_TOKENS, xray_picture
+from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.tokens import token_texts, tokens
+
+FIRST_BOX = (32, 140, 76, 182)  # in pixels
+likelihoods = st.builds(
+    Likelihood, st.sampled_from([0.0, -1e9, -math.inf, -0.7]) | st.floats(-40, 0), st.integers(1, 200_000)
+)
+read = st.lists(st.builds(TokenSurprisal, tokens, likelihoods, st.just(())), max_size=30)
+
+
+def surprisals(found: list[TokenSurprisal]) -> Surprisals:
+    texts = [one.token.text for one in found]
+    return Surprisals("".join(texts), tuple(found), sum(map(len, texts[1:])))
+
+
+def one(text: str, bits: float | None, rank: int = 1) -> TokenSurprisal:
+    return TokenSurprisal(Token(1, text), None if bits is None else Likelihood(-bits * math.log(2), rank), ())
+
+
+@given(tokens, read)
+@settings(max_examples=40, deadline=None)
+def test_any_text(first: Token, rest: list[TokenSurprisal]) -> None:
+    checked(xray_picture, surprisals([TokenSurprisal(first, None, ()), *rest]))
+
+
+@given(token_texts, st.integers(1, MOST_TOKENS + 5))
+@example("antidisestablishmentarianism", 1000)
+@example("\n", 300)
+@example(".\n", 300)
+@example("-" * 200, 300)
+@settings(max_examples=8, deadline=None)
+def test_any_length(text: str, count: int) -> None:
+    found = surprisals([one("a", None), *[one(text, place % 20, 3**place % 70_000) for place in range(count)]])
+    assert "X-ray of a text. Perplexity" in checked(xray_picture, found).alt
+
+
+def test_nothing_is_predicted_of_one_token() -> None:
+    assert checked(xray_picture, surprisals([one("a", None)])).alt == (
+        "X-ray of a text. Nothing to predict; 1 token: nothing stands before the first one."
+    )
+    checked(xray_picture, surprisals([]))
+
+
+def test_the_alt_text_states_the_figures() -> None:
+    found = [one("The", None), one(" end", 2, 3), one(" of", 1), one(" time", 6, 77), one("中", 15, 4000)]
+    assert checked(xray_picture, surprisals(found)).alt == (
+        "X-ray of a text. Perplexity 64.0, 1.85 bits per character; 5 tokens, each coloured by how much it surprised "
+        "the model. By rank: 2 in the top 10, 1 in the top 100, 0 in the top 1000, 1 beyond. Most surprising: "
+        "“中” with 15.0 bits, rank 4,000, “·time” with 6.0 bits, rank 77, “·end” with 2.0 bits, rank 3, "
+        "“·of” with 1.0 bits, rank 1."
+    )
+
+
+def test_what_is_left_out_is_counted() -> None:
+    found = surprisals([one("a", None), *[one(" b", 3, 9)] * (MOST_TOKENS + 41)])
+    assert "Not in the picture: 42 more." in checked(xray_picture, found).alt
+
+
+def test_colour_is_surprise_and_the_first_token_has_none() -> None:
+    assert count_of(NEUTRAL, box(one("a", None))) > 1000
+    for bits in (0, 8, 16):
+        assert count_of(sequential(bits / 16), box(one("a", bits))) > 1000
+    assert count_of(sequential(1), box(one("a", 99))) > 1000
+
+
+@pytest.mark.parametrize(("rank", "marks"), [(10, 0), (11, 1), (100, 1), (101, 2), (1000, 2), (1001, 3)])
+def test_the_rank_is_seen_without_colour(rank: int, marks: int) -> None:
+    foot: Any = (0, 34, 44, 38)
+    light = box(one("a", 0, rank)).crop(foot).convert("L").point(lambda value: value > 200)
+    assert light.histogram()[1] == marks * 8 * 4
+
+
+def box(token: TokenSurprisal) -> Any:
+    return image_of(xray_picture(surprisals([token]))).crop(FIRST_BOX)
+
+
+def test_the_picture_is_as_high_as_its_text() -> None:
+    heights = [image_of(xray_picture(surprisals([one(" token", 3)] * count))).height for count in (1, 100, 300, 9999)]
+    assert heights == sorted(heights)
+    assert heights[0] < 400
+    assert 1400 < heights[2] < 2100
+    assert heights[3] == heights[2] + 46  # which says how many more
