@@ -19,7 +19,8 @@ from bot.inference.exploration import Walk
 from bot.inference.generation_parameters import MAX_SEED, RANGES
 from bot.inference.model import LanguageModel
 from bot.rendering.answer import Answer, Computed
-from bot.rendering.walk import candidate_options, walk_answer
+from bot.rendering.pictures.picture import Picture
+from bot.rendering.walk import candidate_options, walk_answer, walk_picture
 from bot.rendering.walk_record import WALK, WalkedStep, WalkRecord, read_temperature, read_walk
 
 Interaction = discord.Interaction[Any]
@@ -72,6 +73,11 @@ def walked(prompt: str, k: int, opener: int) -> Callable[[LanguageModel, object]
     """Return the operation that begins a walk."""
     record = WalkRecord(prompt, k, 1.0, opener)
     return lambda model, _: _at(model, record)
+
+
+def drawn_walk(result: Walked) -> Picture | None:
+    """Return the picture of where a walk stands."""
+    return walk_picture(result[1])
 
 
 def steerable(result: Walked, computed: Computed, *, can_open: bool) -> Answer:
@@ -199,7 +205,7 @@ async def _go(interaction: Interaction, message: discord.Message, steering: Stee
         return steerable(result, computed, can_open=not message.flags.ephemeral and interaction.guild_id is not None)
 
     # Private, so that a step that comes too late for Discord is not posted as a message of its own.
-    return await answer(interaction, executor, operation, render, private=True)
+    return await answer(interaction, executor, operation, render, private=True, draw=drawn_walk)
 
 
 def _at(model: LanguageModel, record: WalkRecord) -> Walked:

@@ -11,7 +11,7 @@ from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
 from bot.rendering.answer import Answer, Computed
 from bot.settings import Settings
-from bot.walking import StepMenu, WalkButton, Walked, steerable, walked
+from bot.walking import StepMenu, WalkButton, Walked, drawn_walk, steerable, walked
 
 DEFAULT_K = 10
 MAX_K = 25
@@ -44,7 +44,7 @@ class TopK(commands.Cog):
             return steerable(result, computed, can_open=can_open)
 
         operation = walked(prompt, k, interaction.user.id)
-        await answer(interaction, self._executor, operation, render, private=private)
+        await answer(interaction, self._executor, operation, render, private=private, draw=drawn_walk)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

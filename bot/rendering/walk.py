@@ -8,6 +8,8 @@ from bot.inference.exploration import Walk
 from bot.inference.model import NextTokens
 from bot.rendering.answer import BLURPLE, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import PROMPT_LIMIT, bold_excerpt, prompt_excerpt
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, next_tokens_table, percentage, table
 from bot.rendering.walk_record import WALK, WalkRecord, write_walk
@@ -40,6 +42,15 @@ def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
     embed.set_footer(text=footer(computed))
     file = Attachment(WALK, write_walk(record, walk, computed.model), "The walk and its figures, for the buttons")
     return Answer(embed, (file,))
+
+
+def walk_picture(walk: Walk) -> Picture | None:
+    """Draw the candidates with the model's own probabilities, and the path; None where the text has ended."""
+    if walk.ended:
+        return None
+    tokens = [one.candidate.token for one in walk.candidates]
+    probabilities = [one.candidate.probability for one in walk.candidates]
+    return candidates_picture(walk.prompt, tokens, probabilities, walk.remainder, walk.steps)
 
 
 def candidate_options(walk: Walk) -> list[discord.SelectOption]:

@@ -227,8 +227,8 @@ async def test_a_prompt_that_is_too_long_names_both_counts(place: Place) -> None
 async def test_a_missing_or_empty_text_never_reaches_the_bot(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
-    (option,) = options
-    if command in {"topk", "tokenize"}:  # the others open a form
+    option, *_ = options
+    if command not in {"continue", "sentiment"}:  # the others open a form
         with pytest.raises(simcord.OptionError) as refused:
             await place.member.slash(place.channel, command)
         assert refused.value.code == "option-required"

@@ -82,7 +82,8 @@ async def check(message: Any, model: TransformersModel, ids: list[int], temperat
 async def test_a_walk_of_thirty_steps(place: Place, demo_model: TransformersModel, settings: Settings) -> None:
     """With undo, a temperature, a restart in the middle, and a second person."""
     asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
-    choice, ids, temperature = random.Random(1), [], 1.0
+    choice, temperature = random.Random(1), 1.0
+    ids: list[int] = []
     bots: list[Nightword] = []
 
     def seen() -> Any:
@@ -111,8 +112,8 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: TransformersMode
             await actor.click(seen(), label="Sample")
             step = (await walk_of(seen()))["steps"][-1]
             assert (step["how"], step["by"]) == ("drawn", actor.name)
-            own = demo_model.drawn(PROMPT, ids, temperature, step["seed"])
-            assert (step["id"], step["rank"]) == (own.token.id, own.rank)
+            drawn = demo_model.drawn(PROMPT, ids, temperature, step["seed"])
+            assert (step["id"], step["rank"]) == (drawn.token.id, drawn.rank)
             ids.append(step["id"])
         else:
             ids.append(await choose(actor, seen(), choice))
