@@ -49,13 +49,13 @@ async def answer(
     *,
     private: bool,
     progress: Progress | None = None,
-    draw: Callable[[T], Picture] | None = None,
+    draw: Callable[[T], Picture | None] | None = None,
 ) -> bool:
     """Compute `operation` on the model and answer with what `render` makes of it, for the asker alone if `private`.
 
     Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer; one that has been
     deferred already is only edited. `progress` is shown until the answer is there, and `draw` draws the result off the
-    event loop, as the answer's picture. Return whether Discord took the answer.
+    event loop, as the answer's picture, where there is one. Return whether Discord took the answer.
     """
 
     def timed(model: LanguageModel, should_stop: ShouldStop) -> tuple[T, Computed]:
@@ -73,8 +73,9 @@ async def answer(
     finally:
         future.cancel()  # of no effect once it is done
     rendered = render(result, computed)
-    if draw is not None:
-        rendered = rendered.with_picture(await drawn(draw, result))
+    picture = None if draw is None else await drawn(draw, result)
+    if picture is not None:
+        rendered = rendered.with_picture(picture)
     delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
     if delivery is Delivery.EXPIRED and not private:
         await _post(interaction, rendered)

@@ -15,6 +15,7 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
 from bot.inference.model import LanguageModel, ShouldStop
 from bot.rendering.comparison import comparison_answer
+from bot.rendering.pictures.beams import beam_tree_picture
 from bot.settings import Settings
 
 DEFAULT_PENALTY = 2.0  # the notebook's
@@ -56,7 +57,7 @@ class Compare(commands.Cog):
         def operation(model: LanguageModel, should_stop: ShouldStop) -> Comparison:
             return model.compare(prompt, length, drawn, num_beams, repetition_penalty, should_stop)
 
-        await answer(interaction, self._executor, operation, comparison_answer, private=private)
+        await answer(interaction, self._executor, operation, comparison_answer, private=private, draw=beam_tree_picture)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.exploration import SamplerStages
 from bot.inference.generation_parameters import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
 from bot.inference.model import LanguageModel
+from bot.rendering.pictures.stages import stages_picture
 from bot.rendering.sampler import sampler_answer
 from bot.settings import Settings
 
@@ -49,7 +50,7 @@ class Sampler(commands.Cog):
         def operation(model: LanguageModel, _: object) -> SamplerStages:
             return model.sampler_stages(prompt, temperature, top_k, top_p, repetition_penalty)
 
-        await answer(interaction, self._executor, operation, sampler_answer, private=private)
+        await answer(interaction, self._executor, operation, sampler_answer, private=private, draw=stages_picture)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

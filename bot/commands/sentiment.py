@@ -17,6 +17,7 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Sentiment
 from bot.inference.sentiment_evidence import SentimentEvidence
 from bot.rendering.answer import Answer, Computed
+from bot.rendering.pictures.words import words_picture
 from bot.rendering.receipt import AskedText, read_asked
 from bot.rendering.sentiment import SENTIMENT, sentiment_answer
 from bot.rendering.sentiment_evidence import evidence_answer
@@ -107,7 +108,7 @@ class ExplainButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template="se
         def operation(model: LanguageModel, _: object) -> SentimentEvidence:
             return model.explain_sentiment(asked.text)
 
-        await answer(interaction, executor, operation, evidence_answer, private=True)
+        await answer(interaction, executor, operation, evidence_answer, private=True, draw=words_picture)
 
 
 def _with_button(result: Sentiment, computed: Computed) -> Answer:

@@ -12,6 +12,8 @@ from bot.errors import MessageWithoutText
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, Tokenization
 from bot.rendering.answer import Answer, Computed
+from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.token_borders import token_borders_picture
 from bot.rendering.tokenization import tokenization_answer
 from bot.settings import Settings
 
@@ -57,11 +59,15 @@ class Tokenize(commands.Cog):
         def operation(model: LanguageModel, _: object) -> Compared:
             return model.tokenize(text), None if compare_with is None else model.tokenize(compare_with)
 
-        await answer(interaction, self._executor, operation, _render, private=private)
+        await answer(interaction, self._executor, operation, _render, private=private, draw=_draw)
 
 
 def _render(results: Compared, computed: Computed) -> Answer:
     return tokenization_answer(results[0], computed, results[1])
+
+
+def _draw(results: Compared) -> Picture:
+    return token_borders_picture(*results)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

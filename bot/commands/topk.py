@@ -1,4 +1,4 @@
-"""`/topk`: the most probable next tokens."""
+"""`/topk`: the most probable next tokens, and a walk along them."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from discord.ext import commands
 from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, NextTokens
-from bot.rendering.next_tokens import next_tokens_answer
+from bot.rendering.answer import Answer, Computed
 from bot.settings import Settings
+from bot.walking import StepMenu, WalkButton, Walked, drawn_walk, steerable, walked
 
 DEFAULT_K = 10
 MAX_K = 25
@@ -37,14 +37,17 @@ class TopK(commands.Cog):
         k: app_commands.Range[int, 1, MAX_K] = DEFAULT_K,
         private: bool = False,
     ) -> None:
-        """Show the model's most probable next tokens after a prompt."""
+        """Show the model's most probable next tokens after a prompt, and choose your way along them."""
+        can_open = not private and interaction.guild_id is not None
 
-        def operation(model: LanguageModel, _: object) -> NextTokens:
-            return model.next_tokens(prompt, k)
+        def render(result: Walked, computed: Computed) -> Answer:
+            return steerable(result, computed, can_open=can_open)
 
-        await answer(interaction, self._executor, operation, next_tokens_answer, private=private)
+        operation = walked(prompt, k, interaction.user.id)
+        await answer(interaction, self._executor, operation, render, private=private, draw=drawn_walk)
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
-    """Add the command."""
+    """Add the command and the walk below its answers, also those of an earlier run."""
     await bot.add_cog(TopK(executor))
+    bot.add_dynamic_items(StepMenu, WalkButton)

@@ -16,6 +16,7 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.exploration import Surprisals
 from bot.inference.model import LanguageModel
 from bot.rendering.answer import Answer, Computed
+from bot.rendering.pictures.xray import xray_picture
 from bot.rendering.receipt import AskedText, read_asked
 from bot.rendering.xray import XRAY, expected_answer, surprising_options, xray_answer
 from bot.settings import Settings
@@ -51,7 +52,7 @@ class Xray(commands.Cog):
         def operation(model: LanguageModel, _: object) -> Surprisals:
             return model.surprisals(text)
 
-        await answer(interaction, self._executor, operation, _with_menu, private=private)
+        await answer(interaction, self._executor, operation, _with_menu, private=private, draw=xray_picture)
 
 
 class ExpectedMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template="xray:expected"):

@@ -28,6 +28,7 @@ def embed_of(message: Any) -> dict[str, Any]:
     data: dict[str, Any] = embed.to_dict()
     data.pop("flags", None)
     data.pop("type", None)
+    data.pop("image", None)  # test_pictures.py looks at it
     if "footer" in data:
         model, dtype, took = data["footer"]["text"].rsplit(" · ", 2)
         assert took.endswith((" ms", " s"))

@@ -29,7 +29,7 @@ async def test_a_long_text_is_attached_whole(place: Place, demo_model: Transform
     tokens = demo_model.tokenize(text).tokens
     assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
     assert result.response.embeds[0].description.startswith("The first 40; all of them are in the file.")
-    (attachment,) = result.response.attachments
+    (attachment,) = [one for one in result.response.attachments if one.filename == "tokens.txt"]
     whole = (await attachment.read()).decode()
     assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
     assert len(whole.splitlines()) == 1 + len(tokens) + 2

@@ -1,5 +1,8 @@
 """The explorer's renderers: any text and any tokens keep Discord's limits, and nothing escapes."""
 
+import re
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +15,9 @@ from bot.inference.exploration import (
     SamplerStages,
     Surprisals,
     TokenSurprisal,
+    Walk,
+    WalkCandidate,
+    WalkStep,
 )
 from bot.inference.model import TokenProbability
 from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence
@@ -19,6 +25,8 @@ from bot.rendering.answer import Computed
 from bot.rendering.comparison import comparison_answer
 from bot.rendering.sampler import sampler_answer
 from bot.rendering.sentiment_evidence import evidence_answer
+from bot.rendering.walk import candidate_options, walk_answer
+from bot.rendering.walk_record import WalkedStep, WalkRecord, read_walk
 from bot.rendering.xray import expected_answer, surprising_options, xray_answer
 from tests.rendering.test_renderers import (
     check,
@@ -115,3 +123,44 @@ evidence = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_evidence(result: SentimentEvidence, how: Computed) -> None:
     check(evidence_answer(result, how))
+
+
+walked_steps = st.builds(
+    WalkedStep, st.integers(0, 2**20), texts, st.sampled_from(["chosen", "drawn"]), st.none() | st.floats(0.05, 5),
+    st.none() | st.integers(0, 2**32 - 1),
+)  # fmt: skip
+walks = st.builds(
+    lambda prompt, text, steps, candidates, temperature, ended, is_open: (
+        WalkRecord(prompt, 5, temperature, 2**63, is_open, len(steps), tuple(one for one, _ in steps)),
+        Walk(prompt, (1,), tuple(step for _, step in steps), text, temperature, tuple(candidates), ended),
+    ),
+    long_texts,
+    texts,
+    st.lists(st.tuples(walked_steps, st.builds(WalkStep, tokens, likelihoods)), max_size=40),
+    st.lists(st.builds(WalkCandidate, candidates, probabilities), min_size=1, max_size=25),
+    st.sampled_from([1.0, 0.05, 1.7]),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(walks, computed)
+@settings(max_examples=60, deadline=None)
+def test_walk(result: tuple[WalkRecord, Walk], how: Computed) -> None:
+    record, walk = result
+    answer = walk_answer(record, walk, how)
+    check(answer)
+    content = answer.attachments[0].content
+    assert isinstance(content, str)
+    assert read_walk(content) == (record, (how.model.short_name, how.model.revision))
+    for option in candidate_options(walk):
+        assert 1 <= len(option.label) <= 100
+    if not walk.ended:
+        (shown,) = re.findall(r"```\n(.*?)\n```", answer.embed.description or "", re.DOTALL)
+        assert len(shown.split("\n")) == len(walk.candidates) + 2
+
+
+@given(st.text())
+def test_what_is_no_walk_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"walk|Expecting|Extra|Unterminated|Invalid"):
+        read_walk(text)

@@ -13,15 +13,12 @@ from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import (
     Continuation,
     ModelInfo,
-    NextTokens,
     Sentiment,
     Token,
     Tokenization,
-    TokenProbability,
 )
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.continuation import continuation_answer
-from bot.rendering.next_tokens import next_tokens_answer
 from bot.rendering.sentiment import sentiment_answer
 from bot.rendering.tokenization import tokenization_answer
 
@@ -60,14 +57,6 @@ parameters = st.sampled_from(
         GenerationParameters.from_options(strategy="sample", seed=2**32 - 1),
         GenerationParameters.from_options(strategy="beam"),
     ]
-)
-next_tokens = st.builds(
-    NextTokens,
-    prompt=long_texts,
-    input_ids=st.just((1,)),
-    candidates=st.lists(
-        st.builds(TokenProbability, st.integers(1, 25), tokens, logits, probabilities), min_size=1, max_size=25
-    ).map(tuple),
 )
 continuations = st.builds(
     Continuation,
@@ -120,15 +109,6 @@ def check(answer: Answer) -> None:
     for file in answer.files():
         assert file.fp.read()
         assert file.description
-
-
-@given(next_tokens, computed)
-@settings(max_examples=60, deadline=None)
-def test_next_tokens(result: NextTokens, how: Computed) -> None:
-    answer = next_tokens_answer(result, how)
-    check(answer)
-    (table,) = re.findall(r"```\n(.*)\n```", answer.embed.description or "", re.DOTALL)
-    assert len(table.split("\n")) == len(result.candidates) + 2
 
 
 @given(continuations, computed)

@@ -34,9 +34,12 @@ def sequential(share: float) -> str:
     """Return the colour for 0, the least, to 1, the most; what lies outside has the colour of the nearer end."""
     place = min(max(share, 0.0), 1.0) * (len(_SEQUENTIAL) - 1)
     below = min(int(place), len(_SEQUENTIAL) - 2)
-    part = place - below
-    pairs = zip(_channels(_SEQUENTIAL[below]), _channels(_SEQUENTIAL[below + 1]), strict=True)
-    return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in pairs)
+    return _between(_SEQUENTIAL[below], _SEQUENTIAL[below + 1], place - below)
+
+
+def diverging(share: float) -> str:
+    """Return the colour for -1, all negative, to 1, all positive; 0 is all but the background."""
+    return _between(GRID, POSITIVE if share > 0 else NEGATIVE, min(abs(share), 1.0))
 
 
 def text_on(background: str) -> str:
@@ -56,6 +59,11 @@ def _luminance(colour: str) -> float:
         for value in (channel / 255 for channel in _channels(colour))
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _between(one: str, other: str, part: float) -> str:
+    pairs = zip(_channels(one), _channels(other), strict=True)
+    return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in pairs)
 
 
 def _channels(colour: str) -> tuple[int, int, int]:

@@ -91,3 +91,25 @@ def test_a_text_is_read_on_every_colour_of_the_scale(share: float) -> None:
 def test_the_scale_ends_where_its_values_do() -> None:
     assert palette.sequential(-1) == palette.sequential(0)
     assert palette.sequential(2) == palette.sequential(1)
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_the_two_ways_of_an_effect_are_told_apart_and_more_is_further(eyes: str) -> None:
+    for step in range(5, 11):
+        positive, negative = (oklab(palette.diverging(sign * step / 10), eyes) for sign in (1, -1))
+        assert math.dist(positive, negative) > 0.1
+    for sign in (1, -1):
+        lightness = [oklab(palette.diverging(sign * step / 10), eyes)[0] for step in range(11)]
+        assert all(above > below for below, above in pairwise(lightness))
+
+
+@given(st.floats(-2, 2))
+def test_a_text_is_read_on_every_colour_of_an_effect(share: float) -> None:
+    background = palette.diverging(share)
+    assert palette.contrast(palette.text_on(background), background) >= 4.5
+
+
+def test_an_effect_has_the_colour_of_what_it_speaks_for() -> None:
+    assert palette.diverging(0) == palette.GRID
+    assert palette.diverging(1) == palette.diverging(9) == palette.POSITIVE
+    assert palette.diverging(-1) == palette.diverging(-9) == palette.NEGATIVE

@@ -1,0 +1,117 @@
+"""A token walk as its message holds it: a small JSON file, from which each press goes on."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.inference.exploration import Walk
+from bot.inference.generation_parameters import RANGES
+from bot.inference.model import ModelInfo
+from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.receipt import json_text, model_of
+
+WALK = "walk.json"
+
+How = Literal["chosen", "drawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class WalkedStep:
+    """A token of the path: chosen by somebody, or drawn with a seed at a temperature."""
+
+    id: int
+    by: str
+    how: How
+    temperature: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRecord:
+    """A walk so far. `turn` counts the presses, so that one that comes too late is told from the next."""
+
+    prompt: str
+    k: int
+    temperature: float
+    opener: int  # the user's id
+    is_open: bool = False  # to everyone
+    turn: int = 0
+    steps: tuple[WalkedStep, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of the path."""
+        return tuple(step.id for step in self.steps)
+
+    def then(self, step: WalkedStep) -> "WalkRecord":
+        """Return the walk with one more step."""
+        return replace(self, steps=(*self.steps, step))
+
+    def undone(self) -> "WalkRecord":
+        """Return the walk without its last step."""
+        return replace(self, steps=self.steps[:-1])
+
+
+def write_walk(record: WalkRecord, walk: Walk, model: ModelInfo) -> str:
+    """Return what `read_walk` reads, with the figures of each step and of the path."""
+    steps = [
+        {
+            "id": one.id,
+            "token": step.token.text,
+            "log_probability": step.likelihood.log_probability,
+            "rank": step.likelihood.rank,
+            "how": one.how,
+            "by": one.by,
+            "temperature": one.temperature,
+            "seed": one.seed,
+        }
+        for one, step in zip(record.steps, walk.steps, strict=True)
+    ]
+    return json_text(
+        {
+            "command": "topk",
+            "model": model_object(model),
+            "prompt": record.prompt,
+            "k": record.k,
+            "temperature": record.temperature,
+            "opener": str(record.opener),  # JavaScript rounds numbers of 19 digits
+            "is_open": record.is_open,
+            "turn": record.turn,
+            "log_probability": walk.log_probability,
+            "steps": steps,
+        },
+        model,
+    )
+
+
+def read_walk(text: str) -> tuple[WalkRecord, tuple[str, str | None]]:
+    """Return a walk, and name and revision of its model. Raises ValueError where `text` is no walk."""
+    found = json.loads(text)
+    try:
+        record = WalkRecord(
+            prompt=str(found["prompt"]),
+            k=int(found["k"]),
+            temperature=float(found["temperature"]),
+            opener=int(found["opener"]),
+            is_open=bool(found["is_open"]),
+            turn=int(found["turn"]),
+            steps=tuple(_step(one) for one in found["steps"]),
+        )
+        return record, model_of(found)
+    except (KeyError, TypeError) as error:
+        raise ValueError("no walk stands there") from error
+
+
+def read_temperature(text: str) -> float | None:
+    """Return the temperature that somebody wrote, None where it is none; a comma is a point in half of the world."""
+    try:
+        temperature = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
+    smallest, largest = RANGES["temperature"]
+    return temperature if smallest <= temperature <= largest else None
+
+
+def _step(found: JsonObject) -> WalkedStep:
+    how: How = "drawn" if found["how"] == "drawn" else "chosen"
+    return WalkedStep(int(found["id"]), str(found["by"]), how, found["temperature"], found["seed"])
