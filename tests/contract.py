@@ -13,6 +13,7 @@ from tests.conftest import SHARED
 
 DOCUMENT = SHARED / "discord" / "openapi.json"
 MAX_EMBED_CHARACTERS = 6000
+MEDIA_CHANNEL = 16
 COMMAND_NAME = re.compile(r"[-_'\w]{1,32}")
 _PREFIX = re.compile(r"^/api/v\d+")
 
@@ -53,8 +54,11 @@ def check_request(method: str, path: str, body: Any) -> None:
 
 
 def _without_known_gap(body: Any) -> Any:
-    """discord.py sends ids of attachments and of replies as integers, which Discord takes; its document says string."""
-    copy = json.loads(json.dumps(body))
+    """Return `body` as Discord's document knows it; Discord takes more.
+
+    discord.py sends ids of attachments and of replies as integers, for which it says string, and offers media channels.
+    """
+    copy = json.loads(json.dumps(body), object_hook=_without_media_channels)
     if isinstance(copy, dict):
         reference = copy.get("message_reference") or {}
         reference.update({key: str(value) for key, value in reference.items() if key.endswith("_id")})
@@ -63,6 +67,12 @@ def _without_known_gap(body: Any) -> Any:
             for attachment in message.get("attachments") or []:
                 attachment["id"] = str(attachment["id"])
     return copy
+
+
+def _without_media_channels(part: dict[str, Any]) -> dict[str, Any]:
+    if "channel_types" in part:
+        part["channel_types"] = [one for one in part["channel_types"] if one != MEDIA_CHANNEL]
+    return part
 
 
 def _check_by_hand(body: Any) -> None:

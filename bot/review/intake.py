@@ -20,7 +20,7 @@ class Intake:
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
 
-    def place_of(self, channel: object) -> int | None:
+    def place_of(self, channel: discord.abc.Snowflake) -> int | None:
         """Return the watched place to which a message in `channel` belongs, the narrowest of several."""
         return next((place_id for place_id in places_of(channel) if place_id in self.places), None)
 

@@ -6,7 +6,7 @@ Place = discord.TextChannel | discord.Thread | discord.ForumChannel | discord.Ca
 Readable = discord.TextChannel | discord.Thread  # where a message can stand
 
 
-def places_of(channel: object) -> list[int]:
+def places_of(channel: discord.abc.Snowflake) -> list[int]:
     """Return the ids of the places to which a message in `channel` belongs, the narrowest first.
 
     A channel with permissions of its own is no part of its category: who moderates the one may not see the other. The
@@ -15,7 +15,7 @@ def places_of(channel: object) -> list[int]:
     if isinstance(channel, discord.Thread):
         forum = channel.parent
         return [channel.id, *(_with_category(forum) if isinstance(forum, discord.ForumChannel) else [])]
-    return _with_category(channel) if isinstance(channel, discord.TextChannel) else []
+    return _with_category(channel) if isinstance(channel, discord.TextChannel) else [channel.id]
 
 
 def channels_in(place: Place) -> list[Readable]:
