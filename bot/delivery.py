@@ -63,7 +63,7 @@ async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]
             problem = silence
         else:
             return Delivery.DONE
-        if pause is None or not _may_pass(problem) or interaction.is_expired():
+        if pause is None or not may_pass(problem) or interaction.is_expired():
             break
         await asyncio.sleep(max(pause, _retry_after(problem)))
     token_expired = isinstance(problem, discord.HTTPException) and problem.code in TOKEN_EXPIRED
@@ -74,7 +74,7 @@ async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]
     return outcome
 
 
-def _may_pass(problem: BaseException) -> bool:
+def may_pass(problem: BaseException) -> bool:
     """Return whether to try again: not where the token has expired, or the asker deleted what was to be edited."""
     return not isinstance(problem, discord.HTTPException) or problem.status == 429 or problem.status >= 500
 

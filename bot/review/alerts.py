@@ -11,15 +11,16 @@ import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.rendering.review_card import case_card, digest_embed, excerpt_of, spoilered_excerpt
-from bot.review.cards import case_view, digest_view, is_card_of
+from bot.review.cards import case_view, digest_view, is_card_of, of_digest
+from bot.review.earlier import Earlier
 from bot.review.suspension import tell_of_suspension
 from bot.storage.case_records import Case
+from bot.storage.records import OwnMessage
 from bot.storage.review_store import ReviewStore
 
 CARDS_A_MINUTE = 5
 MINUTE = timedelta(minutes=1)
 EXCERPT_DAYS = timedelta(days=30)
-LOOK_BACK = 100  # messages of a log channel, among which a card stands if an earlier run had posted it
 STALE_AT_A_TIME = 10
 REFUSALS = (401, 403, 404)
 
@@ -32,21 +33,21 @@ class Alerts:
     def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
         self._bot = bot
         self._store = store
+        self._earlier = Earlier(bot)
         self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
         self._crowded_since: dict[int, datetime] = {}
         self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    async def post_due(self, *, look_first: bool = False) -> None:
-        """Post what is due; `look_first` looks for cards that an earlier run of the bot posted without noting it."""
+    async def post_due(self) -> None:
+        """Post what is due, and is not there already."""
         waiting: defaultdict[int, list[Case]] = defaultdict(list)
         for case in await self._store.cards_due():
             waiting[case.log_channel_id].append(case)
         for log_channel_id, cases in waiting.items():
             try:
-                if look_first:
-                    cases = await self._without_card(log_channel_id, cases)  # the rest of them
-                await self._post(log_channel_id, cases)
+                await self._post(log_channel_id, await self._not_there(log_channel_id, cases))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                self._earlier.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
                     await tell_of_suspension(self._bot, await self._store.suspend_log(log_channel_id))
                 else:
@@ -63,7 +64,7 @@ class Alerts:
         if not await self._store.carded(case.id, card.id, until, log_channel_id=case.log_channel_id):
             now = await self._store.case(case.id)
             if now is None or now.card_message_id != card.id:
-                await card.delete()
+                await self._store.delete_own(OwnMessage(case.log_channel_id, card.id))
 
     async def refresh(self, case_id: int) -> None:
         """Bring the card of a case up to date, where it has one."""
@@ -125,10 +126,11 @@ class Alerts:
         crowded = self._crowded_since.get(log_channel_id)
         if crowded is not None and now - crowded < MINUTE:
             return
-        self._crowded_since.pop(log_channel_id, None)
         if crowded is not None and len(cases) > 1:
             await self._post_digest(log_channel_id, cases)
+            del self._crowded_since[log_channel_id]  # not before it is there: otherwise they would get cards
             return
+        self._crowded_since.pop(log_channel_id, None)
         room = CARDS_A_MINUTE - len(recent)
         for case in cases[:room]:
             await self.post_card(case)
@@ -145,15 +147,21 @@ class Alerts:
             kept = await self._store.in_digest(digest.id)  # some were forgotten meanwhile
             await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
 
-    async def _without_card(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
-        """Note the cards that are there already, and return the cases that have none."""
+    async def _not_there(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
+        """Note the cards and digests that are there without being noted, and return the cases that have neither."""
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         missing = {case.id: case for case in cases}
-        after = discord.Object(min(case.message_id for case in cases))
-        async for message in channel.history(limit=LOOK_BACK, after=after, oldest_first=False):
-            if message.author == self._bot.user and (found := is_card_of(message, missing)) is not None:
-                await self._store.carded(found, message.id, None)
+        for message in await self._earlier.said_in(channel):
+            if (found := is_card_of(message, missing)) is not None:
+                excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
+                until = message.created_at + EXCERPT_DAYS if excerpt else None
+                await self._store.carded(found, message.id, until)
+                await self.refresh(found)  # somebody may have pressed its buttons before it was noted
                 del missing[found]
+            elif listed := of_digest(message, missing):
+                await self._store.digested(listed, message.id)
+                for case_id in listed:
+                    del missing[case_id]
         return list(missing.values())
 
     async def _excerpt(self, case: Case) -> str | None:

@@ -9,7 +9,7 @@ import discord
 from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.errors import NotPermitted, ReceiptUnusable
-from bot.rendering.review_card import digest_options
+from bot.rendering.review_card import DIGEST_CASES, digest_options
 from bot.review.permissions import check_moderator
 from bot.review.places import Place, find_place
 from bot.storage.case_records import Case
@@ -18,6 +18,7 @@ Interaction = discord.Interaction[Any]
 NOTE_LIMIT = 1000
 
 _CUSTOM_ID = re.compile(r"case:[a-z]+:(\d+)")
+_DIGEST = re.compile(r"digest(?::(\d+))?")
 _LABELS = {"claim": "Claim", "release": "Release", "confirm": "Confirm", "dismiss": "Dismiss", "note": "Note"}
 _STYLES = {"confirm": discord.ButtonStyle.danger, "dismiss": discord.ButtonStyle.success}
 # By a case's state: what can still be done.
@@ -60,7 +61,7 @@ def case_view(case: Case) -> discord.ui.View:
 
 def digest_view(cases: Sequence[Case]) -> discord.ui.View:
     """Return the menu of a digest's cases."""
-    return discord.ui.View(timeout=None).add_item(DigestMenu(digest_options(cases)))
+    return discord.ui.View(timeout=None).add_item(DigestMenu(digest_options(cases), cases[-1].id))
 
 
 def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | None:
@@ -71,6 +72,17 @@ def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | Non
             if match and int(match[1]) in case_ids:
                 return int(match[1])
     return None
+
+
+def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
+    """Return which of the cases a message is the digest of; with a full menu, also those that come after its last."""
+    for row in message.components:
+        for menu in getattr(row, "children", ()):
+            if isinstance(menu, discord.SelectMenu) and (match := _DIGEST.fullmatch(menu.custom_id or "")):
+                listed = [int(option.value) for option in menu.options]
+                last = int(match[1] or max(listed)) if len(listed) == DIGEST_CASES else 0
+                return [one for one in case_ids if one in listed or max(listed) < one <= last]
+    return []
 
 
 class CaseButton(
@@ -126,17 +138,20 @@ class NoteForm(Form, title="Note"):
             await triage.note(self._case_id, interaction.user.id, self.text.value)
 
 
-class DigestMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template="digest"):
-    """Posts the card of the case that is chosen."""
+class DigestMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"digest(?::(?P<last>\d+))?"):
+    """Posts the card of the case that is chosen. A menu has only the first; its id says which was the last."""
 
-    def __init__(self, options: list[discord.SelectOption]) -> None:
-        super().__init__(discord.ui.Select(custom_id="digest", placeholder="Show the card of …", options=options))
+    def __init__(self, options: list[discord.SelectOption], last: int) -> None:
+        menu: discord.ui.Select[Any] = discord.ui.Select(
+            custom_id=f"digest:{last}", placeholder="Show the card of …", options=options
+        )
+        super().__init__(menu)
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, item: discord.ui.Item[Any], __: re.Match[str], /) -> "DigestMenu":
+    async def from_custom_id(cls, _: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /) -> "DigestMenu":
         """Return the menu in which something was chosen."""
         assert isinstance(item, discord.ui.Select)  # noqa: S101  # its custom_id is a menu's
-        return cls(item.options)
+        return cls(item.options, int(match["last"] or 0))
 
     @answers_errors
     async def callback(self, interaction: Interaction, /) -> None:

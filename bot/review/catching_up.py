@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 
 async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> None:
-    """Read the first CATCH_UP messages of each channel after the last that was seen of its place."""
-    for watched in await store.all_watched():
+    """Read the first CATCH_UP messages of each channel of the places that are behind, after the last that was seen."""
+    for watched in [one for one in await store.all_watched() if one.channel_id in intake.behind]:
         guild = bot.get_guild(watched.guild_id)
         place = None if guild is None else find_place(guild, watched.channel_id)
         if place is None:

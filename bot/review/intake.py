@@ -1,5 +1,7 @@
 """From a message in Discord to one that waits for its score, where it is to be read at all."""
 
+import asyncio
+
 import discord
 
 from bot.review.exemptions import Exemptions
@@ -19,6 +21,7 @@ class Intake:
         self.exemptions = Exemptions(store)
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
+        self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:
         """Return the watched place to which a message in `channel` belongs, the narrowest of several."""
@@ -33,6 +36,15 @@ class Intake:
         guild = message.guild
         if place_id is None or guild is None or not _is_text(message):
             return False
+        # One after the other, in the order of their coming: what is noted as seen has nothing missing before it.
+        async with self._in_turn:
+            try:
+                return await self._record(message, place_id, guild, backfilled=backfilled)
+            except Exception:  # it is read again with what an outage left
+                self.behind.add(place_id)
+                raise
+
+    async def _record(self, message: discord.Message, place_id: int, guild: discord.Guild, *, backfilled: bool) -> bool:
         if await self.exemptions.covers(message, guild):
             return False
         self._scoring.offer(message.id, message.content)

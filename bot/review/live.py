@@ -4,10 +4,10 @@ import logging
 
 import discord
 
-from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.delivery import NO_NEWS_FROM_DISCORD, may_pass
 from bot.review.alerts import Alerts
 from bot.review.flagging import flag
-from bot.review.labels import show_label
+from bot.review.labels import Labels, is_gone
 from bot.review.worker import Worker
 from bot.storage.records import Due, OwnMessage, Watched
 from bot.storage.review_store import ReviewStore
@@ -24,8 +24,8 @@ class Live:
         self._bot = bot
         self._store = store
         self.alerts = Alerts(bot, store)
+        self._labels = Labels(bot)
         self._worker = Worker(self._show_all, "showing scores")
-        self._after_start = True
 
     def wake(self) -> None:
         """Show what is due, unless that is under way; then look once more at its end."""
@@ -39,8 +39,7 @@ class Live:
         while due := await self._store.due(AT_A_TIME):
             if not any([await self._shown(one) for one in due]):
                 break  # Discord is not there; the next minute tries again
-        await self.alerts.post_due(look_first=self._after_start)
-        self._after_start = False
+        await self.alerts.post_due()
         await self._delete_due()
         await self.alerts.rewrite_stale()
 
@@ -51,17 +50,21 @@ class Live:
             return True
         label, reply_id = due.shown_label, due.label_message_id
         try:
-            label, reply_id = await show_label(self._bot, due, place.label, look_first=self._after_start)
-        except (discord.DiscordServerError, *NO_NEWS_FROM_DISCORD) as problem:
-            log.warning("the message %d waits on for its label: %s", due.message_id, problem)
-            return False
-        except discord.NotFound:
-            await self._store.forget_messages([due.message_id])
-            return True
-        except discord.HTTPException as refusal:  # such as a permission that the bot lacks there
-            log.warning("the message %d gets no label: %s", due.message_id, refusal)
+            label, reply_id = await self._labels.show(due, place.label)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            if may_pass(problem):
+                self._labels.look_again(due.posted_in)
+                log.warning("the message %d waits on for its label: %s", due.message_id, problem)
+                return False
+            if isinstance(problem, discord.HTTPException) and is_gone(problem):
+                await self._store.forget_messages([due.message_id])
+                return True
+            log.warning("the message %d gets no label: %s", due.message_id, problem)  # such as for lack of a permission
         await self._flag(due, place)
-        return await self._store.shown(due.message_id, due.content_hash, label=label, label_message_id=reply_id)
+        is_kept = await self._store.shown(due.message_id, due.content_hash, label=label, label_message_id=reply_id)
+        if not is_kept and reply_id is not None:  # it was forgotten meanwhile, and nobody knew of its label
+            await self._store.delete_own(OwnMessage(due.posted_in, reply_id))
+        return True
 
     async def _flag(self, due: Due, place: Watched) -> None:
         if place.flag_below is None or place.log_channel_id is None:
@@ -100,10 +103,10 @@ class Live:
         channel = self._bot.get_partial_messageable(own.channel_id)
         try:
             await channel.get_partial_message(own.message_id).delete()
-        except (discord.DiscordServerError, *NO_NEWS_FROM_DISCORD) as problem:
-            log.warning("the message %d is still to be deleted: %s", own.message_id, problem)
-            return False
-        except discord.HTTPException as refusal:
-            if refusal.status != 404:
-                log.warning("the message %d cannot be deleted: %s", own.message_id, refusal)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            if may_pass(problem):
+                log.warning("the message %d is still to be deleted: %s", own.message_id, problem)
+                return False
+            if not isinstance(problem, discord.NotFound):
+                log.warning("the message %d cannot be deleted: %s", own.message_id, problem)
         return True

@@ -16,6 +16,7 @@ from bot.review.notices import post_notice
 from bot.review.scoring import Scoring
 from bot.review.triage import CaseTriage
 from bot.review.weekly import post_weekly_digests
+from bot.review.worker import Worker
 from bot.storage.database import Database
 from bot.storage.records import Watched
 from bot.storage.review_store import ReviewStore
@@ -41,6 +42,7 @@ class ReviewReader(commands.Cog):
         self._scoring = Scoring(bot, database, self.store, executor, self.live.wake)
         self.intake = Intake(self.store, self._scoring)
         self.backfills = Backfills(self.store, self.intake)
+        self._catching_up = Worker(self._catch_up, "catching up")
 
     async def cog_load(self) -> None:
         """Take up what is watched, and what still waits for its score."""
@@ -56,6 +58,7 @@ class ReviewReader(commands.Cog):
         self._often.cancel()
         self._hourly.cancel()
         self._bot.remove_dynamic_items(*BUTTONS)
+        await self._catching_up.stop()
         await self._scoring.stop()
         await self.live.stop()
         await self._database.close()
@@ -76,6 +79,8 @@ class ReviewReader(commands.Cog):
     async def _often(self) -> None:
         self._scoring.wake()
         self.live.wake()
+        if self.intake.behind and self._bot.is_ready():
+            self._catching_up.wake()
 
     @tasks.loop(hours=1)
     async def _hourly(self) -> None:
@@ -136,9 +141,12 @@ class ReviewReader(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Read what was posted while the bot was away."""
-        await catch_up(self._bot, self.store, self.intake)
+        self._catching_up.wake()
         self._scoring.wake()
         self.live.wake()
+
+    async def _catch_up(self) -> None:
+        await catch_up(self._bot, self.store, self.intake)
 
     async def _forget(self, message_ids: Iterable[int]) -> None:
         if self.intake.places:

@@ -5,6 +5,7 @@ from sqlalchemy import delete, select
 from bot.storage import tables
 from bot.storage.database import Database
 from bot.storage.records import OwnMessage, StaleDigest
+from bot.storage.statements import insert_into
 from bot.storage.tables import DueDeletion
 
 
@@ -19,6 +20,12 @@ class OwnMessages:
         statement = select(DueDeletion.channel_id, DueDeletion.message_id).order_by(DueDeletion.message_id)
         async with self._database.session() as session:
             return [OwnMessage(*row) for row in await session.execute(statement.limit(limit))]
+
+    async def delete_own(self, own: OwnMessage) -> None:
+        """Note that one of them is to be deleted: what it is about was forgotten before it was known."""
+        row = {"channel_id": own.channel_id, "message_id": own.message_id}
+        async with self._database.session() as session:
+            await session.execute(insert_into(session, DueDeletion).values(row).on_conflict_do_nothing())
 
     async def deleted(self, own: OwnMessage) -> None:
         """Note that one of them is deleted, or can no longer be."""

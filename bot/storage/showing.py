@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
 from bot.storage.records import Due, ShownLabel
@@ -53,12 +53,13 @@ class Showing:
     async def shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None
     ) -> bool:
-        """Note what a message's label says now, and in which reply: its score is shown.
+        """Note what a message's label says now, and in which reply: the score of this content is shown.
 
-        False where the message is gone or has another content by now. Nothing is noted then, and a reply that was
-        posted for it is the caller's to take away.
+        A message that has another content by now keeps its label, and what is said of the new one is due. False where
+        it is gone: a reply that was posted for it is the caller's to take away.
         """
-        statement = update(Message).where(Message.message_id == message_id, Message.content_hash == content_hash)
-        values = {"acts": False, "shown_label": label, "label_message_id": label_message_id}
+        statement = update(Message).where(Message.message_id == message_id)
+        acts = case((Message.content_hash == content_hash, false()), else_=Message.acts)
+        values = {"acts": acts, "shown_label": label, "label_message_id": label_message_id}
         async with self._database.session() as session:
             return await changed_rows(session, statement.values(values)) > 0

@@ -55,9 +55,12 @@ async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewSt
     await judge(store)
     before = await due(store)
     await write(store, text="Edited.")
-    assert not await store.shown(FIRST, before.content_hash, label="positive", label_message_id=99)
+    assert await store.shown(FIRST, before.content_hash, label="positive", label_message_id=99)
     await judge(store)
-    assert (await due(store)).label_message_id is None
+    again = await due(store)
+    assert (again.shown_label, again.label_message_id) == ("positive", 99), (
+        "its label stands, and is to follow the edit"
+    )
     await store.forget_messages([FIRST])
     assert not await store.shown(FIRST, before.content_hash, label="positive", label_message_id=99)
 
