@@ -26,7 +26,7 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
     async with discord_on_loopback() as (discord, port):
         assert await one_start(discord, port, tmp_path) == 1
         synced = discord.commands[None]
-        assert len(synced) == 8
+        assert len(synced) == 12
         assert await one_start(discord, port, tmp_path) == 0
         topk = next(command for command in discord.commands[None] if command["name"] == "topk")
         for changed in ("description", "default_member_permissions", "contexts", "options"):
@@ -45,7 +45,8 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
 async def test_servers_under_development_have_the_commands_alone(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.guilds.append({"id": OTHER, "name": "Writers", "permissions": "0"})
-        names = {"topk", "continue", "sentiment", "tokenize", "model", "help", "Score sentiment", "Tokenize"}
+        commands = {"topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "compare", "sampler"}
+        names = commands | {"Score sentiment", "Tokenize", "X-ray"}
         await one_start(discord, port, tmp_path)
 
         def registered() -> dict[str | None, set[str]]:

@@ -84,7 +84,7 @@ async def test_with_review_channels_intent_history_and_database_are_looked_at_to
     assert (with_it.code, with_it.bad) == (0, [])
     assert with_it["intents"] == ("✓", "Message Content Intent")
     assert with_it["database"] == ("✓", f"SQLite, {tmp_path / 'nightword.db'}")
-    assert "permissions=274878024704" in with_it["invite"][1]  # Read Message History among them
+    assert "permissions=274878024768" in with_it["invite"][1]  # with Read Message History and Add Reactions
 
 
 @pytest.mark.parametrize(
