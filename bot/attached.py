@@ -9,6 +9,7 @@ import discord
 from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD
 from bot.errors import ReceiptUnusable
 from bot.inference.model import ModelInfo
+from bot.rendering.receipt import AnsweredBy
 
 T = TypeVar("T")
 
@@ -26,9 +27,9 @@ async def read_attached(message: discord.Message | None, filename: str, read: Ca
         raise ReceiptUnusable(f"This message's file {filename} cannot be read any more. Ask again.") from None
 
 
-def check_model(written_by: tuple[str, str | None], model: ModelInfo | None) -> None:
+def check_model(written_by: AnsweredBy, model: ModelInfo | None) -> None:
     """Raise ReceiptUnusable where a message is of another model, by name and revision, than answers now."""
-    if model is not None and (model.short_name, model.revision) != written_by:
+    if model is not None and not written_by.is_model(model):
         raise ReceiptUnusable(
-            f"This was written by the model {written_by[0]}, and {model.short_name} answers now. Ask again."
+            f"This was written by the model {written_by.name}, and {model.short_name} answers now. Ask again."
         )

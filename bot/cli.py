@@ -17,6 +17,7 @@ from bot.cli_options import (
     add_generation_options,
     add_json,
     add_model_options,
+    ids_list,
     whole_number,
 )
 from bot.errors import EXIT_FAILURE, BotError
@@ -128,6 +129,12 @@ def _add_topk(commands: Commands) -> None:
     parser = commands.add_parser("topk", help="the most probable next tokens")
     parser.add_argument("prompt", help=TEXT_HELP)
     parser.add_argument("-k", type=whole_number(1, None), default=10, help="how many tokens (default 10)")
+    parser.add_argument(
+        "--after-ids", type=ids_list, default=(), metavar="ID,ID,…", help="tokens that a walk took after the prompt"
+    )
+    parser.add_argument(
+        "--temperature", type=float, metavar="N", help="show the probabilities there too, 0.05 to 5.0 (default 1)"
+    )
     add_model_options(parser)
     add_json(parser)
     parser.set_defaults(run=_terminal("topk"))
@@ -156,6 +163,7 @@ def _add_sentiment(commands: Commands) -> None:
 def _add_tokenize(commands: Commands) -> None:
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
     parser.add_argument("text", help=TEXT_HELP)
+    parser.add_argument("--compare-with", metavar="TEXT", help="a second text, whose tokens are printed below")
     add_model_options(parser)
     add_json(parser)
     parser.set_defaults(run=_terminal("tokenize"))

@@ -61,3 +61,11 @@ def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def ids_list(text: str) -> tuple[int, ...]:
+    """Read ids with commas between them."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of ids: write numbers with commas, 12,345") from None

@@ -12,6 +12,7 @@ from bot.error_reply import CommandTree
 from bot.heartbeat import Heartbeat
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, display_name
+from bot.receipts import DetailsButton, ReplayButton
 from bot.settings import Settings, keep_few_kernels
 
 INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
@@ -68,6 +69,7 @@ class Nightword(commands.Bot):
             database = Database(self.settings.database_url.get_secret_value())
             await self.add_cog(ReviewReader(self, database, self.executor))
         await add_commands(self, self.executor, self.settings)
+        self.add_dynamic_items(DetailsButton, ReplayButton)  # below answers of every command, and of earlier runs
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
         await sync_commands(self, self.settings.guild_ids)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.inference.comparison import MAX_COMPARED_TOKENS
+from bot.inference.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
 from bot.inference.generation_parameters import (
     DEFAULT_NEW_TOKENS,
     DEFAULT_NUM_BEAMS,
@@ -24,8 +24,6 @@ from bot.rendering.exploration_tables import (
 from bot.terminal_io import load, print_footer, print_json, settings_of, text_of, timed
 
 Number = TypeVar("Number", int, float)
-
-DEFAULT_PENALTY = 1.3  # of the comparison's fourth text
 
 
 def xray(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,8 @@ from tqdm import tqdm
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.inference.generation_parameters import GenerationParameters
 from bot.rendering.escaping import visible_text
+from bot.rendering.exploration_objects import walk_object
+from bot.rendering.exploration_tables import candidates_table, path_table
 from bot.rendering.json_objects import (
     continuation_object,
     model_object,
@@ -26,6 +28,8 @@ BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
 
 def topk(arguments: argparse.Namespace) -> int:
     """Print the most probable next tokens."""
+    if arguments.after_ids or arguments.temperature is not None:
+        return _walk(arguments)
     prompt = text_of(arguments.prompt)
     model = load(settings_of(arguments))
     with timed() as seconds:
@@ -87,11 +91,14 @@ def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
     text = text_of(arguments.text)
     model = load(settings_of(arguments))
-    result = model.tokenize(text)
+    texts = [text] if arguments.compare_with is None else [text, arguments.compare_with]
+    results = [model.tokenize(one) for one in texts]
     if arguments.json:
-        print_json(tokenization_object(result, model.info))
-    else:
-        print(f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}")
+        for result in results:
+            print_json(tokenization_object(result, model.info))
+        return 0
+    tables = (f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}" for result in results)
+    print("\n\n".join(tables))
     return 0
 
 
@@ -101,6 +108,23 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sentiment": sentiment,
     "tokenize": tokenize,
 }
+
+
+def _walk(arguments: argparse.Namespace) -> int:
+    """Print what can follow a prompt and the ids after it."""
+    prompt = text_of(arguments.prompt)
+    model = load(settings_of(arguments))
+    temperature = 1.0 if arguments.temperature is None else arguments.temperature
+    with timed() as seconds:
+        result = model.walk(prompt, arguments.after_ids, arguments.k, temperature)
+    if arguments.json:
+        print_json(walk_object(result, model.info))
+        return 0
+    if result.steps:
+        print(f"{path_table(result)}\n")
+    print("The text has ended." if result.ended else candidates_table(result))
+    print_footer(model, seconds())
+    return 0
 
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:

@@ -18,10 +18,12 @@ from bot.inference.executor import ModelExecutor
 from bot.inference.exploration import Walk
 from bot.inference.generation_parameters import MAX_SEED, RANGES
 from bot.inference.model import LanguageModel
+from bot.receipts import with_receipt
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.picture import Picture
+from bot.rendering.receipt import RECEIPT
 from bot.rendering.walk import candidate_options, walk_answer, walk_picture
-from bot.rendering.walk_record import WALK, WalkedStep, WalkRecord, read_temperature, read_walk
+from bot.rendering.walk_record import WalkedStep, WalkRecord, read_temperature, read_walk, walk_state
 
 Interaction = discord.Interaction[Any]
 Walked = tuple[WalkRecord, Walk]
@@ -93,7 +95,8 @@ def steerable(result: Walked, computed: Computed, *, can_open: bool) -> Answer:
         if action == "open" and (record.is_open or not can_open):
             continue
         view.add_item(WalkButton(action, steering, disabled=action == "undo" and not record.steps))
-    return replace(walk_answer(record, walk, computed), view=view)
+    shown = replace(walk_answer(record, walk, computed), view=view)
+    return with_receipt(shown, record.asked, walk, computed, walk_state(record, walk))
 
 
 class StepMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"walk:step" + Steering.TEMPLATE):
@@ -193,7 +196,7 @@ async def take_turn(interaction: Interaction, steering: Steering, step: Step) ->
 
 async def _go(interaction: Interaction, message: discord.Message, steering: Steering, step: Step) -> bool:
     executor: ModelExecutor = interaction.client.executor
-    record, written_by = await read_attached(message, WALK, read_walk)
+    record, written_by = await read_attached(message, RECEIPT, read_walk)
     if Steering.of(record) != steering:
         raise ReceiptUnusable(FASTER)
     check_model(written_by, executor.status.model)
@@ -209,7 +212,7 @@ async def _go(interaction: Interaction, message: discord.Message, steering: Stee
 
 
 def _at(model: LanguageModel, record: WalkRecord) -> Walked:
-    return record, model.walk(record.prompt, record.ids, record.k, record.temperature)
+    return record, record.asked.ask(model, lambda: False)
 
 
 def _sampled(by: str) -> Step:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import discord
@@ -12,14 +13,16 @@ from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
 from bot.error_reply import answers_errors
 from bot.errors import NotYours
+from bot.inference.asked import AskedContinuation
 from bot.inference.draft import Draft
 from bot.inference.executor import ModelExecutor
 from bot.inference.executor_status import Place
 from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation, LanguageModel, ModelInfo, ShouldStop
+from bot.inference.model import Continuation, LanguageModel, ShouldStop
+from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.continuation import continuation_answer, cut_off, draft_answer
-from bot.rendering.receipt import RECEIPT, Receipt, read_receipt
+from bot.rendering.receipt import RECEIPT, read_receipt_of
 
 PACE_SECONDS = 1.2  # between two edits of one message; Discord takes five in five seconds
 MORE_TOKENS = 20
@@ -41,14 +44,16 @@ async def write(
 ) -> None:
     """Answer with the continuation of `prompt`, which goes on after the output ids `written`."""
     writing = _Writing(interaction, prompt, parameters, written)
+    question = AskedContinuation(prompt, parameters, written)
 
     def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
         writing.begun = True
-        return model.generate(prompt, parameters, should_stop, draft=writing.draft, written=written)
+        return question.ask(model, should_stop, writing.draft)
 
     _under_way.setdefault(interaction.id, writing)  # an interaction may arrive twice; the first is answered
     try:
-        await answer(interaction, executor, operation, with_buttons, private=private, progress=writing)
+        render = receipted(question, with_buttons)
+        await answer(interaction, executor, operation, render, private=private, progress=writing)
     finally:
         if _under_way.get(interaction.id) is writing:
             del _under_way[interaction.id]
@@ -145,25 +150,21 @@ class AgainButton(Button, template="continue:(?P<how>more|retry)"):
         if not await defer(interaction, private=private):
             return
         executor: ModelExecutor = interaction.client.executor
-        asked = self._change(await _read(message, executor.status.model))
-        await write(interaction, executor, asked.prompt, asked.parameters, private=private, written=asked.output_ids)
+        asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, AskedContinuation))
+        check_model(receipt.model, executor.status.model)
+        (written,) = receipt.outcome.outputs
+        again = self._change(replace(asked, written=written))
+        await write(interaction, executor, again.prompt, again.parameters, private=private, written=again.written)
 
 
-def _with_more_tokens(asked: Receipt) -> Receipt:
+def _with_more_tokens(asked: AskedContinuation) -> AskedContinuation:
     """Return what asks for all of it at once."""
-    return replace(asked, parameters=asked.parameters.with_max_new_tokens(len(asked.output_ids) + MORE_TOKENS))
+    return replace(asked, parameters=asked.parameters.with_max_new_tokens(len(asked.written) + MORE_TOKENS))
 
 
-def _with_another_seed(asked: Receipt) -> Receipt:
-    return replace(asked, parameters=asked.parameters.with_new_seed(), output_ids=())
+def _with_another_seed(asked: AskedContinuation) -> AskedContinuation:
+    return replace(asked, parameters=asked.parameters.with_new_seed(), written=())
 
 
 # By the last part of the button's custom_id: its label, and what is asked when it is pressed.
 _AGAIN = {"more": (f"Continue ({MORE_TOKENS} more)", _with_more_tokens), "retry": ("Retry", _with_another_seed)}
-
-
-async def _read(message: discord.Message, model: ModelInfo | None) -> Receipt:
-    """Return what `message` is the answer to. Raises ReceiptUnusable, also where another `model` answers now."""
-    asked = await read_attached(message, RECEIPT, read_receipt)
-    check_model(asked.model, model)
-    return asked

@@ -10,15 +10,14 @@ from discord.ext import commands
 from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
 from bot.errors import OptionOutOfRange
-from bot.inference.comparison import MAX_COMPARED_TOKENS, Comparison
+from bot.inference.asked import AskedComparison
+from bot.inference.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
-from bot.inference.model import LanguageModel, ShouldStop
+from bot.receipts import receipted
 from bot.rendering.comparison import comparison_answer
 from bot.rendering.pictures.beams import beam_tree_picture
 from bot.settings import Settings
-
-DEFAULT_PENALTY = 2.0  # the notebook's
 
 
 class Compare(commands.Cog):
@@ -54,10 +53,15 @@ class Compare(commands.Cog):
             raise OptionOutOfRange("max_new_tokens", length, f"from 1 to {self._most_tokens}")
         drawn = random.randint(0, MAX_SEED) if seed is None else seed
 
-        def operation(model: LanguageModel, should_stop: ShouldStop) -> Comparison:
-            return model.compare(prompt, length, drawn, num_beams, repetition_penalty, should_stop)
-
-        await answer(interaction, self._executor, operation, comparison_answer, private=private, draw=beam_tree_picture)
+        question = AskedComparison(prompt, length, drawn, num_beams, repetition_penalty)
+        await answer(
+            interaction,
+            self._executor,
+            question.ask,
+            receipted(question, comparison_answer),
+            private=private,
+            draw=beam_tree_picture,
+        )
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

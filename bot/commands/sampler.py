@@ -8,10 +8,10 @@ from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
+from bot.inference.asked import AskedStages
 from bot.inference.executor import ModelExecutor
-from bot.inference.exploration import SamplerStages
 from bot.inference.generation_parameters import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
-from bot.inference.model import LanguageModel
+from bot.receipts import receipted
 from bot.rendering.pictures.stages import stages_picture
 from bot.rendering.sampler import sampler_answer
 from bot.settings import Settings
@@ -46,11 +46,15 @@ class Sampler(commands.Cog):
         private: bool = False,
     ) -> None:
         """Show what each stage of the sampler does to the next token's distribution."""
-
-        def operation(model: LanguageModel, _: object) -> SamplerStages:
-            return model.sampler_stages(prompt, temperature, top_k, top_p, repetition_penalty)
-
-        await answer(interaction, self._executor, operation, sampler_answer, private=private, draw=stages_picture)
+        question = AskedStages(prompt, temperature, top_k, top_p, repetition_penalty)
+        await answer(
+            interaction,
+            self._executor,
+            question.ask,
+            receipted(question, sampler_answer),
+            private=private,
+            draw=stages_picture,
+        )
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import discord
@@ -13,13 +14,14 @@ from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
 from bot.errors import MessageWithoutText
+from bot.inference.asked import AskedEvidence, AskedSentiment
 from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, Sentiment
-from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.inference.model import Sentiment
+from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.words import words_picture
-from bot.rendering.receipt import AskedText, read_asked
-from bot.rendering.sentiment import SENTIMENT, sentiment_answer
+from bot.rendering.receipt import RECEIPT, read_receipt_of
+from bot.rendering.sentiment import sentiment_answer
 from bot.rendering.sentiment_evidence import evidence_answer
 from bot.settings import Settings
 
@@ -56,11 +58,8 @@ class SentimentVerdict(commands.Cog):
 
     async def judge(self, interaction: Interaction, review: str, *, private: bool) -> None:
         """Answer with the verdict on `review`."""
-
-        def operation(model: LanguageModel, _: object) -> Sentiment:
-            return model.sentiment(review)
-
-        await answer(interaction, self._executor, operation, _with_button, private=private)
+        question = AskedSentiment(review)
+        await answer(interaction, self._executor, question.ask, receipted(question, _with_button), private=private)
 
 
 class ReviewForm(Form, title="Sentiment of a review"):
@@ -102,22 +101,17 @@ class ExplainButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template="se
         if not await defer(interaction, private=True):
             return
         executor: ModelExecutor = interaction.client.executor
-        asked = await read_attached(interaction.message, SENTIMENT, _read)
-        check_model(asked.model, executor.status.model)
-
-        def operation(model: LanguageModel, _: object) -> SentimentEvidence:
-            return model.explain_sentiment(asked.text)
-
-        await answer(interaction, executor, operation, evidence_answer, private=True, draw=words_picture)
+        verdict, receipt = await read_attached(interaction.message, RECEIPT, partial(read_receipt_of, AskedSentiment))
+        check_model(receipt.model, executor.status.model)
+        question = AskedEvidence(verdict.review)
+        await answer(
+            interaction, executor, question.ask, receipted(question, evidence_answer), private=True, draw=words_picture
+        )
 
 
 def _with_button(result: Sentiment, computed: Computed) -> Answer:
     view = discord.ui.View(timeout=None).add_item(ExplainButton())
     return replace(sentiment_answer(result, computed), view=view)
-
-
-def _read(text: str) -> AskedText:
-    return read_asked(text, "review")
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -9,8 +9,10 @@ from discord.ext import commands
 from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
 from bot.errors import MessageWithoutText
+from bot.inference.asked import AskedTokens
 from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, Tokenization
+from bot.inference.model import Tokenization
+from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.pictures.token_borders import token_borders_picture
@@ -55,11 +57,10 @@ class Tokenize(commands.Cog):
         self, interaction: Interaction, text: str, compare_with: str | None = None, *, private: bool
     ) -> None:
         """Answer with the tokens of `text`, and of the text to compare it with."""
-
-        def operation(model: LanguageModel, _: object) -> Compared:
-            return model.tokenize(text), None if compare_with is None else model.tokenize(compare_with)
-
-        await answer(interaction, self._executor, operation, _render, private=private, draw=_draw)
+        question = AskedTokens(text, compare_with)
+        await answer(
+            interaction, self._executor, question.ask, receipted(question, _render), private=private, draw=_draw
+        )
 
 
 def _render(results: Compared, computed: Computed) -> Answer:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import discord
@@ -12,13 +13,14 @@ from bot.answering import PRIVATE_OPTION, answer, defer
 from bot.attached import check_model, read_attached
 from bot.error_reply import answers_errors
 from bot.errors import MessageWithoutText
+from bot.inference.asked import AskedSurprisals
 from bot.inference.executor import ModelExecutor
 from bot.inference.exploration import Surprisals
-from bot.inference.model import LanguageModel
+from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.xray import xray_picture
-from bot.rendering.receipt import AskedText, read_asked
-from bot.rendering.xray import XRAY, expected_answer, surprising_options, xray_answer
+from bot.rendering.receipt import RECEIPT, read_receipt_of
+from bot.rendering.xray import expected_answer, surprising_options, xray_answer
 from bot.settings import Settings
 
 Interaction = discord.Interaction[Any]
@@ -48,11 +50,15 @@ class Xray(commands.Cog):
 
     async def show(self, interaction: Interaction, text: str, *, private: bool) -> None:
         """Answer with the surprises of `text`."""
-
-        def operation(model: LanguageModel, _: object) -> Surprisals:
-            return model.surprisals(text)
-
-        await answer(interaction, self._executor, operation, _with_menu, private=private, draw=xray_picture)
+        question = AskedSurprisals(text)
+        await answer(
+            interaction,
+            self._executor,
+            question.ask,
+            receipted(question, _with_menu),
+            private=private,
+            draw=xray_picture,
+        )
 
 
 class ExpectedMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template="xray:expected"):
@@ -74,26 +80,19 @@ class ExpectedMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template="xra
         if not await defer(interaction, private=True):
             return
         executor: ModelExecutor = interaction.client.executor
-        asked = await read_attached(interaction.message, XRAY, _read)
-        check_model(asked.model, executor.status.model)
+        question, receipt = await read_attached(interaction.message, RECEIPT, partial(read_receipt_of, AskedSurprisals))
+        check_model(receipt.model, executor.status.model)
         position = int(self.item.values[0])
-
-        def operation(model: LanguageModel, _: object) -> Surprisals:
-            return model.surprisals(asked.text)
 
         def render(result: Surprisals, computed: Computed) -> Answer:
             return expected_answer(result, position, computed)
 
-        await answer(interaction, executor, operation, render, private=True)
+        await answer(interaction, executor, question.ask, receipted(question, render), private=True)
 
 
 def _with_menu(result: Surprisals, computed: Computed) -> Answer:
     menu = ExpectedMenu(surprising_options(result))
     return replace(xray_answer(result, computed), view=discord.ui.View(timeout=None).add_item(menu))
-
-
-def _read(text: str) -> AskedText:
-    return read_asked(text, "text")
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

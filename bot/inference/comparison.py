@@ -6,6 +6,7 @@ from typing import Literal
 from bot.inference.model import Continuation, Token
 
 MAX_COMPARED_TOKENS = 64  # new ones: a tree of more steps is no picture any more
+DEFAULT_PENALTY = 2.0  # of the second beam search: the notebook's
 
 Fate = Literal["kept", "pruned", "finished"]
 

@@ -109,7 +109,8 @@ class Sentiment:
     """A zero-shot verdict and its evidence.
 
     The probabilities are between the two labels and add up to 1; `label_mass` is the probability of both labels over
-    the whole vocabulary, which says how far the verdict can be trusted.
+    the whole vocabulary, which says how far the verdict can be trusted. `input_ids` are those of the review with the
+    question around it, and `label_id` is the label's token.
     """
 
     review: str
@@ -119,6 +120,8 @@ class Sentiment:
     positive_probability: float
     negative_probability: float
     label_mass: float
+    input_ids: tuple[int, ...]
+    label_id: int
 
 
 class WatchedDraft(Protocol):

@@ -31,8 +31,8 @@ class SentimentQuestion:
     def judge(self, review: str) -> Sentiment:
         """Return the verdict. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
         self._refuse_empty(review)
-        labels = self._labels()
-        return _verdict(review, self._passes.last_logits(self._ids(review), self._beginning), labels)
+        labels, input_ids = self._labels(), self._ids(review)
+        return _verdict(review, input_ids, self._passes.last_logits(input_ids, self._beginning), labels)
 
     def explain(self, review: str) -> SentimentEvidence:
         """Return the verdict with its evidence; all prompts wait together. Raises as `judge` does."""
@@ -41,8 +41,9 @@ class SentimentQuestion:
         groups, together = word_groups(review)
         reduced = [without(review, start, end) for start, end in groups]
         texts = [review, *CONTENT_FREE, *reduced]
-        logits = self._passes.last_logits_of([self._ids(text) for text in texts], self._beginning)
-        whole, *others = [_verdict(text, found, labels) for text, found in zip(texts, logits, strict=True)]
+        ids = [self._ids(text) for text in texts]
+        logits = self._passes.last_logits_of(ids, self._beginning)
+        whole, *others = [_verdict(*one, labels) for one in zip(texts, ids, logits, strict=True)]
         return SentimentEvidence(
             sentiment=whole,
             words=tuple(
@@ -64,19 +65,22 @@ class SentimentQuestion:
         return [self._codec.label_id(POSITIVE_LABEL), self._codec.label_id(NEGATIVE_LABEL)]
 
 
-def _verdict(review: str, logits: torch.Tensor, label_ids: list[int]) -> Sentiment:
+def _verdict(review: str, input_ids: list[int], logits: torch.Tensor, label_ids: list[int]) -> Sentiment:
     """Return the verdict, given the logits [vocabulary] after the question."""
     labels = logits[label_ids]
     positive_logit, negative_logit = labels.tolist()
+    label = _label(positive_logit, negative_logit)
     positive, negative = labels.softmax(0).tolist()
     return Sentiment(
         review=review,
-        label=_label(positive_logit, negative_logit),
+        label=label,
         positive_logit=positive_logit,
         negative_logit=negative_logit,
         positive_probability=positive,
         negative_probability=negative,
         label_mass=logits.softmax(0)[label_ids].sum().item(),
+        input_ids=tuple(input_ids),
+        label_id=label_ids[0 if label == "Positive" else 1],
     )
 
 

@@ -3,10 +3,8 @@
 import discord
 
 from bot.inference.comparison import ComparedText, Comparison
-from bot.rendering.answer import BLURPLE, Answer, Attachment, Computed, footer
-from bot.rendering.exploration_objects import comparison_object
+from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
-from bot.rendering.receipt import json_text
 
 TEXT_LIMIT = 600  # characters of each continuation, escaped
 _SAME = 1e-4  # a search score that is this near to the mean is the mean, computed in another order
@@ -30,10 +28,7 @@ def comparison_answer(result: Comparison, computed: Computed) -> Answer:
         written = bold_excerpt(one.continuation.text, TEXT_LIMIT).text.strip() or "*(no text)*"
         embed.add_field(name=f"{one.name}{mark}", value=f"{written}\n{figures_text(one)}", inline=False)
     embed.set_footer(text=footer(computed))
-    found = comparison_object(result, computed.model)
-    del found["tree"]  # larger than all else, and in the picture
-    whole = json_text(found, computed.model)
-    return Answer(embed, (Attachment("compare.json", whole, "The continuations, their parameters, ids and figures"),))
+    return Answer(embed)
 
 
 def figures_text(one: ComparedText) -> str:

@@ -6,7 +6,6 @@ from bot.inference.executor_status import Place
 from bot.inference.model import Continuation
 from bot.rendering.answer import AMBER, BLURPLE, Answer, Attachment, Computed, footer
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
-from bot.rendering.receipt import RECEIPT, write_receipt
 
 FINISHED = "Continuation"
 TEXT_LIMIT = 2000  # characters of the continuation, escaped
@@ -19,11 +18,10 @@ def continuation_answer(result: Continuation, computed: Computed) -> Answer:
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
     embed.add_field(name="Speed", value=speed(result, computed.seconds), inline=True)
     embed.set_footer(text=footer(computed))
-    files = [Attachment(RECEIPT, write_receipt(result, computed.model), "What was asked and written, for the buttons")]
-    if not (prompt_excerpt(result.prompt).complete and bold_excerpt(result.text, TEXT_LIMIT).complete):
-        whole = result.prompt + result.text
-        files.append(Attachment("continuation.txt", whole, "The prompt and the whole continuation"))
-    return Answer(embed, tuple(files))
+    if prompt_excerpt(result.prompt).complete and bold_excerpt(result.text, TEXT_LIMIT).complete:
+        return Answer(embed)
+    whole = Attachment("continuation.txt", result.prompt + result.text, "The prompt and the whole continuation")
+    return Answer(embed, (whole,))
 
 
 def draft_answer(draft: Continuation, place: Place | None) -> Answer:

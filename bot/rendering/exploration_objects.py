@@ -1,9 +1,29 @@
 """The explorer's results as JSON objects, for programs."""
 
 from bot.inference.comparison import BeamCandidate, Comparison
-from bot.inference.exploration import Distribution, SamplerStages, Surprisals
+from bot.inference.exploration import Distribution, SamplerStages, Surprisals, Walk
 from bot.inference.model import ModelInfo, Token, TokenProbability
 from bot.rendering.json_objects import JsonObject, model_object
+
+
+def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
+    """Return a walk's steps and what can come next, with the model's own probabilities and those at the temperature."""
+    return {
+        "command": "topk",
+        "model": model_object(model),
+        "prompt": result.prompt,
+        "input_ids": list(result.input_ids),
+        "temperature": result.temperature,
+        "log_probability": result.log_probability,
+        "steps": [
+            {**_token(one.token), "log_probability": one.likelihood.log_probability, "rank": one.likelihood.rank}
+            for one in result.steps
+        ],
+        "tokens": [
+            {**_candidate(one.candidate), "probability_at_temperature": one.probability_at_temperature}
+            for one in result.candidates
+        ],
+    }
 
 
 def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:

@@ -3,13 +3,11 @@
 import discord
 
 from bot.inference.model import Sentiment
-from bot.rendering.answer import GREEN, RED, Answer, Attachment, Computed, footer
+from bot.rendering.answer import GREEN, RED, Answer, Computed, footer
 from bot.rendering.escaping import code_block
 from bot.rendering.prose import quote_excerpt
-from bot.rendering.receipt import asked_text
 from bot.rendering.tables import percentage, sentiment_table
 
-SENTIMENT = "sentiment.json"
 REVIEW_LIMIT = 1000  # characters, escaped
 # Below these shares of the whole vocabulary the model is hardly answering the question.
 TRUSTED_LABEL_MASS = 0.5
@@ -23,8 +21,7 @@ def sentiment_answer(result: Sentiment, computed: Computed) -> Answer:
     embed.add_field(name="Between the two", value=code_block(sentiment_table(result)), inline=False)
     embed.add_field(name="Label mass", value=label_mass_text(result.label_mass), inline=False)
     embed.set_footer(text=footer(computed))
-    asked = asked_text("sentiment", "review", result.review, computed.model)
-    return Answer(embed, (Attachment(SENTIMENT, asked, "The review, for the button"),))
+    return Answer(embed)
 
 
 def label_mass_text(label_mass: float) -> str:

@@ -5,14 +5,14 @@ import math
 import discord
 
 from bot.inference.exploration import Walk
-from bot.inference.model import NextTokens
-from bot.rendering.answer import BLURPLE, Answer, Attachment, Computed, footer
+from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.exploration_tables import candidates_table
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import PROMPT_LIMIT, bold_excerpt, prompt_excerpt
-from bot.rendering.tables import PHONE_WIDTH, bar, cut, next_tokens_table, percentage, table
-from bot.rendering.walk_record import WALK, WalkRecord, write_walk
+from bot.rendering.tables import PHONE_WIDTH, bar, cut, percentage, table
+from bot.rendering.walk_record import WalkRecord
 from bot.rendering.xray import option_label
 
 SHOWN_STEPS = 10  # the last ones
@@ -27,7 +27,7 @@ def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
     if walk.ended:
         state = "*The text has ended: its last token is the model's end of text.*"
     else:
-        state = code_block(_candidates_table(walk))
+        state = code_block(candidates_table(walk, PHONE_WIDTH))
     embed = discord.Embed(title="Next token", description=f"{prompt}{path} **▁**\n{state}", colour=BLURPLE)
     if walk.steps:
         hidden = len(walk.steps) - SHOWN_STEPS
@@ -40,8 +40,7 @@ def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
     if record.is_open:
         embed.add_field(name="Open to everyone", value="Whoever likes takes the next step.", inline=False)
     embed.set_footer(text=footer(computed))
-    file = Attachment(WALK, write_walk(record, walk, computed.model), "The walk and its figures, for the buttons")
-    return Answer(embed, (file,))
+    return Answer(embed)
 
 
 def walk_picture(walk: Walk) -> Picture | None:
@@ -62,24 +61,6 @@ def candidate_options(walk: Walk) -> list[discord.SelectOption]:
         )
         for one in walk.candidates
     ]
-
-
-def _candidates_table(walk: Walk) -> str:
-    if walk.temperature == 1.0:
-        candidates = tuple(one.candidate for one in walk.candidates)
-        return next_tokens_table(NextTokens(walk.prompt, walk.input_ids, candidates), PHONE_WIDTH)
-    rows = [
-        (
-            str(one.candidate.rank),
-            percentage(one.candidate.probability),
-            percentage(one.probability_at_temperature),
-            visible_token(one.candidate.token.text),
-        )
-        for one in walk.candidates
-    ]
-    others = max(0.0, 1.0 - sum(one.probability_at_temperature for one in walk.candidates))
-    rows.append(("", percentage(walk.remainder), percentage(others), "all others"))
-    return table(("#", "prob.", "at T", "token"), rows, right=(0, 1, 2), columns=PHONE_WIDTH)
 
 
 def _path_table(record: WalkRecord, walk: Walk) -> str:

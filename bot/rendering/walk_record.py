@@ -1,16 +1,13 @@
 """A token walk as its message holds it: a small JSON file, from which each press goes on."""
 
-import json
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bot.inference.asked import AskedTopK
 from bot.inference.exploration import Walk
 from bot.inference.generation_parameters import RANGES
-from bot.inference.model import ModelInfo
-from bot.rendering.json_objects import JsonObject, model_object
-from bot.rendering.receipt import json_text, model_of
-
-WALK = "walk.json"
+from bot.rendering.json_objects import JsonObject
+from bot.rendering.receipt import AnsweredBy, read_receipt_of
 
 How = Literal["chosen", "drawn"]
 
@@ -43,6 +40,11 @@ class WalkRecord:
         """The ids of the path."""
         return tuple(step.id for step in self.steps)
 
+    @property
+    def asked(self) -> AskedTopK:
+        """What is asked of the model where the walk stands."""
+        return AskedTopK(self.prompt, self.k, self.ids, self.temperature)
+
     def then(self, step: WalkedStep) -> "WalkRecord":
         """Return the walk with one more step."""
         return replace(self, steps=(*self.steps, step))
@@ -52,8 +54,8 @@ class WalkRecord:
         return replace(self, steps=self.steps[:-1])
 
 
-def write_walk(record: WalkRecord, walk: Walk, model: ModelInfo) -> str:
-    """Return what `read_walk` reads, with the figures of each step and of the path."""
+def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
+    """Return what a receipt holds of a walk besides its question, with the figures of each step and of the path."""
     steps = [
         {
             "id": one.id,
@@ -67,39 +69,31 @@ def write_walk(record: WalkRecord, walk: Walk, model: ModelInfo) -> str:
         }
         for one, step in zip(record.steps, walk.steps, strict=True)
     ]
-    return json_text(
-        {
-            "command": "topk",
-            "model": model_object(model),
-            "prompt": record.prompt,
-            "k": record.k,
-            "temperature": record.temperature,
-            "opener": str(record.opener),  # JavaScript rounds numbers of 19 digits
-            "is_open": record.is_open,
-            "turn": record.turn,
-            "log_probability": walk.log_probability,
-            "steps": steps,
-        },
-        model,
-    )
+    return {
+        "opener": str(record.opener),  # JavaScript rounds numbers of 19 digits
+        "is_open": record.is_open,
+        "turn": record.turn,
+        "log_probability": walk.log_probability,
+        "steps": steps,
+    }
 
 
-def read_walk(text: str) -> tuple[WalkRecord, tuple[str, str | None]]:
-    """Return a walk, and name and revision of its model. Raises ValueError where `text` is no walk."""
-    found = json.loads(text)
+def read_walk(text: str) -> tuple[WalkRecord, AnsweredBy]:
+    """Return a walk, and the model that answered. Raises ValueError where `text` is no walk's receipt."""
+    asked, receipt = read_receipt_of(AskedTopK, text)
     try:
         record = WalkRecord(
-            prompt=str(found["prompt"]),
-            k=int(found["k"]),
-            temperature=float(found["temperature"]),
-            opener=int(found["opener"]),
-            is_open=bool(found["is_open"]),
-            turn=int(found["turn"]),
-            steps=tuple(_step(one) for one in found["steps"]),
+            prompt=asked.prompt,
+            k=asked.k,
+            temperature=asked.temperature,
+            opener=int(receipt.state["opener"]),
+            is_open=bool(receipt.state["is_open"]),
+            turn=int(receipt.state["turn"]),
+            steps=tuple(_step(one) for one in receipt.state["steps"]),
         )
-        return record, model_of(found)
     except (KeyError, TypeError) as error:
         raise ValueError("no walk stands there") from error
+    return record, receipt.model
 
 
 def read_temperature(text: str) -> float | None:

@@ -6,13 +6,11 @@ import discord
 
 from bot.inference.exploration import RankClass, Surprisals
 from bot.inference.model import Token
-from bot.rendering.answer import BLURPLE, Answer, Attachment, Computed, footer
+from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose, visible_token
 from bot.rendering.prose import quote_excerpt
-from bot.rendering.receipt import asked_text
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, percentage, table
 
-XRAY = "xray.json"
 TEXT_LIMIT = 300  # characters, escaped; the picture has more of it
 OPTION_LIMIT = 100  # characters of a menu's label, or of its description
 MOST_SURPRISING = 5
@@ -32,8 +30,7 @@ def xray_answer(result: Surprisals, computed: Computed) -> Answer:
     embed.add_field(name="Where the model had what came", value=_classes(result), inline=False)
     embed.add_field(name="Most surprising", value=code_block(_surprising_table(result)), inline=False)
     embed.set_footer(text=footer(computed))
-    asked = asked_text("xray", "text", result.text, computed.model)
-    return Answer(embed, (Attachment(XRAY, asked, "The text that was asked about, for the menu"),))
+    return Answer(embed)
 
 
 def surprising_options(result: Surprisals) -> list[discord.SelectOption]:

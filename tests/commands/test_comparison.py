@@ -34,9 +34,9 @@ async def test_the_texts_and_figures_are_the_model_s_own(
         assert ("`seed=7`" in figures) == (one.name == "sample")
         # Without a penalty the search went by the text's own log-probability, and there is one figure.
         assert ("search score" in figures) == ("penalty" in one.name)
-    (file,) = [one for one in result.response.attachments if one.filename == "compare.json"]
+    (file,) = [one for one in result.response.attachments if one.filename == "receipt.json"]
     found = json.loads(await file.read())
-    assert [one["output_ids"] for one in found["texts"]] == [list(one.continuation.output_ids) for one in own.texts]
+    assert found["outputs"] == [list(one.continuation.output_ids) for one in own.texts]
 
 
 async def test_a_seed_that_is_not_given_is_drawn_and_gives_the_same_text_again(place: Place) -> None:

@@ -48,9 +48,9 @@ def options(message: Any) -> list[dict[str, Any]]:
 
 
 async def walk_of(message: Any) -> dict[str, Any]:
-    (file,) = [one for one in message.attachments if one.filename == "walk.json"]
-    found: dict[str, Any] = json.loads(await file.read())
-    return found
+    (file,) = [one for one in message.attachments if one.filename == "receipt.json"]
+    receipt: dict[str, Any] = json.loads(await file.read())
+    return {**receipt["options"], **receipt["state"]}
 
 
 async def check(message: Any, model: TransformersModel, ids: list[int], temperature: float) -> None:
@@ -136,7 +136,13 @@ async def choose(actor: Any, message: Any, choice: random.Random) -> int:
 
 async def test_only_the_opener_steers_until_everyone_may(place: Place) -> None:
     asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
-    assert buttons(asked) == {"Sample": True, "Undo": False, "Temperature": True, "Open to everyone": True}
+    assert buttons(asked) == {
+        "Sample": True,
+        "Undo": False,
+        "Temperature": True,
+        "Open to everyone": True,
+        "Details": True,
+    }
     before = await walk_of(asked)
     for label in ("Sample", "Temperature", "Open to everyone"):
         refused = (await place.other.click(asked, label=label)).response
@@ -150,7 +156,7 @@ async def test_only_the_opener_steers_until_everyone_may(place: Place) -> None:
     await place.member.click(asked, label="Open to everyone")
     await place.other.click(asked, label="Sample")
     (message,) = place.channel.history(viewer=place.member)
-    assert buttons(message) == {"Sample": True, "Undo": True, "Temperature": True}
+    assert buttons(message) == {"Sample": True, "Undo": True, "Temperature": True, "Details": True}
     assert [step["by"] for step in (await walk_of(message))["steps"]] == ["bob"]
 
 
@@ -192,7 +198,7 @@ class TestAtTheEndOfTheText:
         await place.member.select(asked, [options(asked)[0]["value"]])
         (message,) = place.channel.history(viewer=place.member)
         assert "The text has ended" in message.embeds[0].description
-        assert buttons(message) == {"Undo": True}
+        assert buttons(message) == {"Undo": True, "Details": True}
         assert options(message) == []
         await place.member.click(asked, label="Undo")
         assert options(place.channel.history(viewer=place.member)[0])
@@ -200,7 +206,7 @@ class TestAtTheEndOfTheText:
 
 async def test_a_private_walk_stays_private(place: Place) -> None:
     asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT, private=True)).response
-    assert list(buttons(asked)) == ["Sample", "Undo", "Temperature"]
+    assert list(buttons(asked)) == ["Sample", "Undo", "Temperature", "Details"]
     stepped = await place.member.click(asked, label="Sample")
     assert place.channel.history(viewer=place.other) == []
     shown = next(one for one in (stepped.response, asked) if one is not None)
@@ -210,7 +216,7 @@ async def test_a_private_walk_stays_private(place: Place) -> None:
 async def test_in_a_direct_message(place: Place) -> None:
     dora = place.env.create_user("dora")
     asked = (await dora.slash("topk", prompt=PROMPT)).response
-    assert list(buttons(asked)) == ["Sample", "Undo", "Temperature"]
+    assert list(buttons(asked)) == ["Sample", "Undo", "Temperature", "Details"]
     await dora.click(asked, label="Sample")
 
 
@@ -222,7 +228,7 @@ async def test_a_file_that_is_gone_is_said_to_be_and_the_walk_stands(place: Plac
         (refusal,) = result.followups
         assert refusal.ephemeral
         assert embed_of(refusal)["title"] == "Expired"
-        assert "walk.json" in embed_of(refusal)["description"]
+        assert "receipt.json" in embed_of(refusal)["description"]
 
 
 async def test_another_model_does_not_go_on(place: Place, settings: Settings, tmp_path: Path) -> None:

@@ -40,9 +40,8 @@ async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
     assert labels(first.response) == labels(more.response)
     again = await place.member.click(more.response, label="Continue (20 more)")
     assert written(again.response).startswith(PROMPT + whole.text)
-    assert len(read_receipt((await again.response.attachments[0].read()).decode()).output_ids) == (
-        parameters.max_new_tokens + 40
-    )
+    (output_ids,) = read_receipt((await again.response.attachments[0].read()).decode()).outcome.outputs
+    assert len(output_ids) == parameters.max_new_tokens + 40
 
 
 async def test_a_beam_search_is_continued_after_its_text(place: Place) -> None:
@@ -56,11 +55,12 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **SAMPLE)
     retried = await place.member.click(first.response, label="Retry")
     receipt = read_receipt((await retried.response.attachments[0].read()).decode())
-    assert receipt.parameters.seed != 7
-    assert f"`seed={receipt.parameters.seed}`" in retried.response.embeds[0].fields[0].value
+    seed = receipt.asked.options()["seed"]
+    assert seed != 7
+    assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value
     assert written(retried.response) != written(first.response)
     greedy = await place.member.slash(place.channel, "continue", prompt=PROMPT)
-    assert labels(greedy.response) == ["Continue (20 more)"]
+    assert labels(greedy.response) == ["Continue (20 more)", "Details"]
 
 
 async def test_the_buttons_work_after_a_restart(

@@ -20,7 +20,7 @@ TEXT = "The old man looked at the banana and wept."
 
 
 def options(message: Any) -> list[dict[str, Any]]:
-    (menu,) = [part for row in message.components for part in row["components"]]
+    (menu,) = [part for row in message.components for part in row["components"] if "options" in part]
     return list(menu["options"])
 
 
@@ -40,9 +40,9 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: Transfo
         for position in most
     ]
     assert [option["value"] for option in options(result.response)] == [str(position) for position in most]
-    (file,) = [one for one in result.response.attachments if one.filename == "xray.json"]
+    (file,) = [one for one in result.response.attachments if one.filename == "receipt.json"]
     found = json.loads(await file.read())
-    assert found["text"] == TEXT
+    assert found["options"] == {"text": TEXT}
 
 
 async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
@@ -95,7 +95,7 @@ async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
     assert refused.ephemeral
     assert embed_of(refused) == {
         "title": "Expired",
-        "description": "This message has lost its file xray.json, from which it would go on. Ask again.",
+        "description": "This message has lost its file receipt.json, from which it would go on. Ask again.",
         "color": 0xF0B232,
     }
 

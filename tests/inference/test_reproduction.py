@@ -1,14 +1,16 @@
 """What a receipt says of versions and outputs."""
 
 import hashlib
+import math
 import subprocess
 import sys
 
+import pytest
 import torch
 import transformers
 
 from bot import __version__
-from bot.inference.reproduction import first_difference, output_hash, versions
+from bot.inference.reproduction import Difference, Outcome, first_difference, output_hash, versions
 
 
 def test_versions_are_those_that_compute() -> None:
@@ -28,12 +30,22 @@ def test_versions_need_no_torch() -> None:
 
 
 def test_the_hash_is_that_of_the_ids() -> None:
-    assert output_hash([1, 23]) == hashlib.sha256(b"1,23").hexdigest()
-    assert output_hash([12, 3]) != output_hash([1, 23])
+    assert output_hash([[1, 23]]) == hashlib.sha256(b"1,23").hexdigest()
+    assert output_hash([[1], [], [23, 4]]) == hashlib.sha256(b"1\n\n23,4").hexdigest()
+    assert len({output_hash(one) for one in ([[12, 3]], [[1, 23]], [[1], [23]], [[1, 2, 3]])}) == 4
 
 
-def test_the_first_difference() -> None:
-    assert first_difference([1, 2], (1, 2)) is None
-    assert first_difference([1, 2, 3], [1, 5, 3]) == 1
-    assert first_difference([1, 2], [1, 2, 3]) == 2
-    assert first_difference([], [0]) == 0
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (Outcome((1,), ((2, 3),), (0.5,)), Outcome((1,), ((2, 3),), (0.5 + 1e-6,)), None),
+        (Outcome((1,), ((2, 3), (4,))), Outcome((1,), ((2, 3), (5,))), Difference("output id", 2, 4, 5)),
+        (Outcome((1,), ((2, 3),)), Outcome((1,), ((2,),)), Difference("output id", 1, 3, None)),
+        (Outcome((1,), ((2,),)), Outcome((1,), ((2, 3),)), Difference("output id", 1, None, 3)),
+        (Outcome((1,), ((2,),)), Outcome((9,), ((2,),)), Difference("input id", 0, 1, 9)),
+        (Outcome((), (), (1.0, 2.0)), Outcome((), (), (1.0, 2.001)), Difference("figure", 1, 2.0, 2.001)),
+        (Outcome((), (), (-math.inf,)), Outcome((), (), (-math.inf,)), None),
+    ],
+)
+def test_the_first_difference(then: Outcome, now: Outcome, expected: Difference | None) -> None:
+    assert first_difference(then, now) == expected

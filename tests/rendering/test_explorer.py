@@ -23,10 +23,11 @@ from bot.inference.model import TokenProbability
 from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence
 from bot.rendering.answer import Computed
 from bot.rendering.comparison import comparison_answer
+from bot.rendering.receipt import AnsweredBy, Receipt, write_receipt
 from bot.rendering.sampler import sampler_answer
 from bot.rendering.sentiment_evidence import evidence_answer
 from bot.rendering.walk import candidate_options, walk_answer
-from bot.rendering.walk_record import WalkedStep, WalkRecord, read_walk
+from bot.rendering.walk_record import WalkedStep, WalkRecord, read_walk, walk_state
 from bot.rendering.xray import expected_answer, surprising_options, xray_answer
 from tests.rendering.test_renderers import (
     check,
@@ -150,9 +151,9 @@ def test_walk(result: tuple[WalkRecord, Walk], how: Computed) -> None:
     record, walk = result
     answer = walk_answer(record, walk, how)
     check(answer)
-    content = answer.attachments[0].content
-    assert isinstance(content, str)
-    assert read_walk(content) == (record, (how.model.short_name, how.model.revision))
+    outcome = record.asked.outcome(walk)
+    receipt = Receipt(record.asked, outcome, AnsweredBy.of(how.model), {"torch": "2"}, walk_state(record, walk))
+    assert read_walk(write_receipt(receipt)) == (record, receipt.model)
     for option in candidate_options(walk):
         assert 1 <= len(option.label) <= 100
     if not walk.ended:
@@ -162,5 +163,5 @@ def test_walk(result: tuple[WalkRecord, Walk], how: Computed) -> None:
 
 @given(st.text())
 def test_what_is_no_walk_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"walk|Expecting|Extra|Unterminated|Invalid"):
+    with pytest.raises(ValueError, match=r"walk|receipt|Expecting|Extra|Unterminated|Invalid"):
         read_walk(text)

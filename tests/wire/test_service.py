@@ -40,7 +40,11 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
         assert "·night" in asked.original["embeds"][0]["description"]
         long = await answered(await discord.slash("tokenize", text="a prompt canary " * 60))
         assert long.original is not None
-        assert [attachment["filename"] for attachment in long.original["attachments"]] == ["tokens.txt", "picture.png"]
+        assert [attachment["filename"] for attachment in long.original["attachments"]] == [
+            "receipt.json",
+            "tokens.txt",
+            "picture.png",
+        ]
         for name, title in EVERY_MENU:
             chosen = await answered(await discord.menu(name, "I loved every canary of it."))
             assert (chosen.titles, chosen.private) == ([title], True)

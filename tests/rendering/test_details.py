@@ -1,0 +1,141 @@
+"""Details, replays and their commands, of any text: limits held, nothing escapes, and the command says the same."""
+
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.cli import build_parser
+from bot.inference.asked import (
+    Asked,
+    AskedComparison,
+    AskedContinuation,
+    AskedEvidence,
+    AskedSentiment,
+    AskedStages,
+    AskedSurprisals,
+    AskedTokens,
+    AskedTopK,
+)
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.reproduction import Difference, Outcome, first_difference
+from bot.rendering.answer import Computed
+from bot.rendering.details import details_answer, incomparable_answer, replay_answer
+from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
+from bot.rendering.terminal_command import terminal_command
+from tests.rendering.test_renderers import check, computed, long_texts, texts
+
+ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)
+seeds = st.integers(0, 2**32 - 1)
+parameters = st.one_of(
+    st.builds(GenerationParameters, st.just("greedy"), st.integers(1, 256), st.floats(0.5, 5)),
+    st.builds(
+        GenerationParameters, st.just("sample"), st.integers(1, 256), st.floats(0.5, 5), top_k=st.integers(0, 1000),
+        temperature=st.floats(0.05, 5), top_p=st.floats(0.01, 1), seed=seeds,
+    ),
+    st.builds(
+        GenerationParameters, st.just("beam"), st.integers(1, 256), st.floats(0.5, 5), num_beams=st.integers(2, 10)
+    ),
+)  # fmt: skip
+questions: st.SearchStrategy[Asked[Any]] = st.one_of(
+    st.builds(AskedTopK, long_texts, st.integers(1, 25), ids, st.floats(0.05, 5)),
+    st.builds(AskedContinuation, long_texts, parameters, ids),
+    st.builds(AskedSentiment, long_texts),
+    st.builds(AskedEvidence, long_texts),
+    st.builds(AskedTokens, long_texts, st.none() | texts),
+    st.builds(AskedSurprisals, long_texts),
+    st.builds(AskedComparison, long_texts, st.integers(1, 64), seeds, st.integers(2, 10), st.floats(0.5, 5)),
+    st.builds(AskedStages, texts, st.floats(0.05, 5), st.integers(0, 1000), st.floats(0.01, 1), st.floats(0.5, 5)),
+)
+outcomes = st.builds(
+    Outcome, ids, st.lists(ids, max_size=4).map(tuple), st.lists(st.floats(-1e4, 1e4), max_size=9).map(tuple)
+)
+versions = st.dictionaries(st.sampled_from(["torch", "python", "nightword"]), texts, max_size=3)
+receipts = st.builds(
+    lambda question, outcome, how, revision, versions: (
+        Receipt(question, outcome, AnsweredBy(how.model.short_name, revision, "float32", "cpu", ""), versions, {}),
+        how,
+    ),
+    questions,
+    outcomes,
+    computed,
+    st.none() | st.just("0123456789abcdef" * 2),
+    versions,
+)
+differences = st.none() | st.builds(
+    Difference, st.sampled_from(["input id", "output id", "figure"]), st.integers(0, 999),
+    st.none() | st.integers(0, 9), st.none() | st.floats(-1e4, 1e4),
+)  # fmt: skip
+
+
+@given(receipts, outcomes, differences)
+@settings(max_examples=100, deadline=None)
+def test_embeds(found: tuple[Receipt, Computed], now: Outcome, difference: Difference | None) -> None:
+    receipt, how = found
+    check(details_answer(receipt))
+    check(replay_answer(receipt, now, difference, how))
+    check(incomparable_answer(receipt, how.model))
+
+
+@given(receipts)
+@settings(max_examples=100, deadline=None)
+def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt, Computed]) -> None:
+    receipt, _ = found
+    assert read_receipt(write_receipt(receipt)) == receipt
+    assert first_difference(receipt.outcome, receipt.outcome) is None
+
+
+@given(questions)
+@settings(max_examples=200, deadline=None)
+def test_a_command_says_what_was_asked(question: Asked[Any]) -> None:
+    command = terminal_command(question, AnsweredBy("demo", None, "float32", "cpu", ""))
+    if command is None:
+        return
+    words = shlex.split(command)
+    if words[0] == "printf":
+        assert words[:4] == ["printf", "%s", "-", "|"]
+        words = words[4:]
+    assert words[0] == "nightword"
+    parsed = vars(build_parser().parse_args(words[1:]))
+    assert (parsed["model"], parsed["dtype"]) == ("demo", "float32")
+    options = question.options()
+    options.pop("written", None)
+    for name, value in options.items():
+        if value not in (None, ()) and not (name == "top_k" and options.get("strategy") in ("greedy", "beam")):
+            assert parsed[name] == value
+    if question.command == "explain":
+        assert parsed["explain"]
+
+
+@pytest.mark.parametrize(
+    ("model", "before"),
+    [
+        (AnsweredBy("Qwen/Qwen2-0.5B", "c291d6fce4804a1d39305f388dd32897d1f7acc4", "bfloat16", "cpu", ""),
+         "BOT_MODEL_REVISION=c291d6fce4804a1d39305f388dd32897d1f7acc4 nightword xray --model Qwen/Qwen2-0.5B "
+         "--dtype bfloat16"),
+        (AnsweredBy("my model", None, "int8", "cpu", ""), "nightword xray --model 'my model' --dtype int8"),
+    ],
+)  # fmt: skip
+def test_a_command_names_model_revision_and_dtype(model: AnsweredBy, before: str) -> None:
+    assert terminal_command(AskedSurprisals("It's"), model) == f"""{before} -- 'It'"'"'s'"""
+    assert (
+        terminal_command(AskedSurprisals("-"), model) == before.replace("nightword", "printf %s - | nightword") + (" -")
+        if model.revision is None
+        else True
+    )
+
+
+def test_what_no_command_line_can_hold_has_no_command() -> None:
+    model = AnsweredBy("demo", None, "float32", "cpu", "")
+    assert terminal_command(AskedSurprisals("a\x00b"), model) is None
+    assert terminal_command(AskedTokens("a", "\ud800"), model) is None
+    longer = GenerationParameters.from_options().with_max_new_tokens(257)
+    assert terminal_command(AskedContinuation("a", longer), model) is None
+
+
+@given(st.text())
+def test_what_is_no_receipt_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"receipt|Expecting|Extra|Unterminated|Invalid"):
+        read_receipt(text)
