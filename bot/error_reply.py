@@ -36,7 +36,6 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.ReceiptUnusable: "Expired",
     errors.NotYours: "Not yours",
     errors.NotPermitted: "Not here",
-    errors.RoundFull: "Round full",
     errors.ModelLoading: "Still loading",
     errors.QueueFull: "Busy",
     errors.UserLimitReached: "Your other requests first",

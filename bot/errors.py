@@ -10,7 +10,6 @@ BotError
 │   ├── ReceiptUnusable
 │   ├── NotYours
 │   ├── NotPermitted
-│   ├── RoundFull
 │   └── InputUnreadable
 ├── Refusal                    not now; asking later helps
 │   ├── ModelLoading
@@ -103,15 +102,6 @@ class NotYours(UsageError):
 
 class NotPermitted(UsageError):
     """The asker, or the bot, may not do this there, or it is not the place for it."""
-
-
-class RoundFull(UsageError):
-    """As many people have guessed as may in one round."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"{limit} people have guessed, the most in one round. Wait for the reveal, or open another with /guess."
-        )
 
 
 class InputUnreadable(UsageError):

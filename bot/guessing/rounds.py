@@ -13,7 +13,7 @@ from bot.answering import answer, defer
 from bot.attached import check_model, message_now, read_attached
 from bot.delivery import acknowledge, tell
 from bot.error_reply import Form, answers_errors
-from bot.errors import ModelLoading, NotYours, ReceiptUnusable, RoundFull
+from bot.errors import ModelLoading, NotPermitted, NotYours, ReceiptUnusable
 from bot.guessing.sealing import seal_key, sealed, unsealed
 from bot.inference.executor import ModelExecutor
 from bot.inference.generation_parameters import GenerationParameters
@@ -26,6 +26,7 @@ Interaction = discord.Interaction[Any]
 
 MODELS_GUESSES = 5
 OVER = "This round is over: its guesses have been revealed. Open another with /guess."
+FULL = f"{MOST_GUESSERS} people have guessed, the most in one round. Wait for the reveal, or open another with /guess."
 _LABELS = {"guess": "Guess", "reveal": "Reveal", "next": "Next round"}
 _ONE_TOKEN = GenerationParameters.from_options(max_new_tokens=1)
 
@@ -95,7 +96,7 @@ async def _take(interaction: Interaction, guess: str) -> None:
         asked = await _round_now(interaction)
         earlier = asked.guess_of(user.id)
         if earlier is None and len(asked.guesses) >= MOST_GUESSERS:
-            raise RoundFull(MOST_GUESSERS)
+            raise NotPermitted(FULL)
         key = seal_key(interaction.client.settings)
 
         def operation(model: LanguageModel, _: object) -> tuple[GuessRound, Token]:

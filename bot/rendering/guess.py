@@ -42,14 +42,15 @@ def open_answer(asked: GuessRound, computed: Computed) -> Answer:
 
 def taken_embed(token: Token, *, replaced: bool) -> discord.Embed:
     """Tell a guesser, and nobody else, which token was taken."""
-    embed = discord.Embed(
+    again = "It replaces your earlier guess" if replaced else "Another guess would replace it"
+    return discord.Embed(
         title="Guess taken",
-        description=f"Your guess begins with the token {token_in_prose(token.text)}, and that is what counts.",
+        description=(
+            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space), and that is what counts.\n"
+            f"{again}; nobody sees it before the reveal."
+        ),
         colour=GREEN,
     )
-    again = "It replaces your earlier guess" if replaced else "Another guess would replace it"
-    embed.set_footer(text=f"· is a space. {again}; nobody sees it before the reveal.")
-    return embed
 
 
 def revealed_answer(asked: GuessRound, reveal: Reveal, computed: Computed) -> Answer:
