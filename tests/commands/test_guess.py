@@ -7,7 +7,6 @@ from typing import Any
 import discord
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.client import Nightword
 from bot.guessing.openings import OPENINGS
@@ -20,6 +19,7 @@ from tests.commands.people import Place, embed_of
 from tests.commands.test_pictures import check_picture
 from tests.commands.test_walking import buttons
 from tests.conftest import make_executor
+from tests.inference.test_equality import plain_transformers
 
 PROMPT = "It was a dark and stormy"
 
@@ -101,7 +101,7 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
     assert fields(seen(place))["Have guessed: 2 of at most 20"] == "ada, bob"
     shown = await revealed(place, message)
 
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(DEMO_FOLDER), AutoTokenizer.from_pretrained(DEMO_FOLDER)
+    model, tokenizer = plain_transformers(DEMO_FOLDER)
     with torch.no_grad():
         logits = model(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
     night, day = (tokenizer(word).input_ids[0] for word in (" night", " day"))
@@ -209,16 +209,6 @@ async def test_a_guess_after_the_reveal_is_told_so(place: Place) -> None:
     late = await place.other.submit_modal(form, {"guess": "night"})
     assert [embed_of(one)["description"][:18] for one in late.followups] == ["This round is over"]
     assert (await file_of(seen(place)))["scores"] == []
-
-
-async def test_a_message_that_is_deleted_is_said_to_be(place: Place) -> None:
-    message = await opened(place)
-    form = await place.other.click(message, label="Guess")
-    place.env.backend.delete_message(place.channel.id, message.id)
-    late = await place.other.submit_modal(form, {"guess": "night"})
-    assert [embed_of(one)["description"] for one in late.followups] == [
-        "This message was deleted meanwhile. Ask again."
-    ]
 
 
 async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:

@@ -29,7 +29,9 @@ class Board:
     async def _read(self, _: web.Request) -> web.Response:
         self.reads += 1
         await asyncio.sleep(0.05)  # long enough for another to read it as well
-        return answer(self.message)
+        return (
+            answer({"code": 10008, "message": "Unknown Message"}, 404) if self.message is None else answer(self.message)
+        )
 
     async def _edit(self, request: web.Request) -> web.Response:
         if self.message is None:  # until there is one to share
@@ -51,6 +53,23 @@ async def told(asked: Asked) -> str:
             await asyncio.sleep(0.02)
     (title,) = asked.titles
     return title
+
+
+async def test_a_message_that_is_deleted_meanwhile_is_said_to_be(tmp_path: Path) -> None:
+    boards: list[Board] = []
+    async with (
+        discord_on_loopback(lambda discord: boards.append(Board(discord))) as (discord, port),
+        started(port, cwd=tmp_path),
+    ):
+        await until_loaded(discord)
+        opened = await answered(await discord.slash("guess", prompt=PROMPT))
+        assert opened.original is not None
+        form = await answered(await discord.press("Guess", opened.original))
+        below = {**in_server(1, MEMBER, EVERYTHING), "message": opened.original}
+        late = await discord.submit(form, {"guess": "night"}, where=below)
+        assert await told(late) == "Expired"
+    assert late.followups[0]["embeds"][0]["description"] == "This message was deleted meanwhile. Ask again."
+    assert late.edits == 0
 
 
 async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
