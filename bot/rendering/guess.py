@@ -90,8 +90,8 @@ def _line(reveal: Reveal, guess: ScoredGuess) -> str:
     medal = _MEDALS.get(place, rf"{place}\.")  # the dot alone would begin a list
     worth = "1 point" if points == 1 else f"{points} points"
     return (
-        f"{medal} {_name(guess.name)} {token_in_prose(token.token.text, 20)} "
-        f"**{worth}** · {percentage(token.probability)}, rank {token.rank:,}"
+        f"{medal} {_name(guess.name)}: {token_in_prose(token.token.text, 20)}, {worth} "
+        f"({percentage(token.probability)}, rank {token.rank:,})"
     )
 
 

@@ -118,9 +118,9 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
         "title": "The guesses are revealed",
         "description": (
             f"{PROMPT} **night**\n\n"
-            f"🥇 bob **·night** **100 points** · {percentage(scores[0]['probability'])}, rank 1\n"
-            f"🥈 ada **·day** **{points} point{'' if points == 1 else 's'}** · "
-            f"{percentage(scores[1]['probability'])}, rank {scores[1]['rank']}"
+            f"🥇 bob: **·night**, 100 points ({percentage(scores[0]['probability'])}, rank 1)\n"
+            f"🥈 ada: **·day**, {points} point{'' if points == 1 else 's'} "
+            f"({percentage(scores[1]['probability'])}, rank {scores[1]['rank']})"
         ),
         "color": 0x248046,
         "fields": [
@@ -282,7 +282,7 @@ async def test_alone_in_private_and_in_a_direct_message(place: Place) -> None:
     result = await place.member.click(message, label="Reveal")
     assert place.channel.history(viewer=place.other) == []
     (shown,) = [one for one in place.channel.history(viewer=place.member) if one.id == message.id] or [result.response]
-    assert "ada **·night**" in shown.embeds[0].description
+    assert "ada: **·night**" in shown.embeds[0].description
     dora = place.env.create_user("dora")
     message = (await dora.slash("guess", prompt=PROMPT)).response
     await guess(dora, message, "night")
