@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import discord
 
@@ -12,6 +12,20 @@ from bot.inference.model import ModelInfo
 from bot.rendering.receipt import AnsweredBy
 
 T = TypeVar("T")
+
+
+async def message_now(interaction: discord.Interaction[Any]) -> discord.Message:
+    """Return the message below which something was pressed, as it stands now: what the press brought can be older.
+
+    The press has been deferred. Raises ReceiptUnusable.
+    """
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            return await interaction.original_response()
+    except discord.NotFound:
+        raise ReceiptUnusable("This message was deleted meanwhile. Ask again.") from None
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD):
+        raise ReceiptUnusable("Discord does not give this message away at the moment. Try again.") from None
 
 
 async def read_attached(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:

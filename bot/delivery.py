@@ -38,6 +38,15 @@ async def acknowledge(interaction: Interaction, response: Awaitable[object]) -> 
     return True
 
 
+async def tell(interaction: Interaction, embed: discord.Embed) -> None:
+    """Tell who pressed or filled in something, and nobody else; where Discord does not take it, it is logged."""
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            await interaction.followup.send(embed=embed, ephemeral=True)
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as failure:
+        log.warning("the button's presser was not told: %s", failure or type(failure).__name__)
+
+
 class Delivery(Enum):
     """What became of an answer."""
 

@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
-from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
+from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver, tell
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
 from bot.rendering.escaping import escape_prose
 
@@ -147,11 +147,7 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
         return
     if interaction.response.type is discord.InteractionResponseType.deferred_message_update:
         # The original is the message above the button, which is no answer to it.
-        try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
-                await interaction.followup.send(embed=embed, ephemeral=True)
-        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as failure:
-            log.warning("the button's presser was not told: %s", failure or type(failure).__name__)
+        await tell(interaction, embed)
         return
     delivery = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed, view=None))
     if delivery is not Delivery.DONE or interaction.extras.get(IS_PRIVATE):

@@ -96,7 +96,7 @@ async def test_every_command_is_found_answers_errors_and_describes_itself(simcor
     for menu in menus:
         assert menu.callback.__code__.co_name == "answered", "the context menu lacks @answers_errors"
     assert {command.name for command in found} == {
-        "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare",
+        "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess",
     }  # fmt: skip
     for command in found:
         assert isinstance(command, app_commands.Command)

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.delivery import acknowledge
 from bot.error_reply import answers_errors
 from bot.inference.executor import ModelExecutor
-from bot.rendering.help import help_answer
+from bot.rendering.help import help_embeds
 from bot.settings import Settings
 
 
@@ -25,8 +25,8 @@ class Help(commands.Cog):
         """Show every command with an example."""
         found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
         menus = [menu.name for menu in self._bot.tree.get_commands(type=discord.AppCommandType.message)]
-        embed = help_answer(found, menus).embed
-        await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
+        embeds = help_embeds(found, menus)
+        await acknowledge(interaction, interaction.response.send_message(embeds=embeds, ephemeral=True))
 
 
 async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:

@@ -26,6 +26,18 @@ def likelihoods_after(passes: ForwardPasses, input_ids: list[int], output_ids: S
     return found
 
 
+def scored(logits: torch.Tensor, ids: Sequence[int], codec: TextCodec) -> tuple[TokenProbability, ...]:
+    """Return rank and probability of each of `ids`: softmax of `logits` [vocabulary]."""
+    if not ids:
+        return ()
+    found = likelihoods(logits.expand(len(ids), -1), ids)
+    probabilities = logits.softmax(-1)
+    return tuple(
+        TokenProbability(one.rank, codec.token(id_), logits[id_].item(), probabilities[id_].item())
+        for id_, one in zip(ids, found, strict=True)
+    )
+
+
 def most_probable(logits: torch.Tensor, k: int, codec: TextCodec) -> tuple[TokenProbability, ...]:
     """Return the `k` most probable tokens, best first: softmax of `logits` [vocabulary]."""
     return most_probable_of_each(logits[None], k, codec)[0]

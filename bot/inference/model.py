@@ -150,6 +150,21 @@ class LanguageModel(Protocol):
         """Return the `k` most probable next tokens. Raises EmptyPrompt and PromptTooLong."""
         ...
 
+    def scored(self, prompt: str, ids: Sequence[int]) -> tuple[TokenProbability, ...]:
+        """Return rank and probability of each of `ids` as the next token, in their order.
+
+        Raises EmptyPrompt and PromptTooLong.
+        """
+        ...
+
+    def guessed(self, prompt: str, guess: str) -> TokenProbability:
+        """Return the token with which `guess` begins after `prompt`.
+
+        It is the first one of the guess as it is written, or with a space before it: the more probable of the two.
+        Raises EmptyPrompt, also for an empty guess, and PromptTooLong.
+        """
+        ...
+
     def generate(
         self,
         prompt: str,

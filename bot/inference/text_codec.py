@@ -26,13 +26,13 @@ class TextCodec:
         """Return the token with that id."""
         return Token(token_id, token_text(self._tokenizer, token_id))
 
-    def ids(self, text: str) -> list[int]:
+    def ids(self, text: str, *, special_tokens: bool = True) -> list[int]:
         """Return the ids of `text` as the tokenizer gives them, special tokens included. Raises InputUnreadable."""
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
             raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
-        input_ids: list[int] = self._tokenizer(text).input_ids
+        input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
         return input_ids
 
     def encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
@@ -51,6 +51,17 @@ class TextCodec:
         if len(input_ids) > limit:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         return input_ids
+
+    def first_ids(self, text: str, *, what: str) -> list[int]:
+        """Return the ids with which `text` can begin after a prompt: as it is written, and with a space before it.
+
+        Raises EmptyPrompt.
+        """
+        both = [self.ids(written, special_tokens=False) for written in (text, f" {text}") if text]
+        found = list(dict.fromkeys(ids[0] for ids in both if ids))
+        if not found:
+            raise EmptyPrompt(what, self.prompt_limit)
+        return found
 
     def with_path(self, input_ids: list[int], chosen_ids: Sequence[int]) -> list[int]:
         """Return a prompt's ids and those chosen after it. Raises PromptTooLong, and OptionOutOfRange for no id."""

@@ -14,7 +14,7 @@ from bot.inference.decoding import decode
 from bot.inference.exploration import SamplerStages, Surprisals, Walk
 from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.likelihoods import most_probable
+from bot.inference.likelihoods import most_probable, scored
 from bot.inference.model import (
     Continuation,
     FinishReason,
@@ -68,6 +68,14 @@ class TransformersModel:
         input_ids = self._codec.encode(prompt)
         logits = self._passes.last_logits(input_ids)
         return NextTokens(prompt, tuple(input_ids), most_probable(logits, k, self._codec))
+
+    def scored(self, prompt: str, ids: Sequence[int]) -> tuple[TokenProbability, ...]:
+        """Return rank and probability of each of `ids` as the next token: softmax over the whole vocabulary."""
+        return scored(self._passes.last_logits(self._codec.encode(prompt)), ids, self._codec)
+
+    def guessed(self, prompt: str, guess: str) -> TokenProbability:
+        """Return the token with which `guess` begins after `prompt`: of two ways to write it the more probable."""
+        return max(self.scored(prompt, self._codec.first_ids(guess, what="guess")), key=lambda one: one.logit)
 
     def generate(
         self,

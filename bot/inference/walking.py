@@ -8,7 +8,7 @@ from bot.inference.decoding import Choice, processors
 from bot.inference.exploration import Walk, WalkCandidate, WalkStep
 from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.likelihoods import likelihoods, most_probable
+from bot.inference.likelihoods import likelihoods, most_probable, scored
 from bot.inference.model import TokenProbability
 from bot.inference.text_codec import TextCodec
 
@@ -49,9 +49,7 @@ def drawn(
     logits = passes.last_logits(path)
     choose.skip(len(chosen_ids), logits)
     id_ = choose(path, logits)
-    (likelihood,) = likelihoods(logits[None], [id_])
-    probability = logits.softmax(-1)[id_].item()
-    return TokenProbability(likelihood.rank, codec.token(id_), logits[id_].item(), probability)
+    return scored(logits, [id_], codec)[0]
 
 
 def _only_temperature(temperature: float, seed: int) -> GenerationParameters:

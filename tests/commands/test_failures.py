@@ -26,6 +26,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": "Once upon a time"}),
     ("sampler", {"prompt": "Once"}),
     ("compare", {"prompt": "Once", "max_new_tokens": 3}),
+    ("guess", {"prompt": "Once"}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 

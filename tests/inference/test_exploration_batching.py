@@ -21,6 +21,7 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, _: model.surprisals("Once upon a time"),
         lambda model, _: model.walk("Once upon", [5, 300, 7], 10, 0.7),
         lambda model, _: model.drawn("Once upon", [5, 300, 7], 1.4, 11),
+        lambda model, _: model.scored("Once upon", [5, 300, 7]),
         lambda model, stop: model.compare("Once upon", 8, 3, 3, 1.5, stop),
         lambda model, _: model.sampler_stages("Once upon", 1.5, 20, 0.8, 1.2),
     ]

@@ -45,7 +45,7 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
 async def test_servers_under_development_have_the_commands_alone(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.guilds.append({"id": OTHER, "name": "Writers", "permissions": "0"})
-        commands = {"topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "compare", "sampler"}
+        commands = {"topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "compare", "sampler", "guess"}
         names = commands | {"Score sentiment", "Tokenize", "X-ray"}
         await one_start(discord, port, tmp_path)
 

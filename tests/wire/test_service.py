@@ -32,7 +32,7 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
         assert {command["name"] for command in discord.commands[None]} == {
             *(name for name, _, _ in EVERY_COMMAND),
             *(name for name, _ in EVERY_MENU),
-            *("xray", "compare", "sampler", "X-ray"),
+            *("xray", "compare", "sampler", "guess", "X-ray"),
         }
         asked = await answered(await discord.slash("topk", prompt=PROMPT, k=3))
         assert [callback["type"] for callback in asked.callbacks] == [5]

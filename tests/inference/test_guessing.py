@@ -1,0 +1,50 @@
+"""Guesses are scored as plain transformers scores them, and begin with the token that a reader would mean."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from bot.errors import EmptyPrompt, PromptTooLong
+from bot.inference.transformers_model import TransformersModel
+from tests.inference.exploring import close
+from tests.inference.test_equality import ours, plain, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+PROMPT = "It was a dark and stormy"
+
+
+@pytest.mark.parametrize("guess", ["night", "Night", "and then", "thunderstorm", "!", "😀", "雨", "\u202e", "7"])
+def test_the_more_probable_way_to_write_a_guess_counts(
+    ours: TransformersModel, plain: Any, tokenizer: Any, guess: str
+) -> None:
+    with torch.no_grad():
+        logits = plain(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
+    both = [tokenizer(written, add_special_tokens=False).input_ids[0] for written in (guess, f" {guess}")]
+    expected = max(both, key=lambda id_: float(logits[id_]))
+
+    found = ours.guessed(PROMPT, guess)
+
+    assert found.token.id == expected
+    assert found.probability == close(logits.softmax(-1)[expected].item())
+    assert found.rank == int((logits > logits[expected]).sum()) + 1
+    assert ours.scored(PROMPT, both) == tuple(ours.scored(PROMPT, [id_])[0] for id_ in both)
+
+
+def test_a_word_is_meant_with_the_space_before_it(demo_model: TransformersModel) -> None:
+    assert demo_model.guessed(PROMPT, "night").token.text == " night"
+    assert demo_model.guessed(PROMPT, ", and").token.text == ","
+
+
+def test_no_ids_have_no_scores(demo_model: TransformersModel) -> None:
+    assert demo_model.scored(PROMPT, []) == ()
+
+
+def test_what_cannot_be_scored(demo_model: TransformersModel) -> None:
+    with pytest.raises(EmptyPrompt, match="The guess is empty"):
+        demo_model.guessed(PROMPT, "")
+    with pytest.raises(EmptyPrompt, match="The prompt is empty"):
+        demo_model.guessed("", "night")
+    with pytest.raises(PromptTooLong):
+        demo_model.scored("the " * 600, [1])

@@ -1,0 +1,67 @@
+"""A round of guesses, open and revealed: any text and any tokens keep Discord's limits, and nothing escapes."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.inference.model import NextTokens, TokenProbability
+from bot.rendering.answer import Computed
+from bot.rendering.guess import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
+from bot.rendering.guess_record import GuessRound, Reveal, SealedGuess, read_round
+from tests.rendering.test_renderers import (
+    check,
+    check_embed,
+    computed,
+    logits,
+    long_texts,
+    probabilities,
+    texts,
+    tokens,
+)
+
+scored = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
+rounds = st.builds(
+    lambda prompt, guesses, favourite: (
+        GuessRound(
+            prompt, 2**63, "nonce", favourite, tuple(SealedGuess(user, name, "5ea1") for user, (name, _) in guesses)
+        ),
+        tuple(token for _, (_, token) in guesses),
+    ),
+    long_texts,
+    st.lists(st.tuples(texts, scored), max_size=MOST_GUESSERS).map(lambda found: list(enumerate(found))),
+    probabilities,
+)
+top_tokens = st.builds(
+    NextTokens,
+    texts,
+    st.just((1,)),
+    st.lists(
+        st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, st.floats(0.01, 1)), min_size=1, max_size=5
+    ).map(tuple),
+)
+
+
+@given(rounds, top_tokens, computed)
+@settings(max_examples=60, deadline=None)
+def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, how: Computed) -> None:
+    asked, found = result
+    by = (how.model.short_name, how.model.revision)
+    shown = open_answer(asked, how)
+    check(shown)
+    assert read_round(str(shown.attachments[0].content)) == (asked, by)
+    reveal = Reveal.of(asked, found, top)
+    over = revealed_answer(asked, reveal, how)
+    check(over)
+    assert read_round(str(over.attachments[0].content)) == (replace(asked, guesses=(), is_revealed=True), by)
+    places = [reveal.place(guess) for guess in reveal.guesses]
+    assert places == sorted(places)
+    for token in found:
+        check_embed(taken_embed(token.token, replaced=True))
+
+
+@given(st.text())
+def test_what_is_no_round_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"round|Expecting|Extra|Unterminated|Invalid"):
+        read_round(text)

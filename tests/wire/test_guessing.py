@@ -1,0 +1,103 @@
+"""People who guess at the same moment: each guess is counted, and the reveal has them all."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.wire.discord_peer import API, EVERYTHING, MEMBER, Asked, Discord, answer, discord_on_loopback, payload
+from tests.wire.objects import Json, in_server
+from tests.wire.running import PATIENCE, PROMPT, answered, started, until_loaded
+
+PEOPLE = 8
+GUESSES = ["night", "day", "evening", "sea"]
+
+
+class Board:
+    """The message of a round, which a press or a form below it reads and edits: whoever does, it is the same one."""
+
+    def __init__(self, discord: Discord) -> None:
+        self._discord = discord
+        self.message: Json | None = None
+        self.reads = 0
+        routes, original = discord.routes(), f"{API}/webhooks/{{app}}/{{token}}/messages/@original"
+        mine = [web.get(original, self._read), web.patch(original, self._edit)]
+        discord.routes = lambda: [*mine, *routes]  # type: ignore[method-assign]  # those of the board come first
+
+    async def _read(self, _: web.Request) -> web.Response:
+        self.reads += 1
+        await asyncio.sleep(0.05)  # long enough for another to read it as well
+        return (
+            answer({"code": 10008, "message": "Unknown Message"}, 404) if self.message is None else answer(self.message)
+        )
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        if self.message is None:  # until there is one to share
+            return await self._discord._edit(request)
+        body, files = await payload(request)
+        self.message = self._discord._message(request, body, files, self.message)
+        return answer(self.message)
+
+    def file(self) -> Any:
+        assert self.message is not None
+        (path,) = [path for path in self._discord.files if path in self.message["attachments"][0]["url"]]
+        return json.loads(self._discord.files[path])
+
+
+async def told(asked: Asked) -> str:
+    """Return the title of what the presser alone is told."""
+    async with asyncio.timeout(PATIENCE):
+        while not asked.followups:  # noqa: ASYNC110  # the peer has no event for it
+            await asyncio.sleep(0.02)
+    (title,) = asked.titles
+    return title
+
+
+async def test_a_message_that_is_deleted_meanwhile_is_said_to_be(tmp_path: Path) -> None:
+    boards: list[Board] = []
+    async with (
+        discord_on_loopback(lambda discord: boards.append(Board(discord))) as (discord, port),
+        started(port, cwd=tmp_path),
+    ):
+        await until_loaded(discord)
+        opened = await answered(await discord.slash("guess", prompt=PROMPT))
+        assert opened.original is not None
+        form = await answered(await discord.press("Guess", opened.original))
+        below = {**in_server(1, MEMBER, EVERYTHING), "message": opened.original}
+        late = await discord.submit(form, {"guess": "night"}, where=below)
+        assert await told(late) == "Expired"
+    assert late.followups[0]["embeds"][0]["description"] == "This message was deleted meanwhile. Ask again."
+    assert late.edits == 0
+
+
+async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
+    boards: list[Board] = []
+    async with (
+        discord_on_loopback(lambda discord: boards.append(Board(discord))) as (discord, port),
+        started(port, cwd=tmp_path),
+    ):
+        (board,) = boards
+        await until_loaded(discord)
+        opened = await answered(await discord.slash("guess", prompt=PROMPT))
+        assert opened.original is not None
+        stale = board.message = opened.original
+        forms = [await answered(await discord.press("Guess", stale, user=user)) for user in range(PEOPLE)]
+        below = {number: {**in_server(number, MEMBER, EVERYTHING), "message": stale} for number in range(PEOPLE)}
+        taken = [
+            await discord.submit(form, {"guess": GUESSES[user % len(GUESSES)]}, where=below[user])
+            for user, form in enumerate(forms)
+        ]
+        assert [await told(asked) for asked in taken] == ["Guess taken"] * PEOPLE
+        assert sorted(guess["name"] for guess in board.file()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
+        twice = [await discord.press("Reveal", stale) for _ in range(2)]  # by an impatient opener
+        async with asyncio.timeout(PATIENCE):
+            while not any(asked.followups for asked in twice):  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.02)
+        scores = board.file()["scores"]
+    assert [asked.titles for asked in twice if asked.followups] == [["Expired"]]
+    assert {score["name"]: score["token"].strip() for score in scores} == {
+        f"user{number}": GUESSES[number % len(GUESSES)] for number in range(PEOPLE)
+    }
+    assert board.reads == PEOPLE + 2
