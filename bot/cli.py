@@ -15,8 +15,8 @@ from bot.cli_options import (
     Commands,
     Parser,
     add_generation_options,
-    add_json,
     add_model_options,
+    add_outputs,
     whole_number,
 )
 from bot.errors import EXIT_FAILURE, BotError
@@ -120,7 +120,7 @@ def _add_bench(commands: Commands) -> None:
     parser.add_argument("--new-tokens", type=whole_number(1, 256), default=32, help="for each (default 32)")
     parser.add_argument("--reviews", type=whole_number(0, 256), default=32, help="to score at once (default 32)")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser)
     parser.set_defaults(run=_run_bench)
 
 
@@ -129,7 +129,7 @@ def _add_topk(commands: Commands) -> None:
     parser.add_argument("prompt", help=TEXT_HELP)
     parser.add_argument("-k", type=whole_number(1, None), default=10, help="how many tokens (default 10)")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the candidates")
     parser.set_defaults(run=_terminal("topk"))
 
 
@@ -139,7 +139,7 @@ def _add_continue(commands: Commands) -> None:
     parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy", help="default greedy")
     add_generation_options(parser, RANGES)
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser)
     parser.set_defaults(run=_terminal("continue"))
 
 
@@ -148,8 +148,9 @@ def _add_sentiment(commands: Commands) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("review", nargs="?", help='the review, or "-" for standard input')
     what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
+    parser.add_argument("--explain", action="store_true", help="add what each word does, and a calibrated verdict")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "what --explain finds")
     parser.set_defaults(run=_terminal("sentiment"))
 
 
@@ -157,7 +158,7 @@ def _add_tokenize(commands: Commands) -> None:
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
     parser.add_argument("text", help=TEXT_HELP)
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the tokens in boxes")
     parser.set_defaults(run=_terminal("tokenize"))
 
 
@@ -165,7 +166,7 @@ def _add_xray(commands: Commands) -> None:
     parser = commands.add_parser("xray", help="how much each token of a text surprises the model")
     parser.add_argument("text", help=TEXT_HELP)
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the coloured text")
     parser.set_defaults(run=_explorer("xray"))
 
 
@@ -174,7 +175,7 @@ def _add_compare(commands: Commands) -> None:
     parser.add_argument("prompt", help=TEXT_HELP)
     add_generation_options(parser, ("max_new_tokens", "seed", "num_beams", "repetition_penalty"))
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the beam tree")
     parser.set_defaults(run=_explorer("compare"))
 
 
@@ -183,7 +184,7 @@ def _add_sampler(commands: Commands) -> None:
     parser.add_argument("prompt", help=TEXT_HELP)
     add_generation_options(parser, ("temperature", "top_k", "top_p", "repetition_penalty"))
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the stages")
     parser.set_defaults(run=_explorer("sampler"))
 
 

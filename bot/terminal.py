@@ -1,4 +1,4 @@
-"""The commands in a terminal: the same operations as in Discord, tables for people and JSON for programs."""
+"""The commands in a terminal: the same operations as in Discord, with tables, JSON for programs, and pictures."""
 
 import argparse
 import sys
@@ -9,7 +9,11 @@ from tqdm import tqdm
 
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import Sentiment
+from bot.picture_file import picture_target, write_picture
 from bot.rendering.escaping import visible_text
+from bot.rendering.exploration_objects import evidence_object
+from bot.rendering.exploration_tables import calibration_table, words_table
 from bot.rendering.json_objects import (
     continuation_object,
     model_object,
@@ -17,6 +21,9 @@ from bot.rendering.json_objects import (
     sentiment_object,
     tokenization_object,
 )
+from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.token_borders import token_borders_picture
+from bot.rendering.pictures.words import words_picture
 from bot.rendering.sentiment import label_mass_text
 from bot.rendering.tables import next_tokens_table, percentage, sentiment_table, tokens_table
 from bot.terminal_io import emphasis, load, print_footer, print_json, read_file, settings_of, text_of, timed
@@ -27,6 +34,7 @@ BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
 def topk(arguments: argparse.Namespace) -> int:
     """Print the most probable next tokens."""
     prompt = text_of(arguments.prompt)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.next_tokens(prompt, arguments.k)
@@ -35,6 +43,9 @@ def topk(arguments: argparse.Namespace) -> int:
     else:
         print(next_tokens_table(result))
         print_footer(model, seconds())
+    tokens = [one.token for one in result.candidates]
+    probabilities = [one.probability for one in result.candidates]
+    write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder)
     return 0
 
 
@@ -69,16 +80,20 @@ def continue_(arguments: argparse.Namespace) -> int:
 
 def sentiment(arguments: argparse.Namespace) -> int:
     """Print the verdict on one review, or on each line of a file."""
+    if arguments.png is not None and not arguments.explain:
+        raise UsageError("--png needs --explain: a verdict alone has no picture. Add --explain, or leave --png out.")
     if arguments.lines is not None:
         return _sentiment_lines(arguments)
     review = text_of(arguments.review)
+    if arguments.explain:
+        return _explain(arguments, review)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.sentiment(review)
     if arguments.json:
         print_json(sentiment_object(result, model.info))
     else:
-        print(f"{emphasis(result.label)}\n\n{sentiment_table(result)}\n\n{label_mass_text(result.label_mass)}")
+        print(_verdict(result))
         print_footer(model, seconds())
     return 0
 
@@ -86,12 +101,14 @@ def sentiment(arguments: argparse.Namespace) -> int:
 def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
     text = text_of(arguments.text)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     result = model.tokenize(text)
     if arguments.json:
         print_json(tokenization_object(result, model.info))
     else:
         print(f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}")
+    write_picture(target, token_borders_picture, result)
     return 0
 
 
@@ -103,8 +120,29 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+def _explain(arguments: argparse.Namespace, review: str) -> int:
+    """Print the verdict on a review, what each of its words does to it, and what calibration leaves of it."""
+    target = picture_target(arguments.png)
+    model = load(settings_of(arguments))
+    with timed() as seconds:
+        result = model.explain_sentiment(review)
+    if arguments.json:
+        print_json(evidence_object(result, model.info))
+    else:
+        print(f"{_verdict(result.sentiment)}\n\n{words_table(result)}\n\n{calibration_table(result)}")
+        print_footer(model, seconds())
+    write_picture(target, words_picture, result)
+    return 0
+
+
+def _verdict(result: Sentiment) -> str:
+    return f"{emphasis(result.label)}\n\n{sentiment_table(result)}\n\n{label_mass_text(result.label_mass)}"
+
+
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
+    if arguments.explain:
+        raise UsageError("--explain takes one review apart: give it alone, without --lines.")
     text = read_file(arguments.lines).removeprefix(BYTE_ORDER_MARK)
     if not text:
         raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")
