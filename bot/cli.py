@@ -15,8 +15,8 @@ from bot.cli_options import (
     Commands,
     Parser,
     add_generation_options,
-    add_json,
     add_model_options,
+    add_outputs,
     ids_list,
     whole_number,
 )
@@ -121,7 +121,7 @@ def _add_bench(commands: Commands) -> None:
     parser.add_argument("--new-tokens", type=whole_number(1, 256), default=32, help="for each (default 32)")
     parser.add_argument("--reviews", type=whole_number(0, 256), default=32, help="to score at once (default 32)")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser)
     parser.set_defaults(run=_run_bench)
 
 
@@ -136,7 +136,7 @@ def _add_topk(commands: Commands) -> None:
         "--temperature", type=float, metavar="N", help="show the probabilities there too, 0.05 to 5.0 (default 1)"
     )
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the candidates")
     parser.set_defaults(run=_terminal("topk"))
 
 
@@ -146,7 +146,7 @@ def _add_continue(commands: Commands) -> None:
     parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy", help="default greedy")
     add_generation_options(parser, RANGES)
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser)
     parser.set_defaults(run=_terminal("continue"))
 
 
@@ -155,8 +155,9 @@ def _add_sentiment(commands: Commands) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("review", nargs="?", help='the review, or "-" for standard input')
     what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
+    parser.add_argument("--explain", action="store_true", help="add what each word does, and a calibrated verdict")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "what --explain finds")
     parser.set_defaults(run=_terminal("sentiment"))
 
 
@@ -165,7 +166,7 @@ def _add_tokenize(commands: Commands) -> None:
     parser.add_argument("text", help=TEXT_HELP)
     parser.add_argument("--compare-with", metavar="TEXT", help="a second text, whose tokens are printed below")
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the tokens in boxes")
     parser.set_defaults(run=_terminal("tokenize"))
 
 
@@ -173,7 +174,7 @@ def _add_xray(commands: Commands) -> None:
     parser = commands.add_parser("xray", help="how much each token of a text surprises the model")
     parser.add_argument("text", help=TEXT_HELP)
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the coloured text")
     parser.set_defaults(run=_explorer("xray"))
 
 
@@ -182,7 +183,7 @@ def _add_compare(commands: Commands) -> None:
     parser.add_argument("prompt", help=TEXT_HELP)
     add_generation_options(parser, ("max_new_tokens", "seed", "num_beams", "repetition_penalty"))
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the beam tree")
     parser.set_defaults(run=_explorer("compare"))
 
 
@@ -191,7 +192,7 @@ def _add_sampler(commands: Commands) -> None:
     parser.add_argument("prompt", help=TEXT_HELP)
     add_generation_options(parser, ("temperature", "top_k", "top_p", "repetition_penalty"))
     add_model_options(parser)
-    add_json(parser)
+    add_outputs(parser, "the stages")
     parser.set_defaults(run=_explorer("sampler"))
 
 

@@ -42,9 +42,11 @@ def add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwe
     parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option for programs."""
+def add_outputs(parser: argparse.ArgumentParser, picture: str | None = None) -> None:
+    """Add the option for programs, and one for a file with the picture of what is named, where there is one."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    if picture is not None:
+        parser.add_argument("--png", metavar="FILE", help=f"write {picture} as a picture, too: a .png file")
 
 
 def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:

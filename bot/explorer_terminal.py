@@ -1,4 +1,4 @@
-"""The explorer's commands in a terminal: tables for people and JSON for programs."""
+"""The explorer's commands in a terminal: tables for people, JSON for programs, and pictures."""
 
 import argparse
 import random
@@ -14,6 +14,7 @@ from bot.inference.generation_parameters import (
     DEFAULT_TOP_P,
     MAX_SEED,
 )
+from bot.picture_file import picture_target, write_picture
 from bot.rendering.exploration_objects import comparison_object, stages_object, surprisals_object
 from bot.rendering.exploration_tables import (
     comparison_table,
@@ -21,6 +22,9 @@ from bot.rendering.exploration_tables import (
     surprisals_summary,
     surprisals_table,
 )
+from bot.rendering.pictures.beams import beam_tree_picture
+from bot.rendering.pictures.stages import stages_picture
+from bot.rendering.pictures.xray import xray_picture
 from bot.terminal_io import load, print_footer, print_json, settings_of, text_of, timed
 
 Number = TypeVar("Number", int, float)
@@ -29,6 +33,7 @@ Number = TypeVar("Number", int, float)
 def xray(arguments: argparse.Namespace) -> int:
     """Print how much each token of a text surprised the model."""
     text = text_of(arguments.text)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.surprisals(text)
@@ -37,6 +42,7 @@ def xray(arguments: argparse.Namespace) -> int:
     else:
         print(f"{surprisals_table(result)}\n\n{surprisals_summary(result)}")
         print_footer(model, seconds())
+    write_picture(target, xray_picture, result)
     return 0
 
 
@@ -44,6 +50,7 @@ def compare(arguments: argparse.Namespace) -> int:
     """Print a prompt continued in several ways."""
     settings = settings_of(arguments)
     prompt = text_of(arguments.prompt)
+    target = picture_target(arguments.png)
     model = load(settings)
     most = min(DEFAULT_NEW_TOKENS, settings.max_new_tokens, MAX_COMPARED_TOKENS)
     with timed() as seconds:
@@ -60,12 +67,14 @@ def compare(arguments: argparse.Namespace) -> int:
     else:
         print(comparison_table(result))
         print_footer(model, seconds())
+    write_picture(target, beam_tree_picture, result)
     return 0
 
 
 def sampler(arguments: argparse.Namespace) -> int:
     """Print the next token's distribution on its way through the sampler."""
     prompt = text_of(arguments.prompt)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.sampler_stages(
@@ -80,6 +89,7 @@ def sampler(arguments: argparse.Namespace) -> int:
     else:
         print(stages_table(result))
         print_footer(model, seconds())
+    write_picture(target, stages_picture, result)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The commands in a terminal: the same operations as in Discord, tables for people and JSON for programs."""
+"""The commands in a terminal: the same operations as in Discord, with tables, JSON for programs, and pictures."""
 
 import argparse
 import sys
@@ -9,9 +9,11 @@ from tqdm import tqdm
 
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import Sentiment
+from bot.picture_file import picture_target, write_picture
 from bot.rendering.escaping import visible_text
-from bot.rendering.exploration_objects import walk_object
-from bot.rendering.exploration_tables import candidates_table, path_table
+from bot.rendering.exploration_objects import evidence_object, walk_object
+from bot.rendering.exploration_tables import calibration_table, candidates_table, path_table, words_table
 from bot.rendering.json_objects import (
     continuation_object,
     model_object,
@@ -19,6 +21,9 @@ from bot.rendering.json_objects import (
     sentiment_object,
     tokenization_object,
 )
+from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.token_borders import token_borders_picture
+from bot.rendering.pictures.words import words_picture
 from bot.rendering.sentiment import label_mass_text
 from bot.rendering.tables import next_tokens_table, percentage, sentiment_table, tokens_table
 from bot.terminal_io import emphasis, load, print_footer, print_json, read_file, settings_of, text_of, timed
@@ -31,6 +36,7 @@ def topk(arguments: argparse.Namespace) -> int:
     if arguments.after_ids or arguments.temperature is not None:
         return _walk(arguments)
     prompt = text_of(arguments.prompt)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.next_tokens(prompt, arguments.k)
@@ -39,6 +45,9 @@ def topk(arguments: argparse.Namespace) -> int:
     else:
         print(next_tokens_table(result))
         print_footer(model, seconds())
+    tokens = [one.token for one in result.candidates]
+    probabilities = [one.probability for one in result.candidates]
+    write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder)
     return 0
 
 
@@ -73,16 +82,20 @@ def continue_(arguments: argparse.Namespace) -> int:
 
 def sentiment(arguments: argparse.Namespace) -> int:
     """Print the verdict on one review, or on each line of a file."""
+    if arguments.png is not None and not arguments.explain:
+        raise UsageError("--png needs --explain: a verdict alone has no picture. Add --explain, or leave --png out.")
     if arguments.lines is not None:
         return _sentiment_lines(arguments)
     review = text_of(arguments.review)
+    if arguments.explain:
+        return _explain(arguments, review)
     model = load(settings_of(arguments))
     with timed() as seconds:
         result = model.sentiment(review)
     if arguments.json:
         print_json(sentiment_object(result, model.info))
     else:
-        print(f"{emphasis(result.label)}\n\n{sentiment_table(result)}\n\n{label_mass_text(result.label_mass)}")
+        print(_verdict(result))
         print_footer(model, seconds())
     return 0
 
@@ -90,15 +103,17 @@ def sentiment(arguments: argparse.Namespace) -> int:
 def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
     text = text_of(arguments.text)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     texts = [text] if arguments.compare_with is None else [text, arguments.compare_with]
     results = [model.tokenize(one) for one in texts]
     if arguments.json:
         for result in results:
             print_json(tokenization_object(result, model.info))
-        return 0
-    tables = (f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}" for result in results)
-    print("\n\n".join(tables))
+    else:
+        tables = (f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}" for result in results)
+        print("\n\n".join(tables))
+    write_picture(target, token_borders_picture, *results)
     return 0
 
 
@@ -113,22 +128,47 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _walk(arguments: argparse.Namespace) -> int:
     """Print what can follow a prompt and the ids after it."""
     prompt = text_of(arguments.prompt)
+    target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     temperature = 1.0 if arguments.temperature is None else arguments.temperature
     with timed() as seconds:
         result = model.walk(prompt, arguments.after_ids, arguments.k, temperature)
     if arguments.json:
         print_json(walk_object(result, model.info))
-        return 0
-    if result.steps:
-        print(f"{path_table(result)}\n")
-    print("The text has ended." if result.ended else candidates_table(result))
-    print_footer(model, seconds())
+    else:
+        if result.steps:
+            print(f"{path_table(result)}\n")
+        print("The text has ended." if result.ended else candidates_table(result))
+        print_footer(model, seconds())
+    tokens = [one.candidate.token for one in result.candidates]
+    probabilities = [one.candidate.probability for one in result.candidates]
+    write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder, result.steps)
     return 0
+
+
+def _explain(arguments: argparse.Namespace, review: str) -> int:
+    """Print the verdict on a review, what each of its words does to it, and what calibration leaves of it."""
+    target = picture_target(arguments.png)
+    model = load(settings_of(arguments))
+    with timed() as seconds:
+        result = model.explain_sentiment(review)
+    if arguments.json:
+        print_json(evidence_object(result, model.info))
+    else:
+        print(f"{_verdict(result.sentiment)}\n\n{words_table(result)}\n\n{calibration_table(result)}")
+        print_footer(model, seconds())
+    write_picture(target, words_picture, result)
+    return 0
+
+
+def _verdict(result: Sentiment) -> str:
+    return f"{emphasis(result.label)}\n\n{sentiment_table(result)}\n\n{label_mass_text(result.label_mass)}"
 
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
+    if arguments.explain:
+        raise UsageError("--explain takes one review apart: give it alone, without --lines.")
     text = read_file(arguments.lines).removeprefix(BYTE_ORDER_MARK)
     if not text:
         raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")

@@ -67,3 +67,33 @@ def test_sampler(console: Console, demo_model: TransformersModel) -> None:
     assert "repetition_penalty off" in out
     assert "rank 10, beyond top_k 9" in out
     assert "enough for top_p 0.8" in out
+
+
+def test_an_explained_verdict(console: Console, demo_model: TransformersModel) -> None:
+    review = "I laughed all the way,\nbut the ending was bad."
+    answer = console.json("sentiment", review, "--explain")
+    plain, found = console.json("sentiment", review), demo_model.explain_sentiment(review)
+    assert {name: answer[name] for name in ("command", "model", "label")} == {
+        name: plain[name] for name in ("command", "model", "label")
+    }
+    assert answer["margin"] == pytest.approx(plain["logits"]["positive"] - plain["logits"]["negative"], abs=1e-3)
+    assert [one["text"] for one in answer["words"]] == review.split()
+    assert [one["effect"] for one in answer["words"]] == pytest.approx([one.effect for one in found.words], abs=1e-3)
+    assert [review[one["start"] : one["end"]] for one in answer["words"]] == review.split()
+    assert answer["words_together"] == 1
+    calibration = answer["calibration"]
+    assert calibration["label"] == found.calibration.label
+    assert sum(calibration["content_free"].values()) == pytest.approx(1)
+    assert calibration["probabilities"]["positive"] == pytest.approx(found.calibration.positive_probability, abs=1e-4)
+
+    out, err = console.run("sentiment", review, "--explain", "--model", "demo")
+    assert err == ""
+    assert out.startswith(f"{found.sentiment.label}\n\n")
+    assert [line.split()[-1] for line in out.split("\n\n")[3].split("\n")[1:-1]] == review.split()
+    assert f"{found.margin:+.2f} margin of the whole review\n" in out
+    assert re.search(rf"% {found.sentiment.label} raw, the verdict\n", out)
+    assert re.search(rf"% {found.calibration.label} calibrated\n", out)
+    assert re.search(r"% +reviews that say nothing\n", out)
+
+    long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
+    assert "left out (3 words at a time):" in long

@@ -3,7 +3,8 @@
 from bot.inference.comparison import BeamCandidate, Comparison
 from bot.inference.exploration import Distribution, SamplerStages, Surprisals, Walk
 from bot.inference.model import ModelInfo, Token, TokenProbability
-from bot.rendering.json_objects import JsonObject, model_object
+from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.rendering.json_objects import JsonObject, model_object, sentiment_object
 
 
 def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
@@ -105,6 +106,28 @@ def stages_object(result: SamplerStages, model: ModelInfo) -> JsonObject:
             }
             for stage in result.stages
         ],
+    }
+
+
+def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
+    """Return the verdict as `sentiment_object` has it, each word's effect on the margin, and the calibrated verdict."""
+    calibration = result.calibration
+    return {
+        **sentiment_object(result.sentiment, model),
+        "margin": result.margin,
+        "words_together": result.words_together,
+        "words": [{"start": one.start, "end": one.end, "text": one.text, "effect": one.effect} for one in result.words],
+        "calibration": {
+            "label": calibration.label,
+            "probabilities": {
+                "positive": calibration.positive_probability,
+                "negative": calibration.negative_probability,
+            },
+            "content_free": {
+                "positive": calibration.content_free_positive,
+                "negative": calibration.content_free_negative,
+            },
+        },
     }
 
 

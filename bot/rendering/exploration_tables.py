@@ -3,6 +3,7 @@
 from bot.inference.comparison import Comparison
 from bot.inference.exploration import CutToken, SamplerStage, SamplerStages, Surprisals, Walk
 from bot.inference.model import NextTokens
+from bot.inference.sentiment_evidence import SentimentEvidence
 from bot.rendering.escaping import visible_text, visible_token
 from bot.rendering.tables import next_tokens_table, percentage, table
 
@@ -105,6 +106,25 @@ def stages_table(result: SamplerStages) -> str:
         if stage.cut
     ]
     return "\n\n".join(parts)
+
+
+def words_table(result: SentimentEvidence) -> str:
+    """Return each word of a review, in its order, with what leaving it out takes from the margin between the labels."""
+    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in result.words]
+    together = "" if result.words_together == 1 else f" ({result.words_together} words at a time)"
+    header = ("effect", f"left out{together}: above 0 it speaks for positive, below for negative")
+    return table(header, [*rows, (f"{result.margin:+.2f}", "margin of the whole review")], right=(0,))
+
+
+def calibration_table(result: SentimentEvidence) -> str:
+    """Return the raw verdict, the calibrated one, and the leaning of the question alone that calibration takes out."""
+    raw, calibrated = result.sentiment, result.calibration
+    rows = [
+        (percentage(raw.positive_probability), raw.label, "raw, the verdict"),
+        (percentage(calibrated.positive_probability), calibrated.label, "calibrated"),
+        (percentage(calibrated.content_free_positive), "", "reviews that say nothing"),
+    ]
+    return table(("P(positive)", "label", ""), rows, right=(0,))
 
 
 def cut_reason(stage: SamplerStage, one: CutToken) -> str:

@@ -7,12 +7,13 @@ from typing import Protocol
 import discord
 
 from bot.inference.model import ModelInfo
-from bot.rendering.answer import BLURPLE, DESCRIPTION_LIMIT, GREEN, Answer
+from bot.rendering.answer import BLURPLE, GREEN, Answer
 from bot.rendering.review_card import CAUTION, case_history, message_link, model_text
 from bot.storage.case_records import Case, CaseEvent, Verdict
 from bot.storage.records import AuditEntry, Exemption, Watched
 
 FIELD_LIMIT = 1024
+PLACES_LIMIT = 2900  # characters of the status, so that it fits with all its fields into the 6,000 of an embed
 NOTICE = (
     "Messages in this channel are read by a small language model, which estimates whether they sound positive or "
     "negative, so that moderators see the mood. Texts are not stored. `/privacy info` says what is kept, "
@@ -112,7 +113,7 @@ def status_answer(
 ) -> Answer:
     """Show the watched channels, how they do, what waits, whom the bot does not read, and who changed what."""
     embed = discord.Embed(title="Review channels", colour=BLURPLE)
-    embed.description = _fitting([_place(one) for one in found], DESCRIPTION_LIMIT - 100) or "None is watched."
+    embed.description = _fitting([_place(one) for one in found], PLACES_LIMIT) or "None is watched."
     embed.add_field(name="Waiting for a score", value=f"{waiting:,}")
     name = "loading" if model is None else model_text(f"{model.short_name}@{model.revision or 'local'}")
     embed.add_field(name="Model", value=name)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot import errors
 from bot.error_reply import bug_embed, error_embed
+from bot.inference.executor_status import ExecutorStatus, Place
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import (
     Continuation,
@@ -18,7 +19,8 @@ from bot.inference.model import (
     Tokenization,
 )
 from bot.rendering.answer import Answer, Computed
-from bot.rendering.continuation import continuation_answer
+from bot.rendering.continuation import continuation_answer, draft_answer
+from bot.rendering.model_card import model_card_answer
 from bot.rendering.sentiment import sentiment_answer
 from bot.rendering.tokenization import tokenization_answer
 
@@ -83,6 +85,13 @@ MENTION = re.compile(r"(?<!\\)<(@[!&]?|#|/|t:|a?:)|@(everyone|here)|(?<!:)://")
 
 
 def check_embed(embed: discord.Embed) -> None:
+    check_limits(embed)
+    data: Any = embed.to_dict()
+    for text in (data["title"], data["description"], *(field["value"] for field in data.get("fields", []))):
+        check_text(text)
+
+
+def check_limits(embed: discord.Embed) -> None:
     data: Any = embed.to_dict()
     assert 1 <= len(data["title"]) <= 256
     assert 1 <= len(data["description"]) <= 4096
@@ -92,8 +101,6 @@ def check_embed(embed: discord.Embed) -> None:
         assert 1 <= len(field["value"]) <= 1024
     assert len(data.get("footer", {}).get("text", "")) <= 2048
     assert len(embed) <= 6000
-    for text in (data["title"], data["description"], *(field["value"] for field in data.get("fields", []))):
-        check_text(text)
 
 
 def check_text(text: str) -> None:
@@ -115,6 +122,24 @@ def check(answer: Answer) -> None:
 @settings(max_examples=60, deadline=None)
 def test_continuation(result: Continuation, how: Computed) -> None:
     check(continuation_answer(result, how))
+
+
+places = st.builds(Place, st.integers(0, 9999), st.none() | st.floats(0, 1e6))
+
+
+@given(continuations, st.none() | places)
+@settings(max_examples=60, deadline=None)
+def test_draft(draft: Continuation, place: Place | None) -> None:
+    embed = draft_answer(draft, place).embed
+    if draft.prompt or draft.text:  # a form's prompt is checked before anything is shown
+        check_embed(embed)
+
+
+@given(texts.filter(bool), st.none() | computed, st.booleans(), st.booleans(), st.integers(0, 9999))
+@settings(max_examples=60, deadline=None)
+def test_model_card(name: str, how: Computed | None, failed: bool, running: bool, waiting: int) -> None:
+    model = None if how is None else how.model
+    check(model_card_answer(ExecutorStatus(name, model, failed, running, waiting, 9999), "1.2.3"))
 
 
 @given(sentiments, computed)

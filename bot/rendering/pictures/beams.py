@@ -12,7 +12,7 @@ STEPS_IN_A_BAND = 5  # of which there is one below the other, as the lines of a 
 MOST_PRUNED = 2  # of each step that are named; how many more there are is told
 _TALLEST = 1500  # pixels for all bands together
 _TOP = 144
-_LEAD, _PITCH, _NODE = 28, 124, 98  # before the first step, from step to step, and width of a node
+_LEAD, _PITCH, _NODE = 28, 132, 110  # before the first step, from step to step, and width of a node
 _ROW, _BOX = 40, 34
 _BETWEEN = 34  # from band to band
 _KEY = 60
@@ -33,7 +33,8 @@ def beam_tree_picture(comparison: Comparison) -> Picture:
     small ring; of these the best `MOST_PRUNED` are named. At the right stand the scores so far.
     """
     tree = comparison.tree
-    height = (tree.num_beams + MOST_PRUNED + 1) * _ROW
+    is_more = any(len(step.candidates) > tree.num_beams + MOST_PRUNED for step in tree.steps)
+    height = (tree.num_beams + MOST_PRUNED + is_more) * _ROW
     bands = max(1, min(-(-len(tree.steps) // STEPS_IN_A_BAND), _TALLEST // (height + _BETWEEN)))
     steps = tree.steps[: bands * STEPS_IN_A_BAND]
     canvas = Canvas(_TOP + bands * (height + _BETWEEN) + 2 * _KEY)
@@ -123,7 +124,7 @@ def _draw_node(canvas: Canvas, left: int, top: int, place: Place) -> None:
     else:
         canvas.rectangle(left, top + edge, _NODE, _BOX, fill)
     colour = text_on(KEPT) if place.is_winner else TEXT
-    canvas.text(left + _NODE / 2, baseline, text, size=SMALLEST, colour=colour, align="center", room=_NODE - 12)
+    canvas.text(left + _NODE / 2, baseline, text, size=SMALLEST, colour=colour, align="center", room=_NODE - 8)
 
 
 def _draw_scores(canvas: Canvas, top: int, column: int, places: list[Place]) -> None:

@@ -68,7 +68,7 @@ def _title(rows: Sequence[tuple[Token, float]]) -> str:
 
 def _after(prompt_end: str) -> str:
     end = "".join(shown(character) if character in "\r\n\t" else character for character in prompt_end[-_PROMPT:])
-    return f"after …{end[-36:]}" if len(prompt_end) > 36 else f"after {end}" if end else "after nothing"
+    return f"after “…{end[-36:]}”" if len(prompt_end) > 36 else f"after “{end}”" if end else "after nothing"
 
 
 def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:

@@ -58,6 +58,9 @@ def _heading(surprisals: Surprisals) -> tuple[str, str]:
 
 
 def _number(perplexity: float) -> str:
+    """Return a perplexity, with two digits where it is as near to 1 as that of what the model knows by heart."""
+    if perplexity < 10:
+        return f"{perplexity:.2f}"
     return f"{perplexity:,.1f}" if perplexity < 1e6 else f"{perplexity:.2g}"
 
 

@@ -69,7 +69,7 @@ def test_the_alt_text_states_the_figures() -> None:
     )
 
 
-@pytest.mark.parametrize(("num_beams", "shown"), [(10, 10), (5, 20), (2, 30)])
+@pytest.mark.parametrize(("num_beams", "shown"), [(10, 10), (5, 20), (2, 35)])
 def test_steps_that_do_not_fit_are_told(num_beams: int, shown: int) -> None:
     assert f"the first {shown} steps." in checked(beam_tree_picture, comparison(num_beams, 64, [" a"])).alt
 
@@ -77,4 +77,4 @@ def test_steps_that_do_not_fit_are_told(num_beams: int, shown: int) -> None:
 def test_the_winner_has_the_accent() -> None:
     image = image_of(beam_tree_picture(comparison(3, 5, [" a"])))
     for column in range(5):
-        assert count_of(ACCENT, image.crop((60 + 124 * column, 144, 158 + 124 * column, 390))) > 1500
+        assert count_of(ACCENT, image.crop((60 + 132 * column, 144, 170 + 132 * column, 390))) > 1500

@@ -36,7 +36,7 @@ def test_any_candidates(
 def test_the_alt_text_states_the_figures() -> None:
     found = [Token(1, " good"), Token(2, "\n")]
     assert checked(candidates_picture, "It was", found, [0.5, 0.2], 0.3, [step(" so", 0.25), step(" so", 0.5)]).alt == (
-        "Most probable next tokens after It was. Path of 2 steps, together 12.50%; it ends with “·so” 25.00%, "
+        "Most probable next tokens after “It was”. Path of 2 steps, together 12.50%; it ends with “·so” 25.00%, "
         "“·so” 50.00%. Candidates: “·good” 50.00%, “↵” 20.00%. All others 30.00%."
     )
 

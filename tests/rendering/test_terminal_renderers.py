@@ -1,0 +1,83 @@
+"""The terminal's tables and JSON: any text and any tokens, on whole lines, nothing hidden, and one object a line."""
+
+import json
+import re
+import unicodedata
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.inference.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.inference.exploration import SamplerStages, Surprisals
+from bot.inference.model import ModelInfo
+from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.rendering.answer import Computed
+from bot.rendering.exploration_objects import comparison_object, evidence_object, stages_object, surprisals_object
+from bot.rendering.exploration_tables import (
+    calibration_table,
+    comparison_table,
+    stages_table,
+    surprisals_summary,
+    surprisals_table,
+    words_table,
+)
+from bot.rendering.json_objects import JsonObject
+from tests.rendering.test_explorer import comparisons, evidence, sampler_stages, surprisals
+from tests.rendering.test_renderers import computed, logits, tokens
+
+models = computed.map(lambda how: how.model)
+
+
+def check_printed(text: str) -> None:
+    """Check that nothing in a printed text moves the cursor, changes the order of letters, or hides."""
+    assert not re.search("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066\u2067\ufeff]", text)
+    assert not any(unicodedata.category(character) == "Cs" for character in text)
+    assert text.count("\u2068") == text.count("\u2069")
+
+
+def check_object(found: JsonObject, model: ModelInfo) -> None:
+    line = json.dumps(found)
+    assert line.isascii()
+    assert "\n" not in line
+    assert json.loads(line)["model"]["name"] == model.name
+
+
+@given(surprisals, models)
+@settings(max_examples=60, deadline=None)
+def test_xray(result: Surprisals, model: ModelInfo) -> None:
+    shown = surprisals_table(result)
+    check_printed(shown)
+    assert len(shown.split("\n")) == 1 + len(result.tokens)
+    check_printed(surprisals_summary(result))
+    check_object(surprisals_object(result, model), model)
+
+
+@given(sampler_stages, models)
+@settings(max_examples=60, deadline=None)
+def test_sampler(result: SamplerStages, model: ModelInfo) -> None:
+    check_printed(stages_table(result))
+    check_object(stages_object(result, model), model)
+
+
+beams = st.builds(BeamCandidate, st.integers(0, 9), tokens, logits, logits, st.just("pruned"), st.none())
+trees = st.lists(st.lists(beams, min_size=1, max_size=4).map(lambda found: BeamStep(tuple(found))), max_size=4).map(
+    lambda steps: BeamTree(2, tuple(steps), ())
+)
+drawn = comparisons.filter(lambda one: any(text.continuation.parameters.seed is not None for text in one.texts))
+
+
+@given(drawn, trees, models)
+@settings(max_examples=40, deadline=None)
+def test_compare(result: Comparison, tree: BeamTree, model: ModelInfo) -> None:
+    check_printed(comparison_table(result))
+    check_object(comparison_object(Comparison(result.prompt, result.texts, tree), model), model)
+
+
+@given(evidence, computed)
+@settings(max_examples=60, deadline=None)
+def test_explain(result: SentimentEvidence, how: Computed) -> None:
+    shown = words_table(result)
+    check_printed(shown)
+    assert len(shown.split("\n")) == 1 + len(result.words) + 1
+    assert len(calibration_table(result).split("\n")) == 4
+    check_object(evidence_object(result, how.model), how.model)
