@@ -100,7 +100,11 @@ def test_the_status_of_many_places(
     found: list[PlaceStatus], times: int, exempt: list[Exemption], latest: list[AuditEntry], how: Computed | None
 ) -> None:
     answer = status_answer(
-        found * times, waiting=10**9, exemptions=exempt * times, actions=latest * times, model=how and how.model
+        found * times,
+        waiting=10**9,
+        exemptions=exempt * times,
+        actions=latest * times,
+        model=None if how is None else how.model,
     )
     check_review(answer.embed)
 
