@@ -15,12 +15,16 @@ from bot.delivery import acknowledge, tell
 from bot.error_reply import Form, answers_errors
 from bot.errors import ModelLoading, NotPermitted, NotYours, ReceiptUnusable
 from bot.guessing.sealing import seal_key, sealed, unsealed
+from bot.inference.asked import AskedTopK
 from bot.inference.executor import ModelExecutor
+from bot.inference.exploration import Walk
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import LanguageModel, ShouldStop, Token
+from bot.receipts import with_receipt
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.guess import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
 from bot.rendering.guess_record import GUESS, GuessRound, Reveal, SealedGuess, read_round
+from bot.rendering.pictures.picture import Picture
 
 Interaction = discord.Interaction[Any]
 
@@ -128,15 +132,18 @@ async def _reveal(interaction: Interaction) -> None:
         key = seal_key(interaction.client.settings)
         ids = await asyncio.to_thread(unsealed, key, asked, info.vocab_size)
 
-        def operation(model: LanguageModel, _: object) -> Reveal:
-            top = model.next_tokens(asked.prompt, MODELS_GUESSES)
-            return Reveal.of(asked, model.scored(asked.prompt, ids), top)
+        question = AskedTopK(asked.prompt, MODELS_GUESSES)
 
-        def render(result: Reveal, computed: Computed) -> Answer:
+        def operation(model: LanguageModel, should_stop: ShouldStop) -> tuple[Reveal, Walk]:
+            walk = question.ask(model, should_stop)
+            return Reveal.of(asked, model.scored(asked.prompt, ids), walk.next_tokens), walk
+
+        def render(result: tuple[Reveal, Walk], computed: Computed) -> Answer:
             view = discord.ui.View(timeout=None).add_item(RoundButton("next", asked.opener))
-            return replace(revealed_answer(asked, result, computed), view=view)
+            shown = replace(revealed_answer(asked, result[0], computed), view=view)
+            return with_receipt(shown, question, result[1], computed)
 
-        await answer(interaction, executor, operation, render, private=True, draw=reveal_picture)
+        await answer(interaction, executor, operation, render, private=True, draw=_drawn_reveal)
 
 
 async def _go_on(interaction: Interaction) -> None:
@@ -156,6 +163,10 @@ async def _go_on(interaction: Interaction) -> None:
         return _begun(model, asked.prompt + favourite.text, interaction.user.id)
 
     await answer(interaction, executor, operation, _playable, private=private)
+
+
+def _drawn_reveal(result: tuple[Reveal, Walk]) -> Picture:
+    return reveal_picture(result[0])
 
 
 def _begun(model: LanguageModel, prompt: str, opener: int) -> GuessRound:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Token, TokenProbability
+from bot.inference.model import NextTokens, Token, TokenProbability
 
 RankClass = Literal["top 10", "top 100", "top 1000", "beyond"]
 Stage = Literal["repetition_penalty", "temperature", "top_k", "top_p"]
@@ -129,9 +129,14 @@ class Walk:
         return sum(step.likelihood.log_probability for step in self.steps)
 
     @property
+    def next_tokens(self) -> NextTokens:
+        """The candidates with the model's own probabilities."""
+        return NextTokens(self.prompt, self.input_ids, tuple(one.candidate for one in self.candidates))
+
+    @property
     def remainder(self) -> float:
         """The model's own probability of all tokens that are no candidates."""
-        return max(0.0, 1.0 - sum(one.candidate.probability for one in self.candidates))
+        return self.next_tokens.remainder
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from bot.inference.comparison import Comparison
 from bot.inference.exploration import CutToken, SamplerStage, SamplerStages, Surprisals, Walk
-from bot.inference.model import NextTokens
 from bot.inference.sentiment_evidence import SentimentEvidence
 from bot.rendering.escaping import visible_text, visible_token
 from bot.rendering.tables import next_tokens_table, percentage, table
@@ -11,8 +10,7 @@ from bot.rendering.tables import next_tokens_table, percentage, table
 def candidates_table(walk: Walk, columns: int | None = None) -> str:
     """Return what can come next on a walk, and at a temperature other than 1 the probabilities there beside the own."""
     if walk.temperature == 1.0:
-        candidates = tuple(one.candidate for one in walk.candidates)
-        return next_tokens_table(NextTokens(walk.prompt, walk.input_ids, candidates), columns)
+        return next_tokens_table(walk.next_tokens, columns)
     rows = [
         (
             str(one.candidate.rank),

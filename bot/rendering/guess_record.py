@@ -1,10 +1,11 @@
 """A round of guesses as its message holds it: a small JSON file, in which each guess is sealed until the reveal."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bot.inference.model import ModelInfo, NextTokens, TokenProbability
 from bot.rendering.json_objects import JsonObject
+from bot.rendering.receipt import AnsweredBy
 
 GUESS = "guess.json"
 
@@ -98,8 +99,8 @@ def write_reveal(asked: GuessRound, reveal: Reveal, model: ModelInfo) -> str:
     return json.dumps(_object(over, model) | {"guesses": [], "scores": scores}, ensure_ascii=False)
 
 
-def read_round(text: str) -> tuple[GuessRound, tuple[str, str | None]]:
-    """Return a round, and name and revision of its model. Raises ValueError where `text` is no round."""
+def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
+    """Return a round, and the model that answered. Raises ValueError where `text` is no round."""
     found = json.loads(text)
     try:
         asked = GuessRound(
@@ -112,7 +113,7 @@ def read_round(text: str) -> tuple[GuessRound, tuple[str, str | None]]:
             ),
             is_revealed=bool(found["is_revealed"]),
         )
-        return asked, (found["model"]["name"], found["model"]["revision"])
+        return asked, AnsweredBy(**found["model"])
     except (KeyError, TypeError) as error:
         raise ValueError("no round of guesses stands there") from error
 
@@ -120,7 +121,7 @@ def read_round(text: str) -> tuple[GuessRound, tuple[str, str | None]]:
 def _object(asked: GuessRound, model: ModelInfo) -> JsonObject:
     return {
         "command": "guess",
-        "model": {"name": model.short_name, "revision": model.revision, "dtype": model.dtype},
+        "model": asdict(AnsweredBy.of(model)),
         "prompt": asked.prompt,
         "opener": str(asked.opener),  # JavaScript rounds numbers of 19 digits
         "nonce": asked.nonce,

@@ -1,7 +1,7 @@
 """The JSON that goes with an answer: what was asked and of what, and what came out. Its buttons go on from it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from bot.inference.asked import Asked, asked
@@ -64,13 +64,7 @@ def write_receipt(receipt: Receipt) -> str:
     found: JsonObject = {
         "command": receipt.asked.command,
         "options": receipt.asked.options(),
-        "model": {
-            "name": model.name,
-            "revision": model.revision,
-            "dtype": model.dtype,
-            "device": model.device,
-            "engine_path": model.engine_path,
-        },
+        "model": asdict(model),
         "versions": receipt.versions,
         "input_ids": outcome.input_ids,
         "outputs": outcome.outputs,

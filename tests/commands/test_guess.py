@@ -129,8 +129,11 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
         ],
         "footer": "demo · float32",
     }
-    assert buttons(shown) == {"Next round": True}
+    assert buttons(shown) == {"Next round": True, "Details": True}
     await check_picture(shown)
+    details = (await place.other.click(shown, label="Details")).response
+    replayed = (await place.other.click(details, label="Replay")).response
+    assert embed_of(replayed)["title"] == "Replay: identical"
 
 
 async def test_nobody_can_read_a_guess_before_the_reveal(place: Place) -> None:

@@ -10,6 +10,7 @@ from bot.inference.model import NextTokens, TokenProbability
 from bot.rendering.answer import Computed
 from bot.rendering.guess import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
 from bot.rendering.guess_record import GuessRound, Reveal, SealedGuess, read_round
+from bot.rendering.receipt import AnsweredBy
 from tests.rendering.test_renderers import (
     check,
     check_embed,
@@ -47,7 +48,7 @@ top_tokens = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, how: Computed) -> None:
     asked, found = result
-    by = (how.model.short_name, how.model.revision)
+    by = AnsweredBy.of(how.model)
     shown = open_answer(asked, how)
     check(shown)
     assert read_round(str(shown.attachments[0].content)) == (asked, by)

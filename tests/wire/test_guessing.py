@@ -42,7 +42,8 @@ class Board:
 
     def file(self) -> Any:
         assert self.message is not None
-        (path,) = [path for path in self._discord.files if path in self.message["attachments"][0]["url"]]
+        (url,) = [one["url"] for one in self.message["attachments"] if one["filename"] == "guess.json"]
+        (path,) = [path for path in self._discord.files if path in url]
         return json.loads(self._discord.files[path])
 
 
