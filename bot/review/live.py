@@ -40,6 +40,7 @@ class Live:
             if not any([await self._shown(one) for one in due]):
                 break  # Discord is not there; the next minute tries again
         await self.alerts.post_due()
+        await self.alerts.refresh_behind()
         await self._delete_due()
         await self.alerts.rewrite_stale()
 
