@@ -39,8 +39,8 @@ class ReviewReader(commands.Cog):
         self.store = ReviewStore(database)
         self.live = Live(bot, self.store)
         self.triage = CaseTriage(self.store, self.live.alerts)
-        self._scoring = Scoring(bot, database, self.store, executor, self.live.wake)
-        self.intake = Intake(self.store, self._scoring)
+        self._scoring = Scoring(bot, database, self.store, executor, self.live)
+        self.intake = Intake(self.store, self._scoring, self.live)
         self.backfills = Backfills(self.store, self.intake)
         self._catching_up = Worker(self._catch_up, "catching up")
 

@@ -84,6 +84,17 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """A message of which nothing is said any more, and the label that it had."""
+
+    message_id: int
+    guild_id: int
+    posted_in: int
+    shown_label: ShownLabel | None
+    label_message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorRow:
     """One message of somebody, with one of its scores; the score's fields are None while it has none."""
 
