@@ -26,6 +26,7 @@ class Intake:
         self.exemptions = Exemptions(store)
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
+        self.unchecked: set[int] = set()  # places where what is kept is still to be held against what is there
         self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:

@@ -95,6 +95,15 @@ class LetGo:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that is kept, and the hash of what it said when it was last seen."""
+
+    message_id: int
+    posted_in: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorRow:
     """One message of somebody, with one of its scores; the score's fields are None while it has none."""
 
