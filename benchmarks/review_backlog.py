@@ -19,6 +19,7 @@ from bot.benchmark.work import REVIEW_WORDS, median, quantile, words
 from bot.client import build_executor
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, NextTokens
+from bot.review.live import Live
 from bot.review.scoring import Scoring
 from bot.settings import read_settings
 from bot.storage.database import Database
@@ -73,7 +74,9 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     database = Database(f"sqlite+aiosqlite:///{file}")
     await database.open()
     store = ReviewStore(database)
-    scoring = Scoring(discord.Client(intents=discord.Intents.none()), database, store, executor, lambda: None)
+    client = discord.Client(intents=discord.Intents.none())
+    live = Live(client, store)
+    scoring = Scoring(client, database, store, executor, live)
     await store.watch(CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL)
     began = datetime.now(UTC) - timedelta(days=1)
     for number in range(count):
@@ -88,6 +91,7 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     seconds = time.perf_counter() - started
     assert await store.scored_count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
     await scoring.stop()
+    await live.stop()
     await database.close()
     return seconds, waits
 

@@ -1,6 +1,7 @@
-"""Models, bots and the rule that no test reaches beyond this machine."""
+"""Models, bots, databases and the rule that no test reaches beyond this machine."""
 
 import ipaddress
+import secrets
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import torch
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from bot.client import Nightword
@@ -25,6 +28,7 @@ keep_few_kernels()  # before anything is computed: oneDNN asks once
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"
 QWEN2_TOKENIZER = SHARED / "tokenizers" / "qwen2"
+SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
 
 
 def need_shared(path: Path) -> Path:
@@ -120,3 +124,31 @@ async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> 
     bot = Nightword(settings, make_executor(load, settings))
     yield bot
     await bot.close()
+
+
+async def administer(statement: str) -> None:
+    engine = create_async_engine(SERVER + "postgres", isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(statement))
+    except OSError:
+        pytest.skip(f"no PostgreSQL answers at {SERVER}")
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/reviews.db"
+
+
+@pytest_asyncio.fixture(params=["SQLite", "PostgreSQL"])
+async def url(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator[str]:
+    """A database of its own: a file, and one on a server where there is one."""
+    if request.param == "SQLite":
+        yield sqlite_url
+        return
+    name = f"nightword_test_{secrets.token_hex(6)}"
+    await administer(f"CREATE DATABASE {name}")
+    yield SERVER + name
+    await administer(f"DROP DATABASE {name} WITH (FORCE)")

@@ -31,6 +31,7 @@ _EVENTS = {
     "withdrawn": "the message was edited: {probability}, no longer below the threshold",
     "reopened": "the message was edited: {probability}, flagged again",
     "urgent": "the message was edited: {probability}, urgent now",
+    "unscored": "the message was edited: there is no text any more that could be scored",
     "claimed": "claimed by {who}",
     "released": "released by {who}",
     "confirmed": "**confirmed** by {who}",

@@ -9,12 +9,12 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.delivery import NO_NEWS_FROM_DISCORD, may_pass
 from bot.rendering.review_card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.review.cards import case_view, digest_view, is_card_of, of_digest
 from bot.review.earlier import Earlier
 from bot.review.suspension import tell_of_suspension
-from bot.storage.case_records import Case
+from bot.storage.case_records import Case, CaseEvent
 from bot.storage.records import OwnMessage
 from bot.storage.review_store import ReviewStore
 
@@ -57,31 +57,43 @@ class Alerts:
         """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
         place = await self._store.watched(case.place_id)
         excerpt = await self._excerpt(case) if place is not None and place.excerpts else None
-        embed = case_card(case, await self._store.history(case.id), excerpt)
+        history, now = await self._history(case.id)
+        if now is None:
+            return
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
-        card = await channel.send(embed=embed, view=case_view(case), nonce=f"case-{case.id}")
+        embed, view = case_card(now, history, excerpt), case_view(now)
+        card = await channel.send(embed=embed, view=view, nonce=f"case-{case.id}")
         until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
         if not await self._store.carded(case.id, card.id, until, log_channel_id=case.log_channel_id):
             now = await self._store.case(case.id)
             if now is None or now.card_message_id != card.id:
                 await self._store.delete_own(OwnMessage(case.log_channel_id, card.id))
+                return
+        await self._store.card_shows(case.id, len(history))
+
+    async def refresh_behind(self) -> None:
+        """Bring cards up to date that could not be before."""
+        for case_id in await self._store.cards_behind(STALE_AT_A_TIME):
+            await self.refresh(case_id)
 
     async def refresh(self, case_id: int) -> None:
-        """Bring the card of a case up to date, where it has one."""
+        """Bring the card of a case up to date, where it has one; later, where Discord is not there."""
         # One after the other: the last edit of a card shows the last that happened.
         lock = self._edits.setdefault(case_id, asyncio.Lock())
         async with lock:
-            case = await self._store.case(case_id)
+            history, case = await self._history(case_id)
             if case is None or case.card_message_id is None:
                 return
             channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
             try:
                 card = await channel.fetch_message(case.card_message_id)
                 excerpt = excerpt_of(card.embeds[0]) if card.embeds else None
-                embed = case_card(case, await self._store.history(case.id), excerpt)
-                await card.edit(embed=embed, view=case_view(case))
+                await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("the card of case %d is not up to date: %s", case_id, problem)
+                if may_pass(problem):
+                    return
+            await self._store.card_shows(case_id, len(history))  # or never will
 
     async def erase_excerpts(self) -> None:
         """Take the excerpts off the cards that have had them long enough."""
@@ -163,6 +175,11 @@ class Alerts:
                 for case_id in listed:
                     del missing[case_id]
         return list(missing.values())
+
+    async def _history(self, case_id: int) -> tuple[list[CaseEvent], Case | None]:
+        """Return a case with what happened to it; what happens meanwhile is for the card's next edit."""
+        history = await self._store.history(case_id)
+        return history, await self._store.case(case_id)
 
     async def _excerpt(self, case: Case) -> str | None:
         channel = self._bot.get_partial_messageable(case.posted_in, guild_id=case.guild_id)

@@ -5,6 +5,7 @@ import asyncio
 import discord
 
 from bot.review.exemptions import Exemptions
+from bot.review.live import Live
 from bot.review.places import places_of
 from bot.review.scoring import Scoring
 from bot.storage.review_store import ReviewStore
@@ -13,14 +14,19 @@ WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others
 
 
 class Intake:
-    """Takes the messages of watched places; not those of bots, of exempt people, or without text."""
+    """Takes the messages of watched places; not those of bots, of exempt people, or without text.
 
-    def __init__(self, store: ReviewStore, scoring: Scoring) -> None:
+    A message whose text was taken away is let go.
+    """
+
+    def __init__(self, store: ReviewStore, scoring: Scoring, live: Live) -> None:
         self._store = store
         self._scoring = scoring
+        self._live = live
         self.exemptions = Exemptions(store)
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
+        self.unchecked: set[int] = set()  # places where what is kept is still to be held against what is there
         self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:
@@ -34,15 +40,21 @@ class Intake:
         """
         place_id = self.place_of(message.channel)
         guild = message.guild
-        if place_id is None or guild is None or not _is_text(message):
+        if place_id is None or guild is None or not _is_a_person_s(message):
             return False
         # One after the other, in the order of their coming: what is noted as seen has nothing missing before it.
         async with self._in_turn:
             try:
-                return await self._record(message, place_id, guild, backfilled=backfilled)
+                if message.content.strip():
+                    return await self._record(message, place_id, guild, backfilled=backfilled)
+                self._scoring.forget(message.id)
+                gone = await self._store.let_go(message.id, message.content)
             except Exception:  # it is read again with what an outage left
                 self.behind.add(place_id)
                 raise
+        if gone is not None:
+            await self._live.take_away(gone)
+        return False
 
     async def _record(self, message: discord.Message, place_id: int, guild: discord.Guild, *, backfilled: bool) -> bool:
         if await self.exemptions.covers(message, guild):
@@ -66,6 +78,5 @@ class Intake:
         return is_new
 
 
-def _is_text(message: discord.Message) -> bool:
-    is_person = not message.author.bot and message.webhook_id is None
-    return is_person and message.type in WRITTEN and bool(message.content.strip())
+def _is_a_person_s(message: discord.Message) -> bool:
+    return not message.author.bot and message.webhook_id is None and message.type in WRITTEN

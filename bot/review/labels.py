@@ -6,7 +6,7 @@ import discord
 
 from bot.rendering.review_card import REACTIONS, label_text
 from bot.review.earlier import Earlier
-from bot.storage.records import Due, Label, ShownLabel
+from bot.storage.records import Due, Label, LetGo, ShownLabel
 
 
 class Labels:
@@ -40,6 +40,14 @@ class Labels:
             return says, reply_id
         sent = await message.reply(text, mention_author=False, silent=True, nonce=f"label-{due.message_id}")
         return says, sent.id
+
+    async def take_away(self, gone: LetGo) -> None:
+        """Take the reaction off a message of which nothing is said any more. Raises discord.HTTPException."""
+        if gone.shown_label is None or gone.label_message_id is not None:  # a reply is deleted like a card
+            return
+        assert self._bot.user is not None  # noqa: S101  # it is logged in
+        channel = self._bot.get_partial_messageable(gone.posted_in, guild_id=gone.guild_id)
+        await channel.get_partial_message(gone.message_id).remove_reaction(REACTIONS[gone.shown_label], self._bot.user)
 
     def look_again(self, channel_id: int) -> None:
         """Look for labels in a channel next time: Discord did not say whether it took one."""

@@ -9,7 +9,7 @@ from bot.review.alerts import Alerts
 from bot.review.flagging import flag
 from bot.review.labels import Labels, is_gone
 from bot.review.worker import Worker
-from bot.storage.records import Due, OwnMessage, Watched
+from bot.storage.records import Due, LetGo, OwnMessage, Watched
 from bot.storage.review_store import ReviewStore
 
 AT_A_TIME = 32
@@ -35,11 +35,26 @@ class Live:
         """End; what is due is shown after the next start."""
         await self._worker.stop()
 
+    async def let_go(self, message_id: int, text: str) -> None:
+        """Say nothing any more of a message that has become `text`, which can have no score: withdraw its case."""
+        gone = await self._store.let_go(message_id, text)
+        if gone is not None:
+            await self.take_away(gone)
+
+    async def take_away(self, gone: LetGo) -> None:
+        """Take away what is shown of a message that was let go."""
+        try:
+            await self._labels.take_away(gone)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the message %d keeps a label that says nothing: %s", gone.message_id, problem)
+        self.wake()
+
     async def _show_all(self) -> None:
         while due := await self._store.due(AT_A_TIME):
             if not any([await self._shown(one) for one in due]):
                 break  # Discord is not there; the next minute tries again
         await self.alerts.post_due()
+        await self.alerts.refresh_behind()
         await self._delete_due()
         await self.alerts.rewrite_stale()
 

@@ -11,7 +11,9 @@ from bot.review.backfill import Backfills, BackfillStop
 from bot.review.cards import CaseButton, DigestMenu
 from bot.review.catching_up import catch_up
 from bot.review.intake import Intake
+from bot.review.left_servers import left_servers
 from bot.review.live import Live
+from bot.review.looking_back import LookingBack
 from bot.review.notices import post_notice
 from bot.review.scoring import Scoring
 from bot.review.triage import CaseTriage
@@ -39,16 +41,17 @@ class ReviewReader(commands.Cog):
         self.store = ReviewStore(database)
         self.live = Live(bot, self.store)
         self.triage = CaseTriage(self.store, self.live.alerts)
-        self._scoring = Scoring(bot, database, self.store, executor, self.live.wake)
-        self.intake = Intake(self.store, self._scoring)
+        self._scoring = Scoring(bot, database, self.store, executor, self.live)
+        self.intake = Intake(self.store, self._scoring, self.live)
         self.backfills = Backfills(self.store, self.intake)
+        self._looking_back = LookingBack(bot, database, self.store, self.intake, self._forget, self._forget_channel)
         self._catching_up = Worker(self._catch_up, "catching up")
 
     async def cog_load(self) -> None:
         """Take up what is watched, and what still waits for its score."""
         await self._database.open()
         self.intake.places = {one.channel_id for one in await self.store.all_watched()}
-        self.intake.behind = set(self.intake.places)
+        self._note_absence()
         self._bot.add_dynamic_items(*BUTTONS)
         self._often.start()
         self._hourly.start()
@@ -79,7 +82,7 @@ class ReviewReader(commands.Cog):
     async def _often(self) -> None:
         self._scoring.wake()
         self.live.wake()
-        if self.intake.behind and self._bot.is_ready():
+        if (self.intake.behind | self.intake.unchecked) & self.intake.places and self._bot.is_ready():
             self._catching_up.wake()
 
     @tasks.loop(hours=1)
@@ -87,6 +90,7 @@ class ReviewReader(commands.Cog):
         try:
             await post_weekly_digests(self._bot, self.store)
             await self.live.alerts.erase_excerpts()
+            await self._forget_left_servers()
         except Exception:  # such as a database that is gone: the next hour tries again
             log.exception("the hourly work was interrupted")
 
@@ -130,23 +134,37 @@ class ReviewReader(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget all of a server that the bot was removed from."""
-        self.intake.places -= {watched.channel_id for watched in await self.store.watched_in(guild.id)}
-        await self.store.forget_guild(guild.id)
+        await self._forget_guild(guild.id)
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        """Note that messages may be missing: this is a new connection, and no resumed one."""
-        self.intake.behind = set(self.intake.places)
+        """Note that events may be missing: this is a new connection, and no resumed one."""
+        self._note_absence()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Read what was posted while the bot was away."""
+        """Find out what happened while the bot was away."""
         self._catching_up.wake()
         self._scoring.wake()
         self.live.wake()
 
+    def _note_absence(self) -> None:
+        self.intake.behind = set(self.intake.places)
+        self.intake.unchecked = set(self.intake.places)
+
     async def _catch_up(self) -> None:
+        await self._forget_left_servers()
         await catch_up(self._bot, self.store, self.intake)
+        await self._looking_back.look_back()
+
+    async def _forget_left_servers(self) -> None:
+        for guild_id in await left_servers(self._bot, self.store):
+            log.info("the bot is no longer in the server %d, which is forgotten", guild_id)
+            await self._forget_guild(guild_id)
+
+    async def _forget_guild(self, guild_id: int) -> None:
+        self.intake.places -= {watched.channel_id for watched in await self.store.watched_in(guild_id)}
+        await self.store.forget_guild(guild_id)
 
     async def _forget(self, message_ids: Iterable[int]) -> None:
         if self.intake.places:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import discord
 
@@ -19,6 +19,7 @@ from bot.errors import (
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ModelInfo, Sentiment
 from bot.inference.request import Operation
+from bot.review.live import Live
 from bot.review.worker import Worker
 from bot.storage.database import Database
 from bot.storage.records import NewScore, Pending
@@ -39,14 +40,14 @@ class Scoring:
         database: Database,
         store: ReviewStore,
         executor: ModelExecutor,
-        scored: Callable[[], None],
+        live: Live,
     ) -> None:
-        """Call `scored` whenever there are new scores."""
+        """Wake `live` whenever there are new scores."""
         self._bot = bot
         self._database = database
         self._store = store
         self._executor = executor
-        self._scored = scored
+        self._live = live
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._worker = Worker(self._score_all, "scoring")
 
@@ -93,7 +94,7 @@ class Scoring:
         scores = [one for one in settled if isinstance(one, NewScore)]
         if scores:
             await self._store.score_all(scores)
-            self._scored()
+            self._live.wake()
             self.forget(*(one.message_id for one in scores))
         return any(settled)
 
@@ -103,10 +104,11 @@ class Scoring:
             text = await self._text(waiting)
             if text is None:
                 return True
-            info, verdict = await self._executor.submit_background(waiting.channel_id, _judge(text))
-        except (PromptTooLong, EmptyPrompt, InputUnreadable):
-            await self._store.drop(waiting.message_id)
-            return True
+            try:
+                info, verdict = await self._executor.submit_background(waiting.channel_id, _judge(text))
+            except (PromptTooLong, EmptyPrompt, InputUnreadable):
+                await self._live.let_go(waiting.message_id, text)
+                return True
         except (ModelLoading, ShuttingDown, RequestCancelled):
             return False
         except (BotError, discord.DiscordException, OSError) as error:
@@ -134,6 +136,9 @@ class Scoring:
             return None
         if self._database.content_hash(message.content) == waiting.content_hash:
             return message.content
+        if not message.content.strip():
+            await self._live.let_go(waiting.message_id, message.content)
+            return None
         if (watched := await self._store.watched(waiting.channel_id)) is not None:
             # It was edited while the bot was away: its new text waits now.
             self.offer(message.id, message.content)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bot.storage.case_records import Case
 from bot.storage.case_statements import cases
 from bot.storage.database import Database
 from bot.storage.statements import changed_rows, messages_locked
-from bot.storage.tables import Message, ReviewCase, WatchedChannel
+from bot.storage.tables import CaseEvent, Message, ReviewCase, WatchedChannel
 
 
 class Cards:
@@ -48,6 +48,21 @@ class Cards:
         statement = update(ReviewCase).where(ReviewCase.id == case_id, ReviewCase.card_message_id.is_(None))
         async with self._database.session() as session:
             return await changed_rows(session, statement.values(values)) > 0
+
+    async def cards_behind(self, limit: int) -> list[int]:
+        """Return the cases whose cards are still to show what happened last, the oldest first."""
+        behind = (ReviewCase.card_behind, ReviewCase.card_message_id.is_not(None))
+        async with self._database.session() as session:
+            return list(
+                await session.scalars(select(ReviewCase.id).where(*behind).order_by(ReviewCase.id).limit(limit))
+            )
+
+    async def card_shows(self, case_id: int, number: int) -> None:
+        """Note that the card of a case shows its history up to an event; it is behind still if more happened since."""
+        last = select(func.max(CaseEvent.number)).where(CaseEvent.case_id == case_id).scalar_subquery()
+        statement = update(ReviewCase).where(ReviewCase.id == case_id, last == number)
+        async with self._database.session() as session:
+            await changed_rows(session, statement.values(card_behind=False))
 
     async def digested(
         self, case_ids: Iterable[int], digest_message_id: int, *, log_channel_id: int | None = None

@@ -16,6 +16,7 @@ EventKind = Literal[
     "confirmed",
     "dismissed",
     "noted",
+    "unscored",
 ]
 
 

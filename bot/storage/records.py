@@ -84,6 +84,26 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """A message of which nothing is said any more, and the label that it had."""
+
+    message_id: int
+    guild_id: int
+    posted_in: int
+    shown_label: ShownLabel | None
+    label_message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that is kept, and the hash of what it said when it was last seen."""
+
+    message_id: int
+    posted_in: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorRow:
     """One message of somebody, with one of its scores; the score's fields are None while it has none."""
 

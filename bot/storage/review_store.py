@@ -9,8 +9,11 @@ from bot.storage.reviews import Reviews
 from bot.storage.scores import Scores
 from bot.storage.showing import Showing
 from bot.storage.triage import Triage
+from bot.storage.unscorable import Unscorable
 from bot.storage.watched_channels import WatchedChannels
 
 
-class ReviewStore(WatchedChannels, Reviews, Scores, Showing, Cases, Cards, Triage, Privacy, OwnMessages, AuditLog):
+class ReviewStore(
+    WatchedChannels, Reviews, Unscorable, Scores, Showing, Cases, Cards, Triage, Privacy, OwnMessages, AuditLog
+):
     """The places, messages, scores, cases and wishes in `database`; each method is one transaction."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.forgetting import delete_messages
-from bot.storage.records import NewScore, Pending
+from bot.storage.records import Kept, NewScore, Pending
 from bot.storage.statements import changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score, WatchedChannel
 
@@ -82,6 +82,14 @@ class Reviews:
         order = (Message.backfilled, Message.posted_at, Message.message_id)
         async with self._database.session() as session:
             return [Pending(*row) for row in await session.execute(waiting.order_by(*order).limit(limit))]
+
+    async def kept_since(self, place_id: int, since: datetime) -> list[Kept]:
+        """Return the messages of a place that were posted at `since` or later, the newest first."""
+        columns = (Message.message_id, Message.posted_in, Message.content_hash)
+        statement = select(*columns).where(Message.channel_id == place_id, Message.posted_at >= since)
+        order = (Message.posted_at.desc(), Message.message_id.desc())
+        async with self._database.session() as session:
+            return [Kept(*row) for row in await session.execute(statement.order_by(*order))]
 
     async def pending_count(self, guild_id: int) -> int:
         """Return how many messages of a server wait for their score."""

@@ -177,6 +177,7 @@ class ReviewCase(Base):
     decided_by: Mapped[int | None]
     opened_at: Mapped[datetime]
     card_message_id: Mapped[int | None] = mapped_column(index=True)
+    card_behind: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
     digest_message_id: Mapped[int | None] = mapped_column(index=True)
     excerpt_until: Mapped[datetime | None] = mapped_column(index=True)
 

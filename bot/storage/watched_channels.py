@@ -3,7 +3,7 @@
 from dataclasses import fields
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, literal, select, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
@@ -83,6 +83,12 @@ class WatchedChannels:
             for table in (tables.Exemption, CaseCounter, Audit):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
         await self._database.erase()
+
+    async def guild_ids(self) -> set[int]:
+        """Return the servers of which anything is kept."""
+        of_each = [select(table.guild_id) for table in (WatchedChannel, tables.Exemption, CaseCounter, Audit)]
+        async with self._database.session() as session:
+            return set(await session.scalars(union(*of_each)))
 
     async def watched(self, channel_id: int) -> Watched | None:
         """Return a place's options, None where it is not watched."""

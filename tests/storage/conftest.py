@@ -1,46 +1,13 @@
-"""Databases of their own for each test: a file, and one on a server where there is one."""
+"""Each test's database as the stores see it."""
 
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.storage.database import Database
 from bot.storage.review_store import ReviewStore
 from tests.storage.people import go_live, watch
-
-SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
-
-
-async def administer(statement: str) -> None:
-    engine = create_async_engine(SERVER + "postgres", isolation_level="AUTOCOMMIT")
-    try:
-        async with engine.connect() as connection:
-            await connection.execute(text(statement))
-    except OSError:
-        pytest.skip(f"no PostgreSQL answers at {SERVER}")
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path}/reviews.db"
-
-
-@pytest_asyncio.fixture(params=["SQLite", "PostgreSQL"])
-async def url(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator[str]:
-    if request.param == "SQLite":
-        yield sqlite_url
-        return
-    name = f"nightword_test_{secrets.token_hex(6)}"
-    await administer(f"CREATE DATABASE {name}")
-    yield SERVER + name
-    await administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture

@@ -75,3 +75,20 @@ async def test_of_two_cards_at_once_one_counts(store: ReviewStore, other: Review
         after = await store.case(case.id)
         assert after is not None
         assert [card for card, counts in enumerate(kept) if counts] == [after.card_message_id]
+
+
+async def test_a_card_is_behind_until_it_shows_what_happened_last(store: ReviewStore) -> None:
+    case = await flag(store)
+    assert await store.cards_behind(10) == [], "it has none"
+    await store.carded(case.id, 7)
+    assert await store.cards_behind(10) == [case.id]
+    await store.card_shows(case.id, 1)
+    assert await store.cards_behind(10) == []
+    await store.claim(case.id, MORGAN)
+    await store.note(case.id, MORGAN, "Looks bad.")
+    await store.card_shows(case.id, 2)
+    assert await store.cards_behind(10) == [case.id], "more happened since"
+    await store.card_shows(case.id, 3)
+    assert await store.cards_behind(10) == []
+    await edited(store, probability=0.2)
+    assert await store.cards_behind(10) == [case.id]

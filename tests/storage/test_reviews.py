@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.storage.database import Database
-from bot.storage.records import Pending, ScoredMessage
+from bot.storage.records import Kept, Pending, ScoredMessage
 from bot.storage.review_store import ReviewStore
 from tests.storage.people import (
     ADA,
@@ -257,3 +257,11 @@ async def test_a_stopped_backfill_keeps_what_is_scored(store: ReviewStore) -> No
     assert await store.backfill_counts(CHANNEL) == (0, 1)
     assert await store.backfill_counts(OTHER_CHANNEL) == (1, 0)
     assert {one.message_id for one in await store.pending(10)} == {FIRST + 3, FIRST + 4}
+
+
+async def test_what_is_kept_of_the_last_days(store: ReviewStore, database: Database) -> None:
+    for message, text in ((FIRST, "Long ago."), (FIRST + 1, "Lately."), (FIRST + 2, "Now.")):
+        await write(store, message, text)
+    found = await store.kept_since(CHANNEL, NOON + timedelta(minutes=1))
+    hashes = [database.content_hash(text) for text in ("Now.", "Lately.")]
+    assert found == [Kept(FIRST + 2, CHANNEL, hashes[0]), Kept(FIRST + 1, CHANNEL, hashes[1])]

@@ -225,3 +225,12 @@ async def test_a_place_moves_on_and_never_back(store: ReviewStore) -> None:
     for last, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
         await store.move_on(CHANNEL, last)
         assert (await options(store)).last_message_id == expected
+
+
+async def test_the_servers_of_which_anything_is_kept(store: ReviewStore) -> None:
+    assert await store.guild_ids() == set()
+    await watch(store)
+    await store.exempt(OTHER_GUILD, "user", ADA)
+    assert await store.guild_ids() == {GUILD, OTHER_GUILD}
+    await store.forget_guild(OTHER_GUILD)
+    assert await store.guild_ids() == {GUILD}

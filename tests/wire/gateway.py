@@ -21,6 +21,9 @@ class Gateway:
         self.refuse_with: int | None = None  # the close code that answers an identification
         self.grants_message_content = False  # a privileged intent: off until the portal's page has it on
         self.refuse_resume = False  # as in an outage: every connection ends before it has begun
+        self.forgets_sessions = False  # no session can be resumed: the bot has to begin anew
+        self.guild: Json = GUILD_OBJECT  # the bot's only server that is there
+        self.unavailable: list[str] = []  # its servers that are in an outage
         self._url = ""
         self._events: list[Json] = []
         self._socket: web.WebSocketResponse | None = None
@@ -70,6 +73,8 @@ class Gateway:
             await self._identified()
         elif event["op"] == 6 and self.refuse_resume:
             await socket.close(code=4000)
+        elif event["op"] == 6 and self.forgets_sessions:
+            await socket.send_json({"op": 9, "d": False, "s": None, "t": None})
         elif event["op"] == 6:
             for missed in self._events[event["d"]["seq"] :]:
                 await socket.send_json(missed)
@@ -80,12 +85,13 @@ class Gateway:
     async def _identified(self) -> None:
         self.identified += 1
         self._events = []
+        guilds = [{"id": one, "unavailable": True} for one in (GUILD, *self.unavailable)]
         await self.dispatch(
             "READY",
-            {"v": 10, "user": ME, "guilds": [{"id": GUILD, "unavailable": True}], "session_id": "session",
+            {"v": 10, "user": ME, "guilds": guilds, "session_id": "session",
              "resume_gateway_url": self._url, "application": {"id": APPLICATION, "flags": 0}},
         )  # fmt: skip
-        await self.dispatch("GUILD_CREATE", GUILD_OBJECT)
+        await self.dispatch("GUILD_CREATE", self.guild)
         self.ready.set()
 
     async def close(self) -> None:

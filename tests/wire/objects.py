@@ -1,10 +1,14 @@
 """Discord's objects as it sends them, reduced to what discord.py needs."""
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 APPLICATION = "111111111111111111"
 GUILD = "222222222222222222"
 CHANNEL = "333333333333333333"
+
+EPOCH = 1_420_070_400_000  # Discord's, in milliseconds: snowflakes count from it
 
 Json = dict[str, Any]
 
@@ -25,19 +29,33 @@ GUILD_OBJECT: Json = {
 }  # fmt: skip
 
 
+class Snowflakes:
+    """Ids as Discord makes them, in the order of their making."""
+
+    def __init__(self) -> None:
+        self._serial = 0
+
+    def snowflake(self, age: float = 0) -> str:
+        """Return a new id, made `age` seconds ago."""
+        self._serial += 1
+        return str((int((time.time() - age) * 1000) - EPOCH) << 22 | self._serial & 0x3FFFFF)
+
+
 def person(number: int) -> Json:
     return {"id": str(900 + number), "username": f"user{number}", "discriminator": "0", "avatar": None}
 
 
-def in_server(number: int, permissions: int, app_permissions: int) -> Json:
+def in_server(
+    number: int, permissions: int, app_permissions: int, channel_id: str = CHANNEL, roles: Sequence[str] = ()
+) -> Json:
     """Return what an interaction says of a member, and of a server's channel."""
     member = {
-        "user": person(number), "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False,
-        "flags": 0, "permissions": str(permissions),
+        "user": person(number), "roles": list(roles), "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False,
+        "mute": False, "flags": 0, "permissions": str(permissions),
     }  # fmt: skip
-    channel = {"id": CHANNEL, "type": 0, "name": "playground", "position": 0, "permissions": str(permissions)}
+    channel = {"id": channel_id, "type": 0, "name": "playground", "position": 0, "permissions": str(permissions)}
     return {
-        "guild_id": GUILD, "guild_locale": "en-US", "channel_id": CHANNEL, "channel": channel, "member": member,
+        "guild_id": GUILD, "guild_locale": "en-US", "channel_id": channel_id, "channel": channel, "member": member,
         "context": 0, "authorizing_integration_owners": {"0": GUILD}, "app_permissions": str(app_permissions),
     }  # fmt: skip
 

@@ -3,11 +3,15 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from tests.wire.discord_peer import TOKEN, Asked, Discord
+from tests.wire.discord_peer import TOKEN, Discord
+from tests.wire.people import Asked
+
+Found = TypeVar("Found")
 
 PATIENCE = 60.0
 DRAFTS = ("Writing …", "Waiting …")
@@ -15,18 +19,21 @@ PROJECT = Path(__file__).parents[2]
 PROMPT = "It was a dark and stormy"
 
 
+def environment(token: str | None, **settings: str) -> dict[str, str]:
+    """Return what a bot finds there: these settings, and none of this machine's."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    found |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo", **settings}
+    found.pop("DISCORD_TOKEN", None)
+    return found if token is None else found | {"DISCORD_TOKEN": token}
+
+
 @asynccontextmanager
 async def started(
     port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    environment |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo", **settings}
-    environment.pop("DISCORD_TOKEN", None)
-    if token is not None:
-        environment["DISCORD_TOKEN"] = token
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.wire.bot_process", str(port), command, *arguments,
-        env=environment, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=environment(token, **settings), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         yield process
@@ -34,6 +41,14 @@ async def started(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def until(met: Callable[[], Found]) -> Found:
+    """Wait until something is so, and return what `met` found then."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := met()):  # noqa: ASYNC110  # the bot does it in its own time
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def until_loaded(discord: Discord) -> None:
@@ -44,7 +59,7 @@ async def until_loaded(discord: Discord) -> None:
             asked = await answered(await discord.slash("tokenize", text="ready?"))
             if asked.titles != ["Still loading"]:
                 return
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.05)
 
 
 async def answered(asked: Asked) -> Asked:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.discord_peer import Fault, discord_on_loopback
+from tests.wire.discord_peer import discord_on_loopback
+from tests.wire.rest import Fault
 from tests.wire.running import PATIENCE, PROMPT, answered, ended, finished, started, still_serves, until_loaded
 
 CALLBACK, EDIT = "POST /interactions", "PATCH /webhooks"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.discord_peer import Asked, Fault, discord_on_loopback
+from tests.wire.discord_peer import discord_on_loopback
+from tests.wire.people import Asked
+from tests.wire.rest import Fault
 from tests.wire.running import PATIENCE, PROMPT, finished, started, still_serves, until_loaded
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.wire.discord_peer import EVERYTHING, Discord, discord_on_loopback
+from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import in_server, outside
+from tests.wire.people import EVERYTHING
 from tests.wire.running import PATIENCE, PROMPT, answered, ended, only_line, started, until_loaded
 
 EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [

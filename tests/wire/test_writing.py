@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.wire.discord_peer import MEMBER, Asked, Discord, discord_on_loopback
+from tests.wire.discord_peer import Discord, discord_on_loopback
+from tests.wire.people import MEMBER, Asked
 from tests.wire.running import PATIENCE, PROMPT, answered, ended, finished, started, still_serves, until_loaded
 
 MODERATOR = MEMBER | 1 << 13

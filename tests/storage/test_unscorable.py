@@ -1,0 +1,59 @@
+"""Messages that lost their text: forgotten, or kept for a case's history without their scores."""
+
+import pytest
+
+from bot.storage.records import LetGo, OwnMessage
+from bot.storage.review_store import ReviewStore
+from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, MORGAN, due, flag, judge, write
+
+pytestmark = pytest.mark.usefixtures("live")
+
+
+async def test_one_without_a_case_is_forgotten_and_its_label_goes(store: ReviewStore) -> None:
+    await write(store)
+    await judge(store)
+    content_hash = (await due(store)).content_hash
+    await store.shown(FIRST, content_hash, label="positive", label_message_id=99)
+    assert await store.let_go(FIRST, "") == LetGo(FIRST, GUILD, CHANNEL, "positive", 99)
+    assert await store.of_author(ADA) == []
+    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
+    assert await store.let_go(FIRST, "") is None
+
+
+async def test_an_undecided_case_is_withdrawn_without_scores(store: ReviewStore) -> None:
+    case = await flag(store)
+    await store.shown(FIRST, (await due(store)).content_hash, label="negative", label_message_id=99)
+    await store.claim(case.id, MORGAN)
+    assert await store.let_go(FIRST, "") is not None
+    assert await store.let_go(FIRST, "") is None, "said twice"
+    found = await store.case(case.id)
+    assert found is not None
+    assert (found.state, found.claimed_by) == ("withdrawn", None)
+    assert [one.kind for one in await store.history(case.id)] == ["opened", "claimed", "unscored"]
+    assert await store.latest_scores(CHANNEL) == []
+    assert await store.pending(10) == []
+    assert await store.due(10) == []
+    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
+
+
+async def test_a_decided_case_stays_decided(store: ReviewStore) -> None:
+    case = await flag(store)
+    await store.decide(case.id, MORGAN, confirmed=True)
+    await store.let_go(FIRST, "")
+    found = await store.case(case.id)
+    assert found is not None
+    assert found.state == "confirmed"
+    assert [one.kind for one in await store.history(case.id)] == ["opened", "confirmed", "unscored"]
+
+
+async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: ReviewStore) -> None:
+    await write(store, text="too long")
+    assert await store.let_go(FIRST, "too long") == LetGo(FIRST, GUILD, CHANNEL, None, None)
+    assert await store.of_author(ADA) == []
+    case = await flag(store)
+    await write(store, text="too long")
+    assert await store.let_go(FIRST, "too long") is not None
+    found = await store.case(case.id)
+    assert found is not None
+    assert found.state == "withdrawn"
+    assert await write(store, text="Bad again."), "and it is scored again"

@@ -1,0 +1,104 @@
+"""The channels of the small Discord: messages of members and of the bot, to post, read, edit and delete."""
+
+from typing import Any
+
+from aiohttp import web
+
+from tests.wire.objects import Json, Snowflakes, message
+from tests.wire.rest import API, Fault, answer, payload, suffer
+
+UNKNOWN_MESSAGE = {"code": 10008, "message": "Unknown Message"}
+
+
+class Channels(Snowflakes):
+    """Every message that stands in a channel, and the files below it.
+
+    It remembers no nonces, which Discord does for some minutes: what is posted twice stands there twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posted: list[Json] = []  # the bot's messages
+        self.messages: dict[str, Json] = {}  # members' messages, by id
+        self.files: dict[str, bytes] = {}  # attachments by their path
+        self.message_faults: dict[str, list[Fault]] = {}  # of requests about messages, by their method
+
+    def said_in(self, channel: str) -> list[Json]:
+        """Return the messages of a channel, the oldest first."""
+        found = [one for one in (*self.messages.values(), *self.posted) if one["channel_id"] == channel]
+        return sorted(found, key=lambda one: int(one["id"]))
+
+    def message_routes(self) -> list[web.RouteDef]:
+        messages = f"{API}/channels/{{channel}}/messages"
+        return [
+            web.post(messages, self._post),
+            web.get(messages, self._history),
+            web.get(f"{messages}/{{message}}", self._read),
+            web.patch(f"{messages}/{{message}}", self._change),
+            web.delete(f"{messages}/{{message}}", self._take_away),
+            web.get("/attachments/{id}/{name}", self._attachment),
+        ]
+
+    async def _post(self, request: web.Request) -> web.Response:
+        body, files = await payload(request)
+        fault = self._fault(request)
+        if fault is not None and not fault.taken:
+            return await suffer(fault)
+        said = self._message(request, body, files) | {"channel_id": request.match_info["channel"]}
+        self.posted.append(said | {key: body[key] for key in ("message_reference",) if key in body})
+        return answer(self.posted[-1]) if fault is None else await suffer(fault)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """Return the newest messages first, of those next to `after` or `before`."""
+        said, limit = self.said_in(request.match_info["channel"]), int(request.query.get("limit", 50))
+        if "after" in request.query:
+            found = [one for one in said if int(one["id"]) > int(request.query["after"])][:limit]
+        else:
+            before = int(request.query.get("before", 1 << 63))
+            found = [one for one in said if int(one["id"]) < before][-limit:]
+        return answer(found[::-1])
+
+    async def _read(self, request: web.Request) -> web.Response:
+        found = self._found(request)
+        return answer(UNKNOWN_MESSAGE, 404) if found is None else answer(found)
+
+    async def _change(self, request: web.Request) -> web.Response:
+        body, _ = await payload(request)
+        found, fault = self._found(request), self._fault(request)
+        if fault is not None and not fault.taken:
+            return await suffer(fault)
+        if found is None:
+            return answer(UNKNOWN_MESSAGE, 404)
+        found |= {key: body[key] for key in ("content", "embeds", "components") if key in body}
+        return answer(found) if fault is None else await suffer(fault)
+
+    async def _take_away(self, request: web.Request) -> web.Response:
+        found, fault = self._found(request), self._fault(request)
+        if fault is not None:
+            return await suffer(fault)
+        if found is None:
+            return answer(UNKNOWN_MESSAGE, 404)
+        self.posted.remove(found)
+        return web.Response(status=204)
+
+    async def _attachment(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.files[request.path])
+
+    def _found(self, request: web.Request) -> Json | None:
+        said = self.said_in(request.match_info["channel"])
+        return next((one for one in said if one["id"] == request.match_info["message"]), None)
+
+    def _fault(self, request: web.Request) -> Fault | None:
+        faults = self.message_faults.get(request.method, [])
+        return faults.pop(0) if faults else None
+
+    def _message(self, request: web.Request, body: Json, files: dict[str, bytes], sent: Json | None = None) -> Json:
+        attachments: list[dict[str, Any]] = []
+        for name, content in files.items():
+            path = f"/attachments/{self.snowflake()}/{name}"
+            self.files[path] = content
+            url = f"http://{request.host}{path}"
+            size = len(content)
+            attachments.append({"id": path.split("/")[2], "filename": name, "size": size, "url": url, "proxy_url": url})
+        message_id = self.snowflake() if sent is None else sent["id"]
+        return message(message_id, body, attachments)

@@ -1,0 +1,37 @@
+"""The unmodified bot, one life after the other: `python -m tests.wire.lives PORT`, a line for each life.
+
+Each is a process of its own, forked from one that has imported everything and started nothing: it says its id; then it
+is `gone`.
+"""
+
+import os
+import sys
+
+import discord
+import yarl
+
+import bot.inference.loading
+import bot.review.reader  # noqa: F401 – imported here, so that no life has to
+from bot.__main__ import main
+
+
+def say(word: object) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def lives(port: str) -> None:
+    discord.http.Route.BASE = f"http://127.0.0.1:{port}/api/v10"
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/")
+    while sys.stdin.readline():
+        if process := os.fork():
+            say(process)
+            os.waitpid(process, 0)
+            say("gone")
+        else:
+            sys.argv = ["nightword", "run"]
+            main()
+
+
+if __name__ == "__main__":
+    lives(sys.argv[1])

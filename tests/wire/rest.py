@@ -1,0 +1,51 @@
+"""How the small Discord answers requests, and what may happen to one instead."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from tests.wire.objects import Json
+
+API = "/api/v10"
+HANG_SECONDS = 60.0
+
+
+@dataclass
+class Fault:
+    """What happens to one request instead of its answer; where `taken`, after it had its effect."""
+
+    status: int = 500
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = field(default_factory=lambda: {"code": 0, "message": "fault"})
+    hangs: bool = False
+    taken: bool = False
+
+
+async def suffer(fault: Fault) -> web.Response:
+    if fault.hangs:
+        await asyncio.sleep(HANG_SECONDS)
+    return answer(fault.body, fault.status, fault.headers)
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return JSON with the content type to the letter: with a charset discord.py would not read it."""
+    return web.Response(
+        body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})}
+    )
+
+
+async def payload(request: web.Request) -> tuple[Any, dict[str, bytes]]:
+    """Return a request's JSON and its files by name."""
+    if not request.content_type.startswith("multipart/"):
+        return await request.json(), {}
+    form = await request.post()
+    files: dict[str, bytes] = {}
+    for part in form.values():
+        if isinstance(part, web.FileField):
+            part.file.seek(0)
+            files[part.filename] = part.file.read()
+    return json.loads(str(form["payload_json"])), files

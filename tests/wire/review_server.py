@@ -1,0 +1,86 @@
+"""A server with a channel for reviews, a log channel and moderators, as the small Discord has it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import discord as library
+
+from bot.storage.database import Database
+from bot.storage.review_store import ReviewStore
+from tests.wire.discord_peer import Discord
+from tests.wire.objects import CHANNEL, GUILD, GUILD_OBJECT, ME, Json, message, person
+from tests.wire.people import MEMBER
+
+LOG = "444444444444444444"
+MODERATORS = "555555555555555555"
+READS = library.Permissions(view_channel=True, send_messages=True, read_message_history=True).value
+MODERATES = MEMBER | library.Permissions(manage_messages=True).value
+
+
+def _role(role_id: str, name: str, permissions: int, position: int) -> Json:
+    return {
+        "id": role_id, "name": name, "permissions": str(permissions), "position": position, "hoist": False,
+        "managed": False, "mentionable": False, "color": 0, "flags": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+    }  # fmt: skip
+
+
+def _channel(channel_id: str, name: str, position: int) -> Json:
+    return {
+        "id": channel_id, "guild_id": GUILD, "type": 0, "name": name, "position": position,
+        "permission_overwrites": [], "nsfw": False, "parent_id": None, "topic": None, "last_message_id": None,
+    }  # fmt: skip
+
+
+_ITSELF: Json = {
+    "user": ME, "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False, "flags": 0,
+}  # fmt: skip
+
+REVIEW_SERVER: Json = {
+    **GUILD_OBJECT,
+    "roles": [_role(GUILD, "@everyone", READS, 0), _role(MODERATORS, "moderators", MODERATES, 1)],
+    "channels": [_channel(CHANNEL, "film-reviews", 0), _channel(LOG, "moderators-log", 1)],
+    "members": [_ITSELF],
+}
+
+
+def granting(discord: Discord) -> None:
+    """Let the bot read messages, in a server with channels."""
+    discord.gateway.grants_message_content = True
+    discord.gateway.guild = REVIEW_SERVER
+
+
+def posted(discord: Discord, text: str, author: int = 0) -> Json:
+    """Post a review, of which nobody tells the bot."""
+    review = message(discord.snowflake(), {"content": text}, author=person(author))
+    now = datetime.now(UTC).isoformat()
+    discord.messages[review["id"]] = {**review, "guild_id": GUILD, "timestamp": now}
+    return discord.messages[review["id"]]
+
+
+@asynccontextmanager
+async def store_of(url: str) -> AsyncIterator[ReviewStore]:
+    """Open a database as another program than the bot."""
+    database = Database(url)
+    await database.open()
+    yield ReviewStore(database)
+    await database.close()
+
+
+async def watch(url: str, discord: Discord, *, flag_below: float | None = None) -> None:
+    """Watch the channel from now on; with a threshold it is live."""
+    log_channel_id, last = None if flag_below is None else int(LOG), int(discord.snowflake())
+    async with store_of(url) as store:
+        await store.watch(
+            int(CHANNEL), int(GUILD), flag_below=flag_below, log_channel_id=log_channel_id, watched_by=1,
+            last_message_id=last, urgent_below=0.0,
+        )  # fmt: skip
+        if flag_below is not None:
+            await store.set_live(int(CHANNEL), True)
+
+
+def edited(review: Json, text: str) -> Json:
+    """Change what a review says, of which nobody tells the bot."""
+    review |= {"content": text, "edited_timestamp": datetime.now(UTC).isoformat()}
+    return review

@@ -1,0 +1,149 @@
+"""What happened while the bot was away: edits, deletions, a deleted channel, a server that removed it."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.inference.transformers_model import TransformersModel
+from bot.storage.review_store import ReviewStore
+from tests.review.conftest import BAD, GOOD
+from tests.wire.discord_peer import Discord, discord_on_loopback
+from tests.wire.objects import CHANNEL, GUILD, Json
+from tests.wire.review_server import LOG, REVIEW_SERVER, edited, granting, posted, store_of, watch
+from tests.wire.running import PATIENCE, started, until, until_loaded
+
+OTHER, REMOVED = "777777777777777777", "888888888888888888"
+
+
+async def until_kept(url: str, met: Callable[[dict[int, float]], bool]) -> dict[int, float]:
+    """Wait until the scores that are kept, by message, are as they are to be."""
+    async with store_of(url) as store, asyncio.timeout(PATIENCE):
+        while True:
+            found = {one.message_id: one.positive_probability for one in await store.latest_scores(int(CHANNEL))}
+            if met(found):
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def reviewed(discord: Discord, url: str, *texts: str) -> list[Json]:
+    """Post reviews, of which the bot is told, and wait until they are scored."""
+    reviews = [posted(discord, text) for text in texts]
+    for one in reviews:
+        await discord.gateway.dispatch("MESSAGE_CREATE", one)
+    await until_kept(url, lambda found: len(found) == len(reviews))
+    return reviews
+
+
+@pytest.mark.parametrize("is_restarted", [True, False])
+async def test_edits_and_deletions_of_an_absence_are_noticed(
+    tmp_path: Path, sqlite_url: str, demo_model: TransformersModel, is_restarted: bool
+) -> None:
+    settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": sqlite_url}
+
+    def changed(discord: Discord, reviews: list[Json]) -> Json:
+        """Change the reviews while nobody tells the bot, and return a new one."""
+        edited(reviews[1], BAD)
+        for gone in (reviews[2], reviews[3]):
+            del discord.messages[gone["id"]]
+        return posted(discord, GOOD)
+
+    async with discord_on_loopback(granting) as (discord, port):
+        await watch(sqlite_url, discord, flag_below=0.5)
+        async with started(port, cwd=tmp_path, **settings) as process:
+            await until_loaded(discord)
+            reviews = await reviewed(discord, sqlite_url, GOOD, GOOD, GOOD, BAD)
+            await until(lambda: discord.said_in(LOG))
+            if not is_restarted:
+                discord.gateway.forgets_sessions = True
+                new = changed(discord, reviews)
+                discord.ready.clear()
+                await discord.gateway.drop()
+                await settled(discord, sqlite_url, [*reviews[:2], new], demo_model)
+                return
+            process.kill()
+            await process.wait()
+        new = changed(discord, reviews)
+        async with started(port, cwd=tmp_path, **settings):
+            await settled(discord, sqlite_url, [*reviews[:2], new], demo_model)
+
+
+async def settled(discord: Discord, url: str, there: list[Json], model: TransformersModel) -> None:
+    """Wait until what is kept is what is there, and the log channel has the card of what is flagged now."""
+    expected = {int(one["id"]): model.sentiment(one["content"]).positive_probability for one in there}
+    await until_kept(url, lambda found: found == pytest.approx(expected, abs=1e-5))
+    link = f"/{CHANNEL}/{there[1]['id']})"
+    await until(lambda: [link in one["embeds"][0]["description"] for one in discord.said_in(LOG)] == [True])
+
+
+async def test_a_channel_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": sqlite_url}
+    async with discord_on_loopback(granting) as (discord, port):
+        await watch(sqlite_url, discord)
+        async with started(port, cwd=tmp_path, **settings) as process:
+            await until_loaded(discord)
+            await reviewed(discord, sqlite_url, GOOD)
+            process.kill()
+            await process.wait()
+        everyone, *others = REVIEW_SERVER["roles"]
+        reads = int(everyone["permissions"]) & ~(1 << 16)  # no longer Read Message History
+        discord.gateway.guild = {**REVIEW_SERVER, "roles": [{**everyone, "permissions": str(reads)}, *others]}
+        hidden, discord.messages = discord.messages, {}  # which is what Discord answers then
+        async with started(port, cwd=tmp_path, **settings):
+            await until(lambda: discord.count(f"GET /channels/{CHANNEL}/messages"))  # it was caught up with
+            later = await reviewed_besides(discord, sqlite_url, hidden)
+        assert len(later) == 2
+
+
+async def reviewed_besides(discord: Discord, url: str, others: dict[str, Json]) -> dict[int, float]:
+    """Post a review and wait until it is scored besides the others."""
+    new = posted(discord, GOOD)
+    await discord.gateway.dispatch("MESSAGE_CREATE", new)
+    return await until_kept(url, lambda found: set(found) >= {int(one) for one in (new["id"], *others)})
+
+
+async def test_a_channel_that_was_deleted_is_forgotten(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": sqlite_url}
+    async with discord_on_loopback(granting) as (discord, port):
+        await watch(sqlite_url, discord)
+        async with started(port, cwd=tmp_path, **settings) as process:
+            await until_loaded(discord)
+            await reviewed(discord, sqlite_url, GOOD)
+            process.kill()
+            await process.wait()
+        channels = [one for one in REVIEW_SERVER["channels"] if one["id"] != CHANNEL]
+        discord.gateway.guild = {**REVIEW_SERVER, "channels": channels}
+        async with started(port, cwd=tmp_path, **settings):
+            await until_kept(sqlite_url, lambda found: found == {})
+    async with store_of(sqlite_url) as store:
+        assert await store.all_watched() == []
+
+
+async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_not(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    def prepared(discord: Discord) -> None:
+        granting(discord)
+        discord.gateway.unavailable = [OTHER]
+
+    async def kept(store: ReviewStore) -> set[int]:
+        return {one.guild_id for one in await store.all_watched()} | await store.guild_ids()
+
+    async with discord_on_loopback(prepared) as (discord, port):
+        await watch(sqlite_url, discord)
+        options: dict[str, Any] = {"flag_below": None, "log_channel_id": None, "watched_by": 1, "last_message_id": 1}
+        async with store_of(sqlite_url) as store:
+            for guild in (OTHER, REMOVED):
+                await store.watch(int(guild) + 1, int(guild), **options)
+                await store.exempt(int(guild), "user", 5)
+            assert await kept(store) == {int(one) for one in (GUILD, OTHER, REMOVED)}
+        async with started(port, cwd=tmp_path, BOT_REVIEWS="true", BOT_DATABASE_URL=sqlite_url):
+            await until(lambda: discord.count(f"GET /guilds/{REMOVED}"))
+            await until_loaded(discord)
+            await reviewed(discord, sqlite_url, GOOD)  # by now it is done
+        async with store_of(sqlite_url) as store:
+            assert await kept(store) == {int(GUILD), int(OTHER)}
+            assert await store.exemptions(int(REMOVED)) == []
+        assert discord.count(f"GET /guilds/{OTHER}") == 0

@@ -1,0 +1,144 @@
+"""Fifty kills while reviews are scored and their cards posted: none is lost, and nothing is there twice."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Select, select
+
+from bot.inference.transformers_model import TransformersModel
+from bot.storage.database import Database
+from bot.storage.database_url import sqlite_file
+from bot.storage.tables import Message, ReviewCase, Score
+from tests.review.conftest import BAD
+from tests.review.test_whole_day import reviews as written
+from tests.wire.discord_peer import TOKEN, Discord, discord_on_loopback
+from tests.wire.objects import CHANNEL, Json
+from tests.wire.review_server import LOG, edited, granting, posted, watch
+from tests.wire.running import PATIENCE, environment, until_loaded
+
+KILLS = 50
+IN_A_LIFE = 6
+LONGEST_LIFE = 0.3  # seconds of scoring before a kill; all of a life's reviews take about as long
+FLAG_BELOW = 0.3
+FLAGGED_EVERY = 10  # lives: few enough for cards of their own, with no digest to wait a minute for
+TEXTS = written(60)
+PRESENT_SCORES = select(Score.message_id, Score.positive_probability).join(
+    Message, (Message.message_id == Score.message_id) & (Message.content_hash == Score.content_hash)
+)
+ENDING = "A wonderful film, and I loved every minute of it."
+
+
+@asynccontextmanager
+async def lives(port: int, url: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    settings = environment(TOKEN, BOT_REVIEWS="true", BOT_DATABASE_URL=url)
+    with (folder / "log").open("w") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.wire.lives", str(port),
+            env=settings, cwd=folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def begun(discord: Discord, parent: asyncio.subprocess.Process) -> int:
+    """Begin a life, and return its id once it scores what comes."""
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    discord.ready.clear()
+    parent.stdin.write(b"\n")
+    life = int(await parent.stdout.readline())
+    await until_loaded(discord)
+    return life
+
+
+async def over(life: int, parent: asyncio.subprocess.Process, how: signal.Signals) -> None:
+    assert parent.stdout is not None
+    os.kill(life, how)
+    assert await asyncio.wait_for(parent.stdout.readline(), PATIENCE) == b"gone\n"
+
+
+async def rows(database: Database, statement: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    async with database.session() as session:
+        return [tuple(row) for row in await session.execute(statement)]
+
+
+async def waiting(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
+    """Return the reviews that have no score of what they say now."""
+    scored = await rows(database, select(Score.message_id, Score.content_hash))
+    return {(int(one["id"]), database.content_hash(one["content"])) for one in reviews} - set(scored)
+
+
+async def until_settled(database: Database, reviews: list[Json]) -> None:
+    """Wait until every review is scored, and every case that still matters is shown to moderators."""
+    unseen = select(ReviewCase.id).where(
+        ReviewCase.state == "open", ReviewCase.card_message_id.is_(None), ReviewCase.digest_message_id.is_(None)
+    )
+    async with asyncio.timeout(2 * PATIENCE):
+        while await waiting(database, reviews) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
+            await asyncio.sleep(0.1)
+
+
+def is_intact(url: str) -> bool:
+    if file := sqlite_file(url):
+        with sqlite3.connect(file) as connection:
+            return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    return True
+
+
+async def test_kills_while_scoring_lose_and_repeat_nothing(
+    url: str, tmp_path: Path, demo_model: TransformersModel
+) -> None:
+    database = Database(url)
+    drawn = random.Random(5)
+    judged = {text: demo_model.sentiment(text).positive_probability for text in (*TEXTS, BAD, ENDING)}
+    texts = [text for text in TEXTS if judged[text] >= FLAG_BELOW]
+    reviews: list[Json] = []
+    interrupted = 0
+    async with discord_on_loopback(granting) as (discord, port):
+        await watch(url, discord, flag_below=FLAG_BELOW)
+        await database.open()
+        async with lives(port, url, tmp_path) as parent:
+            for number in range(KILLS):
+                life = await begun(discord, parent)
+                again = reviews[-IN_A_LIFE:]  # as after a resumed session: Discord sends some again
+                new = [
+                    posted(discord, texts[number % len(texts)] if one or number % FLAGGED_EVERY else BAD, one % 5)
+                    for one in range(IN_A_LIFE)
+                ]
+                changed = [edited(one, ENDING) for one in drawn.sample(again, min(2, len(again)))]
+                reviews += new
+                for one in (*again, *new):
+                    await discord.gateway.dispatch("MESSAGE_UPDATE" if one in changed else "MESSAGE_CREATE", one)
+                await asyncio.sleep(drawn.uniform(0, LONGEST_LIFE))
+                await over(life, parent, signal.SIGKILL)
+                assert is_intact(url)
+                interrupted += bool(await waiting(database, reviews))
+            life = await begun(discord, parent)
+            await until_settled(database, reviews)
+            await over(life, parent, signal.SIGTERM)
+        scores = await rows(database, PRESENT_SCORES)
+        cases = await rows(database, select(ReviewCase.message_id, ReviewCase.number, ReviewCase.card_message_id))
+        await database.close()
+    assert interrupted > KILLS // 2
+    assert Counter(message for message, _ in scores) == Counter({int(one["id"]): 1 for one in reviews})
+    assert dict(scores) == pytest.approx({int(one["id"]): judged[one["content"]] for one in reviews}, abs=1e-5)
+    assert discord.said_in(CHANNEL) == reviews  # nothing else was said there
+    messages, numbers, cards = zip(*cases, strict=True)
+    assert {int(one["id"]) for one in reviews if judged[one["content"]] < FLAG_BELOW} <= set(messages)
+    assert sorted(numbers) == list(range(1, len(cases) + 1))
+    shown = [one for one in discord.said_in(LOG) if one["embeds"][0]["title"].startswith("Case")]
+    assert Counter(card for card in cards if card is not None) == Counter(int(one["id"]) for one in shown)
+    assert "Traceback" not in (tmp_path / "log").read_text()
