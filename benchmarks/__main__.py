@@ -35,7 +35,8 @@ def main() -> None:
             systems += measured_peers(folder)
         for dtype in DTYPES:
             arguments = ("--json", "--model", folder, "--dtype", dtype, "--new-tokens", str(NEW_TOKENS))
-            systems.append(engine(dtype, measured("bot", "bench", *arguments)))
+            profile = measured("benchmarks.step_profile", folder, dtype)
+            systems.append(engine(dtype, measured("bot", "bench", *arguments), profile))
     command = "make bench-peers" if peers else "make bench"
     text = report(systems, precision.measure(), bytes_per_second(), command, NEW_TOKENS)
     RESULTS.write_text(text)

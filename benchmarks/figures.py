@@ -14,12 +14,13 @@ class System:
     tokens_per_second: dict[int, float]
     reviews_per_second: float
     details: dict[str, Any] = field(default_factory=dict)  # of the engine: what `nightword bench --json` says
+    profile: dict[str, dict[str, float]] = field(default_factory=dict)  # of the engine: what `step_profile` says
 
 
-def engine(dtype: str, figures: dict[str, Any]) -> System:
-    """Return what `nightword bench --json` measured."""
+def engine(dtype: str, figures: dict[str, Any], profile: dict[str, dict[str, float]]) -> System:
+    """Return what `nightword bench --json` and `step_profile` measured."""
     speeds = {burst["concurrency"]: burst["tokens_per_second"] for burst in figures["continuations"]}
-    return System(f"Nightword, {dtype}", speeds, figures["reviews_per_second"], figures)
+    return System(f"Nightword, {dtype}", speeds, figures["reviews_per_second"], figures, profile)
 
 
 def other(name: str, figures: dict[str, Any]) -> System:

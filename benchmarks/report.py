@@ -35,6 +35,8 @@ def report(
             "",
             *_limits(systems, by_name.get(PEER), bandwidth),
             "",
+            *_profiles(systems),
+            "",
             "## What fewer bits change",
             "",
             "The next token after 200 beginnings of reviews, with the demo model, against float32.",
@@ -123,11 +125,12 @@ def _limits(systems: list[System], peer: System | None, bandwidth: float) -> lis
     ]
     for system in systems:
         if system.details:
-            name = system.details["model"]["dtype"]
-            read = system.details["model"]["parameters"] * {"float32": 4, "bfloat16": 2, "int8": 1}[name]
-            limit = bandwidth / read
+            model = system.details["model"]
+            size = 2 if "float16" in model["engine_path"] else {"float32": 4, "bfloat16": 2, "int8": 1}[model["dtype"]]
+            limit = bandwidth / (size * model["parameters"])
             share = system.tokens_per_second[1] / limit
-            lines.append(f"- {system.name}: at most {limit:.1f} tokens/s, reached {share:.0%}.")
+            path = model["engine_path"] or "plain layers"
+            lines.append(f"- {system.name} ({path}): at most {limit:.1f} tokens/s, reached {share:.0%}.")
     if peer is not None:
         lines += ["", "Times vLLM in bfloat16, in the same run:", ""]
         for system in systems:
@@ -138,3 +141,16 @@ def _limits(systems: list[System], peer: System | None, bandwidth: float) -> lis
                 scoring = system.reviews_per_second / peer.reviews_per_second
                 lines.append(f"- {system.name}: {', '.join(ratios)} with 1, 8, 16 at once; reviews {scoring:.2f}.")
     return lines
+
+
+def _profiles(systems: list[System]) -> list[str]:
+    """Return the parts of a step's time, by system and what is computed."""
+    lines = ["## Where the time goes", ""]
+    for system in systems:
+        for place, (what, parts) in enumerate(system.profile.items()):
+            if not lines[-1]:
+                lines += ["| | | in all |" + "".join(f" {part} |" for part in parts), "|---" * (len(parts) + 3) + "|"]
+            whole = sum(parts.values())
+            shares = "".join(f" {value / whole:.0%} |" for value in parts.values())
+            lines.append(f"| {'' if place else system.name} | {what} | {whole:.0f} ms |{shares}")
+    return [*lines, "", "By torch.profiler; Python is what its operators leave of the time that is taken without it."]

@@ -45,7 +45,12 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
     finally:
         await asyncio.to_thread(executor.close)
     return {
-        "model": {**model_object(info), "name": info.short_name, "parameters": info.parameter_count},
+        "model": {
+            **model_object(info),
+            "name": info.short_name,
+            "parameters": info.parameter_count,
+            "engine_path": info.engine_path,
+        },
         "new_tokens": new_tokens,
         "rounds": ROUNDS,
         "continuations": bursts,

@@ -11,7 +11,7 @@ import torch
 KERNEL_ROWS = 16  # tokens at once up to which PyTorch's kernel is faster than widening the weights for one call
 SCRATCH = 5_000_000  # weights that are widened at a time: a whole layer of a small model, 10 MB
 _WIDTH = 16  # weights that the kernel reads at a time, past the end of a row that is no multiple of it
-_LARGEST = 127
+LARGEST = 127
 _TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,11 @@ class Int8Linear(torch.nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.bias = linear.bias
         weight = linear.weight.detach()
-        self.scale = (weight.abs().amax(dim=1).float().clamp(min=1e-12) / _LARGEST).to(weight.dtype)
+        self.scale = (weight.abs().amax(dim=1).float().clamp(min=1e-12) / LARGEST).to(weight.dtype)
         self.quantized = torch.empty_like(weight, dtype=torch.int8)
         for rows in _parts(self.out_features, max(1, SCRATCH // self.in_features)):
             self.quantized[rows] = (
-                (weight[rows].float() / self.scale[rows, None].float()).round_().clamp_(-_LARGEST, _LARGEST)
+                (weight[rows].float() / self.scale[rows, None].float()).round_().clamp_(-LARGEST, LARGEST)
             )
         self._scratch = scratch
         self.kernel = kernel and self.in_features % _WIDTH == 0

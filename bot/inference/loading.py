@@ -8,9 +8,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from bot.errors import ModelUnavailable
+from bot.inference.half_linear import halve_linear_layers
 from bot.inference.int8_linear import quantize_linear_layers
 from bot.inference.model import ModelInfo, display_name
 from bot.inference.model_files import ModelFiles, find_model
+from bot.inference.packed_int8_linear import pack_int8_layers
 from bot.inference.packed_linear import pack_linear_layers
 from bot.inference.packed_mlp import pack_gated_mlps
 from bot.inference.transformers_model import TransformersModel
@@ -67,7 +69,12 @@ def load_model(
 def _prepare_linear_layers(model: Any, dtype: str) -> str:
     """Make the linear layers as fast as this machine can, and return how they are multiplied."""
     if dtype == "int8":
-        return "int8 kernel" if quantize_linear_layers(model) else "int8 widened at each call"
+        has_kernel = quantize_linear_layers(model)
+        if pack_int8_layers(model):
+            return "int8 sums"
+        return "int8 kernel" if has_kernel else "int8 widened at each call"
+    if halve_linear_layers(model):
+        return "weights kept in float16"
     if not pack_linear_layers(model):
         return ""
     pack_gated_mlps(model)

@@ -15,6 +15,20 @@ from bot.inference.transformers_model import TransformersModel
 PROMPT = "It was a dark and stormy"
 
 
+@pytest.fixture(autouse=True)
+def _no_weights_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
+
+
+def _fail(*_: Any) -> torch.Tensor:
+    raise RuntimeError("no such operator")
+
+
+@pytest.fixture
+def packed_model() -> TransformersModel:
+    return load_model("demo", max_prompt_tokens=1024)
+
+
 @pytest.fixture
 def plain_model(monkeypatch: pytest.MonkeyPatch) -> TransformersModel:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
@@ -37,17 +51,18 @@ def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dty
 
 
 def test_a_model_without_packed_weights_gives_the_same(
-    demo_model: TransformersModel, plain_model: TransformersModel
+    packed_model: TransformersModel, plain_model: TransformersModel
 ) -> None:
+    assert (packed_model.info.engine_path == "packed weights") == HAS_KERNELS
     assert plain_model.info.engine_path == ""
-    packed, plain = demo_model.next_tokens(PROMPT, 20), plain_model.next_tokens(PROMPT, 20)
+    packed, plain = packed_model.next_tokens(PROMPT, 20), plain_model.next_tokens(PROMPT, 20)
     assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
     expected = [one.probability for one in plain.candidates]
     assert [one.probability for one in packed.candidates] == pytest.approx(expected, abs=1e-5)
     for strategy in ("greedy", "sample", "beam"):
         seed = 3 if strategy == "sample" else None
         parameters = GenerationParameters.from_options(strategy=strategy, seed=seed, max_new_tokens=40)
-        written = [model.generate(PROMPT, parameters, lambda: False) for model in (demo_model, plain_model)]
+        written = [model.generate(PROMPT, parameters, lambda: False) for model in (packed_model, plain_model)]
         assert written[0].output_ids == written[1].output_ids
 
 

@@ -1,0 +1,72 @@
+"""Linear layers whose weights are kept in float16 and widened inside the kernel (FBGEMM); their sums are float32.
+
+A text that is written alone takes the time of reading the weights, and these are half as much to read. Weights that
+were published in bfloat16 or float16 lose nothing by it, so that float32 keeps its numbers. For bfloat16 it is the
+faster way where the processor has no instructions for that type, and the more exact one.
+"""
+
+import logging
+
+import torch
+
+_FINEST = 2.0**-25  # half of float16's smallest step
+_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of the check below, which is to find broken kernels
+
+log = logging.getLogger(__name__)
+
+
+class HalfLinear(torch.nn.Module):
+    """A torch.nn.Linear for inference on the CPU, with weights that float16 can hold."""
+
+    def __init__(self, linear: torch.nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.dtype = linear.weight.dtype
+        bias = None if linear.bias is None else linear.bias.detach().float()
+        self._packed = torch.ops.quantized.linear_prepack_fp16(linear.weight.detach().float(), bias)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The plain weights, for a model that reads them past its layer."""
+        plain: torch.Tensor = torch.ops.quantized.linear_unpack_fp16(self._packed)[0]
+        return plain.to(self.dtype)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Return `states` @ weight.T + bias."""
+        result: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states.float(), self._packed)
+        return result.to(states.dtype)
+
+
+def halve_linear_layers(model: torch.nn.Module) -> bool:
+    """Replace the linear layers of `model` where that changes no number and is faster; return whether it did."""
+    linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
+    if not linear_layers or not all(map(_can_be_halved, linear_layers)) or not _is_right(linear_layers[0]):
+        return False
+    del linear_layers  # so that each layer's plain weights go when its halved ones come
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is torch.nn.Linear:
+                setattr(parent, name, HalfLinear(child))
+    return True
+
+
+def _can_be_halved(linear: torch.nn.Linear) -> bool:
+    weight = linear.weight.detach()
+    if weight.device.type != "cpu" or weight.dtype not in _TOLERANCE:
+        return False
+    if weight.dtype == torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
+        return False
+    return bool((weight.half().float() - weight).abs().max() <= _FINEST)
+
+
+@torch.no_grad()
+def _is_right(linear: torch.nn.Linear) -> bool:
+    """Return whether the halved layer computes what the plain one does."""
+    states = torch.linspace(-1, 1, 3 * linear.in_features, dtype=linear.weight.dtype).view(3, -1)
+    try:
+        expected, computed = linear(states), HalfLinear(linear)(states)
+    except (RuntimeError, AttributeError) as error:  # another build of PyTorch may lack the operators
+        log.info("weights are not kept in float16: %s", str(error).partition("\n")[0])
+        return False
+    scale = expected.abs().max().clamp(min=1)
+    return bool(((expected - computed).abs().max() / scale) < _TOLERANCE[linear.weight.dtype])

@@ -1,0 +1,83 @@
+"""Weights kept in float16 leave the numbers as they are, and are left alone where they would not."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from bot.inference.half_linear import HalfLinear, halve_linear_layers
+from bot.inference.loading import load_model
+
+PROMPT = "It was a dark and stormy"
+HALVED = "weights kept in float16"
+
+
+def _has_kernels() -> bool:
+    try:
+        torch.ops.quantized.linear_prepack_fp16(torch.zeros(2, 2), None)
+    except (RuntimeError, AttributeError):
+        return False
+    return True
+
+
+needs_kernels = pytest.mark.skipif(not _has_kernels(), reason="this build of PyTorch has no FBGEMM")
+
+
+def _without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+
+
+@needs_kernels
+@pytest.mark.parametrize("rows", [1, 2, 16, 33])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_a_halved_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(rows)
+    linear = torch.nn.Linear(96, 200, bias=bias).bfloat16().to(dtype)
+    states = torch.randn(3, rows, 96, dtype=dtype)
+    layer = HalfLinear(linear)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(states), linear(states), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(layer.weight, linear.weight.detach(), rtol=0, atol=2.0**-25)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_with_halved_weights_gives_the_same(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_bfloat16(monkeypatch)
+    halved = load_model("demo", dtype=dtype, max_prompt_tokens=1024)
+    monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
+    other = load_model("demo", dtype=dtype, max_prompt_tokens=1024)
+    assert (halved.info.engine_path, other.info.engine_path == HALVED) == (HALVED, False)
+    answers = [model.next_tokens(PROMPT, 4096).candidates for model in (halved, other)]
+    found, expected = [{one.token.id: one.probability for one in candidates} for candidates in answers]
+    assert found == pytest.approx(expected, abs=1e-5 if dtype == "float32" else 2e-2)
+
+
+@pytest.mark.parametrize("value", [1 + 2.0**-12, 1e6])
+def test_weights_that_float16_cannot_hold_stay(value: float) -> None:
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
+    )
+    model: Any = LlamaForCausalLM(config).bfloat16().float()
+    with torch.no_grad():
+        model.model.layers[0].mlp.down_proj.weight[3, 5] = value
+    assert not halve_linear_layers(model)
+    assert type(model.lm_head) is torch.nn.Linear
+
+
+def test_a_processor_with_bfloat16_multiplies_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert load_model("demo", dtype="bfloat16", max_prompt_tokens=10).info.engine_path != HALVED
+
+
+def test_kernels_that_compute_something_else_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HalfLinear, "forward", lambda self, states: states.new_ones(3, self.out_features))
+    model = load_model("demo", max_prompt_tokens=10)
+    assert model.info.engine_path != HALVED
+    assert model.next_tokens(PROMPT, 1).candidates[0].token.text == " night"
+
+
+def _fail(*_: Any) -> torch.Tensor:
+    raise RuntimeError("no such operator\nand why")
