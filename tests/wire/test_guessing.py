@@ -7,7 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.wire.discord_peer import API, EVERYTHING, MEMBER, Asked, Discord, answer, discord_on_loopback, payload
+from tests.wire.discord_peer import Discord, discord_on_loopback
+from tests.wire.people import EVERYTHING, MEMBER, Asked
+from tests.wire.rest import API, answer, payload
 from tests.wire.objects import Json, in_server
 from tests.wire.running import PATIENCE, PROMPT, answered, started, until_loaded
 
