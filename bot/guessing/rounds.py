@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -23,8 +24,9 @@ from bot.inference.model import LanguageModel, ShouldStop, Token
 from bot.receipts import with_receipt
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.guess import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
-from bot.rendering.guess_record import GUESS, GuessRound, Reveal, SealedGuess, read_round
+from bot.rendering.guess_record import GUESS, GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.rendering.pictures.picture import Picture
+from bot.rendering.receipt import RECEIPT, read_receipt_of
 
 Interaction = discord.Interaction[Any]
 
@@ -141,7 +143,7 @@ async def _reveal(interaction: Interaction) -> None:
         def render(result: tuple[Reveal, Walk], computed: Computed) -> Answer:
             view = discord.ui.View(timeout=None).add_item(RoundButton("next", asked.opener))
             shown = replace(revealed_answer(asked, result[0], computed), view=view)
-            return with_receipt(shown, question, result[1], computed)
+            return with_receipt(shown, question, result[1], computed, reveal_state(result[0]))
 
         await answer(interaction, executor, operation, render, private=True, draw=_drawn_reveal)
 
@@ -153,8 +155,8 @@ async def _go_on(interaction: Interaction) -> None:
     private = message.flags.ephemeral
     if not await defer(interaction, private=private):
         return
-    asked, written_by = await read_attached(message, GUESS, read_round)
-    check_model(written_by, executor.status.model)
+    asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, AskedTopK))
+    check_model(receipt.model, executor.status.model)
 
     def operation(model: LanguageModel, should_stop: ShouldStop) -> GuessRound:
         favourite = model.generate(asked.prompt, _ONE_TOKEN, should_stop)
@@ -183,10 +185,11 @@ def _playable(asked: GuessRound, computed: Computed) -> Answer:
 
 async def _round_now(interaction: Interaction) -> GuessRound:
     """Return the round as its message holds it now. Raises ReceiptUnusable, also where it is over."""
-    asked, written_by = await read_attached(await message_now(interaction), GUESS, read_round)
-    check_model(written_by, _executor(interaction).status.model)
-    if asked.is_revealed:
+    message = await message_now(interaction)
+    if any(file.filename == RECEIPT for file in message.attachments):  # which comes with the reveal
         raise ReceiptUnusable(OVER)
+    asked, written_by = await read_attached(message, GUESS, read_round)
+    check_model(written_by, _executor(interaction).status.model)
     return asked
 
 

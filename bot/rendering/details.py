@@ -9,7 +9,7 @@ from bot.inference.reproduction import Difference, Outcome, output_hash, version
 from bot.rendering.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose, visible_text
 from bot.rendering.receipt import RECEIPT, AnsweredBy, Receipt, write_receipt
-from bot.rendering.tables import ids_text
+from bot.rendering.tables import PHONE_WIDTH, ids_text
 from bot.rendering.terminal_command import terminal_command
 
 COMMAND_LIMIT = 1500  # characters of a command that is shown
@@ -41,7 +41,7 @@ def details_answer(receipt: Receipt) -> Answer:
     embed.add_field(name="Options", value=_options_text(receipt), inline=False)
     embed.add_field(name=_count("input id", len(outcome.input_ids)), value=_ids_text([outcome.input_ids]), inline=False)
     embed.add_field(name=_count("output id", outcome.output_count), value=_ids_text(outcome.outputs), inline=False)
-    embed.add_field(name="SHA-256 of the output ids", value=code_block(output_hash(outcome.outputs)), inline=False)
+    embed.add_field(name="SHA-256 of the output ids", value=_hash_text(outcome), inline=False)
     embed.add_field(name="Versions", value=_versions_text(receipt.versions), inline=False)
     return Answer(embed, tuple(files))
 
@@ -129,6 +129,11 @@ def _ids_text(texts: Sequence[tuple[int, ...]]) -> str:
     if len(shown) <= IDS_LIMIT:
         return code_block(shown or "none")
     return code_block(shown[:IDS_LIMIT].rpartition(",")[0] + ", …") + "\nAll of them are in receipt.json."
+
+
+def _hash_text(outcome: Outcome) -> str:
+    digest = output_hash(outcome.outputs)
+    return code_block(f"{digest[:PHONE_WIDTH]}\n{digest[PHONE_WIDTH:]}")
 
 
 def _versions_text(found: dict[str, str]) -> str:

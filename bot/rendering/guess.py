@@ -7,7 +7,7 @@ import discord
 from bot.inference.model import Token
 from bot.rendering.answer import BLURPLE, GREEN, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose
-from bot.rendering.guess_record import GUESS, GuessRound, Reveal, ScoredGuess, write_reveal, write_round
+from bot.rendering.guess_record import GUESS, GuessRound, Reveal, ScoredGuess, write_round
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, token_in_prose
@@ -65,8 +65,7 @@ def revealed_answer(asked: GuessRound, reveal: Reveal, computed: Computed) -> An
     embed.add_field(name="The model's own guesses", value=table, inline=False)
     embed.add_field(name="Points", value="100 × the token's probability ÷ the favourite's", inline=False)
     embed.set_footer(text=footer(computed))
-    file = Attachment(GUESS, write_reveal(asked, reveal, computed.model), "The round and its figures")
-    return Answer(embed, (file,))
+    return Answer(embed)
 
 
 def reveal_picture(reveal: Reveal) -> Picture:

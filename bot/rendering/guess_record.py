@@ -21,9 +21,9 @@ class SealedGuess:
 
 @dataclass(frozen=True, slots=True)
 class GuessRound:
-    """A round so far, with one guess a person. `nonce` makes its seals its own.
+    """An open round so far, with one guess a person. `nonce` makes its seals its own.
 
-    `favourite_probability` is that of the model's most probable token. Revealed, it has no sealed guesses any more.
+    `favourite_probability` is that of the model's most probable token.
     """
 
     prompt: str
@@ -31,7 +31,6 @@ class GuessRound:
     nonce: str
     favourite_probability: float
     guesses: tuple[SealedGuess, ...] = ()
-    is_revealed: bool = False
 
     def guess_of(self, user: int) -> SealedGuess | None:
         """Return the guess of a user, by id."""
@@ -76,13 +75,21 @@ class Reveal:
 
 
 def write_round(asked: GuessRound, model: ModelInfo) -> str:
-    """Return what `read_round` reads: an open round, its guesses sealed."""
-    guesses = [{"user": str(one.user), "name": one.name, "seal": one.seal} for one in asked.guesses]
-    return json.dumps(_object(asked, model) | {"guesses": guesses}, ensure_ascii=False)
+    """Return what `read_round` reads: the round, its guesses sealed."""
+    found = {
+        "command": "guess",
+        "model": asdict(AnsweredBy.of(model)),
+        "prompt": asked.prompt,
+        "opener": str(asked.opener),  # JavaScript rounds numbers of 19 digits
+        "nonce": asked.nonce,
+        "favourite_probability": asked.favourite_probability,
+        "guesses": [{"user": str(one.user), "name": one.name, "seal": one.seal} for one in asked.guesses],
+    }
+    return json.dumps(found, ensure_ascii=False)
 
 
-def write_reveal(asked: GuessRound, reveal: Reveal, model: ModelInfo) -> str:
-    """Return what `read_round` reads: a round that is over, with all figures."""
+def reveal_state(reveal: Reveal) -> JsonObject:
+    """Return what the receipt of a reveal holds besides its question: the scoreboard."""
     scores = [
         {
             "user": str(one.user),
@@ -95,8 +102,7 @@ def write_reveal(asked: GuessRound, reveal: Reveal, model: ModelInfo) -> str:
         }
         for one in reveal.guesses
     ]
-    over = replace(asked, is_revealed=True, guesses=())
-    return json.dumps(_object(over, model) | {"guesses": [], "scores": scores}, ensure_ascii=False)
+    return {"scores": scores}
 
 
 def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
@@ -111,20 +117,7 @@ def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
             guesses=tuple(
                 SealedGuess(int(one["user"]), str(one["name"]), str(one["seal"])) for one in found["guesses"]
             ),
-            is_revealed=bool(found["is_revealed"]),
         )
         return asked, AnsweredBy(**found["model"])
     except (KeyError, TypeError) as error:
         raise ValueError("no round of guesses stands there") from error
-
-
-def _object(asked: GuessRound, model: ModelInfo) -> JsonObject:
-    return {
-        "command": "guess",
-        "model": asdict(AnsweredBy.of(model)),
-        "prompt": asked.prompt,
-        "opener": str(asked.opener),  # JavaScript rounds numbers of 19 digits
-        "nonce": asked.nonce,
-        "favourite_probability": asked.favourite_probability,
-        "is_revealed": asked.is_revealed,
-    }

@@ -9,6 +9,7 @@ from bot.rendering.receipt import AnsweredBy
 
 _TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal
 _NAMES = {"k": "-k"}
+_NEW_LINE = " \\\n  "  # which a shell reads as a space
 _COMMANDS = {"explain": ("sentiment", "--explain")}
 
 
@@ -26,17 +27,18 @@ def terminal_command(question: Asked[Any], model: AnsweredBy) -> str | None:
     if question.command == "continue" and not _is_written_there(options):
         return None
     options.pop("written", None)
-    words = ["nightword", *_COMMANDS.get(question.command, (question.command,))]
-    words += ["--model", model.name, "--dtype", model.dtype]
+    lines = [["nightword", *_COMMANDS.get(question.command, (question.command,))]]
+    lines += [["--model", model.name], ["--dtype", model.dtype]]
     for name, value in options.items():
         if value is None or value == () or not _is_used(name, options):
             continue
         # Joined by "=", since a second text may begin with a dash.
-        words += [_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_plain(value)}"]
-    before = [] if model.revision is None else [f"BOT_MODEL_REVISION={model.revision}"]
-    if text == "-":  # which stands for standard input
-        return " ".join(["printf %s - |", *before, shlex.join([*words, "-"])])
-    return " ".join([*before, shlex.join([*words, "--", text])])
+        lines.append([_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_plain(value)}"])
+    lines.append(["-"] if text == "-" else ["--", text])
+    before = ["printf %s - |"] if text == "-" else []  # a dash alone stands for standard input
+    if model.revision is not None:
+        before.append(f"BOT_MODEL_REVISION={model.revision}")
+    return _NEW_LINE.join([*before, *map(shlex.join, lines)])
 
 
 def _is_written_there(options: dict[str, Any]) -> bool:

@@ -37,10 +37,15 @@ async def guess(actor: Any, message: Any, text: str) -> Any:
     return told
 
 
-async def file_of(message: Any) -> dict[str, Any]:
-    (file,) = [one for one in message.attachments if one.filename == "guess.json"]
+async def file_of(message: Any, name: str = "guess.json") -> dict[str, Any]:
+    (file,) = [one for one in message.attachments if one.filename == name]
     found: dict[str, Any] = json.loads(await file.read())
     return found
+
+
+async def scores_of(message: Any) -> list[dict[str, Any]]:
+    scores: list[dict[str, Any]] = (await file_of(message, "receipt.json"))["state"]["scores"]
+    return scores
 
 
 def seen(place: Place) -> Any:
@@ -106,7 +111,7 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
         logits = model(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
     night, day = (tokenizer(word).input_ids[0] for word in (" night", " day"))
     probabilities = logits.softmax(-1)
-    scores = (await file_of(shown))["scores"]
+    scores = await scores_of(shown)
     assert [(one["name"], one["id"]) for one in scores] == [("bob", night), ("ada", day)]
     for one in scores:
         assert one["probability"] == pytest.approx(probabilities[one["id"]].item(), abs=1e-5)
@@ -156,7 +161,7 @@ async def test_a_second_guess_replaces_the_first(place: Place) -> None:
     told = await guess(place.member, message, "night")
     assert embed_of(told)["description"].endswith("It replaces your earlier guess; nobody sees it before the reveal.")
     assert fields(seen(place))["Have guessed: 1 of at most 20"] == "ada"
-    (score,) = (await file_of(await revealed(place, message)))["scores"]
+    (score,) = await scores_of(await revealed(place, message))
     assert score["token"] == " night"
 
 
@@ -183,7 +188,7 @@ async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: Transfo
     bot.executor.wait_until_loaded()
     await guess(place.other, message, "day")
     shown = await revealed(place, message)
-    assert [one["token"] for one in (await file_of(shown))["scores"]] == [" night", " day"]
+    assert [one["token"] for one in await scores_of(shown)] == [" night", " day"]
     await place.member.click(shown, label="Next round")
     assert seen(place).embeds[0].description == f"{PROMPT} night **▁**"
     assert buttons(seen(place)) == {"Guess": True, "Reveal": True}
@@ -211,7 +216,7 @@ async def test_a_guess_after_the_reveal_is_told_so(place: Place) -> None:
     await revealed(place, message)
     late = await place.other.submit_modal(form, {"guess": "night"})
     assert [embed_of(one)["description"][:18] for one in late.followups] == ["This round is over"]
-    assert (await file_of(seen(place)))["scores"] == []
+    assert await scores_of(seen(place)) == []
 
 
 async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
@@ -230,7 +235,7 @@ async def test_any_guess_is_shown_as_it_is(place: Place, text: str) -> None:
     for embed in (embed_of(told), embed_of(shown)):
         assert "@everyone" not in str(embed)
         assert "\u202e" not in str(embed)
-    assert len((await file_of(shown))["scores"]) == 1
+    assert len(await scores_of(shown)) == 1
 
 
 async def test_white_space_is_no_guess(place: Place) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
+from tests.wire.objects import Json, in_server
 from tests.wire.people import EVERYTHING, MEMBER, Asked
 from tests.wire.rest import API, answer, payload
-from tests.wire.objects import Json, in_server
 from tests.wire.running import PATIENCE, PROMPT, answered, started, until_loaded
 
 PEOPLE = 8
@@ -42,9 +42,9 @@ class Board:
         self.message = self._discord._message(request, body, files, self.message)
         return answer(self.message)
 
-    def file(self) -> Any:
+    def file(self, name: str = "guess.json") -> Any:
         assert self.message is not None
-        (url,) = [one["url"] for one in self.message["attachments"] if one["filename"] == "guess.json"]
+        (url,) = [one["url"] for one in self.message["attachments"] if one["filename"] == name]
         (path,) = [path for path in self._discord.files if path in url]
         return json.loads(self._discord.files[path])
 
@@ -98,7 +98,7 @@ async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE):
             while not any(asked.followups for asked in twice):  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0.02)
-        scores = board.file()["scores"]
+        scores = board.file("receipt.json")["state"]["scores"]
     assert [asked.titles for asked in twice if asked.followups] == [["Expired"]]
     assert {score["name"]: score["token"].strip() for score in scores} == {
         f"user{number}": GUESSES[number % len(GUESSES)] for number in range(PEOPLE)
