@@ -1,0 +1,76 @@
+"""What was asked, asked again: also what a person ended, and what was written in several goes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.errors import ReceiptUnusable
+from bot.inference.asked import AskedContinuation
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import Continuation
+from bot.inference.reproduction import first_difference
+from bot.inference.transformers_model import TransformersModel
+
+PROMPT = "The old man looked at the sea and"
+STRATEGIES: list[dict[str, Any]] = [
+    {},
+    {"strategy": "sample", "seed": 3},
+    {"strategy": "beam", "num_beams": 4},
+    {"strategy": "beam", "num_beams": 3, "repetition_penalty": 1.5},
+]
+each = pytest.mark.parametrize(
+    "options", STRATEGIES, ids=lambda options: "-".join(map(str, options.values())) or "greedy"
+)
+
+
+class StopsAfter:
+    """Somebody who has pressed Stop when it is looked for after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    @property
+    def stop_requested(self) -> bool:
+        self._steps -= 1
+        return self._steps < 0
+
+    @stop_requested.setter
+    def stop_requested(self, value: bool) -> None:
+        raise AssertionError("nobody but the presser sets it")
+
+    def offer(self, so_far: Callable[[], Continuation]) -> None:
+        pass
+
+
+def never() -> bool:
+    return False
+
+
+@each
+def test_what_was_stopped_is_held_against_its_length(demo_model: TransformersModel, options: dict[str, Any]) -> None:
+    question = AskedContinuation(PROMPT, GenerationParameters.from_options(max_new_tokens=30, **options))
+    stopped = question.ask(demo_model, never, StopsAfter(7))
+    outcome = question.outcome(stopped)
+    assert (stopped.finish_reason, outcome.is_cut_short) == ("stopped", True)
+    again = question.again(outcome)
+    assert 0 < again.parameters.max_new_tokens == len(stopped.output_ids) < 30
+    assert first_difference(outcome, again.outcome(again.ask(demo_model, never))) is None
+
+
+@each
+def test_what_was_written_in_two_goes_is_computed_again(demo_model: TransformersModel, options: dict[str, Any]) -> None:
+    first = demo_model.generate(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options), never)
+    parameters = first.parameters.with_max_new_tokens(16)
+    question = AskedContinuation(PROMPT, parameters, first.output_ids)
+    outcome = question.outcome(question.ask(demo_model, never))
+    again = question.again(outcome)
+    assert again.written == (first.output_ids if parameters.num_beams else ())
+    assert first_difference(outcome, again.outcome(again.ask(demo_model, never))) is None
+
+
+def test_nothing_can_be_repeated_where_nothing_was_written(demo_model: TransformersModel) -> None:
+    question = AskedContinuation(PROMPT, GenerationParameters.from_options())
+    outcome = question.outcome(question.ask(demo_model, never, StopsAfter(0)))
+    with pytest.raises(ReceiptUnusable, match="stopped before anything was written"):
+        question.again(outcome)
