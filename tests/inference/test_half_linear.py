@@ -60,7 +60,8 @@ def test_weights_that_float16_cannot_hold_stay(value: float) -> None:
     config = LlamaConfig(
         vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
     )
-    model: Any = LlamaForCausalLM(config).bfloat16().to(torch.float32)
+    model: Any = LlamaForCausalLM(config)
+    model = model.bfloat16().float()
     with torch.no_grad():
         model.model.layers[0].mlp.down_proj.weight[3, 5] = value
     assert not halve_linear_layers(model)
