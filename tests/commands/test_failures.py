@@ -126,7 +126,7 @@ class TestABugInTheModel:
         fake.info = demo_model.info
         for method in (
             fake.walk, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages,
-            fake.compare,
+            fake.compare, fake.next_tokens,
         ):  # fmt: skip
             method.side_effect = ZeroDivisionError("secret detail")
         return fake
@@ -229,7 +229,7 @@ async def test_a_missing_or_empty_text_never_reaches_the_bot(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
     option, *_ = options
-    if command not in {"continue", "sentiment"}:  # the others open a form
+    if command not in {"continue", "sentiment", "guess"}:  # which open a form, or take a text of their own
         with pytest.raises(simcord.OptionError) as refused:
             await place.member.slash(place.channel, command)
         assert refused.value.code == "option-required"

@@ -26,7 +26,7 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
     async with discord_on_loopback() as (discord, port):
         assert await one_start(discord, port, tmp_path) == 1
         synced = discord.commands[None]
-        assert len(synced) == 12
+        assert len(synced) == 13
         assert await one_start(discord, port, tmp_path) == 0
         topk = next(command for command in discord.commands[None] if command["name"] == "topk")
         for changed in ("description", "default_member_permissions", "contexts", "options"):
