@@ -1,4 +1,4 @@
-"""Weights kept in float16 leave the numbers as they are, and are left alone where they would not."""
+"""bfloat16 weights kept in float16: the same numbers, where the processor is faster with them, and nowhere else."""
 
 from typing import Any
 
@@ -31,39 +31,37 @@ def _without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_kernels
 @pytest.mark.parametrize("rows", [1, 2, 16, 33])
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-def test_a_halved_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dtype, tolerance: float) -> None:
+def test_a_halved_layer_is_its_plain_one(rows: int, bias: bool) -> None:
     torch.manual_seed(rows)
-    linear = torch.nn.Linear(96, 200, bias=bias).bfloat16().to(dtype)
-    states = torch.randn(3, rows, 96, dtype=dtype)
+    linear = torch.nn.Linear(96, 200, bias=bias, dtype=torch.bfloat16)
+    states = torch.randn(3, rows, 96, dtype=torch.bfloat16)
     layer = HalfLinear(linear)
     with torch.no_grad():
-        torch.testing.assert_close(layer(states), linear(states), rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(layer(states), linear(states), rtol=2e-2, atol=2e-2)
     torch.testing.assert_close(layer.weight, linear.weight.detach(), rtol=0, atol=2.0**-25)
 
 
 @needs_kernels
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_model_with_halved_weights_gives_the_same(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_halved_weights_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_bfloat16(monkeypatch)
-    halved = load_model("demo", dtype=dtype, max_prompt_tokens=1024)
+    halved = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
-    other = load_model("demo", dtype=dtype, max_prompt_tokens=1024)
+    other = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     assert (halved.info.engine_path, other.info.engine_path == HALVED) == (HALVED, False)
     answers = [model.next_tokens(PROMPT, 4096).candidates for model in (halved, other)]
     found, expected = [{one.token.id: one.probability for one in candidates} for candidates in answers]
-    assert found == pytest.approx(expected, abs=1e-5 if dtype == "float32" else 2e-2)
+    assert found == pytest.approx(expected, abs=2e-2)
 
 
-@pytest.mark.parametrize("value", [1 + 2.0**-12, 1e6])
-def test_weights_that_float16_cannot_hold_stay(value: float) -> None:
+def test_weights_that_float16_cannot_hold_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_bfloat16(monkeypatch)
     config = LlamaConfig(
         vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
     )
     model: Any = LlamaForCausalLM(config)
-    model = model.bfloat16().float()
+    model = model.bfloat16()
     with torch.no_grad():
-        model.model.layers[0].mlp.down_proj.weight[3, 5] = value
+        model.model.layers[0].mlp.down_proj.weight[3, 5] = 1e6
     assert not halve_linear_layers(model)
     assert type(model.lm_head) is torch.nn.Linear
 
@@ -73,9 +71,14 @@ def test_a_processor_with_bfloat16_multiplies_in_it(monkeypatch: pytest.MonkeyPa
     assert load_model("demo", dtype="bfloat16", max_prompt_tokens=10).info.engine_path != HALVED
 
 
+def test_float32_keeps_its_weights() -> None:
+    assert load_model("demo", max_prompt_tokens=10).info.engine_path != HALVED
+
+
 def test_kernels_that_compute_something_else_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_bfloat16(monkeypatch)
     monkeypatch.setattr(HalfLinear, "forward", lambda self, states: states.new_ones(3, self.out_features))
-    model = load_model("demo", max_prompt_tokens=10)
+    model = load_model("demo", dtype="bfloat16", max_prompt_tokens=10)
     assert model.info.engine_path != HALVED
     assert model.next_tokens(PROMPT, 1).candidates[0].token.text == " night"
 

@@ -15,15 +15,6 @@ from bot.inference.transformers_model import TransformersModel
 PROMPT = "It was a dark and stormy"
 
 
-@pytest.fixture(autouse=True)
-def _no_weights_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
-
-
-def _fail(*_: Any) -> torch.Tensor:
-    raise RuntimeError("no such operator")
-
-
 @pytest.fixture
 def packed_model() -> TransformersModel:
     return load_model("demo", max_prompt_tokens=1024)
