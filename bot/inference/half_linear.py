@@ -8,6 +8,8 @@ import logging
 
 import torch
 
+from bot.inference.layers import replace_layers
+
 _FINEST = 2.0**-25  # half of float16's smallest step
 _TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth
 
@@ -41,10 +43,7 @@ def halve_linear_layers(model: torch.nn.Module) -> bool:
     if not linear_layers or not all(map(_can_be_halved, linear_layers)) or not _is_right(linear_layers[0]):
         return False
     del linear_layers  # so that each layer's plain weights go when its halved ones come
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is torch.nn.Linear:
-                setattr(parent, name, HalfLinear(child))
+    replace_layers(model, torch.nn.Linear, HalfLinear)
     return True
 
 

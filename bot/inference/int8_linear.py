@@ -8,6 +8,8 @@ import logging
 
 import torch
 
+from bot.inference.layers import replace_layers
+
 KERNEL_ROWS = 16  # tokens at once up to which PyTorch's kernel is faster than widening the weights for one call
 SCRATCH = 5_000_000  # weights that are widened at a time: a whole layer of a small model, 10 MB
 _WIDTH = 16  # weights that the kernel reads at a time, past the end of a row that is no multiple of it
@@ -67,10 +69,7 @@ def quantize_linear_layers(model: torch.nn.Module) -> bool:
     kernel = _kernel_is_right()
     widest = max((one.in_features for one in model.modules() if type(one) is torch.nn.Linear), default=0)
     scratch = torch.empty(max(SCRATCH, widest), dtype=torch.bfloat16)
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is torch.nn.Linear:
-                setattr(parent, name, Int8Linear(child, scratch, kernel=kernel))
+    replace_layers(model, torch.nn.Linear, lambda linear: Int8Linear(linear, scratch, kernel=kernel))
     return kernel
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from bot.inference.int8_linear import LARGEST, Int8Linear
+from bot.inference.layers import replace_layers
 
 _FINER = 2 * LARGEST  # a half step, the most that is missing, in the finer steps that 8 bits hold
 _ZERO = 128  # the kernels read whole numbers from 0 to 255
@@ -60,10 +61,7 @@ def pack_int8_layers(model: torch.nn.Module) -> bool:
     """Replace the Int8Linear layers of `model` where this machine has the kernels; return whether it did."""
     if not _kernel_is_exact():
         return False
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is Int8Linear:
-                setattr(parent, name, PackedInt8Linear(child))
+    replace_layers(model, Int8Linear, PackedInt8Linear)
     return True
 
 

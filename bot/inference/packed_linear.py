@@ -8,6 +8,8 @@ import logging
 
 import torch
 
+from bot.inference.layers import replace_layers
+
 ROWS_EXPECTED = 16  # the layout is chosen for about as many tokens at once
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of the check below, which is to find broken kernels
 
@@ -48,10 +50,7 @@ def pack_linear_layers(model: torch.nn.Module) -> bool:
     if not linear_layers or not all(map(_can_be_packed, linear_layers)) or not _is_right(linear_layers[0]):
         return False
     del linear_layers  # so that each layer's plain weights go when its packed ones come
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is torch.nn.Linear:
-                setattr(parent, name, PackedLinear(child))
+    replace_layers(model, torch.nn.Linear, PackedLinear)
     return True
 
 
