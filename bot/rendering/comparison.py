@@ -10,8 +10,8 @@ TEXT_LIMIT = 600  # characters of each continuation, escaped
 _SAME = 1e-4  # a search score that is this near to the mean is the mean, computed in another order
 
 EXPLANATION = (
-    "-# log-probability: of the text itself, by the model without sampling or penalty; the nearer to 0, the likelier. "
-    "distinct: different tokens among the new ones. The tree is the plain beam search's."
+    "*log-probability: of the text itself, by the model without sampling or penalty; the nearer to 0, the likelier. "
+    "distinct: different tokens among the new ones. The tree is the plain beam search's.*"
 )
 
 
