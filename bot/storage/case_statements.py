@@ -4,12 +4,11 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.case_records import Case, EventKind
-from bot.storage.statements import changed_rows
 from bot.storage.tables import Message, ReviewCase
 
 _OF_THE_MESSAGE = {"posted_in", "author_id", "posted_at"}
@@ -41,7 +40,8 @@ async def add_event(
 ) -> None:
     """Add to the history of a case, which the caller has locked: events are numbered without gaps.
 
-    Its card is behind from then on, until it shows the event.
+    The caller also notes that its card is behind, in its only update of the case: at a second one PostgreSQL looks at
+    the message anew, which whoever forgets it has locked before the case.
     """
     event = tables.CaseEvent
     last = select(func.coalesce(func.max(event.number), 0)).where(event.case_id == case_id).scalar_subquery()
@@ -55,4 +55,3 @@ async def add_event(
         "positive_probability": positive_probability,
     }
     await session.execute(insert(event).values(row))
-    await changed_rows(session, update(ReviewCase).where(ReviewCase.id == case_id).values(card_behind=True))

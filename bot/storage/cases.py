@@ -44,6 +44,7 @@ class Cases:
                 "model": due.model,
                 "state": "open",
                 "opened_at": datetime.now(UTC),
+                "card_behind": True,
             }
             opening = insert_into(session, ReviewCase).values(row).returning(ReviewCase.id)
             case_id = (await session.execute(opening)).scalar_one()
@@ -83,6 +84,7 @@ class Cases:
                 "label_mass": label_mass,
                 "model": model,
                 "claimed_by": None if state in {"open", "withdrawn"} else case.claimed_by,
+                "card_behind": True,
             }
             await session.execute(update(ReviewCase).where(this).values(values))
             await add_event(session, case.id, kind, positive_probability=positive_probability)

@@ -64,6 +64,7 @@ class Triage:
         async with self._database.session() as session:
             if (await session.execute(select(ReviewCase.id).where(this).with_for_update())).first() is None:
                 return None
+            await changed_rows(session, update(ReviewCase).where(this).values(card_behind=True))
             await add_event(session, case_id, "noted", user_id=user_id, note=storable(text))
             return await one_case(session, this)
 
@@ -85,7 +86,8 @@ async def _turn(
     **values: object,
 ) -> tuple[bool, Case | None]:
     this = ReviewCase.id == case_id
-    done = await changed_rows(session, update(ReviewCase).where(this, allowed).values(values)) > 0
+    behind = values | {"card_behind": True}
+    done = await changed_rows(session, update(ReviewCase).where(this, allowed).values(behind)) > 0
     if done:
         await add_event(session, case_id, kind, user_id=user_id)
     return done, await one_case(session, this)

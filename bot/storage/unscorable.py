@@ -63,7 +63,7 @@ async def _unscore(session: AsyncSession, this: ColumnElement[bool], content_has
 
 
 async def _withdraw(session: AsyncSession, case: Case) -> None:
-    if case.state in {"open", "claimed"}:
-        statement = update(ReviewCase).where(ReviewCase.id == case.id)
-        await changed_rows(session, statement.values(state="withdrawn", claimed_by=None))
+    withdrawn = {"state": "withdrawn", "claimed_by": None} if case.state in {"open", "claimed"} else {}
+    statement = update(ReviewCase).where(ReviewCase.id == case.id)
+    await changed_rows(session, statement.values(withdrawn | {"card_behind": True}))
     await add_event(session, case.id, "unscored")
