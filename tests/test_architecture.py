@@ -18,7 +18,10 @@ from bot.error_reply import TITLES
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-TERMINAL = {"bot.terminal", "bot.terminal_io", "bot.explorer_terminal", "bot.cli_options", "bot.cli_questions"}
+TERMINAL = {
+    "bot.terminal", "bot.terminal_io", "bot.picture_file", "bot.explorer_terminal", "bot.cli_options",
+    "bot.cli_questions",
+}  # fmt: skip
 COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]  # the groups are packages
 
 
