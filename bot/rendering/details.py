@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
+from bot.errors import ReceiptUnusable
 from bot.inference.model import ModelInfo
 from bot.inference.reproduction import Difference, Outcome, output_hash, versions
 from bot.rendering.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, Computed, footer
@@ -25,7 +26,7 @@ def details_answer(receipt: Receipt) -> Answer:
     """Show which model computed an answer, from what and with what, and the command that computes it again."""
     model, outcome = receipt.model, receipt.outcome
     files = [Attachment(RECEIPT, write_receipt(receipt), "The receipt, for Replay")]
-    command = terminal_command(receipt.asked, model)
+    command = _command(receipt)
     if command is None:
         shown = NO_COMMAND
     elif _can_be_copied(command):
@@ -48,7 +49,7 @@ def details_answer(receipt: Receipt) -> Answer:
 
 def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None, computed: Computed) -> Answer:
     """Say that the same came out as then, or where it first differs and what may be the reason."""
-    others = _other_versions(receipt.versions)
+    others = _changes(receipt, AnsweredBy.of(computed.model))
     if difference is None:
         figures = len(now.figures)
         besides = f", and {_count('figure', figures)} within rounding" if figures else ""
@@ -63,7 +64,7 @@ def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None,
             reason = f"{computed.model.dtype} rounds otherwise beside other requests than alone; float32 does not."
             embed.add_field(name="Perhaps because", value=reason, inline=False)
     if others:
-        embed.add_field(name="Other versions", value=others, inline=False)
+        embed.add_field(name="Changed since then", value=others, inline=False)
     embed.set_footer(text=footer(computed))
     return Answer(embed)
 
@@ -83,6 +84,14 @@ def incomparable_answer(receipt: Receipt, model: ModelInfo) -> Answer:
     embed.add_field(name="Then", value=_shown(f"{_model_text(then)}, {then.dtype}"))
     embed.add_field(name="Now", value=_shown(f"{_model_text(now)}, {now.dtype}"))
     return Answer(embed)
+
+
+def _command(receipt: Receipt) -> str | None:
+    """Return the command that computes what stands there, also where more had been asked for; None for none."""
+    try:
+        return terminal_command(receipt.asked.again(receipt.outcome), receipt.model)
+    except ReceiptUnusable:
+        return None
 
 
 def _can_be_copied(command: str) -> bool:
@@ -140,8 +149,11 @@ def _versions_text(found: dict[str, str]) -> str:
     return _shown(" · ".join(f"{name} {version}" for name, version in found.items()))
 
 
-def _other_versions(then: dict[str, str]) -> str:
-    changed = [f"{name} {then.get(name, 'none')} → {now}" for name, now in versions().items() if then.get(name) != now]
+def _changes(receipt: Receipt, model: AnsweredBy) -> str:
+    """Return what is another now, of all that computes besides model and dtype."""
+    then = receipt.versions | {"computed in": _path_text(receipt.model)}
+    now = versions() | {"computed in": _path_text(model)}
+    changed = [f"{name} {then.get(name, 'none')} → {value}" for name, value in now.items() if then.get(name) != value]
     return _shown(" · ".join(changed)) if changed else ""
 
 

@@ -1,6 +1,7 @@
 """Details, replays and their commands, of any text: limits held, nothing escapes, and the command says the same."""
 
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from bot.inference.asked import (
 )
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.reproduction import Difference, Outcome, first_difference
+from bot.inference.reproduction import versions as versions_now
+from bot.inference.transformers_model import TransformersModel
 from bot.rendering.answer import Computed
 from bot.rendering.details import details_answer, incomparable_answer, replay_answer
 from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
@@ -122,6 +125,33 @@ def test_a_command_names_model_revision_and_dtype() -> None:
     assert terminal_command(AskedSurprisals("-"), local) == (
         "printf %s - | \\\n  nightword xray \\\n  --model 'my model' \\\n  --dtype int8 \\\n  -"
     )
+
+
+def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> None:
+    question = AskedContinuation("Once", GenerationParameters.from_options(max_new_tokens=30))
+    model = AnsweredBy("demo", None, "float32", "cpu", "")
+    for ids, shown in (((4, 5), "--max-new-tokens=2 "), ((), "The terminal has no single command for this.")):
+        receipt = Receipt(question, Outcome((1,), (ids,), is_cut_short=True), model, {}, {})
+        assert shown in str(details_answer(receipt).embed.description)
+
+
+def test_a_replay_says_what_has_changed_since(demo_model: TransformersModel) -> None:
+    outcome = Outcome((1,), ((2,),))
+    found = versions_now()
+    then = Receipt(
+        AskedSurprisals("a"),
+        outcome,
+        AnsweredBy("demo", None, "float32", "cpu", "by hand"),
+        found | {"torch": "1.0"},
+        {},
+    )
+    embed = replay_answer(then, outcome, None, Computed(demo_model.info, 0.1)).embed
+    changed = f"float32 on cpu, by hand → float32 on cpu, {demo_model.info.engine_path}".removesuffix(", ")
+    assert [(field.name, field.value) for field in embed.fields] == [
+        ("Changed since then", f"torch 1.0 → {found['torch']} · computed in {changed}")
+    ]
+    same = replace(then, model=AnsweredBy.of(demo_model.info), versions=found)
+    assert replay_answer(same, outcome, None, Computed(demo_model.info, 0.1)).embed.fields == []
 
 
 def test_what_no_command_line_can_hold_has_no_command() -> None:
