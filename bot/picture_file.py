@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec
 
-from bot.errors import UsageError
+from bot.errors import BotError, UsageError
 from bot.rendering.pictures.picture import Picture
 
 P = ParamSpec("P")
@@ -28,7 +28,7 @@ def picture_target(file: str | None) -> Path | None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         beside = _beside(target)
-        beside.touch(exist_ok=False)
+        beside.touch()
         beside.unlink()
     except (OSError, RuntimeError) as error:  # RuntimeError: links that point to each other
         raise _unwritable(file, error) from None
@@ -44,7 +44,7 @@ def write_picture(target: Path | None, draw: Callable[P, Picture], *args: P.args
         beside.write_bytes(png)
         beside.replace(target)
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise BotError(f"The picture {target} could not be written: {error.strerror}.") from None
     finally:
         beside.unlink(missing_ok=True)  # half a picture, if the writing was cut short
 

@@ -31,7 +31,9 @@ WELCOME = {
         "`/topk prompt:It was a dark and stormy` what would the model say next, and how sure is it?\n"
         "`/continue prompt:It was a dark and stormy` let it write on: greedy, sampled or by beam search\n"
         "`/sentiment review:I laughed all the way home.` positive or negative, and on what evidence\n"
-        "`/tokenize text:dark and stormy` the text as the model reads it"
+        "`/tokenize text:dark and stormy` the text as the model reads it\n"
+        "`/xray text:The old man looked at the banana.` what of a text surprises it\n"
+        "`/guess` what would you say next? `/help` has the rest"
     ),
     "reviews": (
         "Here people post reviews. `/sentiment` says how the model reads one. Morgan, who moderates, may let the bot "

@@ -140,6 +140,8 @@ def _walk(arguments: argparse.Namespace) -> int:
             print(f"{path_table(result)}\n")
         print("The text has ended." if result.ended else candidates_table(result))
         print_footer(model, seconds())
+    if result.ended and target is not None:
+        raise UsageError("--png was not written: the text has ended with the last of --after-ids, and nothing follows.")
     tokens = [one.candidate.token for one in result.candidates]
     probabilities = [one.candidate.probability for one in result.candidates]
     write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder, result.steps)

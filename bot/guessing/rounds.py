@@ -14,7 +14,7 @@ from bot.answering import answer, defer
 from bot.attached import check_model, message_now, read_attached
 from bot.delivery import acknowledge, tell
 from bot.error_reply import Form, answers_errors
-from bot.errors import ModelLoading, NotPermitted, NotYours, ReceiptUnusable
+from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
 from bot.guessing.sealing import seal_key, sealed, unsealed
 from bot.inference.asked import AskedTopK
 from bot.inference.executor import ModelExecutor
@@ -102,7 +102,7 @@ async def _take(interaction: Interaction, guess: str) -> None:
         asked = await _round_now(interaction)
         earlier = asked.guess_of(user.id)
         if earlier is None and len(asked.guesses) >= MOST_GUESSERS:
-            raise NotPermitted(FULL)
+            raise UsageError(FULL)
         key = seal_key(interaction.client.settings)
 
         def operation(model: LanguageModel, _: object) -> tuple[GuessRound, Token]:
@@ -118,7 +118,7 @@ async def _take(interaction: Interaction, guess: str) -> None:
         # Private, so that a guess that comes too late for Discord is not posted as a message of its own.
         is_shown = await answer(interaction, executor, operation, render, private=True)
     if not is_shown or token is None:
-        raise ReceiptUnusable("Discord did not take your guess. Guess again.")
+        raise UsageError("Discord did not take your guess. Guess again.")
     await tell(interaction, taken_embed(token, replaced=earlier is not None))
 
 
@@ -145,7 +145,8 @@ async def _reveal(interaction: Interaction) -> None:
             shown = replace(revealed_answer(asked, result[0], computed), view=view)
             return with_receipt(shown, question, result[1], computed, reveal_state(result[0]))
 
-        await answer(interaction, executor, operation, render, private=True, draw=_drawn_reveal)
+        if not await answer(interaction, executor, operation, render, private=True, draw=_drawn_reveal):
+            raise UsageError("Discord did not take the reveal. Press again.")
 
 
 async def _go_on(interaction: Interaction) -> None:
@@ -160,8 +161,10 @@ async def _go_on(interaction: Interaction) -> None:
 
     def operation(model: LanguageModel, should_stop: ShouldStop) -> GuessRound:
         favourite = model.generate(asked.prompt, _ONE_TOKEN, should_stop)
-        if not favourite.text:
-            raise ReceiptUnusable("The model ends this text here: nothing comes next. Open another round with /guess.")
+        if favourite.finish_reason == "stop":
+            raise UsageError("The model ends this text here: nothing comes next. Open another round with /guess.")
+        if not favourite.text or favourite.text.endswith("\ufffd"):
+            raise UsageError("The favourite is a part of a character, which no text can end in. Open another /guess.")
         return _begun(model, asked.prompt + favourite.text, interaction.user.id)
 
     await answer(interaction, executor, operation, _playable, private=private)

@@ -64,19 +64,25 @@ def first_difference(then: Outcome, now: Outcome) -> Difference | None:
     """Return the first difference, None where all ids are the same and all figures within `TOLERANCE`."""
     return (
         _first_other("input id", then.input_ids, now.input_ids)
-        or _first_other("output id", _in_a_row(then.outputs), _in_a_row(now.outputs))
+        or _first_other_output(then.outputs, now.outputs)
         or _first_other("figure", then.figures, now.figures)
     )
 
 
-def _in_a_row(outputs: Sequence[Sequence[int]]) -> list[int]:
-    return [id_ for ids in outputs for id_ in ids]
+def _first_other_output(then: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> Difference | None:
+    """Return the first difference of several texts, whose ids are counted through."""
+    before = 0
+    for one, other in zip_longest(then, now, fillvalue=()):
+        if (found := _first_other("output id", one, other, before)) is not None:
+            return found
+        before += len(one)
+    return None
 
 
 def _first_other(
-    kind: Literal["input id", "output id", "figure"], then: Sequence[float], now: Sequence[float]
+    kind: Literal["input id", "output id", "figure"], then: Sequence[float], now: Sequence[float], before: int = 0
 ) -> Difference | None:
-    for position, (one, other) in enumerate(zip_longest(then, now)):
+    for position, (one, other) in enumerate(zip_longest(then, now), start=before):
         if one is None or other is None or not _is_same(one, other):
             return Difference(kind, position, one, other)
     return None

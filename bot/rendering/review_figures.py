@@ -90,10 +90,11 @@ async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, t
         by_week = " More than 60 days are counted by week." if unit == "day" else ""
         return Answer(discord.Embed(title="Statistics", description=text + by_week, colour=BLURPLE))
     share = sum(period.positive or 0 for period in periods) / count
-    text = f"{place}, the last {days:,} days: **{count:,} messages**, **{share:.0%} positive**."
+    shown = f" on the {unit}s that are shown" if hidden else ""
+    text = f"{place}, the last {days:,} days: **{count:,} messages**{shown}, **{share:.0%} positive**."
     if hidden:
         text += (
-            f"\n{hidden:,} of {len(periods):,} {unit}s had fewer than {SMALLEST_GROUP} messages. They are left out: "
+            f"\n{hidden:,} of {len(periods):,} {unit}s had 1 to {SMALLEST_GROUP - 1} messages. They are left out: "
             "their figures would say too much about one person."
         )
     embed = discord.Embed(title="Statistics", description=text, colour=BLURPLE)

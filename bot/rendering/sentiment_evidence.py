@@ -23,7 +23,7 @@ def evidence_answer(result: SentimentEvidence, computed: Computed) -> Answer:
     )
     strongest = sorted(result.words, key=lambda one: -abs(one.effect))[:SHOWN_WORDS]
     embed.add_field(
-        name=f"What each word adds to the margin of {result.margin:+.2f}",
+        name=f"What leaving out each word takes from the margin of {result.margin:+.2f}",
         value=f"{code_block(evidence_table(strongest))}\n{_reading(result)}",
         inline=False,
     )

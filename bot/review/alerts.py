@@ -87,7 +87,8 @@ class Alerts:
             channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
             try:
                 card = await channel.fetch_message(case.card_message_id)
-                excerpt = excerpt_of(card.embeds[0]) if card.embeds else None
+                is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # its author took the text away
+                excerpt = excerpt_of(card.embeds[0]) if is_quoted else None
                 await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("the card of case %d is not up to date: %s", case_id, problem)
@@ -97,18 +98,23 @@ class Alerts:
 
     async def erase_excerpts(self) -> None:
         """Take the excerpts off the cards that have had them long enough."""
-        for case in await self._store.excerpts_over(discord.utils.utcnow()):
-            assert case.card_message_id is not None  # noqa: S101  # an excerpt is on a card
-            channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
-            embed = case_card(case, await self._store.history(case.id), None)
-            try:
-                await channel.get_partial_message(case.card_message_id).edit(embed=embed)
-            except discord.NotFound:
-                pass
-            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-                log.warning("the excerpt of case %d is still on its card: %s", case.id, problem)
-                continue
-            await self._store.excerpt_erased(case.id)
+        for over in await self._store.excerpts_over(discord.utils.utcnow()):
+            async with self._edits.setdefault(over.id, asyncio.Lock()):  # so that no other edit puts it back
+                await self._erase_excerpt(over.id)
+
+    async def _erase_excerpt(self, case_id: int) -> None:
+        history, case = await self._history(case_id)
+        if case is None or case.card_message_id is None:
+            return
+        channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+        try:
+            await channel.get_partial_message(case.card_message_id).edit(embed=case_card(case, history, None))
+        except discord.NotFound:
+            pass
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the excerpt of case %d is still on its card: %s", case_id, problem)
+            return
+        await self._store.excerpt_erased(case_id)
 
     async def rewrite_stale(self) -> None:
         """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""

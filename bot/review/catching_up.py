@@ -22,8 +22,9 @@ async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> N
         place = None if guild is None else find_place(guild, watched.channel_id)
         if place is None:
             continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
+        absences = intake.absences
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]
-        if None not in read:
+        if None not in read and intake.absences == absences:
             intake.behind.discard(watched.channel_id)
             await store.move_on(watched.channel_id, max((last for last in read if last is not None), default=0))
 

@@ -27,6 +27,7 @@ class Intake:
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
         self.unchecked: set[int] = set()  # places where what is kept is still to be held against what is there
+        self.absences = 0  # so far: what was read before the latest says nothing of it
         self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:

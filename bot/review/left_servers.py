@@ -7,6 +7,8 @@ import discord
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.storage.review_store import ReviewStore
 
+GONE = (10004, 50001)  # unknown guild, missing access: what Discord says, and no proxy before it
+
 log = logging.getLogger(__name__)
 
 
@@ -22,8 +24,10 @@ async def _is_left(bot: discord.Client, guild_id: int) -> bool:
     """Ask Discord itself, for what is forgotten does not come back."""
     try:
         await bot.fetch_guild(guild_id, with_counts=False)
-    except (discord.NotFound, discord.Forbidden):
-        return True
+    except (discord.NotFound, discord.Forbidden) as refusal:
+        if refusal.code in GONE:
+            return True
+        log.warning("the server %d refuses the bot: %s", guild_id, refusal)
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
         log.warning("whether the bot is still in the server %d could not be asked: %s", guild_id, problem)
     return False

@@ -9,7 +9,7 @@ from bot.review.alerts import Alerts
 from bot.review.flagging import flag
 from bot.review.labels import Labels, is_gone
 from bot.review.worker import Worker
-from bot.storage.records import Due, LetGo, OwnMessage, Watched
+from bot.storage.records import Due, LetGo, OwnMessage, Pending, ShownLabel, Watched
 from bot.storage.review_store import ReviewStore
 
 AT_A_TIME = 32
@@ -35,9 +35,12 @@ class Live:
         """End; what is due is shown after the next start."""
         await self._worker.stop()
 
-    async def let_go(self, message_id: int, text: str) -> None:
-        """Say nothing any more of a message that has become `text`, which can have no score: withdraw its case."""
-        gone = await self._store.let_go(message_id, text)
+    async def let_go(self, waiting: Pending, text: str) -> None:
+        """Say nothing any more of a message that has become `text`, which can have no score: withdraw its case.
+
+        Nothing happens to one that does not wait any more as `waiting` did: it says something else by now.
+        """
+        gone = await self._store.let_go(waiting.message_id, text, waited_as=waiting.content_hash)
         if gone is not None:
             await self.take_away(gone)
 
@@ -60,9 +63,9 @@ class Live:
 
     async def _shown(self, due: Due) -> bool:
         """Label and flag one message; return whether it is due no longer."""
-        place = await self._store.watched(due.place_id)
-        if place is None:
-            return True
+        place, present = await self._store.watched(due.place_id), await self._store.present(due.message_id)
+        if place is None or present is None or present.content_hash != due.content_hash:
+            return True  # what it says now is due by itself
         label, reply_id = due.shown_label, due.label_message_id
         try:
             label, reply_id = await self._labels.show(due, place.label)
@@ -75,11 +78,19 @@ class Live:
                 await self._store.forget_messages([due.message_id])
                 return True
             log.warning("the message %d gets no label: %s", due.message_id, problem)  # such as for lack of a permission
+        present = await self._store.present(due.message_id)
+        if present is None or not present.acts:  # it was forgotten or let go meanwhile, and nobody knew of its label
+            await self._take_back(due, label, reply_id)
+            return True
         await self._flag(due, place)
-        is_kept = await self._store.shown(due.message_id, due.content_hash, label=label, label_message_id=reply_id)
-        if not is_kept and reply_id is not None:  # it was forgotten meanwhile, and nobody knew of its label
-            await self._store.delete_own(OwnMessage(due.posted_in, reply_id))
+        if not await self._store.shown(due.message_id, due.content_hash, label=label, label_message_id=reply_id):
+            await self._take_back(due, label, reply_id)
         return True
+
+    async def _take_back(self, due: Due, label: ShownLabel | None, reply_id: int | None) -> None:
+        if reply_id is not None:
+            await self._store.delete_own(OwnMessage(due.posted_in, reply_id))
+        await self.take_away(LetGo(due.message_id, due.guild_id, due.posted_in, label, reply_id))
 
     async def _flag(self, due: Due, place: Watched) -> None:
         if place.flag_below is None or place.log_channel_id is None:

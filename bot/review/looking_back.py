@@ -1,5 +1,6 @@
 """Holding what is kept against what is there: nobody tells of what happened while the bot was away."""
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -45,8 +46,10 @@ class LookingBack:
     async def look_back(self) -> None:
         """Look at the unchecked places, as far as BACK, CHANNELS and MOST go; those that Discord hid stay unchecked."""
         for watched in [one for one in await self._store.all_watched() if one.channel_id in self._intake.unchecked]:
-            guild = self._bot.get_guild(watched.guild_id)
-            if guild is not None and not guild.unavailable and await self._is_checked(guild, watched):
+            guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
+            if guild is None or guild.unavailable:
+                continue
+            if await self._is_checked(guild, watched) and self._intake.absences == absences:
                 self._intake.unchecked.discard(watched.channel_id)
 
     async def _is_checked(self, guild: discord.Guild, watched: Watched) -> bool:
@@ -55,7 +58,7 @@ class LookingBack:
         for one in await self._store.kept_since(watched.channel_id, discord.utils.utcnow() - BACK):
             kept[one.posted_in].append(one)
         try:
-            for channel_id, messages in islice(kept.items(), CHANNELS):
+            for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
                 await self._check_channel(guild, channel_id, messages)
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             log.warning("what is kept of %d could not be held against what is there: %s", watched.channel_id, problem)
@@ -71,17 +74,23 @@ class LookingBack:
         except discord.Forbidden:
             return
         if kept and isinstance(channel, Readable) and _may_be_read(channel):
-            await self._check_messages(channel, {one.message_id: one.content_hash for one in kept})
+            with contextlib.suppress(discord.Forbidden):  # such as a private thread that the bot was removed from
+                await self._check_messages(channel, {one.message_id: one.content_hash for one in kept})
 
     async def _check_messages(self, channel: Readable, kept: dict[int, str]) -> None:
         before, after = discord.Object(max(kept) + 1), discord.Object(min(kept) - 1)
         history = channel.history(limit=MOST, before=before, after=after, oldest_first=False)
         there = {message.id: message async for message in history}
+        if not _may_be_read(channel):
+            return  # nor for the whole time that this took: what is missing says nothing
         begin = min(there) if len(there) == MOST else min(kept)
         if gone := [message_id for message_id in kept if message_id >= begin and message_id not in there]:
             await self._forget(gone)
         for message_id, message in there.items():
-            if message_id in kept and self._database.content_hash(message.content) != kept[message_id]:
+            if message_id not in kept or self._database.content_hash(message.content) == kept[message_id]:
+                continue
+            present = await self._store.present(message_id)
+            if present is not None and present.content_hash == kept[message_id]:  # nobody told of it meanwhile
                 await self._intake.take(message)
 
 

@@ -151,6 +151,7 @@ class ReviewReader(commands.Cog):
     def _note_absence(self) -> None:
         self.intake.behind = set(self.intake.places)
         self.intake.unchecked = set(self.intake.places)
+        self.intake.absences += 1
 
     async def _catch_up(self) -> None:
         await self._forget_left_servers()

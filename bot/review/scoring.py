@@ -107,7 +107,8 @@ class Scoring:
             try:
                 info, verdict = await self._executor.submit_background(waiting.channel_id, _judge(text))
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
-                await self._live.let_go(waiting.message_id, text)
+                await self._live.let_go(waiting, text)
+                self._forget_text(waiting)
                 return True
         except (ModelLoading, ShuttingDown, RequestCancelled):
             return False
@@ -123,6 +124,11 @@ class Scoring:
             label_mass=verdict.label_mass,
         )
 
+    def _forget_text(self, waiting: Pending) -> None:
+        text = self._texts.get(waiting.message_id)
+        if text is not None and self._database.content_hash(text) == waiting.content_hash:  # none that came meanwhile
+            self.forget(waiting.message_id)
+
     async def _text(self, waiting: Pending) -> str | None:
         """Return the text that waits; None where it is gone or another by now, which is noted."""
         text = self._texts.get(waiting.message_id)
@@ -133,11 +139,12 @@ class Scoring:
             message = await channel.fetch_message(waiting.message_id)
         except (discord.NotFound, discord.Forbidden):
             await self._store.drop(waiting.message_id)
+            self.forget(waiting.message_id)
             return None
         if self._database.content_hash(message.content) == waiting.content_hash:
             return message.content
         if not message.content.strip():
-            await self._live.let_go(waiting.message_id, message.content)
+            await self._live.let_go(waiting, message.content)
             return None
         if (watched := await self._store.watched(waiting.channel_id)) is not None:
             # It was edited while the bot was away: its new text waits now.

@@ -95,6 +95,14 @@ class LetGo:
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """What a message says now, by its hash, and whether something is still to be shown about it."""
+
+    content_hash: str
+    acts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A message that is kept, and the hash of what it said when it was last seen."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
-from bot.storage.records import Due, ShownLabel
+from bot.storage.records import Due, Present, ShownLabel
 from bot.storage.statements import changed_rows, newest_score
 from bot.storage.tables import Message, Score, WatchedChannel
 
@@ -49,6 +49,13 @@ class Showing:
         )
         async with self._database.session() as session:
             return [Due(*row) for row in await session.execute(statement)]
+
+    async def present(self, message_id: int) -> Present | None:
+        """Return what is known of a message at this moment, None where it is forgotten."""
+        statement = select(Message.content_hash, Message.acts).where(Message.message_id == message_id)
+        async with self._database.session() as session:
+            row = (await session.execute(statement)).first()
+        return None if row is None else Present(*row)
 
     async def shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None

@@ -29,14 +29,19 @@ class Unscorable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def let_go(self, message_id: int, text: str) -> LetGo | None:
+    async def let_go(self, message_id: int, text: str, *, waited_as: str | None = None) -> LetGo | None:
         """Forget a message that says `text` now, with its scores; None where it is not kept, or was let go before.
 
-        One that moderators were asked about stays without them: its case is withdrawn, unless it is decided.
+        One that moderators were asked about stays without them: its case is withdrawn, unless it is decided. With
+        `waited_as`, the hash of a content, also None where the message does not wait for the score of that any more.
         """
         content_hash = self._database.content_hash(text)
         this = Message.message_id == message_id
-        said = select(*_COLUMNS).where(this, Message.pending | (Message.content_hash != content_hash))
+        if waited_as is None:
+            is_another = Message.pending | (Message.content_hash != content_hash)
+        else:
+            is_another = Message.pending & (Message.content_hash == waited_as)
+        said = select(*_COLUMNS).where(this, is_another)
         async with self._database.session() as session:
             row = (await session.execute(said.with_for_update())).first()
             if row is None:

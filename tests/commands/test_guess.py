@@ -262,7 +262,7 @@ async def test_a_round_has_room_for_twenty(place: Place) -> None:
         await guess(actor, message, ["night", "day", "evening"][number % 3])
     told = await guess(crowd[-1], message, "night")
     assert embed_of(told) == {
-        "title": "Not here",
+        "title": "Not possible",
         "description": (
             "20 people have guessed, the most in one round. Wait for the reveal, or open another with /guess."
         ),

@@ -29,7 +29,7 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     embed = embed_of(shown)
     assert embed["title"] == f"Why {own.sentiment.label}"
     words, calibrated, mass = embed["fields"]
-    assert words["name"] == f"What each word adds to the margin of {own.margin:+.2f}"
+    assert words["name"] == f"What leaving out each word takes from the margin of {own.margin:+.2f}"
     strongest = sorted(own.words, key=lambda one: -abs(one.effect))[:8]
     rows = words["value"].split("\n")[2 : 2 + len(strongest)]
     assert [row.split()[0] for row in rows] == [f"{one.effect:+.2f}" for one in strongest]

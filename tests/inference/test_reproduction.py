@@ -42,6 +42,7 @@ def test_the_hash_is_that_of_the_ids() -> None:
         (Outcome((1,), ((2, 3), (4,))), Outcome((1,), ((2, 3), (5,))), Difference("output id", 2, 4, 5)),
         (Outcome((1,), ((2, 3),)), Outcome((1,), ((2,),)), Difference("output id", 1, 3, None)),
         (Outcome((1,), ((2,),)), Outcome((1,), ((2, 3),)), Difference("output id", 1, None, 3)),
+        (Outcome((), ((1, 2), (3,))), Outcome((), ((1,), (2, 3))), Difference("output id", 1, 2, None)),
         (Outcome((1,), ((2,),)), Outcome((9,), ((2,),)), Difference("input id", 0, 1, 9)),
         (Outcome((), (), (1.0, 2.0)), Outcome((), (), (1.0, 2.001)), Difference("figure", 1, 2.0, 2.001)),
         (Outcome((), (), (-math.inf,)), Outcome((), (), (-math.inf,)), None),

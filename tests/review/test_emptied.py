@@ -1,8 +1,10 @@
 """Edits that leave no text which could be scored: nothing is said any more, and a case is withdrawn."""
 
+import discord
 import pytest
 
 from bot.rendering.review_card import REACTIONS
+from bot.storage.records import Due, Label, ShownLabel
 from tests.review.conftest import BAD, GOOD, ReviewPlace, field
 
 PICTURE = ("poster.png", b"a picture")
@@ -49,6 +51,36 @@ async def test_an_open_case_is_withdrawn_and_comes_back_with_the_text(place: Rev
     assert card.embeds[0].title == "Case 1 · flagged"
     assert "flagged again" in field(card, "History")
     assert len(await place.store.latest_scores(place.channel.id)) == 1
+
+
+async def test_a_text_that_goes_while_its_label_comes_leaves_neither_label_nor_case(
+    place: ReviewPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.flagging(label="react")
+    labels = place.reader.live._labels
+    show = labels.show
+
+    async def shown(due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:
+        says = await show(due, kind)
+        await place.store.let_go(due.message_id, "")
+        return says
+
+    monkeypatch.setattr(labels, "show", shown)
+    await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    assert place.channel.history()[0].reactions == []
+    assert place.cards == []
+    assert await place.store.open_count(place.channel.id) == 0
+
+
+async def test_a_quotation_goes_with_the_text(place: ReviewPlace) -> None:
+    admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+    admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
+    await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
+    await place.flagging()
+    message = await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    assert field(place.cards[0], "Excerpt") == f"||{BAD}||"
+    await place.member.edit(message, "")
+    assert "Excerpt" not in {one.name for one in place.cards[0].embeds[0].fields}
 
 
 async def test_what_moderators_decided_stays(place: ReviewPlace) -> None:

@@ -57,3 +57,13 @@ async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: Revie
     assert found is not None
     assert found.state == "withdrawn"
     assert await write(store, text="Bad again."), "and it is scored again"
+
+
+async def test_what_says_something_else_by_now_is_not_let_go(store: ReviewStore) -> None:
+    await write(store, text="too long")
+    (waiting,) = await store.pending(10)
+    await write(store, text="Shorter.")
+    assert await store.let_go(FIRST, "too long", waited_as=waiting.content_hash) is None
+    (waiting,) = await store.pending(10)
+    assert await store.let_go(FIRST, "Shorter.", waited_as=waiting.content_hash) is not None
+    assert await store.pending(10) == []
