@@ -97,3 +97,28 @@ def test_an_explained_verdict(console: Console, demo_model: TransformersModel) -
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
     assert "left out (3 words at a time):" in long
+
+
+def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: TransformersModel) -> None:
+    end = demo_model._codec.end_ids
+    options = ["--after-ids", str(min(end)), "--model", "demo"]
+    out, err = console.run("topk", PROMPT, *options)
+    assert "The text has ended." in out
+    assert err == ""
+    out, err = console.run("topk", PROMPT, *options, "--png", "out.png", code=2)
+    assert err.startswith("nightword: --png was not written: the text has ended")
+
+
+def test_a_walk_in_the_terminal(console: Console, demo_model: TransformersModel) -> None:
+    ids = [one.token.id for one in demo_model.next_tokens(PROMPT, 2).candidates]
+    own = demo_model.walk(PROMPT, ids, 3, 0.7)
+    answer = console.json("topk", PROMPT, "-k", "3", "--after-ids", ",".join(map(str, ids)), "--temperature", "0.7")
+    assert [one["id"] for one in answer["steps"]] == ids
+    assert answer["log_probability"] == pytest.approx(own.log_probability, abs=1e-5)
+    for shown, candidate in zip(answer["tokens"], own.candidates, strict=True):
+        assert shown["id"] == candidate.candidate.token.id
+        assert shown["probability_at_temperature"] == pytest.approx(candidate.probability_at_temperature, abs=1e-5)
+    out, _ = console.run("topk", PROMPT, "--after-ids", ",".join(map(str, ids)), "--model", "demo")
+    assert "log-probability of the path" in out
+    wrong = console.error("topk", PROMPT, "--after-ids", "1,x", code=2)
+    assert "'1,x' is no list of ids: write numbers with commas, 12,345" in wrong
