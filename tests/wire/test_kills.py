@@ -45,11 +45,12 @@ async def lives(port: int, url: str, folder: Path) -> AsyncIterator[asyncio.subp
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.wire.lives", str(port),
             env=settings, cwd=folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            start_new_session=True,
         )  # fmt: skip
         try:
             yield process
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with the life that a failed test leaves behind
             await process.wait()
 
 
@@ -82,12 +83,13 @@ async def waiting(database: Database, reviews: list[Json]) -> set[tuple[int, str
 
 
 async def until_settled(database: Database, reviews: list[Json]) -> None:
-    """Wait until every review is scored, and every case that still matters is shown to moderators."""
+    """Wait until every review is scored, looked at for a flag, and every open case shown to moderators."""
+    unflagged = select(Message.message_id).where(Message.acts)
     unseen = select(ReviewCase.id).where(
         ReviewCase.state == "open", ReviewCase.card_message_id.is_(None), ReviewCase.digest_message_id.is_(None)
     )
     async with asyncio.timeout(2 * PATIENCE):
-        while await waiting(database, reviews) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
+        while await waiting(database, reviews) or await rows(database, unflagged) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.1)
 
 
