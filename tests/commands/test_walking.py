@@ -4,7 +4,6 @@ import json
 import math
 import random
 import shutil
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bot import walking
 from bot.client import Nightword
 from bot.inference.loading import load_model
 from bot.inference.model import LanguageModel
@@ -25,11 +23,6 @@ from tests.commands.people import Place, embed_of
 from tests.conftest import make_executor
 
 PROMPT = "The old man looked at the sea and"
-
-
-@pytest.fixture(autouse=True)
-def _no_turns_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "_turns", OrderedDict())  # every simulated Discord begins with the same ids
 
 
 def parts_of(message: Any) -> list[dict[str, Any]]:

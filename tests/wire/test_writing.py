@@ -33,6 +33,9 @@ async def first_draft(asked: Asked) -> Any:
     return asked.original
 
 
+SETTLED = ["Continue (20 more)", "Details"]  # the buttons below what is written
+
+
 def labels(message: Any) -> list[str]:
     return [button["label"] for row in message["components"] for button in row["components"]]
 
@@ -53,7 +56,7 @@ async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow
     drafts = [text(message).rstrip("*") for _, message in asked.shown]
     assert all(later.startswith(earlier[: len(PROMPT) + 20]) for earlier, later in itertools.pairwise(drafts))
     assert all(len(earlier) < len(later) for earlier, later in itertools.pairwise(drafts))
-    assert [labels(message) for _, message in asked.shown] == [["Stop"]] * (len(drafts) - 1) + [["Continue (20 more)"]]
+    assert [labels(message) for _, message in asked.shown] == [["Stop"]] * (len(drafts) - 1) + [SETTLED]
 
 
 @pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
@@ -143,4 +146,4 @@ async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
     assert late["content"] == "For user1: this took longer than Discord keeps a command open."
     assert late["embeds"][0]["title"] == "Continuation"
     assert str(late["message_reference"]["message_id"]) == draft["id"]
-    assert labels(late) == ["Continue (20 more)"]
+    assert labels(late) == SETTLED

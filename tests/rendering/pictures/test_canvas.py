@@ -28,7 +28,7 @@ texts = st.lists(SCRIPTS | st.text(max_size=20), max_size=20).map("".join)
 
 @pytest.fixture
 def han_family(tmp_path: Path) -> Iterator[str]:
-    """A font of this machine that has one character which the base lacks."""
+    """A font that has one character which the base lacks, the only one besides the base."""
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))
     pen.lineTo((0, 800))
@@ -45,6 +45,7 @@ def han_family(tmp_path: Path) -> Iterator[str]:
     font.setupPost()
     font.save(tmp_path / "han.ttf")
     before = list(fontManager.ttflist)
+    fontManager.ttflist[:] = [font for font in before if font.name == BASE]
     fontManager.addfont(tmp_path / "han.ttf")
     fonts._other_families.cache_clear()
     yield "Test Han"
