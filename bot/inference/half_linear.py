@@ -4,16 +4,12 @@ The kernel is FBGEMM's and its sums are float32, so it is the more exact way too
 from 2**-14 to 65504; smaller ones are rounded to its steps of 2**-24.
 """
 
-import logging
-
 import torch
 
-from bot.inference.layers import replace_layers
+from bot.inference.layers import computes_as, replace_layers
 
 _FINEST = 2.0**-25  # half of float16's smallest step
 _TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth
-
-log = logging.getLogger(__name__)
 
 
 class HalfLinear(torch.nn.Module):
@@ -40,9 +36,12 @@ class HalfLinear(torch.nn.Module):
 def halve_linear_layers(model: torch.nn.Module) -> bool:
     """Replace the linear layers of `model` where this processor is faster with them; return whether it did."""
     linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
-    if not linear_layers or not all(map(_can_be_halved, linear_layers)) or not _is_right(linear_layers[0]):
+    if not linear_layers or not all(map(_can_be_halved, linear_layers)):
         return False
-    del linear_layers  # so that each layer's plain weights go when its halved ones come
+    first = linear_layers[0]
+    if not computes_as(first, HalfLinear, _TOLERANCE):
+        return False
+    del first, linear_layers  # so that each layer's plain weights go when its halved ones come
     replace_layers(model, torch.nn.Linear, HalfLinear)
     return True
 
@@ -52,16 +51,3 @@ def _can_be_halved(linear: torch.nn.Linear) -> bool:
     if weight.device.type != "cpu" or weight.dtype != torch.bfloat16 or torch.cpu._is_avx512_bf16_supported():
         return False
     return bool((weight.half().float() - weight).abs().max() <= _FINEST)
-
-
-@torch.no_grad()
-def _is_right(linear: torch.nn.Linear) -> bool:
-    """Return whether the halved layer computes what the plain one does."""
-    states = torch.linspace(-1, 1, 3 * linear.in_features, dtype=linear.weight.dtype).view(3, -1)
-    try:
-        expected, computed = linear(states), HalfLinear(linear)(states)
-    except (RuntimeError, AttributeError) as error:  # another build of PyTorch may lack the operators
-        log.info("weights are not kept in float16: %s", str(error).partition("\n")[0])
-        return False
-    scale = expected.abs().max().clamp(min=1)
-    return bool(((expected - computed).abs().max() / scale) < _TOLERANCE)

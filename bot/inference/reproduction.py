@@ -5,6 +5,7 @@ import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from typing import Literal
@@ -44,8 +45,9 @@ class Difference:
     now: float | None
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Return the versions of everything that computes, by name, without importing any of it."""
+    """Return the versions of everything that computes, by name, without importing any of it; read once."""
     found = {"nightword": __version__, "python": platform.python_version()}
     for library in _LIBRARIES:
         try:
