@@ -1,0 +1,99 @@
+"""A number that is not finite is an error with a remedy, for the text that it comes from and for no other."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import BotError
+from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.loading import load_model
+from bot.inference.model import ModelInfo, Token
+from bot.inference.scheduler import Scheduler
+from bot.inference.transformers_model import TransformersModel
+from bot.rendering.exploration_objects import surprisals_object
+from tests.inference.small_models import llama, overflowing_demo, random_model
+from tests.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+QUESTIONS = [
+    ["topk", PROMPT],
+    ["topk", PROMPT, "--after-ids", "890,5"],
+    ["continue", PROMPT],
+    ["continue", PROMPT, "--strategy", "sample"],
+    ["continue", PROMPT, "--strategy", "beam"],
+    ["sentiment", "I laughed all the way home."],
+    ["sentiment", "I laughed all the way home.", "--explain"],
+    ["xray", PROMPT],
+    ["compare", PROMPT],
+    ["sampler", PROMPT],
+]
+WORD = " night"  # whose embedding is no number in the model of these tests
+GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
+
+
+@pytest.fixture(scope="module")
+def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return overflowing_demo(tmp_path_factory.mktemp("overflowing"))
+
+
+@pytest.fixture(scope="module")
+def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersModel) -> TransformersModel:
+    (id_,) = (token.id for token in demo_model.tokenize(WORD).tokens)
+
+    def spoil(model: Any) -> None:
+        model.get_input_embeddings().weight[id_] = float("nan")
+
+    folder = random_model(tmp_path_factory.mktemp("bad_word"), llama(), spoil)
+    return load_model(str(folder), max_prompt_tokens=100)
+
+
+@pytest.mark.xfail(strict=True, reason="logits are not checked")
+@pytest.mark.parametrize("output", [[], ["--json"]], ids=["table", "json"])
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_an_overflow_is_one_line_with_another_dtype(
+    console: Console, overflowing: Path, question: list[str], output: list[str]
+) -> None:
+    error = console.error(*question, *output, "--model", str(overflowing), "--dtype", "float16", code=78)
+    assert "float16" in error
+    assert "BOT_DTYPE=bfloat16 or float32" in error
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
+    assert load_model(str(overflowing), dtype=dtype, max_prompt_tokens=100).next_tokens(PROMPT, 3).candidates
+
+
+@pytest.mark.xfail(strict=True, reason="logits are not checked")
+def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: TransformersModel) -> None:
+    texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
+    alone = {text: one_bad_word.generate(text, GREEDY, lambda: False) for text in texts if WORD not in text}
+    ended: dict[str, Any] = {}
+    scheduler = Scheduler()
+    for text in texts:
+        scheduler.start(
+            lambda text=text: one_bad_word.generate(text, GREEDY, lambda: False),  # type: ignore[misc]  # its text is bound
+            lambda: False,
+            lambda result, error, text=text: ended.__setitem__(text, error or result),  # type: ignore[misc]  # as above
+        )
+    while len(scheduler):
+        scheduler.step()
+    assert {text: result for text, result in ended.items() if WORD not in text} == alone
+    for text in texts:
+        if WORD in text:
+            assert isinstance(ended[text], BotError)
+            assert "not finite" in str(ended[text])
+
+
+@pytest.mark.xfail(strict=True, reason="a perplexity beyond the largest float is infinite")
+def test_a_perplexity_that_no_float_holds_is_no_number_in_json() -> None:
+    impossible = Likelihood(-1000.0, 4096)
+    tokens = tuple(TokenSurprisal(Token(1, "a"), likelihood, ()) for likelihood in (None, impossible))
+    info = ModelInfo("demo", "demo", None, "float32", "cpu", 512, 4096, 1)
+    written = surprisals_object(Surprisals("aa", tokens, 1), info)
+    assert json.loads(json.dumps(written, allow_nan=False))["perplexity"] is None
+    assert math.isfinite(written["bits_per_character"])
