@@ -1,0 +1,87 @@
+"""Models that cannot be computed in pieces or in batches take transformers' own path, or are refused in one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+from bot.errors import ModelUnavailable
+from bot.inference.loading import load_model
+from tests.inference.small_models import SMALL, random_model, roberta, rwkv
+from tests.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
+    "RoBERTa, whose positions begin at 2": roberta,
+    "XLM-RoBERTa": lambda: transformers.XLMRobertaConfig(
+        **SMALL, max_position_embeddings=130, is_decoder=True, type_vocab_size=1
+    ),
+    "BigBird, whose attention is by blocks": lambda: transformers.BigBirdConfig(
+        **SMALL, max_position_embeddings=256, is_decoder=True, block_size=4, num_random_blocks=1
+    ),
+    "OpenAI GPT, which keeps nothing": lambda: transformers.OpenAIGPTConfig(
+        vocab_size=4096, n_embd=64, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3
+    ),
+    "RWKV, with a state": rwkv,
+}
+
+
+@pytest.mark.xfail(strict=True, reason="positions from 0 are handed to every model")
+@pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
+def test_positions_are_the_model_s_own(name: str, tmp_path: Path) -> None:
+    assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
+
+
+@pytest.mark.parametrize("name", ["BigBird, whose attention is by blocks", "RWKV, with a state"])
+def test_a_model_on_its_own_path_is_equal(name: str, tmp_path: Path) -> None:
+    assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
+
+
+def assert_equal_to_plain(folder: Path) -> None:
+    plain: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    ours = load_model(str(folder), max_prompt_tokens=100)
+    text = f"{PROMPT} night; the rain fell in torrents, and the wind swept up the streets"
+    ids = [token.id for token in ours.tokenize(text).tokens]
+    with torch.no_grad():
+        logits = plain(input_ids=torch.tensor([ids])).logits[0]
+    found = ours.next_tokens(text, 10)
+    assert [one.token.id for one in found.candidates] == logits[-1].topk(10).indices.tolist()
+    expected = logits[-1].softmax(0)
+    assert [one.probability for one in found.candidates] == pytest.approx(
+        [expected[one.token.id].item() for one in found.candidates], abs=1e-5
+    )
+    rows = logits.log_softmax(-1)
+    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="transformers' refusal is a traceback")
+@pytest.mark.parametrize("question", [["continue", PROMPT, "--strategy", "beam"], ["compare", PROMPT]], ids=" ".join)
+def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
+    console: Console, tmp_path: Path, question: list[str]
+) -> None:
+    folder = random_model(tmp_path, rwkv())
+    error = console.error(*question, "--model", str(folder), code=78)
+    assert "beam search" in error
+    assert "greedy or sample" in error
+    assert console.run("continue", PROMPT, "--model", str(folder))
+
+
+@pytest.mark.xfail(strict=True, reason="a model that reads both ways is answered for")
+def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
+    with pytest.raises(ModelUnavailable, match="what follows a token changes the prediction before it"):
+        load_model(str(folder), max_prompt_tokens=100)
+
+
+@pytest.mark.xfail(strict=True, reason="a model that needs more than ids is taken")
+def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, transformers.XmodConfig(**SMALL, max_position_embeddings=130, is_decoder=True))
+    with pytest.raises(ModelUnavailable, match=r"it fails on token ids alone .*Input language unknown"):
+        load_model(str(folder), max_prompt_tokens=100)
