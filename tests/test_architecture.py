@@ -69,11 +69,6 @@ def test_each_library_has_its_place(path: Path) -> None:
         assert "getenv" not in path.read_text()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 250
-
-
 @pytest.mark.parametrize("module", COMMAND_MODULES)
 def test_a_command_knows_no_other_command(module: str) -> None:
     own = f"bot.commands.{module}."
