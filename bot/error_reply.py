@@ -30,6 +30,8 @@ Callback = Callable[Concatenate[SelfT, Interaction, P], Awaitable[None]]
 TITLES: dict[type[errors.BotError], str] = {
     errors.EmptyPrompt: "Nothing to read",
     errors.PromptTooLong: "Too long",
+    errors.TokenWithoutWeights: "Unknown to the model",
+    errors.TokenizerFailed: "Not readable",
     errors.OptionOutOfRange: "Out of range",
     errors.OptionIgnored: "Option without effect",
     errors.MessageWithoutText: "No text",
@@ -45,6 +47,8 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.AcknowledgedLate: "Discord was slow",
     errors.ModelUnavailable: "No model",
     errors.SentimentUnsupported: "Not with this model",
+    errors.GenerationUnsupported: "Not with this model",
+    errors.NumbersNotFinite: "Not a number",
     errors.BotError: "Not possible",
 }
 

@@ -4,6 +4,8 @@ BotError
 ├── UsageError                 what was asked cannot be done; asking differently helps
 │   ├── EmptyPrompt
 │   ├── PromptTooLong
+│   ├── TokenWithoutWeights
+│   ├── TokenizerFailed
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
 │   ├── MessageWithoutText
@@ -26,12 +28,16 @@ BotError
     ├── InvalidSettings
     ├── ModelUnavailable
     ├── SentimentUnsupported
+    ├── GenerationUnsupported
+    ├── NumbersNotFinite
     ├── DatabaseUnavailable
     ├── PlaygroundUnavailable
     ├── TokenMissing
     ├── TokenRejected
     └── IntentsMissing
 """
+
+from typing import ClassVar
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -53,20 +59,33 @@ class UsageError(BotError):
 class EmptyPrompt(UsageError):
     """There is nothing to compute from, or nothing before it from which it could be predicted."""
 
-    def __init__(self, what: str, limit: int, *, least: int = 1) -> None:
-        found = "is empty: 0 tokens" if least == 1 else "is one token, and nothing before it predicts it"
+    def __init__(self, what: str, limit: int, *, least: int = 1, found: str = "is empty: 0 tokens") -> None:
         super().__init__(f"The {what} {found}, where {least} to {limit:,} are allowed. Write some text.")
 
 
 class PromptTooLong(UsageError):
     """The prompt has more tokens than the limit, or than the model's context leaves room for."""
 
-    def __init__(self, what: str, tokens: int, limit: int, *, context: int, new_tokens: int) -> None:
+    def __init__(self, what: str, tokens: int, limit: int, *, context: int | None, new_tokens: int) -> None:
+        """Take the model's `context` in tokens, None where nothing states it."""
         room = f", {new_tokens:,} of them for new ones" if new_tokens else ""
-        super().__init__(
-            f"The {what} has {tokens:,} tokens, but at most {limit:,} are allowed "
-            f"(the model's context holds {context:,}{room}). Shorten it."
-        )
+        why = "" if context is None else f" (the model's context holds {context:,}{room})"
+        super().__init__(f"The {what} has {tokens:,} tokens, but at most {limit:,} are allowed{why}. Shorten it.")
+
+
+class TokenWithoutWeights(UsageError):
+    """The tokenizer gave a token that the model has no row of weights for."""
+
+    def __init__(self, token: str, token_id: int, rows: int) -> None:
+        problem = f"The text contains the token {token!r} (id {token_id:,}), which the model has no weights for"
+        super().__init__(f"{problem}: its vocabulary has {rows:,} tokens. Leave that token out.")
+
+
+class TokenizerFailed(UsageError):
+    """The model's tokenizer ended with an error of its own on this text."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"The tokenizer of the model {model} fails on this text. Change the text, or shorten it.")
 
 
 class OptionOutOfRange(UsageError):
@@ -194,6 +213,29 @@ class SentimentUnsupported(ConfigurationError):
             f"The model {model} cannot judge sentiment: its tokenizer splits the label {label!r} into {shown}, "
             "and only single tokens can be compared. Use another model, such as BOT_MODEL=demo."
         )
+
+
+class GenerationUnsupported(ConfigurationError):
+    """The model cannot continue a text in the way that was asked for."""
+
+    def __init__(self, model: str, what: str, reason: str, remedy: str) -> None:
+        super().__init__(f"The model {model} cannot do {what}: {reason.rstrip('.')}. {remedy}")
+
+
+class NumbersNotFinite(ConfigurationError):
+    """The model computed a logit that is not a finite number: an overflow of its dtype, or damaged weights."""
+
+    _REMEDIES: ClassVar = {
+        "float16": "Set BOT_DTYPE=bfloat16 or float32",
+        "int8": "Set BOT_DTYPE=bfloat16 or float32",
+        "bfloat16": "Set BOT_DTYPE=float32",
+    }
+
+    def __init__(self, model: str, dtype: str) -> None:
+        remedy = self._REMEDIES.get(dtype)
+        what_to_do = f"{remedy} (--dtype in a terminal)" if remedy else "Its weights may be damaged: try another model"
+        problem = f"The model {model} computed a number that is not finite, in {dtype}, so this text has no answer"
+        super().__init__(f"{problem}. {what_to_do}.")
 
 
 class DatabaseUnavailable(ConfigurationError):

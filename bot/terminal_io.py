@@ -60,7 +60,7 @@ def timed() -> Iterator[Callable[[], float]]:
 
 def print_json(json_object: JsonObject) -> None:
     """Print an object on one line."""
-    print(json.dumps(json_object), flush=True)
+    print(json.dumps(json_object, allow_nan=False), flush=True)
 
 
 def print_footer(model: LanguageModel, seconds: float) -> None:

@@ -49,7 +49,7 @@ def compare(
             result = write(prompt, parameters, should_stop)
         else:
             recorder = BeamRecorder(parameters.num_beams, codec.end_ids)
-            result = _search(model, codec, prompt, parameters, recorder, should_stop)
+            result = _search(model, passes, codec, prompt, parameters, recorder, should_stop)
             search_score = recorder.score(result.output_ids)
             if not trees:
                 trees.append(recorder.tree(result.output_ids, parameters.max_new_tokens, codec))
@@ -60,6 +60,7 @@ def compare(
 
 def _search(
     model: PreTrainedModel,
+    passes: ForwardPasses,
     codec: TextCodec,
     prompt: str,
     parameters: GenerationParameters,
@@ -74,6 +75,8 @@ def _search(
         end_ids=codec.end_ids,
         pad_id=codec.pad_id,
         should_stop=should_stop,
+        check=passes.check_finite,
+        serve_others=passes.by_token,
         watching=[recorder],
     )
     if should_stop():

@@ -45,12 +45,19 @@ class Likelihood:
 class TokenSurprisal:
     """A token of a text, and the `favourites` that the model had in its place, best first.
 
-    The first token has nothing before it: its likelihood is None, and there are no favourites.
+    The first token has nothing before it: its likelihood is None, and there are no favourites. A special token, such
+    as the end of a text, is no part of the text, whatever wrote it there: its surprisal is not counted.
     """
 
     token: Token
     likelihood: Likelihood | None
     favourites: tuple[TokenProbability, ...]
+    is_special: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is text, and was predicted."""
+        return self.likelihood is not None and not self.is_special
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Surprisals:
     """A text's tokens, special tokens included, each with how much it surprised the model.
 
     Where the tokenizer puts a beginning-of-text token before every text, that one is the first token, and all of the
-    text is predicted. `predicted_characters` counts the characters that end in a predicted token.
+    text is predicted. `predicted_characters` counts the characters that end in a measured token.
     """
 
     text: str
@@ -67,19 +74,19 @@ class Surprisals:
 
     @property
     def likelihoods(self) -> tuple[Likelihood, ...]:
-        """Those of the predicted tokens, in order."""
-        return tuple(one.likelihood for one in self.tokens if one.likelihood is not None)
+        """Those of the measured tokens, in order."""
+        return tuple(one.likelihood for one in self.tokens if one.likelihood is not None and one.is_measured)
 
     @property
     def bits(self) -> float:
-        """The surprisals of all predicted tokens together."""
+        """The surprisals of all measured tokens together."""
         return sum(one.surprisal for one in self.likelihoods)
 
     @property
-    def perplexity(self) -> float:
-        """The exponential of the mean negative log-probability of the predicted tokens."""
+    def perplexity(self) -> float | None:
+        """The exponential of the mean negative log-probability of the measured tokens; None beyond 1e304."""
         mean = sum(one.log_probability for one in self.likelihoods) / len(self.likelihoods)
-        return math.exp(-mean) if -mean < 700 else math.inf
+        return math.exp(-mean) if -mean < 700 else None
 
     @property
     def bits_per_character(self) -> float:
@@ -87,8 +94,9 @@ class Surprisals:
         return self.bits / max(1, self.predicted_characters)
 
     def most_surprising(self, count: int = 5) -> tuple[int, ...]:
-        """Return the positions in `tokens` of those that surprised most, the most surprising first."""
-        surprisals = {n: one.likelihood.surprisal for n, one in enumerate(self.tokens) if one.likelihood is not None}
+        """Return the positions in `tokens` of the measured ones that surprised most, the most surprising first."""
+        measured = {n: one.likelihood for n, one in enumerate(self.tokens) if one.is_measured}
+        surprisals = {n: likelihood.surprisal for n, likelihood in measured.items() if likelihood is not None}
         return tuple(sorted(surprisals, key=lambda position: (-surprisals[position], position))[:count])
 
 

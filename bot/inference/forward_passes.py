@@ -5,7 +5,6 @@ mask and the position ids make the padding invisible, so a row's numbers do not 
 """
 
 import inspect
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from bot.errors import NumbersNotFinite
 from bot.inference.growing_layer import GrowingLayer
+from bot.inference.model import ModelInfo
 from bot.inference.sequence_memory import Batch, gathered
 from bot.inference.sequences import GIVES_WAY_TO, Pass, Place, Sequence, wait_for_passes
 
@@ -22,24 +23,22 @@ PIECE_TOKENS = 256  # of one long prompt in one pass, for which everybody waits
 PADDING_ALLOWED = 1.2  # tokens computed for each token of a prompt
 LOGITS_ROWS = 64  # of a whole vocabulary each, in one pass: 39 MB for 151,936 tokens
 COLUMNS_STEP = 16  # prompts are filled up to a multiple: a shape that is new costs a twelfth of its pass
-AGREEMENT = 0.05  # of logits, relative: bfloat16 rounds to about a hundredth, a wrong cache is far off
-
-log = logging.getLogger(__name__)
 
 
 class ForwardPasses:
-    """Computes the forward passes of one model; `by_token` says whether a text can be computed in several of them.
+    """Computes the forward passes of one model.
 
-    Models that keep more than keys and values (Mamba's state, for one) cannot.
+    With `by_token` a text is computed in several of them, and several texts in one. Without, each text is a plain call
+    of the model: some keep more than keys and values (Mamba's state, for one), or have positions of their own.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, info: ModelInfo, *, by_token: bool = True) -> None:
         self._model = model
+        self._info = info
         self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self._batch: Batch | None = None
         self._turn = 0
-        self.by_token = True
-        self.by_token = self._agree()
+        self.by_token = by_token
 
     def last_logits(self, input_ids: list[int], beginning: Sequence | None = None) -> torch.Tensor:
         """Return the logits after the last of `input_ids`, float32 [vocabulary].
@@ -79,7 +78,7 @@ class ForwardPasses:
         if not input_ids or not self.by_token:
             return None
         sequence = Sequence(self, keeps=True, ids=input_ids)
-        self._complete([sequence])
+        self.complete([sequence])
         return sequence
 
     def next_turn(self) -> int:
@@ -87,39 +86,57 @@ class ForwardPasses:
         self._turn += 1
         return self._turn
 
-    def _agree(self) -> bool:
-        """Return whether piece by piece and two sequences at once give what whole texts alone give."""
-        texts = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11, 12, 13]]
-        sequences = [Sequence(self, keeps=True) for _ in texts]
-        try:
-            for pieces in (slice(2), slice(-1), slice(None)):
-                for sequence, text in zip(sequences, texts, strict=True):
-                    sequence.ids = text[pieces]
-                together = self._complete(sequences)
-            alone = [self._complete([Sequence(self, keeps=False, ids=text)])[0] for text in texts]
-        except Exception as error:  # whatever such a model makes of a cache that it does not know
-            log.info("requests are computed one by one: %s", str(error).partition("\n")[0])
-            return False
-        finally:
-            self._batch = None
-        differences = [(one - other).abs().max() / one.abs().max() for one, other in zip(alone, together, strict=True)]
-        return bool(max(differences) < AGREEMENT)
+    def check_finite(self, logits: torch.Tensor) -> None:
+        """Raise NumbersNotFinite where a logit is infinite or not a number."""
+        if not bool(logits.isfinite().all()):
+            raise NumbersNotFinite(self._info.short_name, self._info.dtype)
 
-    def _complete(self, sequences: list[Sequence]) -> list[torch.Tensor]:
-        """Compute all that `sequences` lack, and return the logits after each."""
+    def complete(self, sequences: list[Sequence]) -> list[torch.Tensor]:
+        """Compute all that `sequences` lack, and return the logits after each. Raises what the model raises."""
         waiting = [Pass(sequence, self.next_turn()) for sequence in sequences]
         logits: dict[int, torch.Tensor] = {}
         while waiting:
-            logits |= {id(one.sequence): result[-1] for one, result in self.compute(waiting)}
+            logits |= {id(one.sequence): result[-1] for one, result in self._compute(waiting)}
             waiting = [one for one in waiting if id(one.sequence) not in logits]
         return [logits[id(sequence)] for sequence in sequences]
 
+    def forget_batch(self) -> None:
+        """Keep no keys and values of the sequences that were computed last."""
+        self._batch = None
+
+    def compute(self, waiting: list[Pass]) -> list[tuple[Pass, torch.Tensor | Exception]]:
+        """Compute the next token of every sequence under way and some of the prompts; return what is complete.
+
+        What the model raises for several of them is found out one by one, and is the result of those that cause it.
+        """
+        try:
+            return list(self._compute(waiting))
+        except Exception as error:
+            if len(waiting) == 1:
+                return [(waiting[0], error)]
+            return [one for alone in waiting for one in self._computed_alone(alone)]
+
+    def _computed_alone(self, alone: Pass) -> list[tuple[Pass, torch.Tensor | Exception]]:
+        """Compute a sequence from its beginning: the failure may have come between two layers of its memory."""
+        alone.sequence.length, alone.sequence.place = 0, None
+        self.forget_batch()
+        computed: list[tuple[Pass, torch.Tensor | Exception]] = []
+        while not computed:
+            computed = self.compute([alone])
+        return computed
+
     @torch.no_grad()
-    def compute(self, waiting: list[Pass]) -> list[tuple[Pass, torch.Tensor]]:
-        """Compute the next token of every sequence under way and some of the prompts; return what is complete."""
+    def _compute(self, waiting: list[Pass]) -> list[tuple[Pass, torch.Tensor]]:
+        if not self.by_token:
+            return [self._call_plainly(min(waiting, key=lambda one: one.turn))]
         decoding = [one for one in waiting if one.sequence.length > 0 and one.sequence.lacking == one.rows == 1]
         prompts = sorted((one for one in waiting if one not in decoding), key=lambda one: one.turn)
         return [*self._decode(decoding), *self._prefill(self._together(prompts))]
+
+    def _call_plainly(self, alone: Pass) -> tuple[Pass, torch.Tensor]:
+        sequence = alone.sequence
+        sequence.length = len(sequence.ids)
+        return alone, plain_logits(self._model, sequence.ids, alone.rows)
 
     def _decode(self, passes: list[Pass]) -> list[tuple[Pass, torch.Tensor]]:
         sequences = [one.sequence for one in passes]
@@ -153,9 +170,8 @@ class ForwardPasses:
             return []
         sequences = [one.sequence for one in passes]
         columns, rows_wanted = max(one.columns for one in passes), max(one.rows for one in passes)
-        if self.by_token:  # not Mamba, which does not mask the padding of a text that is alone
-            columns = min(columns, PIECE_TOKENS)
-            columns += -columns % COLUMNS_STEP
+        columns = min(columns, PIECE_TOKENS)
+        columns += -columns % COLUMNS_STEP
         ends = [min(len(sequence.ids), sequence.length + columns) for sequence in sequences]
         kept = [max(0, end - columns) for end in ends]
         rows = [sequence.ids[start:end] for sequence, start, end in zip(sequences, kept, ends, strict=True)]
@@ -193,3 +209,18 @@ class ForwardPasses:
         )
         logits: torch.Tensor = output.logits[:, -last:].float().cpu()
         return logits
+
+
+@torch.no_grad()
+def plain_logits(model: PreTrainedModel, input_ids: list[int], last: int | None = None) -> torch.Tensor:
+    """Return the logits after the `last` of `input_ids`, or after each, float32 [ids, vocabulary], by a plain call."""
+    keeps_some = last is not None and "logits_to_keep" in inspect.signature(model.forward).parameters
+    options = {"logits_to_keep": last} if keeps_some else {}
+    output = model(input_ids=torch.tensor([input_ids], device=model.device), **options)
+    logits: torch.Tensor = output.logits[0, -(last or 0) :].float().cpu()
+    return logits
+
+
+def input_rows(model: PreTrainedModel) -> int:
+    """Return how many ids the model can read; it may predict fewer."""
+    return int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]  # typed as any attribute of a module

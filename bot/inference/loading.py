@@ -1,5 +1,6 @@
 """Load a model into memory: safe weights only, complete, in the chosen dtype, on the chosen device."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,15 +9,20 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from bot.errors import ModelUnavailable
+from bot.inference.context_length import has_position_table, stated_context_length, tried_context_length
+from bot.inference.forward_passes import ForwardPasses
+from bot.inference.generation_parameters import MAX_NEW_TOKENS
 from bot.inference.half_linear import halve_linear_layers
-from bot.inference.int8_linear import quantize_linear_layers
+from bot.inference.int8_linear import Int8Linear, quantize_linear_layers
 from bot.inference.model import ModelInfo, display_name
 from bot.inference.model_files import ModelFiles, find_model
 from bot.inference.packed_int8_linear import pack_int8_layers
 from bot.inference.packed_linear import pack_linear_layers
 from bot.inference.packed_mlp import pack_gated_mlps
+from bot.inference.self_test import matches_reference, take_reference
 from bot.inference.transformers_model import TransformersModel
 
+OWN_PATH = "transformers' own path"  # of models whose numbers batches would change
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -43,35 +49,49 @@ def load_model(
             "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
         )
     files = find_model(name, revision=revision, token=token)
-    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype).to(chosen_device)
+    model = _load_model(files, dtype, chosen_device)
     tokenizer = _load_tokenizer(files)
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        raise ModelUnavailable(
-            name,
-            f"its tokenizer has {len(tokenizer):,} tokens and its weights only "
-            f"{model.get_input_embeddings().num_embeddings:,}",
-        )
-    model.generation_config = _end_of_text_only(files.name, model.generation_config)
+    stated = stated_context_length(model.config)
+    reference = take_reference(model, name, stated)
     info = ModelInfo(
         name=name,
         short_name=display_name(name),
         revision=files.revision,
-        dtype="int8" if dtype == "int8" else str(model.dtype).removeprefix("torch."),
+        dtype=dtype if dtype == "int8" else str(model.dtype).removeprefix("torch."),
         device=model.device.type,
-        context_length=_context_length(model.config),
-        vocab_size=model.get_input_embeddings().num_embeddings,
+        context_length=stated,
+        vocab_size=reference.vocab_size,
         parameter_count=model.num_parameters(),
-        engine_path=_prepare_linear_layers(model, dtype),
+        engine_path=_pack_linear_layers(model, dtype),
     )
-    return TransformersModel(model, tokenizer, info=info, max_prompt_tokens=max_prompt_tokens)
+    passes = ForwardPasses(model, info)
+    if not matches_reference(passes, model, reference):
+        if info.engine_path:
+            del passes, model  # before the same weights come again
+            model = _load_model(files, dtype, chosen_device)
+        info = replace(info, engine_path=OWN_PATH)
+        passes = ForwardPasses(model, info, by_token=False)
+    if stated is None or (not passes.by_token and has_position_table(model)):
+        wanted = max_prompt_tokens + MAX_NEW_TOKENS
+        info = replace(info, context_length=tried_context_length(model, stated, wanted))
+    return TransformersModel(model, tokenizer, passes, info=info, max_prompt_tokens=max_prompt_tokens)
 
 
-def _prepare_linear_layers(model: Any, dtype: str) -> str:
+def _load_model(files: ModelFiles, dtype: str, device: str) -> Any:
+    """Return the model as transformers computes it, with 8-bit weights where they are asked for."""
+    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype).to(device)
+    model.generation_config = _end_of_text_only(files.name, model.generation_config)
+    if dtype == "int8":
+        quantize_linear_layers(model)
+    return model
+
+
+def _pack_linear_layers(model: Any, dtype: str) -> str:
     """Make the linear layers as fast as this machine can, and return how they are multiplied."""
     if dtype == "int8":
-        has_kernel = quantize_linear_layers(model)
         if pack_int8_layers(model):
             return "int8 sums"
+        has_kernel = any(module.kernel for module in model.modules() if isinstance(module, Int8Linear))
         return "int8 kernel" if has_kernel else "int8 widened at each call"
     if halve_linear_layers(model):
         return "weights kept in float16"
@@ -144,14 +164,6 @@ def _end_of_text_only(name: str, checkpoint: Any) -> GenerationConfig:
         if not all(isinstance(id_, int) for id_ in (value if isinstance(value, list) else [value or 0])):
             raise ModelUnavailable(name, f"its generation_config.json has no number for {key}")
     return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-
-
-def _context_length(config: Any) -> int:
-    """Return the number of positions that the model was made for."""
-    for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length"):
-        if isinstance(value := getattr(config, name, None), int) and value > 0:
-            return value
-    return 2048
 
 
 def _line(error: BaseException) -> str:

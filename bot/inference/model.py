@@ -31,7 +31,8 @@ class ModelInfo:
     """Which model answers, and how it computes.
 
     `short_name` is for everybody's eyes: a local folder's without its path. `revision` is the hub's commit, or None
-    for a local folder; `context_length` and `vocab_size` count tokens. `engine_path` names how
+    for a local folder; `context_length` counts tokens, and is None where the model states none. `vocab_size` counts the
+    tokens that it predicts. `engine_path` names how
     the weights are multiplied, where that is not the plain way.
     """
 
@@ -40,7 +41,7 @@ class ModelInfo:
     revision: str | None
     dtype: str
     device: str
-    context_length: int
+    context_length: int | None
     vocab_size: int
     parameter_count: int
     engine_path: str = ""

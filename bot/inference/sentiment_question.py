@@ -25,6 +25,7 @@ class SentimentQuestion:
     def __init__(self, passes: ForwardPasses, codec: TextCodec) -> None:
         self._passes = passes
         self._codec = codec
+        self._label_ids: list[int] = []
         pairs = zip(*(codec.ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
         self._beginning = passes.computed([one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)])
 
@@ -62,7 +63,10 @@ class SentimentQuestion:
         return self._codec.encode(sentiment_prompt(review), what="review with the question around it")
 
     def _labels(self) -> list[int]:
-        return [self._codec.label_id(POSITIVE_LABEL), self._codec.label_id(NEGATIVE_LABEL)]
+        if not self._label_ids:  # every question ends alike, so its labels are the same after each
+            asked = sentiment_prompt("good")
+            self._label_ids = [self._codec.label_id(label, asked) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
+        return self._label_ids
 
 
 def _verdict(review: str, input_ids: list[int], logits: torch.Tensor, label_ids: list[int]) -> Sentiment:

@@ -13,8 +13,15 @@ GIVES_WAY_TO = 4  # newcomers, between two pieces of a prompt, or two prompts of
 class Passes(Protocol):
     """Computes the passes of one model."""
 
-    def compute(self, waiting: "list[Pass]") -> "list[tuple[Pass, torch.Tensor]]":
-        """Compute some of `waiting`, and return those that are complete with their logits [rows, vocabulary]."""
+    def compute(self, waiting: "list[Pass]") -> "list[tuple[Pass, torch.Tensor | Exception]]":
+        """Compute some of `waiting`, and return those that are complete with their logits [rows, vocabulary].
+
+        In the place of the logits of one that failed stands its error.
+        """
+        ...
+
+    def check_finite(self, logits: torch.Tensor) -> None:
+        """Raise NumbersNotFinite where a logit is infinite or not a number."""
         ...
 
     def next_turn(self) -> int:
@@ -67,31 +74,45 @@ class Pass:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """An operation's passes that are `open`, and the logits of those that are complete."""
+    """An operation's passes that are `open`, and the logits, or the errors, of those that are complete."""
 
     passes: Passes
     open: list[Pass]
-    logits: dict[int, torch.Tensor] = field(default_factory=dict)
+    results: dict[int, torch.Tensor | Exception] = field(default_factory=dict)
 
     def compute_together(self, waiting: list[ForwardPass]) -> list[tuple[ForwardPass, Any]]:
-        """Compute some of `waiting`, and return those that are complete with their logits."""
+        """Compute some of `waiting`, and return those that are complete with their results."""
         operations = [one for one in waiting if isinstance(one, _Waiting)]
-        computed = {id(one): logits for one, logits in self.passes.compute([p for one in operations for p in one.open])}
+        computed = {id(one): result for one, result in self.passes.compute([p for one in operations for p in one.open])}
         for operation in operations:
             operation.take(computed)
-        return [(one, one.logits) for one in operations if not one.open]
+        return [(one, one.results) for one in operations if not one.open]
 
-    def take(self, computed: dict[int, torch.Tensor]) -> None:
+    def take(self, computed: dict[int, torch.Tensor | Exception]) -> None:
         """Take what is computed; where there is more to come, newcomers of other operations are served first."""
         before = len(self.open)
-        self.logits |= {id(one): computed[id(one)] for one in self.open if id(one) in computed}
-        self.open = [one for one in self.open if id(one) not in computed]
+        new = {id(one): computed[id(one)] for one in self.open if id(one) in computed}
+        self.results |= new
+        has_failed = any(isinstance(result, Exception) for result in new.values())
+        self.open = [] if has_failed else [one for one in self.open if id(one) not in computed]
         if len(self.open) < before:
             for one in self.open:
                 one.turn = self.passes.next_turn() + GIVES_WAY_TO
 
 
 def wait_for_passes(passes: Passes, wanted: list[Pass]) -> list[torch.Tensor]:
-    """Return the logits [rows, vocabulary] of each of `wanted`, computed together with those of other operations."""
-    logits: dict[int, torch.Tensor] = wait_for(_Waiting(passes, list(wanted)))
-    return [logits[id(one)] for one in wanted]
+    """Return the logits [rows, vocabulary] of each of `wanted`, computed together with those of other operations.
+
+    Raises NumbersNotFinite, and what the model raises for one of `wanted`.
+    """
+    results: dict[int, torch.Tensor | Exception] = wait_for(_Waiting(passes, list(wanted)))
+    logits: list[torch.Tensor] = []
+    for result in results.values():
+        if isinstance(result, Exception):
+            raise result
+    for one in wanted:
+        result = results[id(one)]
+        assert isinstance(result, torch.Tensor)  # noqa: S101  # errors are raised above
+        passes.check_finite(result)
+        logits.append(result)
+    return logits

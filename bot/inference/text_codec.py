@@ -1,67 +1,136 @@
 """Texts to ids and back, with the limits that a prompt has."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from transformers import PreTrainedTokenizerBase
 
-from bot.errors import EmptyPrompt, InputUnreadable, OptionOutOfRange, PromptTooLong, SentimentUnsupported
+from bot.errors import (
+    EmptyPrompt,
+    InputUnreadable,
+    OptionOutOfRange,
+    PromptTooLong,
+    SentimentUnsupported,
+    TokenizerFailed,
+    TokenWithoutWeights,
+)
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import Continuation, FinishReason, ModelInfo, Token
-from bot.inference.token_text import token_text
+from bot.inference.token_text import REPLACEMENT, token_text
+
+# After one of these a text is tokenized as what follows, where the prompt's own end would become another token with it.
+_ANCHORS = ("\n", ".", "a", "0")
 
 
 class TextCodec:
-    """A model's tokenizer; `end_ids` end a text, and a prompt has at most `prompt_limit` tokens."""
+    """A model's tokenizer; `end_ids` end a text, and a prompt has at most `prompt_limit` tokens.
+
+    `input_rows` is the number of ids that the model can read, of which it predicts those below the `vocab_size` of
+    `info`; a tokenizer may know tokens beyond both.
+    """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, info: ModelInfo, end_ids: frozenset[int], max_prompt_tokens: int
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        info: ModelInfo,
+        end_ids: frozenset[int],
+        *,
+        input_rows: int,
+        max_prompt_tokens: int,
     ) -> None:
         self._tokenizer = tokenizer
         self._info = info
+        self._input_rows = input_rows
         self.end_ids = end_ids
         self.pad_id: int = tokenizer.pad_token_id or 0
-        self.prompt_limit = min(max_prompt_tokens, info.context_length)
+        self.prompt_limit = min(max_prompt_tokens, info.context_length or max_prompt_tokens)
+        added = {id_: token for id_, token in tokenizer.added_tokens_decoder.items() if isinstance(id_, int)}
+        self._added = {id_: token.content for id_, token in added.items()}
+        self._special = {id_ for id_, token in added.items() if token.special} | set(tokenizer.all_special_ids)
+        # Byte-level decoders take letters of an added token for bytes.
+        self._undecodable = {
+            id_ for id_, content in self._added.items() if not content.isascii() and self._decode([id_]) != content
+        }
 
     def token(self, token_id: int) -> Token:
         """Return the token with that id."""
-        return Token(token_id, token_text(self._tokenizer, token_id))
+        added = self._added.get(token_id)
+        return Token(token_id, token_text(self._tokenizer, token_id) if added is None else added)
+
+    def is_special(self, token_id: int) -> bool:
+        """Return whether a token is no text: the beginning or the end of one, for instance."""
+        return token_id in self._special
 
     def ids(self, text: str, *, special_tokens: bool = True) -> list[int]:
-        """Return the ids of `text` as the tokenizer gives them, special tokens included. Raises InputUnreadable."""
+        """Return the ids of `text` as the tokenizer gives them, special tokens included.
+
+        Raises InputUnreadable and TokenizerFailed.
+        """
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
             raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
-        input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
+        try:
+            input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
+        except BaseException as error:
+            # The tokenizers library panics with a BaseException of its own, which is no reason for the bot to end.
+            if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+                raise TokenizerFailed(self._info.short_name) from error
+            raise
         return input_ids
 
     def encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
         """Return the prompt's ids, which leave `room_for` new tokens in the model's context.
 
-        Raises EmptyPrompt, PromptTooLong, and OptionOutOfRange where there is no room for any prompt.
+        Raises EmptyPrompt, PromptTooLong, TokenWithoutWeights, and OptionOutOfRange where there is no room for any
+        prompt.
         """
         context = self._info.context_length
-        if room_for >= context:
+        if context is not None and room_for >= context:
             allowed = f"from 1 to {context - 1:,}, since the model's context holds {context:,} tokens in all"
             raise OptionOutOfRange("max_new_tokens", room_for, allowed)
-        limit = min(self.prompt_limit, context - room_for)
+        limit = self.prompt_limit if context is None else min(self.prompt_limit, context - room_for)
         input_ids = self.ids(prompt) if prompt else []
         if not input_ids:
             raise EmptyPrompt(what, limit)
         if len(input_ids) > limit:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
+        self._refuse_beyond(input_ids, self._input_rows)
         return input_ids
 
-    def first_ids(self, text: str, *, what: str) -> list[int]:
-        """Return the ids with which `text` can begin after a prompt: as it is written, and with a space before it.
+    def refuse_unpredicted(self, ids: Sequence[int]) -> None:
+        """Raise TokenWithoutWeights for an id that the model never predicts."""
+        self._refuse_beyond(ids, self._info.vocab_size)
 
-        Raises EmptyPrompt.
+    def _refuse_beyond(self, ids: Sequence[int], rows: int) -> None:
+        for id_ in ids:
+            if id_ >= rows:
+                raise TokenWithoutWeights(self.token(id_).text, id_, rows)
+
+    def first_ids(self, prompt: str, text: str, *, what: str) -> list[int]:
+        """Return the ids with which `text` can begin after `prompt`: as it is written, and with a space before it.
+
+        A space that is a token of its own is no beginning of the text. Raises EmptyPrompt and TokenWithoutWeights.
         """
-        both = [self.ids(written, special_tokens=False) for written in (text, f" {text}") if text]
-        found = list(dict.fromkeys(ids[0] for ids in both if ids))
+        written = self._following_ids(prompt, text)[:1] if text else []
+        spaced = self._following_ids(prompt, f" {text}")[:1] if text else []
+        found = list(dict.fromkeys([*written, *(id_ for id_ in spaced if self.decode([id_]).strip())]))
         if not found:
             raise EmptyPrompt(what, self.prompt_limit)
+        self.refuse_unpredicted(found)
         return found
+
+    def _following_ids(self, prompt: str, text: str) -> list[int]:
+        """Return the ids of `text` after `prompt`: what it adds to them when both are tokenized together.
+
+        Some tokenizers put a space before every text, which does not belong before one that follows another.
+        """
+        for before in (prompt, *_ANCHORS):
+            ids = self.ids(before, special_tokens=False)
+            together = self.ids(before + text, special_tokens=False)
+            if together[: len(ids)] == ids:
+                return together[len(ids) :]
+        return self.ids(text, special_tokens=False)
 
     def with_path(self, input_ids: list[int], chosen_ids: Sequence[int]) -> list[int]:
         """Return a prompt's ids and those chosen after it. Raises PromptTooLong, and OptionOutOfRange for no id."""
@@ -69,12 +138,25 @@ class TextCodec:
             if not 0 <= id_ < self._info.vocab_size:
                 raise OptionOutOfRange("a chosen id", id_, f"from 0 to {self._info.vocab_size - 1:,}")
         path, context = [*input_ids, *chosen_ids], self._info.context_length
-        if len(path) > context:
+        if context is not None and len(path) > context:
             raise PromptTooLong("prompt with its path", len(path), context, context=context, new_tokens=0)
         return path
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of `ids`, special tokens included."""
+        """Return the text of `ids`, special tokens included, as the tokenizer decodes it; added tokens as written."""
+        if self._undecodable.isdisjoint(ids):
+            return self._decode(ids)
+        parts: list[str] = []
+        run: list[int] = []
+        for id_ in ids:
+            if id_ in self._undecodable:
+                parts += [self._decode(run), self._added[id_]]
+                run = []
+            else:
+                run.append(id_)
+        return "".join([*parts, self._decode(run)])
+
+    def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def added_text(self, input_ids: Sequence[int], output_ids: Sequence[int]) -> str:
@@ -83,14 +165,13 @@ class TextCodec:
         whole = self.decode([*input_ids, *output_ids])
         return whole[len(before) :] if whole.startswith(before) else self.decode(output_ids)
 
-    def characters_after_first(self, ids: Sequence[int]) -> int:
-        """Return how many characters of the text of `ids` end after its first token.
+    def measured_characters(self, ids: Sequence[int]) -> int:
+        """Return how many characters of the text of `ids`, special tokens left out, end after its first token.
 
-        They are all of the text where that token is the one that the tokenizer puts before every text.
+        They are all of the text where that token is a special one, such as the beginning of every text.
         """
-        if ids[0] == self._tokenizer.bos_token_id:
-            return len(self.decode(ids[1:]))
-        return len(self.decode(ids)) - len(self.decode(ids[:1]).rstrip("\ufffd"))
+        count = len(self.decode([id_ for id_ in ids if not self.is_special(id_)]))
+        return count if self.is_special(ids[0]) else count - len(self.decode(ids[:1]).rstrip(REPLACEMENT))
 
     def continuation(
         self,
@@ -108,10 +189,14 @@ class TextCodec:
             prompt, parameters, tuple(input_ids), tuple(output_ids), text, finish_reason, written_before
         )
 
-    def label_id(self, label: str) -> int:
-        """Return the id of a label that is one token. Raises SentimentUnsupported."""
-        ids: list[int] = self._tokenizer(label, add_special_tokens=False).input_ids
-        if len(ids) != 1:
-            pieces = [token_text(self._tokenizer, id_) for id_ in ids]
-            raise SentimentUnsupported(self._info.short_name, label, pieces)
+    def label_id(self, label: str, prompt: str) -> int:
+        """Return the id of a label that is one token after `prompt`. Raises SentimentUnsupported."""
+        ids = self._following_ids(prompt, label)
+        if len(ids) != 1 or ids[0] >= self._info.vocab_size:
+            raise SentimentUnsupported(self._info.short_name, label, [self.token(id_).text for id_ in ids])
         return ids[0]
+
+
+def without_half_character(draft: Continuation) -> Continuation:
+    """Return a draft whose text ends with a whole character: tokens may end within one, which the next completes."""
+    return replace(draft, text=draft.text.rstrip(REPLACEMENT))

@@ -19,15 +19,18 @@ def generate(
     end_ids: Collection[int],
     pad_id: int,
     should_stop: Callable[[], bool],
+    check: Callable[[torch.Tensor], None],
     watching: Sequence[LogitsProcessor] = (),
+    serve_others: bool = True,
 ) -> list[int]:
     """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop()` is true.
 
-    Those `watching` are told of each step, after the repetition penalty. Other requests are served between its steps,
-    but not between those of a sample, which draws from the process's random generator and leaves it as it was.
+    `check` raises for scores that are not finite. Those `watching` are told of each step, after the repetition penalty.
+    Other requests are served between its steps, unless `serve_others` is false, for a model that keeps its state in
+    itself; and not between those of a sample, which draws from the process's random generator and leaves it as it was.
     """
     ids = torch.tensor([input_ids], device=model.device)
-    between = _BetweenSteps(should_stop, serve_others=not parameters.do_sample)
+    between = _BetweenSteps(should_stop, serve_others=serve_others and not parameters.do_sample)
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices, enabled=parameters.do_sample):
         if parameters.seed is not None:
@@ -37,10 +40,36 @@ def generate(
             attention_mask=torch.ones_like(ids),
             **_generate_options(parameters),
             pad_token_id=pad_id,
-            logits_processor=LogitsProcessorList(watching),
+            logits_processor=LogitsProcessorList([_Checking(check), *watching]),
             stopping_criteria=StoppingCriteriaList([between]),
         )
     return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)
+
+
+def generation_problem(model: PreTrainedModel, *, is_search: bool) -> str | None:
+    """Return in one line why transformers cannot write with this model, by trying; None where it can."""
+    parameters = GenerationParameters.from_options(
+        strategy="beam" if is_search else "greedy", max_new_tokens=3, num_beams=2 if is_search else None
+    )
+    try:
+        generate(
+            model, [1, 2, 3], parameters, end_ids=(), pad_id=0, should_stop=lambda: False, check=lambda _: None,
+            serve_others=False,
+        )  # fmt: skip
+    except Exception as error:  # each class fails in its own way
+        return str(error).partition("\n")[0][:200] or type(error).__name__
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checking(LogitsProcessor):
+    """Look at the scores of each step before anything is chosen by them."""
+
+    check: Callable[[torch.Tensor], None]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
+        self.check(scores)
+        return scores
 
 
 @dataclass(frozen=True, slots=True)

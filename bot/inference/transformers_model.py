@@ -7,12 +7,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from bot.errors import EmptyPrompt, RequestCancelled
+from bot.errors import EmptyPrompt, GenerationUnsupported, RequestCancelled
 from bot.inference.beam_comparison import compare, compared_parameters
 from bot.inference.comparison import Comparison
 from bot.inference.decoding import decode
 from bot.inference.exploration import SamplerStages, Surprisals, Walk
-from bot.inference.forward_passes import ForwardPasses
+from bot.inference.forward_passes import ForwardPasses, input_rows
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.likelihoods import most_probable, scored
 from bot.inference.model import (
@@ -29,9 +29,9 @@ from bot.inference.model import (
 from bot.inference.sampling import sampler_stages
 from bot.inference.sentiment_evidence import SentimentEvidence
 from bot.inference.sentiment_question import SentimentQuestion
-from bot.inference.text_codec import TextCodec
+from bot.inference.text_codec import TextCodec, without_half_character
 from bot.inference.text_surprisal import surprisals
-from bot.inference.transformers_generate import generate
+from bot.inference.transformers_generate import generate, generation_problem
 from bot.inference.walking import drawn, walk
 
 
@@ -42,20 +42,33 @@ class TransformersModel:
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
+        passes: ForwardPasses,
         *,
         info: ModelInfo,
         max_prompt_tokens: int,
     ) -> None:
         self._model = model
         self._info = info
-        self._codec = TextCodec(tokenizer, info, _eos_ids(model), max_prompt_tokens)
-        self._passes = ForwardPasses(model)
+        self._codec = TextCodec(
+            tokenizer,
+            info,
+            _eos_ids(model),
+            input_rows=input_rows(model),
+            max_prompt_tokens=max_prompt_tokens,
+        )
+        self._passes = passes
         self._question = SentimentQuestion(self._passes, self._codec)
+        self._generation_problems: dict[bool, str | None] = {}  # by whether it is a beam search, found at the first one
 
     @property
     def info(self) -> ModelInfo:
         """Which model this is."""
         return self._info
+
+    @property
+    def shares_passes(self) -> bool:
+        """Whether texts are computed in pieces and beside others, and not each by a call of its own."""
+        return self._passes.by_token
 
     def tokenize(self, text: str) -> Tokenization:
         """Split `text` into tokens, special tokens included."""
@@ -71,11 +84,12 @@ class TransformersModel:
 
     def scored(self, prompt: str, ids: Sequence[int]) -> tuple[TokenProbability, ...]:
         """Return rank and probability of each of `ids` as the next token: softmax over the whole vocabulary."""
+        self._codec.refuse_unpredicted(ids)
         return scored(self._passes.last_logits(self._codec.encode(prompt)), ids, self._codec)
 
     def guessed(self, prompt: str, guess: str) -> TokenProbability:
         """Return the token with which `guess` begins after `prompt`: of two ways to write it the more probable."""
-        return max(self.scored(prompt, self._codec.first_ids(guess, what="guess")), key=lambda one: one.logit)
+        return max(self.scored(prompt, self._codec.first_ids(prompt, guess, what="guess")), key=lambda one: one.logit)
 
     def generate(
         self,
@@ -88,6 +102,7 @@ class TransformersModel:
     ) -> Continuation:
         """Continue `prompt`; the same seed draws the same text, whoever else is served, and also in several goes."""
         input_ids = self._codec.encode(prompt, room_for=parameters.max_new_tokens)
+        self._refuse_unsupported(parameters.num_beams)
 
         def continuation(output_ids: Sequence[int], finish_reason: FinishReason) -> Continuation:
             return self._codec.continuation(prompt, parameters, input_ids, output_ids, finish_reason, len(written))
@@ -96,7 +111,7 @@ class TransformersModel:
             if draft is None:
                 return False
             if len(output_ids) > len(written):
-                draft.offer(lambda: continuation(output_ids, "length"))
+                draft.offer(lambda: without_half_character(continuation(output_ids, "length")))
             return draft.stop_requested
 
         if parameters.num_beams is None and self._passes.by_token:
@@ -110,6 +125,8 @@ class TransformersModel:
                 end_ids=self._codec.end_ids,
                 pad_id=self._codec.pad_id,
                 should_stop=lambda: should_stop() or enough(list(written)),
+                check=self._passes.check_finite,
+                serve_others=self._passes.by_token,
             )
             if should_stop():
                 raise RequestCancelled
@@ -125,7 +142,12 @@ class TransformersModel:
         """Return how much each token of `text` surprised the model."""
         input_ids = self._codec.encode(text, what="text")
         if len(input_ids) == 1:
-            raise EmptyPrompt("text", self._codec.prompt_limit, least=2)
+            found = "is one token, and nothing before it predicts it"
+            raise EmptyPrompt("text", self._codec.prompt_limit, least=2, found=found)
+        if all(map(self._codec.is_special, input_ids[1:])):
+            found = "has only special tokens after its first, which are not measured"
+            raise EmptyPrompt("text", self._codec.prompt_limit, least=2, found=found)
+        self._codec.refuse_unpredicted(input_ids[1:])
         return surprisals(self._passes, self._codec, text, input_ids)
 
     def walk(self, prompt: str, chosen_ids: Sequence[int], k: int, temperature: float) -> Walk:
@@ -147,6 +169,7 @@ class TransformersModel:
     ) -> Comparison:
         """Continue `prompt` greedily, by sampling, by beam search, and by beam search with the penalty."""
         parameters = compared_parameters(max_new_tokens, seed, num_beams, repetition_penalty)
+        self._refuse_unsupported(num_beams)
         return compare(self._model, self._passes, self._codec, self.generate, prompt, parameters, should_stop)
 
     def sampler_stages(
@@ -162,6 +185,18 @@ class TransformersModel:
     def explain_sentiment(self, review: str) -> SentimentEvidence:
         """Judge `review`, and say what each word did to the verdict."""
         return self._question.explain(review)
+
+    def _refuse_unsupported(self, num_beams: int | None) -> None:
+        """Raise GenerationUnsupported for what transformers' `generate`, where it writes, cannot do with this model."""
+        if num_beams is None and self._passes.by_token:
+            return
+        is_search = num_beams is not None
+        if is_search not in self._generation_problems:
+            self._generation_problems[is_search] = generation_problem(self._model, is_search=is_search)
+        if problem := self._generation_problems[is_search]:
+            what = "beam search" if is_search else "continuations"
+            remedy = "Choose the strategy greedy or sample, or another model." if is_search else "Try another model."
+            raise GenerationUnsupported(self._info.short_name, what, problem, remedy)
 
 
 def _eos_ids(model: PreTrainedModel) -> frozenset[int]:

@@ -28,7 +28,10 @@ def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
 
 
 def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
-    """Return each token with its natural-log probability, rank and surprisal in bits, null for the first."""
+    """Return each token with its natural-log probability, rank and surprisal in bits, null for the first.
+
+    Special tokens are in none of the figures of the whole text. The perplexity is null beyond 1e304.
+    """
     return {
         "command": "xray",
         "model": model_object(model),
@@ -42,6 +45,7 @@ def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
                 "log_probability": None if one.likelihood is None else one.likelihood.log_probability,
                 "rank": None if one.likelihood is None else one.likelihood.rank,
                 "surprisal": None if one.likelihood is None else one.likelihood.surprisal,
+                "special": one.is_special,
                 "favourites": [_candidate(candidate) for candidate in one.favourites],
             }
             for one in result.tokens

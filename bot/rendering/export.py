@@ -70,7 +70,7 @@ def _cell(value: str | float) -> str | float:
 
 
 def _json_lines(record: dict[str, str | float]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _append(file: Path, lines: list[str]) -> int:

@@ -85,7 +85,7 @@ def write_round(asked: GuessRound, model: ModelInfo) -> str:
         "favourite_probability": asked.favourite_probability,
         "guesses": [{"user": str(one.user), "name": one.name, "seal": one.seal} for one in asked.guesses],
     }
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found, ensure_ascii=False, allow_nan=False)
 
 
 def reveal_state(reveal: Reveal) -> JsonObject:

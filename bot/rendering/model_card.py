@@ -16,7 +16,7 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
             "Parameters": f"{model.parameter_count:,}",
             "Computes in": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
-            "Context": f"{model.context_length:,} tokens",
+            "Context": "not stated" if model.context_length is None else f"{model.context_length:,} tokens",
             "Vocabulary": f"{model.vocab_size:,} tokens",
         }
         for name, value in facts.items():

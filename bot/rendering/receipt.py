@@ -72,7 +72,7 @@ def write_receipt(receipt: Receipt) -> str:
         "figures": outcome.figures,
         "is_cut_short": outcome.is_cut_short,
     }
-    return json.dumps(found | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False)
+    return json.dumps(found | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False, allow_nan=False)
 
 
 def read_receipt(text: str) -> Receipt:

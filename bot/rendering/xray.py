@@ -88,8 +88,10 @@ def option_label(token: Token, figures: str) -> str:
     return f"{cut(visible_token(token.text)[: OPTION_LIMIT // 2], 30)}  {figures}"[:OPTION_LIMIT]
 
 
-def figure(value: float) -> str:
-    """Return a figure with three digits or more: ``12.3``, ``1,234``, ``4.5e+17``."""
+def figure(value: float | None) -> str:
+    """Return a figure with three digits or more: ``12.3``, ``1,234``, ``4.5e+17``; None is beyond a float's range."""
+    if value is None:
+        return "over 1e+304"
     if value >= 1e6:
         return f"{value:.1e}"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

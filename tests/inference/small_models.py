@@ -41,6 +41,11 @@ def random_model(folder: Path, config: PreTrainedConfig, change: Callable[[Any],
     return folder
 
 
+def plain_model(folder: Path) -> Any:
+    """Return the model as anybody would load it, in float32."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]  # as above
+
+
 def llama(**options: Any) -> PreTrainedConfig:
     """Return a small Llama whose head has weights of its own."""
     return transformers.LlamaConfig(**SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256} | options)

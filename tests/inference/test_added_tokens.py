@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
 
 from bot.errors import EmptyPrompt
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.model import Continuation
 from bot.inference.transformers_model import TransformersModel
-from tests.inference.small_models import added_token, demo_with, random_model, spaced_model
+from tests.inference.small_models import added_token, demo_with, plain_model, random_model, spaced_model
 
 ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]
 
@@ -35,13 +34,7 @@ def with_words(tmp_path_factory: pytest.TempPathFactory) -> TransformersModel:
     return load_model(str(demo_with(tmp_path_factory.mktemp("words"), tokenizer=add_words)), max_prompt_tokens=100)
 
 
-TAKEN_FOR_BYTES = pytest.mark.xfail(strict=True, reason="the letters of added tokens are taken for bytes")
-
-
-@pytest.mark.parametrize(
-    "word",
-    [pytest.param(word, marks=TAKEN_FOR_BYTES) if word in {"¿Qué", "naïve", "Ünïcödé"} else word for word in ADDED],
-)
+@pytest.mark.parametrize("word", ADDED)
 def test_an_added_token_is_shown_as_it_is_written(with_words: TransformersModel, word: str) -> None:
     assert word in [token.text for token in with_words.tokenize(f"In {word}: what").tokens]
     ids = [token.id for token in with_words.tokenize(f" {word}!").tokens]
@@ -51,11 +44,10 @@ def test_an_added_token_is_shown_as_it_is_written(with_words: TransformersModel,
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[TransformersModel, Any]:
     folder = spaced_model(tmp_path_factory.mktemp("ended"), ends_texts=True)
-    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    plain = plain_model(folder)
     return load_model(str(folder), max_prompt_tokens=100), plain
 
 
-@pytest.mark.xfail(strict=True, reason="the end of the text is measured as text")
 def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[TransformersModel, Any]) -> None:
     ours, plain = ended
     result = ours.surprisals("It was a dark")
@@ -70,16 +62,13 @@ def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[TransformersMode
     assert len(ids) - 1 not in result.most_surprising(len(ids))
 
 
-MEASURED = pytest.mark.xfail(strict=True, reason="special tokens within a text are measured as text")
-
-
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("It was<|endoftext|> a dark", marks=MEASURED),
+        "It was<|endoftext|> a dark",
         "<|endoftext|>It was a",
-        pytest.param("It was a<|endoftext|>", marks=MEASURED),
-        pytest.param("<|endoftext|><|endoftext|>It was a", marks=MEASURED),
+        "It was a<|endoftext|>",
+        "<|endoftext|><|endoftext|>It was a",
     ],
 )
 def test_special_tokens_are_no_text_in_any_position(demo_model: TransformersModel, text: str) -> None:
@@ -98,7 +87,6 @@ def test_special_tokens_are_no_text_in_any_position(demo_model: TransformersMode
     assert set(special).isdisjoint(result.most_surprising(10))
 
 
-@pytest.mark.xfail(strict=True, reason="a text of special tokens alone is measured")
 def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: TransformersModel) -> None:
     with pytest.raises(EmptyPrompt):
         demo_model.surprisals("<|endoftext|><|endoftext|>")
@@ -117,7 +105,6 @@ class Watching:
         self.texts.append(draft.text)
 
 
-@pytest.mark.xfail(strict=True, reason="a draft ends in half a character")
 def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: TransformersModel) -> None:
     emoji = " 😂日🤷"
     ids = [token.id for token in demo_model.tokenize(emoji).tokens]

@@ -38,12 +38,8 @@ def no_length(name: str) -> PreTrainedConfig:
     ("config", "length"),
     [
         (llama, 256),
-        pytest.param(composite, 8192, marks=pytest.mark.xfail(strict=True, reason="text_config is not looked at")),
-        pytest.param(
-            lambda: transformers.MptConfig(**LAYERS, max_seq_len=384),
-            384,
-            marks=pytest.mark.xfail(strict=True, reason="max_seq_len is not looked at"),
-        ),
+        (composite, 8192),
+        (lambda: transformers.MptConfig(**LAYERS, max_seq_len=384), 384),
         (lambda: transformers.GPT2Config(vocab_size=4096, n_embd=64, n_layer=2, n_head=4, n_positions=64), 64),
         (lambda: transformers.CTRLConfig(vocab_size=4096, n_embd=64, dff=64, n_layer=2, n_head=4, n_positions=96), 96),
     ],
@@ -54,7 +50,6 @@ def test_the_length_is_the_configuration_s(config: Callable[[], PreTrainedConfig
     assert model.info.context_length == length
 
 
-@pytest.mark.xfail(strict=True, reason="a length that no configuration states is 2,048")
 @pytest.mark.parametrize("name", ["Mamba", "Bloom"])
 def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: str, tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, no_length(name))), max_prompt_tokens=300)
@@ -65,7 +60,6 @@ def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: 
     assert "context" not in str(refusal.value)
 
 
-@pytest.mark.xfail(strict=True, reason="positions that begin at 2 leave two fewer than the configuration says")
 def test_a_length_that_the_model_does_not_reach_is_found_by_trying(tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, roberta())), max_prompt_tokens=1024)
     assert model.info.context_length == 128
@@ -74,7 +68,6 @@ def test_a_length_that_the_model_does_not_reach_is_found_by_trying(tmp_path: Pat
         model.next_tokens(" the" * 129, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the context of text_config is not looked at")
 def test_a_long_prompt_is_answered_by_a_composite_model(
     console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,9 +166,7 @@ def test_equal_logits_are_negative(demo_model: TransformersModel, monkeypatch: p
 
 
 def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_model: TransformersModel) -> None:
-    with pytest.raises(
-        SentimentUnsupported, match=r"' positive' into '▁' \+ '▁p' \+ 'o' \+ 's' \+ 'it' \+ 'i' \+ 've'"
-    ):
+    with pytest.raises(SentimentUnsupported, match=r"' positive' into '▁p' \+ 'o' \+ 's' \+ 'it' \+ 'i' \+ 've'"):
         stories_model.sentiment("good")
 
 

@@ -34,7 +34,8 @@ def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> Non
         top = before.topk(5)
         assert [candidate.rank for candidate in one.favourites] == [1, 2, 3, 4, 5]
         assert [math.log(candidate.probability) for candidate in one.favourites] == close(top.values.tolist())
-    gathered = expected[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].double()
+    special = torch.tensor([one.is_special for one in result.tokens[1:]])
+    gathered = expected[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].double()[~special]
     assert result.perplexity == pytest.approx(torch.exp(-gathered.mean()).item(), rel=1e-4)
     assert result.bits == pytest.approx(-gathered.sum().item() / math.log(2), rel=1e-5, abs=1e-4)
     assert result.bits_per_character == pytest.approx(result.bits / max(1, result.predicted_characters))
@@ -45,7 +46,9 @@ def test_surprisals(ours: TransformersModel, plain: Any, tokenizer: Any, text: s
     ids = tokenizer(text).input_ids
     if len(ids) == 1:
         pytest.skip("one token: refused, as another test says")
-    assert_equal_to_plain(ours.surprisals(text), plain, ids)
+    result = ours.surprisals(text)
+    assert_equal_to_plain(result, plain, ids)
+    assert [one.is_special for one in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
 
 
 @pytest.mark.parametrize("piece", [7, 64])
@@ -88,7 +91,7 @@ def test_any_text_is_explored_or_refused(demo_model: TransformersModel, text: st
     assert [one.token for one in result.tokens] == list(demo_model.tokenize(text).tokens)
     assert len(result.likelihoods) == len(result.tokens) - 1
     assert 0 <= result.predicted_characters <= len(text)
-    assert result.perplexity >= 1
+    assert (result.perplexity or 0) >= 1
     surprisals = [one.surprisal for one in result.likelihoods]
     assert min(surprisals) >= 0
     bits = [0.0 if one.likelihood is None else one.likelihood.surprisal for one in result.tokens]

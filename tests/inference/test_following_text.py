@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from bot.inference.loading import load_model
 from bot.inference.sentiment_prompt import sentiment_prompt
 from bot.inference.transformers_model import TransformersModel
-from tests.inference.small_models import spaced_model
+from tests.inference.small_models import plain_model, spaced_model
 
 REVIEW = "I laughed all the way home."
 
@@ -27,7 +27,7 @@ def spaced(folder: Path) -> TransformersModel:
 
 @pytest.fixture(scope="module")
 def plain(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return plain_model(folder)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,6 @@ def tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder)
 
 
-@pytest.mark.xfail(strict=True, reason="a space before the text makes two tokens of a label")
 def test_labels_are_single_tokens_after_the_question(spaced: TransformersModel, plain: Any, tokenizer: Any) -> None:
     prompt = sentiment_prompt(REVIEW)
     with torch.no_grad():
@@ -47,7 +46,6 @@ def test_labels_are_single_tokens_after_the_question(spaced: TransformersModel, 
     assert spaced.explain_sentiment(REVIEW).sentiment == verdict
 
 
-@pytest.mark.xfail(strict=True, reason="the space that the tokenizer puts before every text is scored")
 @pytest.mark.parametrize(
     ("prompt", "guess", "token"),
     [
@@ -62,7 +60,6 @@ def test_a_guess_is_what_follows(spaced: TransformersModel, prompt: str, guess: 
     assert spaced.guessed(prompt, guess).token.text == token
 
 
-@pytest.mark.xfail(strict=True, reason="the space that the tokenizer puts before every text is scored")
 @pytest.mark.parametrize(
     ("prompt", "guess", "tokens"), [("It was a", "dark", {"▁dark", "d"}), ("It was ", "a", {"▁a", "a"})]
 )

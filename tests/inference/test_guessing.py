@@ -21,7 +21,16 @@ def test_the_more_probable_way_to_write_a_guess_counts(
 ) -> None:
     with torch.no_grad():
         logits = plain(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
-    both = [tokenizer(written, add_special_tokens=False).input_ids[0] for written in (guess, f" {guess}")]
+    before = tokenizer(PROMPT, add_special_tokens=False).input_ids
+    together = [tokenizer(PROMPT + written, add_special_tokens=False).input_ids for written in (guess, f" {guess}")]
+    # What follows "stormy" is the difference; where that word would be cut otherwise, the guess is cut as after a line.
+    line = tokenizer("\n", add_special_tokens=False).input_ids
+    both = [
+        ids[len(before)] if ids[: len(before)] == before
+        else tokenizer(f"\n{guess}", add_special_tokens=False).input_ids[len(line)]
+        for ids in together
+    ]  # fmt: skip
+    both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone is no guess
     expected = max(both, key=lambda id_: float(logits[id_]))
 
     found = ours.guessed(PROMPT, guess)

@@ -69,12 +69,6 @@ def empty_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
-def larger_tokenizer(folder: Path) -> None:
-    tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    tokenizer["model"]["vocab"] |= {f"extra{number}": 4096 + number for number in range(10)}
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-
-
 def no_config(folder: Path) -> None:
     (folder / "config.json").unlink()
 
@@ -136,7 +130,6 @@ def missing_shard(folder: Path) -> None:
         (no_tokenizer, "it has no tokenizer"),
         (broken_tokenizer, "its tokenizer cannot be loaded"),
         (empty_tokenizer, "its tokenizer"),
-        (larger_tokenizer, "its tokenizer has 4,106 tokens and its weights only 4,096"),
         (no_heads, "its weights cannot be loaded"),
         (unknown_layers, "its weights cannot be loaded"),
         (damaged_index, r"model\.safetensors\.index\.json is damaged"),

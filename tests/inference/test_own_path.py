@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from bot.errors import ModelUnavailable
 from bot.inference.loading import load_model
-from tests.inference.small_models import SMALL, random_model, roberta, rwkv
+from tests.inference.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
@@ -31,7 +31,6 @@ OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="positions from 0 are handed to every model")
 @pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
 def test_positions_are_the_model_s_own(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
@@ -43,7 +42,7 @@ def test_a_model_on_its_own_path_is_equal(name: str, tmp_path: Path) -> None:
 
 
 def assert_equal_to_plain(folder: Path) -> None:
-    plain: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    plain: Any = plain_model(folder)
     ours = load_model(str(folder), max_prompt_tokens=100)
     text = f"{PROMPT} night; the rain fell in torrents, and the wind swept up the streets"
     ids = [token.id for token in ours.tokenize(text).tokens]
@@ -61,7 +60,6 @@ def assert_equal_to_plain(folder: Path) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="transformers' refusal is a traceback")
 @pytest.mark.parametrize("question", [["continue", PROMPT, "--strategy", "beam"], ["compare", PROMPT]], ids=" ".join)
 def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
     console: Console, tmp_path: Path, question: list[str]
@@ -73,14 +71,12 @@ def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
     assert console.run("continue", PROMPT, "--model", str(folder))
 
 
-@pytest.mark.xfail(strict=True, reason="a model that reads both ways is answered for")
 def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path) -> None:
     folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
     with pytest.raises(ModelUnavailable, match="what follows a token changes the prediction before it"):
         load_model(str(folder), max_prompt_tokens=100)
 
 
-@pytest.mark.xfail(strict=True, reason="a model that needs more than ids is taken")
 def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> None:
     folder = random_model(tmp_path, transformers.XmodConfig(**SMALL, max_position_embeddings=130, is_decoder=True))
     with pytest.raises(ModelUnavailable, match=r"it fails on token ids alone .*Input language unknown"):

@@ -35,13 +35,13 @@ def xray_picture(surprisals: Surprisals) -> Picture:
     texts = [one.token.text for one in tokens]
     boxes = flow(canvas, [shown(text) for text in texts], MOST_LINES, breaks=breaks_of(texts), least=_LEAST)
     for box, one in zip(boxes, tokens, strict=False):
-        _draw_box(canvas, box, _TOP + box.line * _LINE, one.likelihood)
+        _draw_box(canvas, box, _TOP + box.line * _LINE, one.likelihood if one.is_measured else None)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(surprisals.tokens) - len(boxes)
     if left_out:
         canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "token"), colour=MUTED)
         bottom += _LINE
-    _draw_key(canvas, bottom + 16, is_first_shown=any(one.likelihood is None for one in tokens))
+    _draw_key(canvas, bottom + 16, is_any_neutral=not all(one.is_measured for one in tokens))
     canvas.end_at(bottom + _KEY)
     return canvas.picture(_alt(surprisals, left_out))
 
@@ -57,8 +57,10 @@ def _heading(surprisals: Surprisals) -> tuple[str, str]:
     )
 
 
-def _number(perplexity: float) -> str:
+def _number(perplexity: float | None) -> str:
     """Return a perplexity, with two digits where it is as near to 1 as that of what the model knows by heart."""
+    if perplexity is None:
+        return "over 1e+304"
     if perplexity < 10:
         return f"{perplexity:.2f}"
     return f"{perplexity:,.1f}" if perplexity < 1e6 else f"{perplexity:.2g}"
@@ -81,7 +83,7 @@ def _draw_marks(canvas: Canvas, middle: float, top: float, rank: RankClass, colo
         canvas.rectangle(left + place * (_MARK + _BETWEEN), top + _BOX - 8, _MARK, _THICK, colour)
 
 
-def _draw_key(canvas: Canvas, top: float, *, is_first_shown: bool) -> None:
+def _draw_key(canvas: Canvas, top: float, *, is_any_neutral: bool) -> None:
     left = MARGIN
     for rank in RANKS:
         grey = sequential(0)
@@ -100,17 +102,16 @@ def _draw_key(canvas: Canvas, top: float, *, is_first_shown: bool) -> None:
         if bits == MOST_BITS:
             middle += (canvas.width_of(name, size=SMALLEST) - canvas.width_of(f"{bits}", size=SMALLEST)) / 2
         canvas.text(max(middle, MARGIN + 7), top + 48, name, size=SMALLEST, colour=MUTED, align="center")
-    if is_first_shown:
+    if is_any_neutral:
         left = WIDTH - MARGIN - 220
         canvas.rectangle(left, top, _LEAST, 20, NEUTRAL)
-        canvas.text(left + _LEAST + 10, top + 18, "not predicted", size=SMALLEST, colour=MUTED)
+        canvas.text(left + _LEAST + 10, top + 18, "not measured", size=SMALLEST, colour=MUTED)
 
 
 def _alt(surprisals: Surprisals, left_out: int) -> str:
     title, detail = _heading(surprisals)
     told = [f"X-ray of a text. {title}; {detail}."]
-    found = [one for one in surprisals.tokens if one.likelihood is not None]
-    if found:
+    if surprisals.likelihoods:
         counts = dict.fromkeys(RANKS, 0)
         for likelihood in surprisals.likelihoods:
             counts[likelihood.rank_class] += 1

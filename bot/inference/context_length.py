@@ -1,0 +1,81 @@
+"""How many tokens a model can read: what its configuration states, and what it takes in fact."""
+
+import logging
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from bot.inference.forward_passes import input_rows, plain_logits
+
+# Where configurations keep it, the first that is there: most, MPT and DBRX, Bloom's checkpoints, Whisper's decoder,
+# RWKV, and some that were converted.
+_NAMES = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "max_target_positions",
+    "seq_length",
+    "max_sequence_length",
+    "n_ctx",
+    "context_length",
+)
+# Trying is one forward pass; beyond so many products, some ten seconds on two cores, nothing is tried.
+_MOST_PRODUCTS = 1e12
+
+log = logging.getLogger(__name__)
+
+
+def stated_context_length(config: Any) -> int | None:
+    """Return the number of positions that a configuration states, for a model of text and pictures that of its text.
+
+    None where it states none, as for a state that is as large however long the text is.
+    """
+    text_config = config.get_text_config(decoder=True)
+    for name in _NAMES:
+        value = getattr(text_config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def tried_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:
+    """Return how many of the `stated` tokens the model takes, by calling it with as many as are `wanted` at most.
+
+    Some have positions that begin at 2, and two fewer of them than they state. None where nothing is stated and
+    `wanted` tokens are no trouble.
+    """
+    most = wanted if stated is None else min(stated, wanted)
+    if model.num_parameters() * most > _MOST_PRODUCTS:
+        log.info("whether the model reads %d tokens is not tried: it is too large for that", most)
+        return stated
+    device = model.device
+    model.to("cpu")  # type: ignore[arg-type]  # typed as a bound method; an index beyond a table would break CUDA for good
+    try:
+        if _reads(model, most):
+            return stated
+        least = 1  # which the self-test has read
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if _reads(model, middle) else (least, middle)
+        return least
+    finally:
+        model.to(device)  # type: ignore[arg-type]  # as above
+
+
+def _reads(model: PreTrainedModel, tokens: int) -> bool:
+    rows = input_rows(model)
+    try:
+        plain_logits(model, [(7 + 131 * place) % rows for place in range(tokens)], 1)
+    except (IndexError, RuntimeError, ValueError) as error:
+        log.info("the model does not read %d tokens: %s", tokens, str(error).partition("\n")[0])
+        return False
+    return True
+
+
+def has_position_table(model: PreTrainedModel) -> bool:
+    """Return whether the model has learned its positions one by one, so that there are so many and no more."""
+    return any(
+        isinstance(module, torch.nn.Embedding) and "position" in name.rpartition(".")[2]
+        for name, module in model.named_modules()
+    )
