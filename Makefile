@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-reference check format train bench bench-peers clean
+.PHONY: playground run doctor install test test-reference check format train bench bench-peers architectures clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -45,6 +45,9 @@ bench: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	@$(BIN)/python -m benchmarks --peers
+
+architectures: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.architectures
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,220 @@
+"""One model's answers beside those of plain transformers, in float32."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from bot.errors import BotError, ModelUnavailable
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.loading import load_model
+from bot.inference.scheduler import Scheduler
+from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.inference.transformers_model import TransformersModel
+
+PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
+REVIEW = "I laughed all the way home."
+NEW_TOKENS = 12
+NUM_BEAMS = 3
+K = 10
+TOLERANCE = 1e-4  # of logits, relative to the largest; probabilities are held to a tenth of it
+
+Outcome = Literal["equal", "equal, own path", "refused", "differs"]
+
+
+class Comparison(NamedTuple):
+    """How a model's answers compare; `reason` says why it was refused, or what differs."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def compare(folder: Path) -> Comparison:
+    """Compare /topk, greedy and beam search, alone and among others, and the scoring of two labels."""
+    try:
+        ours = load_model(str(folder), max_prompt_tokens=100)
+    except ModelUnavailable as error:
+        return _refused(folder, str(error))
+    plain = _Plain(folder)
+    differences = [
+        f"{name}: {difference}"
+        for name, check in _CHECKS.items()
+        if (difference := _tried(lambda check=check: check(ours, plain)))  # type: ignore[misc]  # its check is bound
+    ]
+    if differences:
+        return Comparison("differs", "; ".join(differences))
+    return Comparison("equal" if ours.shares_passes else "equal, own path")
+
+
+class _Plain:
+    """The model as anybody would load and call it.
+
+    What its checkpoint's generation_config says beyond token ids is left out, as the engine does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        found = self._model.generation_config
+        ids = {f"{kind}_token_id": getattr(found, f"{kind}_token_id", None) for kind in ("bos", "eos", "pad")}
+        self._model.generation_config = GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+
+    def ids(self, text: str) -> torch.Tensor:
+        ids: torch.Tensor = self._tokenizer(text, return_tensors="pt").input_ids
+        return ids
+
+    def logits(self, text: str) -> torch.Tensor:
+        return self.logits_after(self.ids(text))[-1]
+
+    @torch.no_grad()
+    def logits_after(self, ids: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self._model(input_ids=ids).logits[0]
+        return logits
+
+    def written(self, prompt: str, **options: Any) -> list[int]:
+        ids = self.ids(prompt)
+        options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, "early_stopping": False} | options
+        output = self._model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+        new_ids: list[int] = output[0, ids.shape[1] :].tolist()
+        return new_ids
+
+
+def _refused(folder: Path, message: str) -> Comparison:
+    """Return the refusal where plain transformers bears its reason out."""
+    reason = message.partition("cannot be used: ")[2].rpartition(". Try ")[0]
+    is_true = next((is_true for words, is_true in _REASONS.items() if words in reason), None)
+    if is_true is None or not is_true(folder, reason):
+        return Comparison("differs", f"refused for a reason that does not hold: {reason}")
+    return Comparison("refused", reason)
+
+
+def _cannot_be_loaded(folder: Path, reason: str) -> bool:
+    return _raises(lambda: _Plain(folder), reason)
+
+
+def _fails_on_ids(folder: Path, reason: str) -> bool:
+    plain = _Plain(folder)
+    return all(_raises(lambda text=text: plain.logits(text), reason) for text in PROMPTS)  # type: ignore[misc]  # its text is bound
+
+
+def _raises(attempt: Callable[[], Any], reason: str) -> bool:
+    try:
+        attempt()
+    except Exception as error:
+        return str(error).partition("\n")[0][:60] in reason
+    return False
+
+
+def _reads_both_ways(folder: Path, _: str) -> bool:
+    """Return whether the logits after a token change with the last token of the text, by far more than by rounding."""
+    plain = _Plain(folder)
+    ids = plain.ids(PROMPTS[1])
+    other = ids.clone()
+    other[0, -1] = 7
+    before, after = plain.logits_after(ids)[0], plain.logits_after(other)[0]
+    return bool((before - after).abs().max() / before.abs().max() > 100 * TOLERANCE)
+
+
+def _changes_from_call_to_call(folder: Path, _: str) -> bool:
+    plain = _Plain(folder)
+    return bool(_apart(plain.logits(PROMPTS[1]).tolist(), plain.logits(PROMPTS[1]), torch.ones(1)))
+
+
+_REASONS: dict[str, Callable[[Path, str], bool]] = {
+    "its weights cannot be loaded": _cannot_be_loaded,
+    "it fails on token ids alone": _fails_on_ids,
+    "what follows a token changes the prediction before it": _reads_both_ways,
+    "two calls of it with the same text": _changes_from_call_to_call,
+}
+
+
+def _tried(check: Callable[[], str]) -> str:
+    """Return what `check` finds, or in one line how it failed."""
+    try:
+        return check()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
+
+
+def _topk(ours: TransformersModel, plain: _Plain) -> str:
+    for prompt in PROMPTS:
+        if difference := _candidates(ours, plain, prompt):
+            return difference
+    return ""
+
+
+def _candidates(ours: TransformersModel, plain: _Plain, prompt: str) -> str:
+    logits = plain.logits(prompt)
+    candidates = ours.next_tokens(prompt, K).candidates
+    ids = [one.token.id for one in candidates]
+    if ids != logits.topk(K).indices.tolist():
+        return f"{ids} for {logits.topk(K).indices.tolist()} after {prompt!r}"
+    return _apart([one.logit for one in candidates], logits[ids], logits) or _apart(
+        [10 * one.probability for one in candidates], 10 * logits.softmax(0)[ids], torch.ones(1)
+    )
+
+
+def _apart(figures: list[float], expected: torch.Tensor, scale: torch.Tensor) -> str:
+    apart = ((torch.tensor(figures) - expected).abs().max() / scale.abs().max()).item()
+    return "" if apart < TOLERANCE else f"figures differ by {apart:.1e}"
+
+
+def _greedy(ours: TransformersModel, plain: _Plain) -> str:
+    try:
+        expected = {prompt: plain.written(prompt) for prompt in PROMPTS}
+    except Exception as error:
+        return _is_refused(ours, error, "greedy")
+    alone = {prompt: _written(ours, prompt, "greedy") for prompt in PROMPTS}
+    if alone != expected:
+        return f"{alone} for {expected}"
+    together: dict[str, Any] = {}
+    scheduler = Scheduler()
+    for prompt in PROMPTS:
+        scheduler.start(
+            lambda prompt=prompt: _written(ours, prompt, "greedy"),  # type: ignore[misc]  # its prompt is bound
+            lambda: False,
+            lambda result, error, prompt=prompt: together.__setitem__(prompt, error or result),  # type: ignore[misc]  # as above
+        )
+    while len(scheduler):
+        scheduler.step()
+    return "" if together == expected else f"together {together} for {expected}"
+
+
+def _beam(ours: TransformersModel, plain: _Plain) -> str:
+    try:
+        expected = [plain.written(prompt, num_beams=NUM_BEAMS) for prompt in PROMPTS]
+    except Exception as error:
+        return _is_refused(ours, error, "beam", num_beams=NUM_BEAMS)
+    found = [_written(ours, prompt, "beam", num_beams=NUM_BEAMS) for prompt in PROMPTS]
+    return "" if found == expected else f"{found} for {expected}"
+
+
+def _is_refused(ours: TransformersModel, error: Exception, strategy: Any, **options: Any) -> str:
+    """Return "" where a way of writing that plain transformers does not have is refused in one line."""
+    try:
+        _written(ours, PROMPTS[0], strategy, **options)
+    except BotError:
+        return ""
+    return f"not refused, where transformers raises {type(error).__name__}"
+
+
+def _written(ours: TransformersModel, prompt: str, strategy: Any, **options: Any) -> list[int]:
+    parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=NEW_TOKENS, **options)
+    return list(ours.generate(prompt, parameters, lambda: False).output_ids)
+
+
+def _labels(ours: TransformersModel, plain: _Plain) -> str:
+    logits = plain.logits(sentiment_prompt(REVIEW))
+    ids = [int(plain.ids(label)[0, 0]) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
+    verdict = ours.sentiment(REVIEW)
+    return _apart([verdict.positive_logit, verdict.negative_logit], logits[ids], logits)
+
+
+_CHECKS: dict[str, Callable[[TransformersModel, _Plain], str]] = {
+    "topk": _topk,
+    "greedy": _greedy,
+    "beam": _beam,
+    "labels": _labels,
+}

@@ -1,0 +1,66 @@
+"""The scan over transformers' classes finds them itself, compares, and tells which refusals hold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from benchmarks.architectures.comparison import Comparison, compare
+from benchmarks.architectures.tiny_models import causal_classes, make_tiny
+from bot.inference.model import NextTokens
+from bot.inference.transformers_model import TransformersModel
+
+SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
+
+
+def made(model_type: str, folder: Path) -> Path:
+    make_tiny(model_type, folder)
+    return folder
+
+
+def test_every_class_of_transformers_is_in_the_table() -> None:
+    classes = causal_classes()
+    assert set(classes.values()) <= set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert len(classes) > 100
+    table = SCANNED.read_text()
+    assert "`Qwen2ForCausalLM` | equal |" in table
+    assert "| differs | 0 |" in table
+
+
+@pytest.mark.parametrize(
+    ("model_type", "outcome"),
+    [
+        ("llama", "equal"),
+        ("deepseek_v3", "equal"),
+        ("moshi", "equal, own path"),
+        ("recurrent_gemma", "equal, own path"),
+        ("prophetnet", "equal, own path"),
+        ("xlnet", "refused"),
+        ("xmod", "refused"),
+    ],
+)
+def test_an_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
+    assert compare(made(model_type, tmp_path)).outcome == outcome
+
+
+def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inference.self_test.CAUSAL_TOLERANCE", -1.0)
+    found = compare(made("llama", tmp_path))
+    assert found == Comparison(
+        "differs",
+        "refused for a reason that does not hold: two calls of it with the same text give different numbers",
+    )
+
+
+def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = TransformersModel.next_tokens
+
+    def a_little_more(self: TransformersModel, prompt: str, k: int) -> NextTokens:
+        found = exact(self, prompt, k)
+        return replace(found, candidates=tuple(replace(one, logit=one.logit + 0.01) for one in found.candidates))
+
+    monkeypatch.setattr(TransformersModel, "next_tokens", a_little_more)
+    found = compare(made("llama", tmp_path))
+    assert found.outcome == "differs"
+    assert found.reason.startswith("topk: figures differ by")
