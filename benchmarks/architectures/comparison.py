@@ -21,11 +21,13 @@ NUM_BEAMS = 3
 K = 10
 TOLERANCE = 1e-4  # of logits, relative to the largest; probabilities are held to a tenth of it
 
+RIGHTLY_REFUSED = "refused, and rightly"  # a way of writing that plain transformers does not have for a class
+
 Outcome = Literal["equal", "equal, own path", "refused", "differs"]
 
 
 class Comparison(NamedTuple):
-    """How a model's answers compare; `reason` says why it was refused, or what differs."""
+    """How a model's answers compare; `reason` says why it, or a way of writing, was refused, or what differs."""
 
     outcome: Outcome
     reason: str = ""
@@ -38,14 +40,12 @@ def compare(folder: Path) -> Comparison:
     except ModelUnavailable as error:
         return _refused(folder, str(error))
     plain = _Plain(folder)
-    differences = [
-        f"{name}: {difference}"
-        for name, check in _CHECKS.items()
-        if (difference := _tried(lambda check=check: check(ours, plain)))  # type: ignore[misc]  # its check is bound
-    ]
+    found = {name: _tried(lambda check=check: check(ours, plain)) for name, check in _CHECKS.items()}  # type: ignore[misc]  # its check is bound
+    differences = [f"{name}: {words}" for name, words in found.items() if words not in ("", RIGHTLY_REFUSED)]
     if differences:
         return Comparison("differs", "; ".join(differences))
-    return Comparison("equal" if ours.shares_passes else "equal, own path")
+    refused = [f"{name} is refused, as plain transformers fails" for name, words in found.items() if words]
+    return Comparison("equal" if ours.shares_passes else "equal, own path", "; ".join(refused))
 
 
 class _Plain:
@@ -192,11 +192,11 @@ def _beam(ours: TransformersModel, plain: _Plain) -> str:
 
 
 def _is_refused(ours: TransformersModel, error: Exception, strategy: Any, **options: Any) -> str:
-    """Return "" where a way of writing that plain transformers does not have is refused in one line."""
+    """Return RIGHTLY_REFUSED where a way of writing that plain transformers does not have is refused in one line."""
     try:
         _written(ours, PROMPTS[0], strategy, **options)
     except BotError:
-        return ""
+        return RIGHTLY_REFUSED
     return f"not refused, where transformers raises {type(error).__name__}"
 
 

@@ -48,7 +48,8 @@ def surprisals_table(result: Surprisals, columns: int | None = None) -> str:
 def surprisals_summary(result: Surprisals) -> str:
     """Return perplexity and bits per character, and what surprised most with the model's favourite in its place."""
     perplexity = "over 1e+304" if result.perplexity is None else f"{result.perplexity:.2f}"
-    lines = [f"perplexity {perplexity}, {result.bits_per_character:.2f} bits per character"]
+    aside = ", special tokens not counted" if any(one.is_special for one in result.tokens[1:]) else ""
+    lines = [f"perplexity {perplexity}, {result.bits_per_character:.2f} bits per character{aside}"]
     for position in result.most_surprising():
         one = result.tokens[position]
         favourite = one.favourites[0]
