@@ -112,6 +112,36 @@ async def test_each_of_32_requests_gives_together_what_it_gives_alone(
         assert_same(one, other)
 
 
+async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
+    start: Start, model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = mixed_requests(12, judges=False)
+    alone = [ask(model, lambda: False) for ask in asked]
+    spoilt = model.tokenize("and ~")
+    bad_id = spoilt.tokens[-1].id
+    exact = ForwardPasses._forward
+
+    def failing(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        logits = exact(self, ids, *arguments)  # its keys and values are in the memory already
+        if bool((ids == bad_id).any()):
+            raise RuntimeError("no kernel for this text")
+        return logits
+
+    monkeypatch.setattr(ForwardPasses, "_forward", failing)
+    bad = [continuation(prompt, strategy="greedy", max_new_tokens=4) for prompt in (spoilt.text, spoilt.text + " the")]
+    executor = start(model)
+    results = await asyncio.gather(
+        *(executor.submit(number, ask) for number, ask in enumerate([*asked[:6], *bad, *asked[6:]])),
+        return_exceptions=True,
+    )
+    for failed in results[6:8]:
+        assert isinstance(failed, RuntimeError)
+        assert str(failed) == "no kernel for this text"
+    for one, other in zip(alone, [*results[:6], *results[8:]], strict=True):
+        assert_same(one, other)
+    assert_same(alone[0], await executor.submit(1, asked[0]))
+
+
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
 async def test_prompts_in_pieces_give_what_they_give_whole(
     start: Start, model: TransformersModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
