@@ -119,7 +119,6 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert list(await scores(place)) == [kept.id]
 
 
-@pytest.mark.xfail(strict=True, reason="ids are written as numbers, which JavaScript rounds")
 async def test_an_export_names_messages_as_discord_does(place: ReviewPlace) -> None:
     await place.flagging()
     message = await place.member.send(place.channel, BAD)
