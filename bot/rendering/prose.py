@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.rendering.escaping import escape_prose, visible_character, visible_text
+from bot.rendering.escaping import escape_prose, visible_characters, visible_text
 
 PROMPT_LIMIT = 600  # characters, escaped
 
@@ -37,7 +37,7 @@ def bold(text: str) -> str:
 
 def token_in_prose(text: str, limit: int = 40) -> str:
     """Return a token in bold within a sentence, what is no letter made visible, at most `limit` characters of it."""
-    shown = "".join(visible_character(character) for character in text[:limit])
+    shown = "".join(visible_characters(text[:limit]))
     return f"**{escape_prose(shown)}{'' if len(text) <= limit else '…'}**" if text else "*(empty)*"
 
 

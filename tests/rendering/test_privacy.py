@@ -19,7 +19,8 @@ NOT_OF_DISCORD = {"id", "number"}  # a case's row and its number in its server, 
 def filled(kind: type[T]) -> T:
     """Return a record whose every whole number is the largest."""
     values: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind).items():
+    hints: dict[str, Any] = get_type_hints(kind)
+    for name, hint in hints.items():
         examples = {int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)}
         found = [example for type_, example in examples.items() if type_ in (hint, *getattr(hint, "__args__", ()))]
         values[name] = found[0] if found else "open"
