@@ -21,7 +21,7 @@ def filled(kind: type[T]) -> T:
     values: dict[str, Any] = {}
     hints: dict[str, Any] = get_type_hints(kind)
     for name, hint in hints.items():
-        examples = {int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)}
+        examples: dict[Any, Any] = {int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)}
         found = [example for type_, example in examples.items() if type_ in (hint, *getattr(hint, "__args__", ()))]
         values[name] = found[0] if found else "open"
     return kind(**values)
