@@ -11,19 +11,22 @@ from bot.rendering.privacy import export_answer
 from bot.storage.case_records import Case
 from bot.storage.records import AuthorRow
 
-T = TypeVar("T", AuthorRow, Case)
+T = TypeVar("T")
 LARGEST = 2**63 - 1  # what a database's whole number can be; a double keeps those up to 2**53
 NOT_OF_DISCORD = {"id", "number"}  # a case's row and its number in its server, which count from 1
+
+
+EXAMPLES: dict[Any, Any] = {
+    int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)
+}  # fmt: skip
 
 
 def filled(kind: type[T]) -> T:
     """Return a record whose every whole number is the largest."""
     values: dict[str, Any] = {}
-    hints: dict[str, Any] = get_type_hints(kind)
-    for name, hint in hints.items():
-        examples: dict[Any, Any] = {int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)}
-        found = [example for type_, example in examples.items() if type_ in (hint, *getattr(hint, "__args__", ()))]
-        values[name] = found[0] if found else "open"
+    for name, hint in get_type_hints(kind).items():
+        kinds: tuple[Any, ...] = (hint, *getattr(hint, "__args__", ()))
+        values[name] = next((example for type_, example in EXAMPLES.items() if type_ in kinds), "open")
     return kind(**values)
 
 
