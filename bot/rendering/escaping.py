@@ -31,6 +31,9 @@ _PROSE = regex.compile(
 )
 _LINE_START = re.compile(r"^(\s*)([#\-+])(?!\ufe0f?\u20e3)|^(\s*\d+)([.)])(?=\s|$)", re.MULTILINE)
 _MARKUP = re.compile(r"([\\*_~|`\[\]<>])")
+# What can begin an emoji's name between colons, ":100:", also where the colon that ends it is not of this text. Nor may
+# the backslash of an escape become such a name, as in ":\\:".
+_SHORTCODE = re.compile(r":(?=[^\s:]*:)|:(?=[^\s:\u200b][^\s:]*\Z)")
 # "@everyone", "@here", and links, which would otherwise be fetched and previewed.
 _AT = re.compile(r"@(?=\w)")
 
@@ -72,11 +75,12 @@ def visible_text(text: str) -> str:
 
 
 def escape_prose(text: str) -> str:
-    """Return text that Discord shows as it is written: no markdown, no mention, nothing hidden."""
+    """Return text that Discord shows as it is written: no markdown, no mention, no emoji from names, nothing hidden."""
     text = _MARKUP.sub(r"\\\1", visible_text(text))
     text = _LINE_START.sub(r"\1\3\\\2\4", text)
     text = _AT.sub("@" + _ZERO_WIDTH_SPACE, text)
-    return text.replace("://", f":{_ZERO_WIDTH_SPACE}//")
+    text = text.replace("://", f":{_ZERO_WIDTH_SPACE}//")
+    return _SHORTCODE.sub(r"\\:", text)
 
 
 def code_block(text: str) -> str:

@@ -20,6 +20,16 @@ def prompt_excerpt(prompt: str, limit: int = PROMPT_LIMIT) -> Excerpt:
     return _fitting(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
 
 
+def plain_excerpt(text: str, limit: int) -> Excerpt:
+    """Return the beginning of `text`, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: escape_prose(_start_of(text, shown)))
+
+
+def visible_excerpt(text: str, limit: int) -> str:
+    """Return the beginning of `text` for a place without markdown, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: visible_text(_start_of(text, shown))).text
+
+
 def bold_excerpt(text: str, limit: int) -> Excerpt:
     """Return the beginning of `text` in bold, in at most `limit` characters."""
     return _fitting(text, limit, lambda shown: bold(_start_of(text, shown)))
