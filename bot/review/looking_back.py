@@ -11,7 +11,7 @@ import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.review.intake import Intake
-from bot.review.places import Readable
+from bot.review.places import Readable, needed_to_read
 from bot.storage.database import Database
 from bot.storage.records import Kept, Watched
 from bot.storage.review_store import ReviewStore
@@ -100,4 +100,4 @@ def _may_be_read(channel: Readable) -> bool:
         permissions = channel.permissions_for(channel.guild.me)
     except (discord.ClientException, AttributeError):  # a thread whose channel is out of sight
         return False
-    return permissions.view_channel and permissions.read_message_history
+    return all(getattr(permissions, name) for name in (*needed_to_read(channel), "read_message_history"))
