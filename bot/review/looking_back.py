@@ -10,6 +10,7 @@ from itertools import islice
 import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.message_text import message_text
 from bot.review.intake import Intake
 from bot.review.places import Readable, needed_to_read
 from bot.storage.database import Database
@@ -87,7 +88,7 @@ class LookingBack:
         if gone := [message_id for message_id in kept if message_id >= begin and message_id not in there]:
             await self._forget(gone)
         for message_id, message in there.items():
-            if message_id not in kept or self._database.content_hash(message.content) == kept[message_id]:
+            if message_id not in kept or self._database.content_hash(message_text(message)) == kept[message_id]:
                 continue
             present = await self._store.present(message_id)
             if present is not None and present.content_hash == kept[message_id]:  # nobody told of it meanwhile

@@ -52,11 +52,6 @@ async def beside_a_picture(place: Place) -> Any:
     return await place.other.send(place.channel, REVIEW, attachments=[("a.png", b"a picture")])
 
 
-UNREAD = pytest.mark.xfail(strict=True, reason="only the content of a message is read")
-NAMELESS = pytest.mark.xfail(strict=True, reason="what there is instead of text is not named")
-
-
-@UNREAD
 @pytest.mark.parametrize("menu", MENUS)
 async def test_what_people_read_in_a_message_is_read(place: Place, menu: str) -> None:
     words = "# Tonight\nA wonderful film."
@@ -95,15 +90,14 @@ async def sticker(place: Place) -> Any:
 
 
 async def notice(place: Place) -> Any:
-    kind: Any = MessageType.PINS_ADD
-    return post(place, message_type=kind)
+    guild = place.channel.guild
+    return guild.create_system_message(place.channel, MessageType.NEW_MEMBER, author=place.other)
 
 
 async def answer_of_an_app(place: Place) -> Any:
     return (await place.other.slash(place.channel, "model")).response
 
 
-@NAMELESS
 @pytest.mark.parametrize("menu", MENUS)
 async def test_a_message_without_text_is_said_to_be_what_it_is(place: Place, menu: str) -> None:
     for make, holds in (

@@ -13,7 +13,6 @@ from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.review.conftest import BAD, GOOD, ReviewPlace, field
 
-UNREAD = pytest.mark.xfail(strict=True, reason="only the content of a message is read")
 POLL = "Was it good?\nNo.\nA dull, lifeless film."
 
 
@@ -36,7 +35,6 @@ async def asked(place: ReviewPlace) -> int:
     return int(made.id)
 
 
-@UNREAD
 async def test_a_forward_and_a_poll_have_their_scores_as_the_poster_s(
     place: ReviewPlace, demo_model: TransformersModel
 ) -> None:
@@ -48,7 +46,6 @@ async def test_a_forward_and_a_poll_have_their_scores_as_the_poster_s(
     assert await place.store.of_author(place.other.id) == []  # Discord does not tell whose the words were
 
 
-@UNREAD
 async def test_backfill_reads_them_too(place: ReviewPlace) -> None:
     forward, poll = await forwarded(place, BAD), await asked(place)
     await place.watch(notice=False)
@@ -56,7 +53,6 @@ async def test_backfill_reads_them_too(place: ReviewPlace) -> None:
     assert set(await probabilities(place)) == {forward.id, poll}
 
 
-@UNREAD
 async def test_the_card_of_a_forward_quotes_it(place: ReviewPlace) -> None:
     admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
     admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
@@ -75,7 +71,6 @@ async def test_a_forward_without_text_is_not_kept(place: ReviewPlace) -> None:
     assert await place.store.of_author(place.member.id) == []
 
 
-@UNREAD
 async def test_an_event_without_the_forwarded_words_takes_nothing_away(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     forward = await forwarded(place, BAD)
@@ -97,7 +92,6 @@ async def changed(place: ReviewPlace, message_id: int, **parts: Any) -> None:
     await place.env.settle()
 
 
-@UNREAD
 async def test_a_forward_that_waited_is_asked_of_discord_and_its_hash_stays(
     place: ReviewPlace, demo_model: TransformersModel, settings: Settings
 ) -> None:
