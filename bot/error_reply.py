@@ -15,7 +15,7 @@ from discord.ext import commands
 from bot import errors
 from bot.delivery import ATTEMPT_SECONDS, MAYBE_ACKNOWLEDGED, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver, tell
 from bot.rendering.answer import AMBER, DESCRIPTION_LIMIT, RED
-from bot.rendering.escaping import escape_prose
+from bot.rendering.prose import plain_excerpt
 
 IS_PRIVATE = "is_private"  # key of an interaction's extras: whether it was acknowledged for the asker alone
 
@@ -128,7 +128,7 @@ def error_embed(error: errors.BotError) -> discord.Embed:
     """Return the failure in words: what was wrong, the limit, what to do."""
     title = next(TITLES[kind] for kind in type(error).__mro__ if kind in TITLES)
     colour = RED if isinstance(error, errors.ConfigurationError) else AMBER
-    return discord.Embed(title=title, description=escape_prose(str(error))[:DESCRIPTION_LIMIT], colour=colour)
+    return discord.Embed(title=title, description=plain_excerpt(str(error), DESCRIPTION_LIMIT).text, colour=colour)
 
 
 def bug_embed(reference: str) -> discord.Embed:

@@ -104,11 +104,10 @@ class OptionIgnored(UsageError):
 
 
 class MessageWithoutText(UsageError):
-    """A message that was chosen has nothing to read."""
+    """A message that was chosen has nothing to read; `instead` says what it has."""
 
-    def __init__(self) -> None:
-        problem = "This message has no text: pictures, stickers and embeds cannot be read."
-        super().__init__(f"{problem} Choose one with text in it.")
+    def __init__(self, instead: str) -> None:
+        super().__init__(f"There is no text to read in this message: {instead}. Choose one with text in it.")
 
 
 class ReceiptUnusable(UsageError):

@@ -1,5 +1,8 @@
 """The contract check itself: it refuses what Discord would refuse."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -7,7 +10,7 @@ import pytest
 
 from tests.contract import DOCUMENT, check_request
 
-pytestmark = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"{DOCUMENT} is not there")
+needs_document = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"{DOCUMENT} is not there")
 
 CALLBACK = "/interactions/1/token/callback"
 ORIGINAL = "/webhooks/1/token/messages/@original"
@@ -15,6 +18,7 @@ COMMANDS = "/applications/1/commands"
 NOBODY: dict[str, Any] = {"allowed_mentions": {"parse": []}}
 
 
+@needs_document
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -29,6 +33,7 @@ def test_what_discord_takes(method: str, path: str, body: Any) -> None:
     check_request(method, path, body)
 
 
+@needs_document
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -62,3 +67,23 @@ def test_what_discord_takes(method: str, path: str, body: Any) -> None:
 def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
     with pytest.raises((AssertionError, jsonschema.ValidationError)):
         check_request(method, path, body)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "tests/commands/test_help.py",
+        "tests/wire/test_command_sync.py::test_a_server_that_does_not_take_them_ends_the_bot_with_a_remedy",
+    ],
+)
+def test_without_the_document_tests_run_and_say_what_is_not_checked(test: str) -> None:
+    run = (
+        "import sys, pathlib, pytest, tests.contract as contract; contract.DOCUMENT = pathlib.Path('/nowhere.json'); "
+        f"sys.exit(pytest.main(['-p', 'no:cacheprovider', {test!r}]))"
+    )
+    result = subprocess.run(  # noqa: S603  # this very Python
+        [sys.executable, "-c", run], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+    assert "passed" in result.stdout
+    assert "/nowhere.json is not there: no request is held against Discord's contract" in result.stdout

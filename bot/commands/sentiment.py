@@ -13,10 +13,10 @@ from bot.answering import PRIVATE_OPTION, answer, defer
 from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
 from bot.error_reply import Form, answers_errors
-from bot.errors import MessageWithoutText
 from bot.inference.asked import AskedEvidence, AskedSentiment
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import Sentiment
+from bot.message_text import text_to_read
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.words import words_picture
@@ -52,9 +52,7 @@ class SentimentVerdict(commands.Cog):
     @answers_errors
     async def score_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Judge a message, for the asker alone."""
-        if not message.content.strip():
-            raise MessageWithoutText
-        await self.judge(interaction, message.content, private=True)
+        await self.judge(interaction, text_to_read(message), private=True)
 
     async def judge(self, interaction: Interaction, review: str, *, private: bool) -> None:
         """Answer with the verdict on `review`."""

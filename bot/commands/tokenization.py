@@ -8,10 +8,10 @@ from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
 from bot.error_reply import answers_errors
-from bot.errors import MessageWithoutText
 from bot.inference.asked import AskedTokens
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import Tokenization
+from bot.message_text import text_to_read
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.picture import Picture
@@ -49,9 +49,7 @@ class Tokenize(commands.Cog):
     @answers_errors
     async def tokenize_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Show a message's tokens, for the asker alone."""
-        if not message.content:
-            raise MessageWithoutText
-        await self.show(interaction, message.content, private=True)
+        await self.show(interaction, text_to_read(message), private=True)
 
     async def show(
         self, interaction: Interaction, text: str, compare_with: str | None = None, *, private: bool

@@ -12,10 +12,10 @@ from discord.ext import commands
 from bot.answering import PRIVATE_OPTION, answer, defer
 from bot.attached import check_model, read_attached
 from bot.error_reply import answers_errors
-from bot.errors import MessageWithoutText
 from bot.inference.asked import AskedSurprisals
 from bot.inference.executor import ModelExecutor
 from bot.inference.exploration import Surprisals
+from bot.message_text import text_to_read
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.xray import xray_picture
@@ -44,9 +44,7 @@ class Xray(commands.Cog):
     @answers_errors
     async def xray_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Show a message's surprises, for the asker alone."""
-        if not message.content.strip():
-            raise MessageWithoutText
-        await self.show(interaction, message.content, private=True)
+        await self.show(interaction, text_to_read(message), private=True)
 
     async def show(self, interaction: Interaction, text: str, *, private: bool) -> None:
         """Answer with the surprises of `text`."""

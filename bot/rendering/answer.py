@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import discord
 
 from bot.inference.model import ModelInfo
-from bot.rendering.escaping import visible_text
 from bot.rendering.pictures.picture import Picture
+from bot.rendering.prose import visible_excerpt
 
 DESCRIPTION_LIMIT = 4096
 FOOTER_LIMIT = 2048
@@ -62,7 +62,7 @@ class Answer:
 def footer(computed: Computed) -> str:
     """Return model, dtype and time taken."""
     text = f"{computed.model.short_name} · {computed.model.dtype} · {duration(computed.seconds)}"
-    return visible_text(text)[:FOOTER_LIMIT]
+    return visible_excerpt(text, FOOTER_LIMIT)
 
 
 def duration(seconds: float) -> str:

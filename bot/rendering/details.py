@@ -9,6 +9,7 @@ from bot.inference.model import ModelInfo
 from bot.inference.reproduction import Difference, Outcome, output_hash, versions
 from bot.rendering.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose, visible_text
+from bot.rendering.prose import plain_excerpt
 from bot.rendering.receipt import RECEIPT, AnsweredBy, Receipt, write_receipt
 from bot.rendering.tables import PHONE_WIDTH, ids_text
 from bot.rendering.terminal_command import terminal_command
@@ -101,7 +102,7 @@ def _can_be_copied(command: str) -> bool:
 
 def _shown(text: str) -> str:
     """Return a text of ours, as a field's value."""
-    return escape_prose(text)[:FIELD_LIMIT] or "–"
+    return plain_excerpt(text, FIELD_LIMIT).text or "–"
 
 
 def _difference_text(difference: Difference) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from bot.inference.model import ModelInfo, NextTokens, TokenProbability
 from bot.rendering.json_objects import JsonObject
-from bot.rendering.receipt import AnsweredBy
+from bot.rendering.receipt import AnsweredBy, read_file
 
 GUESS = "guess.json"
 
@@ -105,19 +105,13 @@ def reveal_state(reveal: Reveal) -> JsonObject:
     return {"scores": scores}
 
 
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Who wrote the file of a round."""
+
+    model: AnsweredBy
+
+
 def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
     """Return a round, and the model that answered. Raises ValueError where `text` is no round."""
-    found = json.loads(text)
-    try:
-        asked = GuessRound(
-            prompt=str(found["prompt"]),
-            opener=int(found["opener"]),
-            nonce=str(found["nonce"]),
-            favourite_probability=float(found["favourite_probability"]),
-            guesses=tuple(
-                SealedGuess(int(one["user"]), str(one["name"]), str(one["seal"])) for one in found["guesses"]
-            ),
-        )
-        return asked, AnsweredBy(**found["model"])
-    except (KeyError, TypeError) as error:
-        raise ValueError("no round of guesses stands there") from error
+    return read_file(GuessRound, text, "a round"), read_file(_Writer, text, "a round").model

@@ -24,6 +24,8 @@ PRIVACY = (
     "being read again."
 )
 
+_COUNTED = {"id", "number"}  # of a case: counted from 1, and no ids of Discord
+
 
 def privacy_answer(*, opted_out: bool) -> Answer:
     """Say what is kept of members, and whether the asker opted out."""
@@ -64,5 +66,12 @@ def _answer(title: str, text: str) -> Answer:
 
 
 def _plain(row: Any) -> dict[str, object]:
-    values = asdict(row).items()
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+    return {name: _json_value(name, value) for name, value in asdict(row).items()}
+
+
+def _json_value(name: str, value: object) -> object:
+    """Return a value for JSON. Discord's ids are strings, since JavaScript rounds numbers of 19 digits."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    is_id = isinstance(value, int) and not isinstance(value, bool) and name not in _COUNTED
+    return str(value) if is_id else value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.rendering.escaping import escape_prose, visible_character, visible_text
+from bot.rendering.escaping import escape_prose, visible_characters, visible_text
 
 PROMPT_LIMIT = 600  # characters, escaped
 
@@ -18,6 +18,16 @@ class Excerpt(NamedTuple):
 def prompt_excerpt(prompt: str, limit: int = PROMPT_LIMIT) -> Excerpt:
     """Return the end of the prompt, which the model continues, in at most `limit` characters."""
     return _fitting(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
+
+
+def plain_excerpt(text: str, limit: int) -> Excerpt:
+    """Return the beginning of `text`, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: escape_prose(_start_of(text, shown)))
+
+
+def visible_excerpt(text: str, limit: int) -> str:
+    """Return the beginning of `text` for a place without markdown, in at most `limit` characters."""
+    return _fitting(text, limit, lambda shown: visible_text(_start_of(text, shown))).text
 
 
 def bold_excerpt(text: str, limit: int) -> Excerpt:
@@ -37,7 +47,7 @@ def bold(text: str) -> str:
 
 def token_in_prose(text: str, limit: int = 40) -> str:
     """Return a token in bold within a sentence, what is no letter made visible, at most `limit` characters of it."""
-    shown = "".join(visible_character(character) for character in text[:limit])
+    shown = "".join(visible_characters(text[:limit]))
     return f"**{escape_prose(shown)}{'' if len(text) <= limit else '…'}**" if text else "*(empty)*"
 
 

@@ -1,10 +1,13 @@
 """The JSON that goes with an answer: what was asked and of what, and what came out. Its buttons go on from it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
 from bot.inference.asked import Asked, asked
+from bot.inference.generation_parameters import RANGES
 from bot.inference.model import ModelInfo
 from bot.inference.model_files import DEMO
 from bot.inference.reproduction import Outcome, output_hash, versions
@@ -14,6 +17,10 @@ from bot.rendering.json_objects import JsonObject
 RECEIPT = "receipt.json"
 
 Question = TypeVar("Question", bound=Asked[Any])
+T = TypeVar("T")
+
+# Of options that a model is asked for as they stand there. A text that was continued is longer than can be asked for.
+_RANGES = {**RANGES, "k": (1, 25), "max_new_tokens": (0, float("inf"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +84,16 @@ def write_receipt(receipt: Receipt) -> str:
 
 def read_receipt(text: str) -> Receipt:
     """Return a receipt. Raises ValueError where `text` is none."""
-    found = json.loads(text)
+    found = read_file(_File, text, "an answer")
+    if any(not _is_in_range(name, value) for name, value in found.options.items()):
+        raise ValueError("not the file of an answer")
     try:
-        outcome = Outcome(
-            tuple(found["input_ids"]),
-            tuple(tuple(ids) for ids in found["outputs"]),
-            tuple(found["figures"]),
-            bool(found["is_cut_short"]),
-        )
-        question = asked(found["command"], found["options"])
-        model = AnsweredBy(**found["model"])
-        return Receipt(question, outcome, model, dict(found["versions"]), found.get("state", {}))
+        question = asked(found.command, found.options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError("not the receipt of an answer") from error
+        raise ValueError("not the file of an answer") from error
+    question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass
+    outcome = Outcome(found.input_ids, found.outputs, found.figures, found.is_cut_short)
+    return Receipt(question, outcome, found.model, found.versions, found.state)
 
 
 def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt]:
@@ -98,3 +102,41 @@ def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt]
     if not isinstance(receipt.asked, kind):
         raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
     return receipt.asked, receipt
+
+
+def read_file(kind: type[T], text: str, what: str) -> T:
+    """Return the JSON of `text` as a dataclass, each field of its type. Raises ValueError where it is another's."""
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValueError as error:
+        raise ValueError(f"not the file of {what}") from error
+
+
+def read_value(kind: type[T], value: object, what: str) -> T:
+    """Return a dictionary as a dataclass, each field of its type. Raises ValueError where it is another's."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValueError as error:
+        raise ValueError(f"not the file of {what}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What `write_receipt` writes."""
+
+    command: str
+    options: dict[str, Any]
+    model: AnsweredBy
+    versions: dict[str, str]
+    input_ids: tuple[int, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    figures: tuple[float, ...]
+    is_cut_short: bool
+    state: JsonObject = field(default_factory=dict)
+
+
+def _is_in_range(option: str, value: object) -> bool:
+    smallest, largest = _RANGES.get(option, (None, None))
+    if smallest is None or largest is None or value is None:
+        return True
+    return isinstance(value, int | float) and smallest <= value <= largest

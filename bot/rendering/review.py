@@ -13,6 +13,7 @@ from bot.storage.case_records import Case, CaseEvent, Verdict
 from bot.storage.records import AuditEntry, Exemption, Watched
 
 FIELD_LIMIT = 1024
+MOST_NAMED = 10  # channels in a line
 PLACES_LIMIT = 2900  # characters of the status, so that it fits with all its fields into the 6,000 of an embed
 NOTICE = (
     "Messages in this channel are read by a small language model, which estimates whether they sound positive or "
@@ -49,17 +50,28 @@ class PlaceStatus:
     scored: int
     open_cases: int
     verdicts: Sequence[Verdict]
+    left_out: Sequence[Mentioned] = ()
 
 
 def watch_answer(
-    channel: Mentioned, watched: Watched, *, is_new: bool, notice: bool, told: int, left_out: Sequence[Mentioned]
+    channel: Mentioned,
+    watched: Watched,
+    *,
+    is_new: bool,
+    notice: bool,
+    told: int,
+    left_out: Sequence[Mentioned],
+    threads: Sequence[Mentioned] | None = None,
 ) -> Answer:
-    """Say that a channel is watched, how, and what that means."""
+    """Say that a channel is watched, how, and what that means; `threads` is None where there can be none apart."""
     first = f"Messages in {channel.mention} are scored from now on."
     lines = [first if is_new else f"{channel.mention} is watched already; its options are now: {_options(watched)}."]
     if is_new and (watched.flag_below is not None or watched.label != "none"):
         lines.append(f"Once it is live: {_options(watched)}.")
     lines += [f"{one.mention} has permissions of its own, and is not read with it." for one in left_out]
+    if threads is not None:
+        named = f": {_named(threads)}. Watch" if threads else ": watch"
+        lines.append(f"Threads in text channels are not read with it{named} each by itself.")
     if is_new:
         lines.append(_told(told, notice=notice))
     if watched.live:
@@ -143,6 +155,8 @@ def _place(status: PlaceStatus) -> str:
         f"{status.mention} · **{state}** · {status.scored:,} scored · since {since}",
         f"  {_options(watched)}",
     ]
+    if status.left_out:
+        lines.append(f"  not read with it: {_named(status.left_out)}")
     if watched.suspended_at is not None:
         when = discord.utils.format_dt(watched.suspended_at, "R")
         lines.append(f"  **suspended** {when}: the log channel refused the bot. `/review live` tries again.")
@@ -159,6 +173,12 @@ def _options(watched: Watched) -> str:
         if watched.excerpts:
             parts.append("with excerpts for 30 days")
     return ", ".join(parts) or "nothing is shown"
+
+
+def _named(channels: Sequence[Mentioned]) -> str:
+    """Return the first channels by name, and how many there are besides."""
+    more = [f"{len(channels) - MOST_NAMED:,} more"] if len(channels) > MOST_NAMED else []
+    return ", ".join([*(one.mention for one in channels[:MOST_NAMED]), *more])
 
 
 def _told(told: int, *, notice: bool) -> str:

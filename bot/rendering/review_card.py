@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import discord
 
 from bot.rendering.answer import AMBER, BLURPLE, GREEN, RED
-from bot.rendering.escaping import escape_prose, visible_text
-from bot.rendering.prose import bold_excerpt
+from bot.rendering.escaping import escape_prose
+from bot.rendering.prose import plain_excerpt
 from bot.rendering.tables import percentage
 from bot.storage.case_records import Case, CaseEvent
 
@@ -14,6 +14,7 @@ CAUTION = "A small model judged, and it errs. Sentiment is not toxicity: look be
 REACTIONS = {"positive": "🙂", "negative": "🙁"}
 EXCERPT = "Excerpt"  # the name of the field that is erased after a while
 EXCERPT_LENGTH = 300
+NOTE_LENGTH = 300  # of which a history shows this much
 EVENTS_SHOWN = 8  # the newest; `/review case` shows all
 DIGEST_CASES = 25  # what a select menu holds
 FIELD_LIMIT = 1024
@@ -55,7 +56,7 @@ def case_title(case: Case) -> str:
 def model_text(model: str) -> str:
     """Return a model and its revision, which are stored as ``name@revision``."""
     name, _, revision = model.rpartition("@")
-    return f"{escape_prose(name)[: FIELD_LIMIT // 2]} · {escape_prose(revision)[: FIELD_LIMIT // 4]}"
+    return f"{plain_excerpt(name, FIELD_LIMIT // 2).text} · {plain_excerpt(revision, FIELD_LIMIT // 4).text}"
 
 
 def message_link(guild_id: int, channel_id: int, message_id: int) -> str:
@@ -90,8 +91,7 @@ def case_history(case: Case, history: Sequence[CaseEvent]) -> discord.Embed:
 
 def spoilered_excerpt(text: str) -> str:
     """Return the beginning of a message behind a spoiler."""
-    shown = bold_excerpt(text.strip(), EXCERPT_LENGTH).text.removeprefix("**").removesuffix("**")
-    return f"||{shown}||"
+    return f"||{plain_excerpt(text.strip(), EXCERPT_LENGTH).text}||"
 
 
 def digest_embed(cases: Sequence[Case]) -> discord.Embed:
@@ -159,7 +159,6 @@ def _lines(history: Sequence[CaseEvent], limit: int) -> str:
 
 def _event(event: CaseEvent) -> str:
     probability = "" if event.positive_probability is None else percentage(event.positive_probability)
-    note = escape_prose(" ".join(visible_text(event.note or "").split()))
-    shown = f"{note[:299]}…" if len(note) > 300 else note
-    text = _EVENTS[event.kind].format(probability=probability, who=f"<@{event.user_id}>", note=shown)
+    note = plain_excerpt(" ".join((event.note or "").split()), NOTE_LENGTH).text
+    text = _EVENTS[event.kind].format(probability=probability, who=f"<@{event.user_id}>", note=note)
     return f"`{event.number}` {text} · {discord.utils.format_dt(event.at, 'R')}"

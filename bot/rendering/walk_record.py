@@ -7,7 +7,7 @@ from bot.inference.asked import AskedTopK
 from bot.inference.exploration import Walk
 from bot.inference.generation_parameters import RANGES
 from bot.rendering.json_objects import JsonObject
-from bot.rendering.receipt import AnsweredBy, read_receipt_of
+from bot.rendering.receipt import AnsweredBy, read_receipt_of, read_value
 
 How = Literal["chosen", "drawn"]
 
@@ -81,19 +81,8 @@ def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
 def read_walk(text: str) -> tuple[WalkRecord, AnsweredBy]:
     """Return a walk, and the model that answered. Raises ValueError where `text` is no walk's receipt."""
     asked, receipt = read_receipt_of(AskedTopK, text)
-    try:
-        record = WalkRecord(
-            prompt=asked.prompt,
-            k=asked.k,
-            temperature=asked.temperature,
-            opener=int(receipt.state["opener"]),
-            is_open=bool(receipt.state["is_open"]),
-            turn=int(receipt.state["turn"]),
-            steps=tuple(_step(one) for one in receipt.state["steps"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError("no walk stands there") from error
-    return record, receipt.model
+    options = {"prompt": asked.prompt, "k": asked.k, "temperature": asked.temperature}
+    return read_value(WalkRecord, receipt.state | options, "a walk"), receipt.model
 
 
 def read_temperature(text: str) -> float | None:
@@ -104,8 +93,3 @@ def read_temperature(text: str) -> float | None:
         return None
     smallest, largest = RANGES["temperature"]
     return temperature if smallest <= temperature <= largest else None
-
-
-def _step(found: JsonObject) -> WalkedStep:
-    how: How = "drawn" if found["how"] == "drawn" else "chosen"
-    return WalkedStep(int(found["id"]), str(found["by"]), how, found["temperature"], found["seed"])

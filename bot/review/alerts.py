@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD, may_pass
+from bot.message_text import message_text
 from bot.rendering.review_card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.review.cards import case_view, digest_view, is_card_of, of_digest
 from bot.review.earlier import Earlier
@@ -190,6 +191,6 @@ class Alerts:
     async def _excerpt(self, case: Case) -> str | None:
         channel = self._bot.get_partial_messageable(case.posted_in, guild_id=case.guild_id)
         try:
-            return spoilered_excerpt((await channel.fetch_message(case.message_id)).content)
+            return spoilered_excerpt(message_text(await channel.fetch_message(case.message_id)))
         except discord.HTTPException:
             return None  # it is gone, or out of sight: the card does without

@@ -6,7 +6,7 @@ import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.review.intake import Intake
-from bot.review.places import channels_in, find_place
+from bot.review.places import Readable, channels_in, find_place
 from bot.storage.records import Watched
 from bot.storage.review_store import ReviewStore
 
@@ -29,7 +29,7 @@ async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> N
             await store.move_on(watched.channel_id, max((last for last in read if last is not None), default=0))
 
 
-async def _read(channel: discord.TextChannel | discord.Thread, watched: Watched, intake: Intake) -> int | None:
+async def _read(channel: Readable, watched: Watched, intake: Intake) -> int | None:
     """Return the last message that was read, 0 for none; None where Discord was not there."""
     last = 0
     try:

@@ -4,6 +4,7 @@ import asyncio
 
 import discord
 
+from bot.message_text import lacks_forwarded, message_text
 from bot.review.exemptions import Exemptions
 from bot.review.live import Live
 from bot.review.places import places_of
@@ -16,7 +17,8 @@ WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others
 class Intake:
     """Takes the messages of watched places; not those of bots, of exempt people, or without text.
 
-    A message whose text was taken away is let go.
+    A message whose text was taken away is let go. A forwarded one counts as written by the person who forwards it:
+    Discord does not tell whose the words were.
     """
 
     def __init__(self, store: ReviewStore, scoring: Scoring, live: Live) -> None:
@@ -41,15 +43,16 @@ class Intake:
         """
         place_id = self.place_of(message.channel)
         guild = message.guild
-        if place_id is None or guild is None or not _is_a_person_s(message):
+        if place_id is None or guild is None or not _is_a_person_s(message) or lacks_forwarded(message):
             return False
+        text = message_text(message)
         # One after the other, in the order of their coming: what is noted as seen has nothing missing before it.
         async with self._in_turn:
             try:
-                if message.content.strip():
-                    return await self._record(message, place_id, guild, backfilled=backfilled)
+                if text.strip():
+                    return await self._record(message, text, place_id, guild, backfilled=backfilled)
                 self._scoring.forget(message.id)
-                gone = await self._store.let_go(message.id, message.content)
+                gone = await self._store.let_go(message.id, text)
             except Exception:  # it is read again with what an outage left
                 self.behind.add(place_id)
                 raise
@@ -57,17 +60,19 @@ class Intake:
             await self._live.take_away(gone)
         return False
 
-    async def _record(self, message: discord.Message, place_id: int, guild: discord.Guild, *, backfilled: bool) -> bool:
+    async def _record(
+        self, message: discord.Message, text: str, place_id: int, guild: discord.Guild, *, backfilled: bool
+    ) -> bool:
         if await self.exemptions.covers(message, guild):
             return False
-        self._scoring.offer(message.id, message.content)
+        self._scoring.offer(message.id, text)
         is_new = await self._store.record(
             message.id,
             place_id,
             guild.id,
             message.author.id,
             message.created_at,
-            message.content,
+            text,
             posted_in=message.channel.id,
             moves=not backfilled and place_id not in self.behind,
             backfilled=backfilled,

@@ -10,8 +10,9 @@ from itertools import islice
 import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
+from bot.message_text import message_text
 from bot.review.intake import Intake
-from bot.review.places import Readable
+from bot.review.places import Readable, needed_to_read
 from bot.storage.database import Database
 from bot.storage.records import Kept, Watched
 from bot.storage.review_store import ReviewStore
@@ -87,7 +88,7 @@ class LookingBack:
         if gone := [message_id for message_id in kept if message_id >= begin and message_id not in there]:
             await self._forget(gone)
         for message_id, message in there.items():
-            if message_id not in kept or self._database.content_hash(message.content) == kept[message_id]:
+            if message_id not in kept or self._database.content_hash(message_text(message)) == kept[message_id]:
                 continue
             present = await self._store.present(message_id)
             if present is not None and present.content_hash == kept[message_id]:  # nobody told of it meanwhile
@@ -100,4 +101,4 @@ def _may_be_read(channel: Readable) -> bool:
         permissions = channel.permissions_for(channel.guild.me)
     except (discord.ClientException, AttributeError):  # a thread whose channel is out of sight
         return False
-    return permissions.view_channel and permissions.read_message_history
+    return all(getattr(permissions, name) for name in (*needed_to_read(channel), "read_message_history"))

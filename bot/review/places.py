@@ -1,9 +1,17 @@
-"""What can be watched: a text channel, a thread, a forum with its posts, or a category with its channels."""
+"""What can be watched: a channel in which members write, a thread, a forum with its posts, or a category.
+
+Discord's other kinds of channels have no messages of a server's members, or are unknown to discord.py.
+"""
+
+from collections.abc import Sequence
 
 import discord
 
-Place = discord.TextChannel | discord.Thread | discord.ForumChannel | discord.CategoryChannel
-Readable = discord.TextChannel | discord.Thread  # where a message can stand
+# A voice or stage channel has a chat of its own; announcement channels are text channels, media channels are forums.
+Chat = discord.TextChannel | discord.VoiceChannel | discord.StageChannel
+Readable = Chat | discord.Thread  # where a message can stand
+Place = Readable | discord.ForumChannel | discord.CategoryChannel
+Part = Chat | discord.ForumChannel
 
 
 def places_of(channel: discord.abc.Snowflake) -> list[int]:
@@ -15,7 +23,7 @@ def places_of(channel: discord.abc.Snowflake) -> list[int]:
     if isinstance(channel, discord.Thread):
         forum = channel.parent
         return [channel.id, *(_with_category(forum) if isinstance(forum, discord.ForumChannel) else [])]
-    return _with_category(channel) if isinstance(channel, discord.TextChannel) else [channel.id]
+    return _with_category(channel) if isinstance(channel, Chat) else [channel.id]
 
 
 def channels_in(place: Place) -> list[Readable]:
@@ -25,11 +33,27 @@ def channels_in(place: Place) -> list[Readable]:
     return list(place.threads) if isinstance(place, discord.ForumChannel) else [place]
 
 
-def left_out(place: Place) -> list[discord.TextChannel | discord.ForumChannel]:
+def left_out(place: Place) -> list[Part]:
     """Return the channels of a category that are no part of it."""
     if not isinstance(place, discord.CategoryChannel):
         return []
     return [part for part in _parts(place) if not part.permissions_synced]
+
+
+def threads_left_out(place: Place) -> list[discord.Thread]:
+    """Return the open threads of the text channels of `place`, which are no part of it."""
+    channels = [channel for channel in channels_in(place) if isinstance(channel, discord.TextChannel)]
+    return [thread for channel in channels for thread in channel.threads]
+
+
+def has_threads_left_out(place: Place) -> bool:
+    """Return whether threads can be opened in `place` that are no part of it."""
+    return any(isinstance(channel, discord.TextChannel) for channel in (place, *channels_in(place)))
+
+
+def seen_by(member: discord.Member, channels: Sequence[Part | discord.Thread]) -> list[Part | discord.Thread]:
+    """Return those of `channels` that `member` sees: nobody learns of hidden ones from the bot."""
+    return [channel for channel in channels if _sees(member, channel)]
 
 
 def find_place(guild: discord.Guild, place_id: int) -> Place | None:
@@ -38,10 +62,22 @@ def find_place(guild: discord.Guild, place_id: int) -> Place | None:
     return found if isinstance(found, Place) else None
 
 
-def _parts(category: discord.CategoryChannel) -> list[discord.TextChannel | discord.ForumChannel]:
-    return [*category.text_channels, *category.forums]
+def needed_to_read(channel: Place) -> tuple[str, ...]:
+    """Return the permissions without which Discord shows nobody what is written in `channel`."""
+    is_voice = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
+    return ("view_channel", "connect") if is_voice else ("view_channel",)
 
 
-def _with_category(channel: discord.TextChannel | discord.ForumChannel) -> list[int]:
+def _sees(member: discord.Member, channel: Part | discord.Thread) -> bool:
+    permissions = channel.permissions_for(member)
+    is_private = isinstance(channel, discord.Thread) and channel.is_private()
+    return permissions.view_channel and (not is_private or permissions.manage_threads)
+
+
+def _parts(category: discord.CategoryChannel) -> list[Part]:
+    return [channel for channel in category.channels if isinstance(channel, Part)]
+
+
+def _with_category(channel: Part) -> list[int]:
     category = [channel.category_id] if channel.category_id is not None and channel.permissions_synced else []
     return [channel.id, *category]

@@ -15,6 +15,7 @@ from bot.review.left_servers import left_servers
 from bot.review.live import Live
 from bot.review.looking_back import LookingBack
 from bot.review.notices import post_notice
+from bot.review.places import Chat
 from bot.review.scoring import Scoring
 from bot.review.triage import CaseTriage
 from bot.review.weekly import post_weekly_digests
@@ -123,7 +124,7 @@ class ReviewReader(commands.Cog):
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
         """Tell the members of a new channel that it is read, where those of its category were told."""
         place_id = self.intake.place_of(channel)
-        if isinstance(channel, discord.TextChannel) and place_id is not None and await self.store.has_notices(place_id):
+        if isinstance(channel, Chat) and place_id is not None and await self.store.has_notices(place_id):
             await post_notice(self.store, place_id, channel)
 
     @commands.Cog.listener()

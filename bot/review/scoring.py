@@ -19,6 +19,7 @@ from bot.errors import (
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ModelInfo, Sentiment
 from bot.inference.request import Operation
+from bot.message_text import message_text
 from bot.review.live import Live
 from bot.review.worker import Worker
 from bot.storage.database import Database
@@ -141,17 +142,18 @@ class Scoring:
             await self._store.drop(waiting.message_id)
             self.forget(waiting.message_id)
             return None
-        if self._database.content_hash(message.content) == waiting.content_hash:
-            return message.content
-        if not message.content.strip():
-            await self._live.let_go(waiting, message.content)
+        text = message_text(message)
+        if self._database.content_hash(text) == waiting.content_hash:
+            return text
+        if not text.strip():
+            await self._live.let_go(waiting, text)
             return None
         if (watched := await self._store.watched(waiting.channel_id)) is not None:
             # It was edited while the bot was away: its new text waits now.
-            self.offer(message.id, message.content)
+            self.offer(message.id, text)
             await self._store.record(
                 message.id, waiting.channel_id, watched.guild_id, message.author.id, message.created_at,
-                message.content, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
+                text, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
             )  # fmt: skip
         return None
 

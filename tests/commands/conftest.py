@@ -8,7 +8,7 @@ import simcord
 
 from bot import walking
 from tests.commands.people import Place
-from tests.contract import DOCUMENT, check_request
+from tests.contract import check_request, has_document
 
 
 @pytest.fixture
@@ -28,6 +28,6 @@ def _no_turns_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def _contract(simcord_env: simcord.Env) -> Iterator[None]:
     """Hold every request of every test against Discord's OpenAPI document."""
     yield
-    if DOCUMENT.exists():
+    if has_document():
         for request in simcord_env.http_requests:
             check_request(request.method, request.path, request.json)

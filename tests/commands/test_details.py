@@ -250,3 +250,30 @@ async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
             "description": "This message has lost its file receipt.json, from which it would go on. Ask again.",
             "color": 0xF0B232,
         }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf", b"\xff\xfe", b"", b"{}", b"\x89PNG", b"[" * 100_000,
+        "prompt",
+    ],
+)  # fmt: skip
+async def test_a_receipt_that_is_damaged_is_said_to_be(place: Place, content: bytes | str) -> None:
+    asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
+    (stored,) = [
+        one for one in place.env.backend.get_message(place.channel.id, asked.id).attachments
+        if one["filename"] == "receipt.json"
+    ]  # fmt: skip
+    receipt = await receipt_of(asked)
+    if isinstance(content, str):
+        content = json.dumps(receipt | {"options": receipt["options"] | {content: 5}}).encode()
+    place.env.backend.cdn._blobs[stored["url"]] = content
+    for label in ("Details", "Sample"):
+        clicked = await place.member.click(asked, label=label)
+        refused = clicked.followups[0] if clicked.followups else clicked.response
+        assert embed_of(refused) == {
+            "title": "Expired",
+            "description": "This message's file receipt.json cannot be read any more. Ask again.",
+            "color": 0xF0B232,
+        }

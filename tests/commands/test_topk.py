@@ -71,3 +71,12 @@ async def test_nothing_in_a_prompt_is_interpreted(place: Place) -> None:
     (edit,) = [request for request in place.env.http_requests if "@original" in request.path]
     assert edit.json is not None
     assert edit.json["allowed_mentions"] == {"parse": []}
+
+
+async def test_names_of_emoji_are_shown_as_they_were_written(place: Place) -> None:
+    for prompt, shown in (
+        ("Worth every penny :100:", r"Worth every penny \:100: **▁**"),
+        ("2a14:6f42:c::/48", r"2a14\:6f42\:c\:\:/48 **▁**"),
+    ):
+        result = await place.member.slash(place.channel, "topk", prompt=prompt)
+        assert result.response.embeds[0].description.startswith(f"{shown}\n")

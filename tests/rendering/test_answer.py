@@ -20,7 +20,7 @@ from bot.rendering.pictures.spread import spread_picture
 from bot.settings import Settings
 from tests.commands.people import Place
 from tests.conftest import make_executor
-from tests.contract import DOCUMENT, check_request
+from tests.contract import check_request, has_document
 
 
 @pytest_asyncio.fixture
@@ -48,7 +48,7 @@ async def test_the_picture_stands_in_the_embed_with_its_alt_text(simcord_env: si
     assert (picture.filename, picture.description) == ("picture.png", expected.alt)
     assert await picture.read() == expected.png
     assert message.embeds[0].image.url in {"attachment://picture.png", picture.url}
-    if DOCUMENT.exists():
+    if has_document():
         for request in place.env.http_requests:
             check_request(request.method, request.path, request.json)
 

@@ -63,5 +63,5 @@ def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: N
 
 @given(st.text())
 def test_what_is_no_round_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"round|Expecting|Extra|Unterminated|Invalid"):
+    with pytest.raises(ValueError, match=r"^not the file of a round$"):
         read_round(text)

@@ -167,5 +167,5 @@ def test_a_member_s_copy(found: list[AuthorRow], flagged: list[Case]) -> None:
     answer = export_answer(found, flagged)
     check_review(answer.embed)
     kept = json.loads(answer.attachments[0].content)
-    assert [one["message_id"] for one in kept["messages"]] == [one.message_id for one in found]
+    assert [one["message_id"] for one in kept["messages"]] == [str(one.message_id) for one in found]
     assert len(kept["cases"]) == len(flagged)

@@ -119,6 +119,21 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert list(await scores(place)) == [kept.id]
 
 
+async def test_an_export_names_messages_as_discord_does(place: ReviewPlace) -> None:
+    await place.flagging()
+    message = await place.member.send(place.channel, BAD)
+    await place.moderator.click(place.cards[0], label="Claim")
+    export = await place.member.slash(place.elsewhere, "privacy export")
+    (file,) = export.response.attachments
+    kept = json.loads(await file.read(), parse_int=lambda digits: int(float(digits)))  # as JavaScript reads numbers
+    ids = {"message_id": message.id, "posted_in": place.channel.id, "guild_id": place.channel.guild.id}
+    [row], [case] = kept["messages"], kept["cases"]
+    for name, id_ in ids.items():
+        assert (row[name], case[name]) == (str(id_), str(id_))
+    assert (case["author_id"], case["claimed_by"]) == (str(place.member.id), str(place.moderator.id))
+    assert (case["id"], case["number"], case["decided_by"]) == (1, 1, None)
+
+
 async def test_a_secret_is_in_no_file(place: ReviewPlace, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     await place.watch(notice=False)
     await place.member.send(place.channel, "The password is Tr0ub4dor&3, a great film.")

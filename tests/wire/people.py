@@ -72,9 +72,11 @@ class People(Snowflakes):
         data = {"id": self._command(name)["id"], "name": name, "type": 1, "options": given}
         return await self._interact(2, data, user=user, age=age, times=times, where=where)
 
-    async def menu(self, name: str, content: str, *, user: int = 1, where: Json | None = None) -> Asked:
-        """Choose a context menu command on a message with `content`."""
-        target = message(self.snowflake(), {"content": content}, author=person(77))
+    async def menu(
+        self, name: str, content: str, *, user: int = 1, where: Json | None = None, parts: Json | None = None
+    ) -> Asked:
+        """Choose a context menu command on a message with `content`, and with `parts` as Discord sends them."""
+        target = message(self.snowflake(), {"content": content}, author=person(77)) | (parts or {})
         data = {"id": self._command(name)["id"], "name": name, "type": 3, "target_id": target["id"],
                 "resolved": {"messages": {target["id"]: target}}}  # fmt: skip
         return await self._interact(2, data, user=user, where=where)

@@ -10,7 +10,7 @@ from bot.review.reader import ReviewReader
 from bot.storage.records import Watched
 
 Interaction = discord.Interaction[Any]
-PLACE_OPTION = "A text channel, thread, forum or category in which you may manage messages"
+PLACE_OPTION = "A channel, thread, forum or category in which you may manage messages"
 
 
 class ReviewCommands(commands.Cog):

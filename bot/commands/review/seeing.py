@@ -19,7 +19,7 @@ from bot.errors import UsageError
 from bot.rendering.review import PlaceStatus, case_answer, status_answer
 from bot.rendering.review_figures import preview_answer, stats_answer
 from bot.review.permissions import check_moderator, may_moderate
-from bot.review.places import Place, find_place
+from bot.review.places import Place, find_place, left_out, seen_by, threads_left_out
 from bot.review.threshold import suggested_threshold
 
 ACTIONS_SHOWN = 5
@@ -35,13 +35,16 @@ class Seeing(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         store, guild = self._reader.store, server(interaction)
-        found, seen = [], set()
+        found, seen, places = [], set(), self._reader.intake.places
         for watched in await store.watched_in(guild.id):
             place = find_place(guild, watched.channel_id)
             if place is not None and may_moderate(asker(interaction), place):
                 seen.add(place.id)
                 scored, cases = await store.scored_count(place.id), await store.open_count(place.id)
-                found.append(PlaceStatus(place.mention, watched, scored, cases, await store.verdicts(place.id)))
+                others = [one for one in (*left_out(place), *threads_left_out(place)) if one.id not in places]
+                apart = seen_by(asker(interaction), others)
+                verdicts = await store.verdicts(place.id)
+                found.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, apart))
         actions = [one for one in await store.latest_actions(guild.id, 50) if one.channel_id in {None, *seen}]
         model = interaction.client.executor.status.model
         await reply(

@@ -13,7 +13,16 @@ from bot.errors import NotPermitted, OptionOutOfRange, UsageError
 from bot.rendering.review import live_answer, unwatch_answer, watch_answer
 from bot.review.notices import post_notices
 from bot.review.permissions import LOG_NEEDS, check_bot, check_moderator
-from bot.review.places import Place, channels_in, find_place, left_out
+from bot.review.places import (
+    Place,
+    Readable,
+    channels_in,
+    find_place,
+    has_threads_left_out,
+    left_out,
+    seen_by,
+    threads_left_out,
+)
 from bot.storage.records import Label, Watched
 
 LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages",)}
@@ -77,9 +86,12 @@ class Watching(ReviewCommands):
         await store.log_action(channel.guild.id, channel.id, interaction.user.id, "watch", _spelled(options))
         told = await post_notices(store, channel) if before is None and notice else 0
         after = await watched_or_refused(self._reader, channel, channel.mention)
-        # Not those that the asker does not see: nobody learns of hidden channels here.
-        seen = [part for part in left_out(channel) if part.permissions_for(asker(interaction)).view_channel]
-        answered = watch_answer(channel, after, is_new=before is None, notice=notice, told=told, left_out=seen)
+        apart = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
+        answered = watch_answer(
+            channel, after, is_new=before is None, notice=notice, told=told,
+            left_out=seen_by(asker(interaction), left_out(channel)),
+            threads=seen_by(asker(interaction), apart) if has_threads_left_out(channel) else None,
+        )  # fmt: skip
         await reply(interaction, answered)
 
     @app_commands.command(extras={"example": "/review live channel:#film-reviews"})
@@ -162,7 +174,7 @@ def _check(channel: Place, options: Options, *, is_live: bool) -> None:
 
 def _last_message_id(channel: Place) -> int:
     """Return the last message that is not read: what comes after it is."""
-    if isinstance(channel, discord.TextChannel | discord.Thread):
+    if isinstance(channel, Readable):
         return channel.last_message_id or channel.id
     return discord.utils.time_snowflake(discord.utils.utcnow())
 

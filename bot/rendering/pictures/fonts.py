@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from bot.rendering.escaping import ISOLATE, POP_ISOLATE, code_point, visible_character
+from bot.rendering.escaping import ISOLATE, POP_ISOLATE, code_point, visible_characters
 
 BASE = "DejaVu Sans"  # comes with matplotlib, so that every machine has it
 _PREFERRED = ("Noto Sans CJK SC", "Noto Sans", "Noto Emoji")
 # Boxes and nothing; letters at the places of other characters.
 _UNFIT = ("Last Resort", "Adobe Blank", "cm", "STIXSize", "STIXNonUnicode")
 _REGULAR = 400
+_CHANGING = ("Mn", "Mc", "Me", "Cf")
 _MOST_MARKS = 3  # on one letter, as Hebrew has them; a tower of more would climb over other texts
 
 
@@ -32,20 +33,20 @@ def lettering(text: str, weight: int = _REGULAR) -> Lettering:
     """
     if text.startswith(ISOLATE) and text.endswith(POP_ISOLATE):
         text = text[1:-1]  # from a table, whose cells they keep apart
-    if text and unicodedata.combining(text[0]):
-        text = f"◌{text}"
     families = {BASE: None}  # a set in order
-    shown = []
-    marks = 0
-    for character in text:
+    shown: list[str] = []
+    marks, is_drawn = 0, True
+    for character, visible in zip(text, visible_characters(text), strict=True):
         marks = marks + 1 if unicodedata.combining(character) else 0
-        visible = character if character == " " else visible_character(character)
-        family = BASE if len(visible) > 1 else _family(visible, weight)
-        if family is None or marks > _MOST_MARKS:
-            shown.append(code_point(character))
-        else:
-            shown.append(visible)
-            families[family] = None
+        # What changes the character before it is seen where that one is not drawn.
+        changes = visible == character and unicodedata.category(character) in _CHANGING
+        drawn = character if character == " " else visible
+        found = [_family(one, weight) for one in drawn]
+        needed = [family for family in found if family is not None]
+        is_drawn = len(needed) == len(found) and marks <= _MOST_MARKS and (is_drawn or not changes)
+        shown.append(drawn if is_drawn else code_point(character))
+        if is_drawn:
+            families.update(dict.fromkeys(needed))
     return Lettering("".join(shown), tuple(families))
 
 

@@ -1,0 +1,44 @@
+"""What Discord's clients make of prose: the rules of their parser that change a text, tried from left to right."""
+
+import re
+
+ZERO_WIDTH_SPACE = "\u200b"
+_ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
+_RULES = {
+    "emoji": r":(?!\u200b)[^\s:]+?(?:::skin-tone-\d)?:",
+    "mention": r"<@[!&]?\d+>|<#\d+>|@everyone|@here",
+    "custom emoji": r"<a?:\w+:\d+>",
+    "timestamp": r"<t:-?\d+(?::[a-zA-Z])?>",
+    "command": r"</[^>]+:\d+>",
+    "guild navigation": r"<id:\w+>",
+    "link": r"https?://[^\s<]+[^<.,:;\"'\]\s]|<[a-z]+:/?/?[^ >]+>",
+    "e-mail or number": r"<[^\s<>]+@[^\s<>]+>|<\+\d[\d ()-]+>|[\w.+-]+@[\w-]+\.\w+",
+    "masked link": r"\[[^\]\n]+\]\([^)\n]+\)",
+    "code": r"`[^`]+`",
+    "bold or italics": r"\*[^*\s]|_[^_\s][^_]*_|\*\*",
+    "strike": r"~~[^~]+~~",
+    "spoiler": r"\|\|.+?\|\|",
+}
+_AT_LINE_START = {
+    "heading": r"\s*(?:-#|#{1,3})\s",
+    "list": r"\s*(?:[-*]|\d+\.)\s",
+    "quote": r"\s*>{1,3}\s",
+}
+
+
+def drawn(text: str) -> str:
+    """Return `text` as Discord shows it, without its escapes. Raises AssertionError where a rule changes it."""
+    shown, place = [], 0
+    while place < len(text):
+        if place == 0 or text[place - 1] == "\n":
+            for name, rule in _AT_LINE_START.items():
+                assert not re.match(rule, text[place:]), f"{name} in {text!r}"
+        if escape := _ESCAPE.match(text, place):
+            shown.append(escape[1])
+            place = escape.end()
+            continue
+        for name, rule in _RULES.items():
+            assert not re.compile(rule).match(text, place), f"{name} at {place} in {text!r}"
+        shown.append(text[place])
+        place += 1
+    return "".join(shown).replace(ZERO_WIDTH_SPACE, "")

@@ -1,0 +1,98 @@
+"""What stands in the file below an answer is read, or refused with ValueError: whatever bytes are there instead."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.inference.asked import AskedTopK
+from bot.inference.reproduction import Outcome
+from bot.rendering.details import details_answer
+from bot.rendering.guess_record import read_round
+from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
+from bot.rendering.walk_record import read_walk
+from tests.rendering.test_renderers import check
+
+BY = AnsweredBy("demo", None, "float32", "cpu", "")
+STEP = {"id": 7, "token": " a", "how": "chosen", "by": "Ada", "temperature": None, "seed": None}
+WALK = write_receipt(
+    Receipt(
+        AskedTopK("Once", 5, (7,)), Outcome((1, 2), ((3,),), (0.5,)), BY, {"torch": "2"},
+        {"opener": str(2**62), "is_open": False, "turn": 1, "log_probability": -1.5, "steps": [STEP]},
+    )
+)  # fmt: skip
+ROUND = json.dumps(
+    {
+        "command": "guess", "model": json.loads(WALK)["model"], "prompt": "Once", "opener": str(2**62), "nonce": "ab",
+        "favourite_probability": 0.5, "guesses": [{"user": str(2**62), "name": "Ada", "seal": "cd"}],
+    }
+)  # fmt: skip
+READERS: list[tuple[Callable[[str], Any], str]] = [(read_receipt, WALK), (read_walk, WALK), (read_round, ROUND)]
+DEEP = "[" * 100_000
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(float("inf")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path to each part of a JSON value."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
+
+
+def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
+    """Return a JSON value with another part in one place."""
+    if not path:
+        return part
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = with_part(copy[path[0]], path[1:], part)
+    return copy
+
+
+@pytest.mark.parametrize(("read", "written"), READERS)
+def test_what_is_no_such_file_is_refused_in_words_of_ours(read: Callable[[str], Any], written: str) -> None:
+    read(written)
+    for text in ("", "\ufeff", "\ufeff{}", "null", "[]", "{}", "{", '"x"', DEEP, "1" * 5000, "NaN", "\x00", "{}{}"):
+        with pytest.raises(ValueError, match=r"^not the file of (an answer|a walk|a round)$"):
+            read(text)
+
+
+@pytest.mark.parametrize(("read", "written"), READERS)
+@given(data=st.data(), part=json_values)
+@settings(max_examples=300, deadline=None)
+def test_a_file_with_another_part_is_refused_or_can_be_shown(
+    read: Callable[[str], Any], written: str, data: st.DataObject, part: Any
+) -> None:
+    found = json.loads(written)
+    text = json.dumps(with_part(found, data.draw(st.sampled_from(places(found))), part))
+    try:
+        record = read(text)
+    except ValueError:
+        return
+    if isinstance(record, Receipt):
+        check(details_answer(record))
+    else:
+        assert hash(record)  # no list or dict where text or numbers belong
+
+
+@pytest.mark.parametrize("written", [int, str])
+def test_ids_of_discord_are_read_as_numbers_too(written: type) -> None:
+    steps = with_part(json.loads(WALK), ("state", "opener"), written(2**62))
+    assert read_walk(json.dumps(steps))[0].opener == 2**62
+    guesses = with_part(json.loads(ROUND), ("guesses", 0, "user"), written(2**62))
+    assert read_round(json.dumps(with_part(guesses, ("opener",), written(2**62))))[0].guess_of(2**62)
+
+
+@pytest.mark.parametrize(
+    "options", [{"k": 0}, {"k": -1}, {"k": 10**9}, {"temperature": 0.0}, {"temperature": float("inf")}]
+)
+def test_options_out_of_their_ranges_are_refused(options: dict[str, Any]) -> None:
+    found = json.loads(WALK)
+    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+        read_receipt(json.dumps(found | {"options": found["options"] | options}))

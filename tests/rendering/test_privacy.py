@@ -1,0 +1,48 @@
+"""What members are given of what is kept of them: ids that every reader of JSON keeps, of whatever is exported."""
+
+import json
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar, get_type_hints
+
+import pytest
+
+from bot.rendering.privacy import export_answer
+from bot.storage.case_records import Case
+from bot.storage.records import AuthorRow
+
+T = TypeVar("T")
+LARGEST = 2**63 - 1  # what a database's whole number can be; a double keeps those up to 2**53
+NOT_OF_DISCORD = {"id", "number"}  # a case's row and its number in its server, which count from 1
+
+
+EXAMPLES: dict[Any, Any] = {
+    int: LARGEST, str: "x", float: 0.5, bool: True, datetime: datetime(2026, 11, 26, tzinfo=UTC)
+}  # fmt: skip
+
+
+def filled(kind: type[T]) -> T:
+    """Return a record whose every whole number is the largest."""
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        kinds: tuple[Any, ...] = (hint, *getattr(hint, "__args__", ()))
+        values[name] = next((example for type_, example in EXAMPLES.items() if type_ in kinds), "open")
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", [AuthorRow, Case])
+def test_every_id_of_an_export_is_a_string(kind: type[Any]) -> None:
+    record = filled(kind)
+    answered = export_answer([record], []) if kind is AuthorRow else export_answer([], [record])
+    content = answered.attachments[0].content
+    assert isinstance(content, str)
+    kept = json.loads(content)
+    [row] = kept["messages"] or kept["cases"]
+    whole = {field.name for field in fields(kind) if isinstance(getattr(record, field.name), int)} - {
+        "pending",
+        "urgent",
+    }
+    assert whole > {"message_id", "posted_in", "guild_id"}
+    assert {name: row[name] for name in whole - NOT_OF_DISCORD} == dict.fromkeys(whole - NOT_OF_DISCORD, str(LARGEST))
+    assert {type(row[name]) for name in whole & NOT_OF_DISCORD} <= {int}
+    assert date.fromisoformat(row["posted_at"][:10]) == date(2026, 11, 26)
