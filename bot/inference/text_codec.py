@@ -98,6 +98,12 @@ class TextCodec:
         self._refuse_beyond(input_ids, self._input_rows)
         return input_ids
 
+    def refuse_no_id(self, ids: Sequence[int], what: str) -> None:
+        """Raise OptionOutOfRange for a number that is the id of no token which the model predicts."""
+        for id_ in ids:
+            if not 0 <= id_ < self._info.vocab_size:
+                raise OptionOutOfRange(what, id_, f"from 0 to {self._info.vocab_size - 1:,}")
+
     def refuse_unpredicted(self, ids: Sequence[int]) -> None:
         """Raise TokenWithoutWeights for an id that the model never predicts."""
         self._refuse_beyond(ids, self._info.vocab_size)
@@ -134,9 +140,7 @@ class TextCodec:
 
     def with_path(self, input_ids: list[int], chosen_ids: Sequence[int]) -> list[int]:
         """Return a prompt's ids and those chosen after it. Raises PromptTooLong, and OptionOutOfRange for no id."""
-        for id_ in chosen_ids:
-            if not 0 <= id_ < self._info.vocab_size:
-                raise OptionOutOfRange("a chosen id", id_, f"from 0 to {self._info.vocab_size - 1:,}")
+        self.refuse_no_id(chosen_ids, "a chosen id")
         path, context = [*input_ids, *chosen_ids], self._info.context_length
         if context is not None and len(path) > context:
             raise PromptTooLong("prompt with its path", len(path), context, context=context, new_tokens=0)

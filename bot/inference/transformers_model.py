@@ -102,6 +102,7 @@ class TransformersModel:
     ) -> Continuation:
         """Continue `prompt`; the same seed draws the same text, whoever else is served, and also in several goes."""
         input_ids = self._codec.encode(prompt, room_for=parameters.max_new_tokens)
+        self._codec.refuse_no_id(written, "a written id")
         self._refuse_unsupported(parameters.num_beams)
 
         def continuation(output_ids: Sequence[int], finish_reason: FinishReason) -> Continuation:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.errors import BotError
+from bot.errors import BotError, OptionOutOfRange
+from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.transformers_model import TransformersModel
 from tests.inference.small_models import added_token, demo_with
@@ -64,3 +65,10 @@ def test_such_a_token_is_shown_and_is_no_guess(tmp_path: Path) -> None:
     assert "<image>" in [token.text for token in model.tokenize("a <image> b").tokens]
     with pytest.raises(BotError, match="<image>"):
         model.guessed(PROMPT, "<image>")
+
+
+@pytest.mark.parametrize("id_", [4096, 10**9, -1])
+def test_an_id_that_is_none_continues_nothing(demo_model: TransformersModel, id_: int) -> None:
+    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=4)
+    with pytest.raises(OptionOutOfRange, match="a written id is"):
+        demo_model.generate(PROMPT, parameters, lambda: False, written=[5, id_])
