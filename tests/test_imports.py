@@ -9,20 +9,6 @@ from typing import Any
 
 import pytest
 
-WHY = "health imports discord.py, and reading the settings SQLAlchemy"
-FAILS_TODAY = {
-    "test_an_unhealthy_bot_is_told_of_as_fast",
-    "test_health_imports_neither_discord_nor_the_model_nor_the_database[settings0]",
-    "test_health_imports_neither_discord_nor_the_model_nor_the_database[settings1]",
-}
-
-
-@pytest.fixture(autouse=True)
-def _fails_today(request: pytest.FixtureRequest) -> None:
-    if request.node.name in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=WHY))
-
-
 PROJECT = Path(__file__).parents[1]
 HEAVY = {"discord", "aiohttp", "torch", "transformers", "huggingface_hub", "matplotlib", "PIL", "simcord", "numpy"}
 PROGRAM = """

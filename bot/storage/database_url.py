@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 SQLITE = "sqlite+aiosqlite:///"
 POSTGRESQL = "postgresql+asyncpg://"
@@ -13,7 +14,7 @@ def async_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and rest:
         return POSTGRESQL + rest
-    if url.startswith(SQLITE) and "?" not in url and _is_file(_database(url)):  # after a question mark stand options
+    if url.startswith(SQLITE) and _is_file(url.removeprefix(SQLITE)):
         return url
     raise ValueError(f"the database must be {ALLOWED}")
 
@@ -26,16 +27,15 @@ def sqlite_file(url: str) -> Path | None:
     """
     if not url.startswith(SQLITE):
         return None
-    return Path(os.path.abspath(_database(url)))  # noqa: PTH100 – resolve() would follow links before ".."
-
-
-def _database(url: str) -> str:
-    # Here, for it takes a sixth of a second to import, and whoever reads the settings imports this module.
+    # Here, for it takes a sixth of a second to import, and every command that reads the settings imports this module.
     from sqlalchemy.engine import make_url
 
-    return make_url(url).database or ""
+    name = make_url(url).database or ""
+    return Path(os.path.abspath(name))  # noqa: PTH100 – resolve() would follow links before ".."
 
 
-def _is_file(name: str) -> bool:
-    # Without a name, and under the second one, SQLite keeps nothing; no path has a null character.
-    return name not in {"", ":memory:"} and "\0" not in name
+def _is_file(written: str) -> bool:
+    # Without a name, and under the second one, SQLite keeps nothing; no path has a null character; after a question
+    # mark stand options.
+    name = unquote(written)
+    return name not in {"", ":memory:"} and "\0" not in name and "?" not in written
