@@ -33,6 +33,7 @@ class Discord(People, Channels):
         self.requests: list[str] = []
         self.refused: list[str] = []  # what Discord's document or the peer found wrong
         self.reject_token = False
+        self.request_faults: dict[str, Fault] = {}  # of every request that begins so, such as "GET /users/@me/guilds"
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
 
@@ -158,6 +159,11 @@ class Discord(People, Channels):
             return await handler(request)
         path = request.path.removeprefix(API)
         self.requests.append(f"{request.method} {path}")
+        for begins, fault in self.request_faults.items():
+            if self.requests[-1].startswith(begins):
+                if fault.cuts and request.transport is not None:
+                    request.transport.abort()
+                return await suffer(fault)
         if DOCUMENT.exists():
             body = (await payload(request))[0] if request.body_exists else None
             try:

@@ -23,6 +23,7 @@ class Fault:
     body: Json = field(default_factory=lambda: {"code": 0, "message": "fault"})
     hangs: bool = False
     taken: bool = False
+    cuts: bool = False
 
 
 async def suffer(fault: Fault) -> web.Response:
