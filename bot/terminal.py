@@ -26,7 +26,18 @@ from bot.rendering.pictures.token_borders import token_borders_picture
 from bot.rendering.pictures.words import words_picture
 from bot.rendering.sentiment import label_mass_text
 from bot.rendering.tables import next_tokens_table, percentage, sentiment_table, tokens_table
-from bot.terminal_io import emphasis, load, print_footer, print_json, read_file, settings_of, text_of, timed
+from bot.terminal_io import (
+    can_redraw,
+    emphasis,
+    is_styled,
+    load,
+    print_footer,
+    print_json,
+    read_file,
+    settings_of,
+    text_of,
+    timed,
+)
 
 BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
 
@@ -72,7 +83,10 @@ def continue_(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(continuation_object(result, model.info))
         return 0
-    print(f"{visible_text(prompt)}{emphasis(visible_text(result.text))}\n")
+    shown = visible_text(prompt)
+    print(f"{shown}{emphasis(visible_text(result.text))}\n")
+    if not is_styled(sys.stdout):  # nothing else says where the prompt ends
+        print(f"The first {len(shown):,} characters are the prompt, the rest was written by the model.")
     print(" ".join(f"{name}={value}" for name, value in parameters.used().items()))
     count, speed = len(result.output_ids), len(result.output_ids) / seconds()
     print(f"{count} new tokens, finish_reason={result.finish_reason}, {speed:.1f} tokens/s")
@@ -181,7 +195,7 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
         print("verdict  P(positive) review")
     began = time.perf_counter()
     failed = 0
-    for number, review in enumerate(tqdm(reviews, unit="review", disable=not sys.stderr.isatty()), start=1):
+    for number, review in enumerate(tqdm(reviews, unit="review", disable=not can_redraw(sys.stderr)), start=1):
         try:
             result = model.sentiment(review)
         except UsageError as error:

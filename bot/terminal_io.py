@@ -3,10 +3,12 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from bot.client import load_language_model
 from bot.errors import InputUnreadable
@@ -23,6 +25,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def load(settings: Settings) -> LanguageModel:
     """Load the model; what libraries print goes to standard error."""
+    if not can_redraw(sys.stderr):
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # those of a download; read when it is imported
     # Libraries print on import and while loading; standard output is for the result alone.
     with contextlib.redirect_stdout(sys.stderr):
         return load_language_model(settings)
@@ -69,5 +73,24 @@ def print_footer(model: LanguageModel, seconds: float) -> None:
 
 
 def emphasis(text: str) -> str:
-    """Return `text` in bold, where there is a terminal to show it."""
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+    """Return `text` in bold, where standard output is styled."""
+    return f"\033[1m{text}\033[0m" if is_styled(sys.stdout) else text
+
+
+def is_styled(stream: TextIO | None) -> bool:
+    """Return whether escape sequences are written to `stream`, bold as well as colours: each stream on its own.
+
+    In the order of Python itself: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
+    (https://force-color.org), TERM=dumb, and else whether the stream is a terminal. An empty variable counts as unset.
+    """
+    chosen = {"0": False, "1": True}.get(os.environ.get("PYTHON_COLORS", ""))
+    if chosen is not None:
+        return chosen
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or can_redraw(stream)
+
+
+def can_redraw(stream: TextIO | None) -> bool:
+    """Return whether `stream` is a terminal that can draw a line again, as a progress bar does."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"

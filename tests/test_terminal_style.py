@@ -14,32 +14,6 @@ import pytest
 
 from bot.cli import run
 
-WHY = "bold is written to every terminal, and a bar to every one"
-FAILS_TODAY = {
-    "test_a_bar_is_drawn_where_a_line_can_be_drawn_again[TERM=dumb FORCE_COLOR=1-]",
-    "test_a_bar_is_drawn_where_a_line_can_be_drawn_again[TERM=dumb-]",
-    "test_a_pipe_has_bold_only_where_that_is_forced[-]",
-    "test_a_pipe_has_bold_only_where_that_is_forced[FORCE_COLOR=1 NO_COLOR=1-]",
-    "test_a_pipe_has_bold_only_where_that_is_forced[FORCE_COLOR=1-]",
-    "test_a_pipe_has_bold_only_where_that_is_forced[TERM=xterm-]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[NO_COLOR=1 FORCE_COLOR=1]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[PYTHON_COLORS=0 FORCE_COLOR=1]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[TERM=dumb FORCE_COLOR=]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[TERM=dumb NO_COLOR=1]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[TERM=dumb]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[TERM=xterm NO_COLOR=0]",
-    "test_a_terminal_that_wants_none_gets_no_escape_sequence[TERM=xterm NO_COLOR=1]",
-    "test_no_command_writes_one[TERM=dumb NO_COLOR=1-command0]",
-    "test_no_command_writes_one[TERM=dumb NO_COLOR=1-command1]",
-}
-
-
-@pytest.fixture(autouse=True)
-def _fails_today(request: pytest.FixtureRequest) -> None:
-    if request.node.name in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=WHY))
-
-
 ESCAPE = "\033"
 PROMPT = "It was a dark and stormy"
 CONTINUE = ("continue", PROMPT, "--model", "demo", "--max-new-tokens", "3")
