@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from bot.errors import InputUnreadable
 from bot.inference.model import LanguageModel
 from bot.rendering.answer import duration
 from bot.rendering.json_objects import JsonObject
-from bot.settings import Settings, read_settings
+from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -26,7 +25,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 def load(settings: Settings) -> LanguageModel:
     """Load the model; what libraries print goes to standard error."""
     if not can_redraw(sys.stderr):
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # those of a download; read when it is imported
+        hide_download_bars()
     # Libraries print on import and while loading; standard output is for the result alone.
     with contextlib.redirect_stdout(sys.stderr):
         return load_language_model(settings)
@@ -78,19 +77,11 @@ def emphasis(text: str) -> str:
 
 
 def is_styled(stream: TextIO | None) -> bool:
-    """Return whether escape sequences are written to `stream`, bold as well as colours: each stream on its own.
-
-    In the order of Python itself: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
-    (https://force-color.org), TERM=dumb, and else whether the stream is a terminal. An empty variable counts as unset.
-    """
-    chosen = {"0": False, "1": True}.get(os.environ.get("PYTHON_COLORS", ""))
-    if chosen is not None:
-        return chosen
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or can_redraw(stream)
+    """Return whether escape sequences are written to `stream`, bold as well as colours: each stream on its own."""
+    wanted = wants_escape_sequences()
+    return can_redraw(stream) if wanted is None else wanted
 
 
 def can_redraw(stream: TextIO | None) -> bool:
     """Return whether `stream` is a terminal that can draw a line again, as a progress bar does."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and not is_dumb_terminal()
