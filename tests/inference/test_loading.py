@@ -17,29 +17,6 @@ from bot.inference.loading import load_model
 from bot.inference.model import display_name
 from bot.inference.model_files import DEMO_FOLDER
 
-WHY = "only tokenizer.json, tokenizer.model and vocab.json are known"
-FAILS_TODAY = {
-    "test_a_part_of_a_tokenizer_is_refused[('merges.txt',)-it has no tokenizer that transformers reads: ]",
-    "test_a_part_of_a_tokenizer_is_refused[('qwen.tiktoken',)-it has no tokenizer that transformers reads: ]",
-    "test_a_part_of_a_tokenizer_is_refused[('tekken.json',)-its tokenizer ]",
-    "test_a_part_of_a_tokenizer_is_refused[('vocab.txt',)-its tokenizer ]",
-    "test_a_part_of_a_tokenizer_is_refused[()-it has no tokenizer that transformers reads: ]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[prophetnet.tokenizer]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[sentencepiece.bpe.model]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[sentencepiece.model]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[source.spm]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[spiece.model]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[spm.model]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[spm_char.model]",
-    "test_a_tokenizer_without_the_packages_that_read_it_is_refused[tokenizer.model]",
-}
-
-
-@pytest.fixture(autouse=True)
-def _fails_today(request: pytest.FixtureRequest) -> None:
-    if request.node.name in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=WHY))
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -273,7 +250,8 @@ def test_a_tokenizer_without_the_packages_that_read_it_is_refused(
         load_model(str(folder), max_prompt_tokens=10)
     assert (
         f"its tokenizer is the SentencePiece model {name}, which needs packages that are not installed here: "
-        "sentencepiece and protobuf. Install them (pip install sentencepiece protobuf), or take a model with a tokenizer.json."
+        "sentencepiece and protobuf. Install them (pip install sentencepiece protobuf), or take a model with a "
+        "tokenizer.json."
     ) in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert capfd.readouterr() == ("", "")

@@ -17,29 +17,6 @@ import pytest
 from bot.errors import ModelUnavailable
 from bot.inference.model_files import DEMO_FOLDER, NEEDED, find_model
 
-WHY = "only tokenizer.json, tokenizer.model and vocab.json are known"
-FAILS_TODAY = {
-    "test_every_file_of_a_tokenizer_is_downloaded[bpe.codes]",
-    "test_every_file_of_a_tokenizer_is_downloaded[chat_template.jinja]",
-    "test_every_file_of_a_tokenizer_is_downloaded[prophetnet.tokenizer]",
-    "test_every_file_of_a_tokenizer_is_downloaded[sentencepiece.bpe.model]",
-    "test_every_file_of_a_tokenizer_is_downloaded[sentencepiece.model]",
-    "test_every_file_of_a_tokenizer_is_downloaded[source.spm]",
-    "test_every_file_of_a_tokenizer_is_downloaded[spiece.model]",
-    "test_every_file_of_a_tokenizer_is_downloaded[spm.model]",
-    "test_every_file_of_a_tokenizer_is_downloaded[spm_char.model]",
-    "test_every_file_of_a_tokenizer_is_downloaded[target.spm]",
-    "test_every_file_of_a_tokenizer_is_downloaded[target_vocab.json]",
-    "test_every_file_of_a_tokenizer_is_downloaded[tekken.json]",
-}
-
-
-@pytest.fixture(autouse=True)
-def _fails_today(request: pytest.FixtureRequest) -> None:
-    if request.node.name in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=WHY))
-
-
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = "somebody/demo"
 SCRIPT = """
