@@ -5,8 +5,6 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.rest import Fault
 from tests.wire.review_server import granting, posted, store_of, watch
@@ -34,7 +32,6 @@ async def test_without_the_intent_the_bot_says_what_to_turn_on_and_goes_on_witho
     assert "Traceback" not in err
 
 
-@pytest.mark.xfail(strict=True, reason="every request at the start ends the bot, and none is named")
 async def test_without_the_intent_and_with_an_outage_the_bot_goes_on_without(tmp_path: Path) -> None:
     """The commands of review channels, which are registered already, cannot be taken out: that is no reason to end."""
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, BOT_REVIEWS="true") as process:
