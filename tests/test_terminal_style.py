@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bot import terminal_io
 from bot.cli import run
+from bot.inference.transformers_model import TransformersModel
 
 ESCAPE = "\033"
 PROMPT = "It was a dark and stormy"
@@ -45,6 +47,11 @@ class Terminal(io.TextIOWrapper):
         self._reader.join()
         os.close(self._master)
         return self._seen.decode()
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel) -> None:
+    monkeypatch.setattr(terminal_io, "load_language_model", lambda _: demo_model)
 
 
 @pytest.fixture(autouse=True)
