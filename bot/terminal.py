@@ -30,6 +30,7 @@ from bot.terminal_io import (
     can_redraw,
     emphasis,
     is_styled,
+    lines_of,
     load,
     print_footer,
     print_json,
@@ -38,8 +39,6 @@ from bot.terminal_io import (
     text_of,
     timed,
 )
-
-BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
 
 
 def topk(arguments: argparse.Namespace) -> int:
@@ -116,10 +115,13 @@ def sentiment(arguments: argparse.Namespace) -> int:
 
 def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
+    if arguments.text == arguments.compare_with == "-":
+        raise UsageError("Only one of the two texts can come from standard input. Write the other on the command line.")
     text = text_of(arguments.text)
+    other = None if arguments.compare_with is None else text_of(arguments.compare_with)
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
-    texts = [text] if arguments.compare_with is None else [text, arguments.compare_with]
+    texts = [text] if other is None else [text, other]
     results = [model.tokenize(one) for one in texts]
     if arguments.json:
         for result in results:
@@ -185,11 +187,11 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
     if arguments.explain:
         raise UsageError("--explain takes one review apart: give it alone, without --lines.")
-    text = read_file(arguments.lines).removeprefix(BYTE_ORDER_MARK)
+    text = read_file(arguments.lines)
     if not text:
-        raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")
-    # str.splitlines would also split at form feeds and Unicode's separators, inside a review.
-    reviews = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        name = "standard input" if arguments.lines == "-" else arguments.lines
+        raise InputUnreadable(f"{name} has no lines: write one review a line.")
+    reviews = lines_of(text)
     model = load(settings_of(arguments))
     if not arguments.json:
         print("verdict  P(positive) review")

@@ -1,6 +1,7 @@
 """What every command in a terminal needs: its text, the model, a clock, and the ways to print."""
 
 import argparse
+import codecs
 import contextlib
 import json
 import sys
@@ -15,6 +16,15 @@ from bot.inference.model import LanguageModel
 from bot.rendering.answer import duration
 from bot.rendering.json_objects import JsonObject
 from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences
+
+BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
+# Those of other encodings; the longer ones first, for one begins as UTF-16 does.
+OTHER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -32,24 +42,43 @@ def load(settings: Settings) -> LanguageModel:
 
 
 def text_of(argument: str) -> str:
-    """Return the text itself, or standard input as it is for "-"."""
+    """Return the text itself, or standard input for "-"."""
     return read_file("-") if argument == "-" else argument
 
 
 def read_file(file: str) -> str:
-    """Return a file's text, line ends untouched; "-" is standard input."""
+    """Return a file's text, without a byte order mark at its beginning, line ends untouched; "-" is standard input.
+
+    Raises InputUnreadable for what cannot be read, or is no text in UTF-8.
+    """
     name = "standard input" if file == "-" else file
     if file == "-" and sys.stdin is None:
         raise InputUnreadable("standard input is closed. Pipe a text in, or write it on the command line.")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputUnreadable(f"{name} is not valid UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     except OSError as error:
         raise InputUnreadable(
             f"{name} cannot be read: {error.strerror}. Name a text file, or - to pipe one in."
         ) from None
+    for mark, encoding in OTHER_MARKS.items():
+        if content.startswith(mark):
+            raise InputUnreadable(f"{name} is in {encoding}, as its byte order mark says. Save it as UTF-8.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputUnreadable(f"{name} is not valid UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    if "\0" in text:
+        where = content.index(b"\0")
+        raise InputUnreadable(
+            f"{name} has a null character (byte {where}), as UTF-16 and binary files have. Save it as UTF-8."
+        )
+    return text.removeprefix(BYTE_ORDER_MARK)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text: LF, CRLF and CR each end one, and nothing else does."""
+    # str.splitlines would also split at form feeds and Unicode's separators, inside a review.
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 @contextlib.contextmanager

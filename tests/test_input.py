@@ -14,45 +14,6 @@ from bot.cli import run
 from bot.inference.transformers_model import TransformersModel
 from bot.settings import read_settings, unknown_variables
 
-WHY = "a mark is read as tokens, a CR ends no line, the settings lose a line"
-FAILS_TODAY = {
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[UTF-16 LE]",
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[UTF-16 BE]",
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[UTF-32 LE]",
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[UTF-32 BE]",
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[UTF-16]",
-    "test_what_is_no_text_in_utf_8_is_refused_in_one_line[null]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[compare-prompt]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[continue-prompt]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[sampler-prompt]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[tokenize-text]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[topk-prompt]",
-    "test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay[xray-text]",
-    "test_a_file_without_anything_has_no_lines[\\xef\\xbb\\xbf]",
-    "test_a_file_without_anything_has_no_lines[]",
-    "test_a_review_is_scored_without_its_byte_order_mark[options0]",
-    "test_a_review_is_scored_without_its_byte_order_mark[options1]",
-    "test_an_empty_line_keeps_its_number['\\\\r']",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r', '\\\\r', '\\\\r']-file-]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r', '\\\\r', '\\\\r']-file-marked]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r', '\\\\r', '\\\\r']-standard input-]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r', '\\\\r', '\\\\r']-standard input-marked]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r\\\\n', '\\\\n', '']-file-]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r\\\\n', '\\\\n', '']-file-marked]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r\\\\n', '\\\\n', '']-standard input-]",
-    "test_each_line_end_ends_a_line_and_nothing_else_does[['\\\\r', '\\\\r\\\\n', '\\\\n', '']-standard input-marked]",
-    "test_one_mark_is_dropped_and_an_argument_is_taken_as_it_is",
-    "test_the_second_text_can_come_from_standard_input",
-    "test_two_texts_cannot_both_come_from_standard_input",
-}
-
-
-@pytest.fixture(autouse=True)
-def _fails_today(request: pytest.FixtureRequest) -> None:
-    if request.node.name in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=WHY))
-
-
 BOM = b"\xef\xbb\xbf"
 TEXT = "I laughed\r\n all the\rway home. \n"
 
