@@ -15,7 +15,7 @@ from tests.wire.channels import Channels
 from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, message
 from tests.wire.objects import registered as as_registered
 from tests.wire.people import EVERYTHING, People
-from tests.wire.rest import API, Fault, answer, payload, suffer
+from tests.wire.rest import API, SIGNS_OF_LIFE, Fault, answer, payload, suffer
 
 ACKNOWLEDGE_MILLISECONDS = 3000
 TOKEN = "MTExMTExMTExMTExMTExMTEx.GplanT.canary-canary-canary-canary"
@@ -157,6 +157,7 @@ class Discord(People, Channels):
         """Count every request, and refuse one that Discord's document does not allow."""
         if not request.path.startswith(API):
             return await handler(request)
+        SIGNS_OF_LIFE.count += 1
         path = request.path.removeprefix(API)
         self.requests.append(f"{request.method} {path}")
         for begins, fault in self.request_faults.items():

@@ -8,7 +8,7 @@ import pytest
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import APPLICATION, GUILD
 from tests.wire.rest import Fault
-from tests.wire.running import PROMPT, answered, ended, only_line, started, until_loaded
+from tests.wire.running import PROMPT, answered, ended, only_line, started, until, until_loaded
 
 OTHER = "444444444444444444"
 SYNC = "PUT /applications"
@@ -19,7 +19,7 @@ async def one_start(discord: Discord, port: int, cwd: Path, **settings: str) -> 
     before = discord.count(SYNC)
     discord.gateway.ready.clear()
     async with started(port, cwd=cwd, **settings) as process:
-        await discord.gateway.ready.wait()
+        await until(discord.gateway.ready.is_set)
         process.send_signal(signal.SIGTERM)
         assert (await ended(process))[0] == 0
     return discord.count(SYNC) - before

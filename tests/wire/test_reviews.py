@@ -1,6 +1,5 @@
 """Review channels in a process of their own: the privileged intent, and a process that is killed while it scores."""
 
-import asyncio
 import signal
 from collections import Counter
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.rest import Fault
 from tests.wire.review_server import granting, posted, store_of, watch
-from tests.wire.running import PATIENCE, answered, ended, started, until, until_loaded
+from tests.wire.running import answered, ended, patiently, started, until, until_loaded
 
 MESSAGES = 60
 
@@ -73,6 +72,6 @@ async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothin
 
 
 async def until_scored(url: str, count: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while len(await scored(url)) < count:  # noqa: ASYNC110  # another process writes it
-            await asyncio.sleep(0.05)
+    async for _ in patiently():
+        if len(await scored(url)) >= count:
+            return
