@@ -61,7 +61,9 @@ async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow
     assert asked.titles == ["Continuation"]
     assert len(asked.shown) >= 3
     times = [time for time, _ in asked.shown]
-    assert all(later - earlier > 1 for earlier, later in itertools.pairwise(times[:-1]))
+    drafted = times[:-1]
+    # On the whole, for on a busy machine one may arrive late and the next in time.
+    assert drafted[-1] - drafted[0] > len(drafted) - 1
     drafts = [text(message).rstrip("*") for _, message in asked.shown]
     assert all(later.startswith(earlier[: len(PROMPT) + 20]) for earlier, later in itertools.pairwise(drafts))
     assert all(len(earlier) < len(later) for earlier, later in itertools.pairwise(drafts))
