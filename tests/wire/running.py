@@ -1,6 +1,7 @@
 """Start the bot in a process of its own, and wait for what it does."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -8,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 from tests.wire.discord_peer import TOKEN, Discord
 from tests.wire.people import Asked
@@ -52,22 +55,32 @@ async def started(
 async def patiently() -> AsyncIterator[None]:
     """Yield until what a test waits for is there: the loop around it leaves.
 
-    How long it may take follows the machine: the wait ends where the bot has ended, or asked nothing of Discord for
-    PATIENCE, and not where other work makes it slow.
+    How long it may take follows the machine: the wait ends where the bot has ended, or neither asked Discord anything
+    nor computed for PATIENCE, and not where other work makes it slow.
     """
     began = heard = time.monotonic()
-    signs = SIGNS_OF_LIFE.count
+    signs = _signs_of_life()
     while True:
         has_ended = bool(running) and all(process.returncode is not None for process in running)
         yield
         now = time.monotonic()
         if has_ended:  # what it did at last was looked at after it had ended
             raise AssertionError(f"the bot ended with {[process.returncode for process in running]} meanwhile")
-        if SIGNS_OF_LIFE.count != signs:
-            heard, signs = now, SIGNS_OF_LIFE.count
+        if (found := _signs_of_life()) != signs:
+            heard, signs = now, found
         if now - heard > PATIENCE or now - began > MOST_PATIENCE:
             raise TimeoutError(f"waited for {now - began:.0f} s, the last {now - heard:.0f} without a sign of life")
         await asyncio.sleep(0.02)
+
+
+def _signs_of_life() -> tuple[int, int]:
+    """Return how much the bots have asked and computed; one that waits takes no second of the processor in a minute."""
+    seconds = 0.0
+    for process in running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = psutil.Process(process.pid).cpu_times()
+            seconds += times.user + times.system
+    return SIGNS_OF_LIFE.count, int(seconds)
 
 
 async def until(met: Callable[[], Found]) -> Found:
