@@ -134,9 +134,9 @@ def _run_bench(arguments: argparse.Namespace) -> int:
 
 
 def _run_health(_: argparse.Namespace) -> int:
-    from bot import heartbeat
+    from bot import health
 
-    heartbeat.check(read_settings().heartbeat_file)
+    health.check(read_settings().heartbeat_file)
     print("healthy")
     return 0
 

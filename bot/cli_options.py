@@ -8,7 +8,7 @@ from bot.errors import UsageError
 from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF
 from bot.settings import DType
 
-TEXT_HELP = 'the text; "-" reads standard input as it is; after "--" where it begins with a dash'
+TEXT_HELP = 'the text; "-" reads standard input, without a byte order mark; after "--" where it begins with a dash'
 
 
 class Parser(argparse.ArgumentParser):

@@ -55,7 +55,7 @@ def _add_continue(commands: Commands) -> None:
 def _add_sentiment(commands: Commands) -> None:
     parser = commands.add_parser("sentiment", help="is a review positive or negative")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("review", nargs="?", help='the review, or "-" for standard input')
+    what.add_argument("review", nargs="?", help='the review; "-" reads standard input')
     what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
     parser.add_argument("--explain", action="store_true", help="add what each word does, and a calibrated verdict")
     add_model_options(parser)
@@ -66,7 +66,7 @@ def _add_sentiment(commands: Commands) -> None:
 def _add_tokenize(commands: Commands) -> None:
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
     parser.add_argument("text", help=TEXT_HELP)
-    parser.add_argument("--compare-with", metavar="TEXT", help="a second text, whose tokens are printed below")
+    parser.add_argument("--compare-with", metavar="TEXT", help='a second text, whose tokens are printed below; "-" too')
     add_model_options(parser)
     add_outputs(parser, "the tokens in boxes")
     parser.set_defaults(run=_terminal("tokenize"))

@@ -1,12 +1,13 @@
 """The composition root: builds executor and bot, loads the commands, owns their lifetime."""
 
 import asyncio
+import logging
 from typing import cast
 
 import discord
 from discord.ext import commands
 
-from bot.command_sync import sync_commands
+from bot.command_sync import PROBLEMS, sync_commands
 from bot.commands import add_commands
 from bot.error_reply import CommandTree
 from bot.heartbeat import Heartbeat
@@ -25,6 +26,8 @@ INVITE_PERMISSIONS = discord.Permissions(
 )
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
 ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
+
+log = logging.getLogger(__name__)
 
 
 def intents(settings: Settings) -> discord.Intents:
@@ -80,7 +83,10 @@ class Nightword(commands.Bot):
         for cog, group in REVIEW_COGS.items():
             await self.remove_cog(cog)
             self.tree.remove_command(group)  # the library looks for a group by its cog's name
-        await sync_commands(self, self.settings.guild_ids)
+        try:
+            await sync_commands(self, self.settings.guild_ids)
+        except PROBLEMS as problem:  # all others are registered already
+            log.warning("the commands of review channels could not be taken out until the next start: %s", problem)
 
     async def close(self) -> None:
         """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""

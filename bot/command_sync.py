@@ -7,9 +7,16 @@ from typing import Any
 import discord
 from discord.ext import commands
 
+from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.errors import InvalidSettings
 
 MAX_SERVERS_SEARCHED = 200  # for commands left over in them: one page of Discord's list
+
+LEFT_OVER = (
+    "commands left over from an earlier BOT_GUILD_IDS; where they are there twice, start once with BOT_GUILD_IDS set "
+    "to that server, then without"
+)
+PROBLEMS = (discord.HTTPException, *NO_NEWS_FROM_DISCORD)
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +34,50 @@ _COMPARED_GLOBALLY = _COMPARED | {"contexts", "integration_types"}  # a server's
 async def sync_commands(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
     """Register the commands of `bot` globally, or in the servers `guild_ids` alone, and nowhere else.
 
-    Raises InvalidSettings for a server that does not take them.
+    To register them is needed: what Discord says against it is raised, as InvalidSettings for a server that does not
+    take them. To remove others, from earlier starts, is not: what hinders it is logged.
     """
     ours: list[Json] = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
+    if not guild_ids:
+        # A server's own commands are left over where the bot ran with other guild_ids, and then there were none here.
+        if not await _put_everywhere(bot, ours):
+            await _remove_left_over(bot, guild_ids)
+        return
     for guild_id in guild_ids:
         try:
             await _put_in_server(bot, guild_id, ours)
-        except discord.Forbidden:
+        except (discord.Forbidden, discord.NotFound):
             raise InvalidSettings(
                 f"BOT_GUILD_IDS names the server {guild_id}, which does not take the bot's commands. Invite the bot "
                 "there with the link that the command doctor prints, or take the id out of BOT_GUILD_IDS."
             ) from None
-    there_before = await _put_everywhere(bot, [] if guild_ids else ours)
-    # A server's own commands are left over where the bot ran with other guild_ids, and then there were no global ones.
-    if guild_ids or not there_before:
-        async for guild in bot.fetch_guilds(limit=MAX_SERVERS_SEARCHED, with_counts=False):
-            if guild.id not in guild_ids:
-                await _put_in_server(bot, guild.id, [])
+    try:
+        await _put_everywhere(bot, [])
+    except PROBLEMS as problem:
+        log.warning(
+            "the global commands left over from an earlier start could not be removed, and may be there twice until "
+            "the next start: %s",
+            problem,
+        )
+    await _remove_left_over(bot, guild_ids)
+
+
+async def _remove_left_over(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
+    """Remove the commands of an earlier BOT_GUILD_IDS from servers that are not in `guild_ids`, as far as possible."""
+    try:
+        found = [guild.id async for guild in bot.fetch_guilds(limit=MAX_SERVERS_SEARCHED, with_counts=False)]
+    except PROBLEMS as problem:
+        log.warning("no server was searched for %s: %s", LEFT_OVER, problem)
+        return
+    for guild_id in found:
+        if guild_id in guild_ids:
+            continue
+        try:
+            await _put_in_server(bot, guild_id, [])
+        except PROBLEMS as problem:
+            log.warning("the server %d was not searched for %s: %s", guild_id, LEFT_OVER, problem)
+            if not isinstance(problem, (discord.Forbidden, discord.NotFound)):
+                return  # an outage: each further server would take the library's five tries
 
 
 async def _put_everywhere(bot: commands.Bot, wanted: list[Json]) -> list[Json]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import aiohttp
 import discord
+from yarl import URL
 
 from bot.errors import DiscordUnreachable, IntentsMissing, TokenMissing, TokenRejected
 from bot.settings import Settings
@@ -55,6 +56,14 @@ def login_errors() -> Iterator[None]:
         known = _CLOSED.get(error.code)
         raise known() if known else DiscordUnreachable(f"it closed the connection with code {error.code}") from None
     except discord.HTTPException as error:
-        raise DiscordUnreachable(f"it answered with status {error.status}") from None
+        raise DiscordUnreachable(f"it answered {_request(error)}with status {error.status}") from None
     except (aiohttp.ClientError, discord.GatewayNotFound, TimeoutError, OSError) as error:
         raise DiscordUnreachable(str(error) or type(error).__name__) from None
+
+
+def _request(error: discord.HTTPException) -> str:
+    """Return the request that was refused, such as "GET /users/@me ", without the address before every path."""
+    response = error.response
+    if not isinstance(response, aiohttp.ClientResponse):
+        return ""
+    return f"{response.method} {response.url.path.removeprefix(URL(discord.http.Route.BASE).path)} "

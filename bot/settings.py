@@ -126,3 +126,27 @@ def keep_few_kernels() -> None:
     It compiles one for each new shape and keeps 1,024 by itself, of which some take half a megabyte.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
+
+def hide_download_bars() -> None:
+    """Let the hub's library draw no progress bars; it asks once, when it is imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def wants_escape_sequences() -> bool | None:
+    """Return what the environment says of bold and colours, None where it says nothing and a terminal has them.
+
+    In the order of Python itself: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
+    (https://force-color.org). An empty variable counts as unset.
+    """
+    python_colors = os.environ.get("PYTHON_COLORS")
+    if python_colors in {"0", "1"}:
+        return python_colors == "1"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def is_dumb_terminal() -> bool:
+    """Return whether the terminal knows no escape sequences."""
+    return os.environ.get("TERM") == "dumb"

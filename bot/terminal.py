@@ -26,9 +26,19 @@ from bot.rendering.pictures.token_borders import token_borders_picture
 from bot.rendering.pictures.words import words_picture
 from bot.rendering.sentiment import label_mass_text
 from bot.rendering.tables import next_tokens_table, percentage, sentiment_table, tokens_table
-from bot.terminal_io import emphasis, load, print_footer, print_json, read_file, settings_of, text_of, timed
-
-BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
+from bot.terminal_io import (
+    can_redraw,
+    emphasis,
+    is_styled,
+    lines_of,
+    load,
+    print_footer,
+    print_json,
+    read_file,
+    settings_of,
+    text_of,
+    timed,
+)
 
 
 def topk(arguments: argparse.Namespace) -> int:
@@ -72,7 +82,10 @@ def continue_(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(continuation_object(result, model.info))
         return 0
-    print(f"{visible_text(prompt)}{emphasis(visible_text(result.text))}\n")
+    shown = visible_text(prompt)
+    print(f"{shown}{emphasis(visible_text(result.text))}\n")
+    if not is_styled(sys.stdout):  # nothing else says where the prompt ends
+        print(f"The first {len(shown):,} characters are the prompt, the rest was written by the model.")
     print(" ".join(f"{name}={value}" for name, value in parameters.used().items()))
     count, speed = len(result.output_ids), len(result.output_ids) / seconds()
     print(f"{count} new tokens, finish_reason={result.finish_reason}, {speed:.1f} tokens/s")
@@ -102,10 +115,13 @@ def sentiment(arguments: argparse.Namespace) -> int:
 
 def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
+    if arguments.text == arguments.compare_with == "-":
+        raise UsageError("Only one of the two texts can come from standard input. Write the other on the command line.")
     text = text_of(arguments.text)
+    other = None if arguments.compare_with is None else text_of(arguments.compare_with)
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
-    texts = [text] if arguments.compare_with is None else [text, arguments.compare_with]
+    texts = [text] if other is None else [text, other]
     results = [model.tokenize(one) for one in texts]
     if arguments.json:
         for result in results:
@@ -171,17 +187,17 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review a line; a line that cannot be scored is reported and the others go on."""
     if arguments.explain:
         raise UsageError("--explain takes one review apart: give it alone, without --lines.")
-    text = read_file(arguments.lines).removeprefix(BYTE_ORDER_MARK)
+    text = read_file(arguments.lines)
     if not text:
-        raise InputUnreadable(f"{arguments.lines} has no lines: write one review a line.")
-    # str.splitlines would also split at form feeds and Unicode's separators, inside a review.
-    reviews = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        name = "standard input" if arguments.lines == "-" else arguments.lines
+        raise InputUnreadable(f"{name} has no lines: write one review a line.")
+    reviews = lines_of(text)
     model = load(settings_of(arguments))
     if not arguments.json:
         print("verdict  P(positive) review")
     began = time.perf_counter()
     failed = 0
-    for number, review in enumerate(tqdm(reviews, unit="review", disable=not sys.stderr.isatty()), start=1):
+    for number, review in enumerate(tqdm(reviews, unit="review", disable=not can_redraw(sys.stderr)), start=1):
         try:
             result = model.sentiment(review)
         except UsageError as error:

@@ -19,4 +19,4 @@ async def look_at_database(settings: Settings) -> list[Finding]:
         return [Finding.bad("database", str(error))]
     await database.close()
     file = sqlite_file(url)
-    return [Finding.good("database", f"SQLite, {file.absolute()}" if file is not None else "PostgreSQL")]
+    return [Finding.good("database", f"SQLite, {file}" if file is not None else "PostgreSQL")]

@@ -151,7 +151,15 @@ def _load_tokenizer(files: ModelFiles) -> Any:
         raise
     except BaseException as error:
         # Tokenizer files fail in many ways: the tokenizers library panics with a BaseException of its own.
-        raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({_line(error)})") from None
+        # Some of their texts are lists, whose first line says nothing.
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({problem})") from None
+    read = {"tokenizer.json", "tekken.json", *tokenizer.vocab_files_names.values()}
+    if not any((files.folder / name).exists() for name in read):
+        raise ModelUnavailable(
+            files.name,
+            f"its tokenizer is a {type(tokenizer).__name__}, which reads {' or '.join(sorted(read))}: none is there",
+        )
     if len(tokenizer) == 0 or not tokenizer("a", add_special_tokens=False).input_ids:
         raise ModelUnavailable(files.name, "its tokenizer has an empty vocabulary")
     return tokenizer

@@ -1,6 +1,7 @@
 """Find a model's files: the demo model, a local folder, the local cache, else the hub."""
 
 import contextlib
+import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -27,7 +28,23 @@ CHECK_NETWORK = (
 )
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+# Any of these is a tokenizer to transformers, as far as the model's own kind of tokenizer reads it.
+TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json")
+# So is any of these, where SENTENCEPIECE_PACKAGES are installed: without, some kinds come out empty instead of failing.
+SENTENCEPIECE = (
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "spm.model",
+    "spm_char.model",
+    "source.spm",
+    "prophetnet.tokenizer",
+)
+SENTENCEPIECE_PACKAGES = {
+    "sentencepiece": "sentencepiece",
+    "protobuf": "google.protobuf",
+}  # with what each is imported as
 NEEDED = [
     "config.json",
     "generation_config.json",
@@ -38,6 +55,12 @@ NEEDED = [
     "merges.txt",
     "special_tokens_map.json",
     "added_tokens.json",
+    "chat_template.jinja",
+    "bpe.codes",
+    "tekken.json",
+    "target.spm",
+    "target_vocab.json",
+    *SENTENCEPIECE,
 ]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -164,9 +187,32 @@ def _missing_on_hub(names: list[str]) -> str | None:
         pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
         unsafe = " (pickled weights can run code and are not loaded)" if pickled else ""
         return f"it has no model.safetensors{unsafe}"
-    if not any(name in names for name in TOKENIZERS):
-        return "it has no tokenizer (tokenizer.json, tokenizer.model or vocab.json)"
-    return None
+    return _missing_tokenizer(names)
+
+
+def _missing_tokenizer(names: list[str]) -> str | None:
+    if any(name in names for name in TOKENIZERS):
+        return None
+    model = next((name for name in SENTENCEPIECE if name in names), None)
+    if model is None:
+        known = ", ".join(TOKENIZERS)
+        return (
+            f"it has no tokenizer that transformers reads: {known} or a SentencePiece model such as {SENTENCEPIECE[0]}"
+        )
+    absent = [package for package, module in SENTENCEPIECE_PACKAGES.items() if not _is_installed(module)]
+    if not absent:
+        return None
+    return (
+        f"its tokenizer is the SentencePiece model {model}, which needs packages that are not installed here: "
+        f"{' and '.join(absent)}. Install them (pip install {' '.join(absent)}), or take a model with a tokenizer.json"
+    )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package above it is absent
+        return False
 
 
 def _commit(folder: Path) -> str | None:

@@ -33,7 +33,10 @@ _SQLITE_REMEDY = (
     "Let BOT_DATABASE_URL=sqlite+aiosqlite:///FILE name a file of its own, in a folder that is there and may be "
     "written to."
 )
-_SERVER_REMEDY = "Check that the server runs and that BOT_DATABASE_URL has its right name, user and password."
+_SERVER_REMEDY = (
+    "Check that the server runs and that BOT_DATABASE_URL has its right name, user and password, in which @ : / ? # "
+    "and % are percent-encoded: p%40ss for p@ss."
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class Database:
     def __init__(self, url: str) -> None:
         """Raise ValueError for a URL of another kind."""
         self._url = async_url(url)
-        self._is_sqlite = sqlite_file(self._url) is not None
+        self._file = sqlite_file(self._url)
+        self._is_sqlite = self._file is not None
         self._remedy = _SQLITE_REMEDY if self._is_sqlite else _SERVER_REMEDY
         self._engine: AsyncEngine | None = None
         self._salt: str | None = None
@@ -99,8 +103,8 @@ class Database:
                 self._erasure_due = not await _rewrite(driver)
 
     async def _connect(self) -> None:
-        if file := sqlite_file(self._url):
-            await asyncio.to_thread(_look_into, file)
+        if self._file is not None:
+            await asyncio.to_thread(_look_into, self._file)
         try:
             self._engine = _sqlite_engine(self._url) if self._is_sqlite else _server_engine(self._url)
             async with self._engine.connect():
@@ -125,7 +129,8 @@ class Database:
         try:
             yield
         except (OSError, SQLAlchemyError, sqlite3.Error) as error:
-            raise DatabaseUnavailable(_problem(error), self._remedy) from None
+            where = "" if self._file is None else f"{self._file}: "
+            raise DatabaseUnavailable(where + _problem(error), self._remedy) from None
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:

@@ -1,5 +1,6 @@
 """Models that cannot be used are refused in one line with a remedy; nothing is filled in at random."""
 
+import importlib.util
 import json
 import pickle
 import shutil
@@ -223,3 +224,78 @@ def test_what_is_loaded_is_described(folder: Path) -> None:
     assert (info.name, info.revision, info.dtype, info.device) == (str(folder), None, "float32", "cpu")
     assert (info.context_length, info.vocab_size) == (512, 4096)
     assert 3_000_000 <= info.parameter_count <= 6_000_000
+
+
+SENTENCEPIECE_FILES = [
+    "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model",
+    "source.spm", "prophetnet.tokenizer",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is installed here")
+@pytest.mark.parametrize("name", SENTENCEPIECE_FILES)
+def test_a_tokenizer_without_the_packages_that_read_it_is_refused(
+    folder: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    no_tokenizer(folder)
+    (folder / name).write_bytes(b"\x0a\x0b\x0a\x05<unk>")
+    with pytest.raises(ModelUnavailable) as refusal:
+        load_model(str(folder), max_prompt_tokens=10)
+    assert (
+        f"its tokenizer is the SentencePiece model {name}, which needs packages that are not installed here: "
+        "sentencepiece and protobuf. Install them (pip install sentencepiece protobuf), or take a model with a "
+        "tokenizer.json."
+    ) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def bytes_pairs(folder: Path) -> None:
+    """Write the tokenizer in its older form, two files."""
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    no_tokenizer(folder)
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges))
+
+
+def test_a_tokenizer_in_vocab_and_merges_is_loaded(folder: Path) -> None:
+    text = "It was a dark and stormy night"
+    whole = load_model(str(folder), max_prompt_tokens=100).tokenize(text)
+    bytes_pairs(folder)
+    assert load_model(str(folder), max_prompt_tokens=100).tokenize(text).tokens == whole.tokens
+
+
+def only(*names: str) -> Callable[[Path], None]:
+    def leave(folder: Path) -> None:
+        bytes_pairs(folder)
+        for name in {"vocab.json", "merges.txt"} - set(names):
+            (folder / name).unlink()
+        for name in set(names) - {"vocab.json", "merges.txt"}:
+            (folder / name).write_text("[PAD]\n[UNK]\nhello\n" if name == "vocab.txt" else "aGVsbG8= 0\n")
+
+    return leave
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ((), "it has no tokenizer that transformers reads: "),
+        (("merges.txt",), "it has no tokenizer that transformers reads: "),
+        (("qwen.tiktoken",), "it has no tokenizer that transformers reads: "),
+        (("vocab.json",), "its tokenizer cannot be loaded (`vocab` and `merges`"),
+        (("vocab.txt",), "its tokenizer "),
+        (("tekken.json",), "its tokenizer "),
+    ],
+    ids=str,
+)
+def test_a_part_of_a_tokenizer_is_refused(
+    folder: Path, names: tuple[str, ...], problem: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    only(*names)(folder)
+    with pytest.raises(ModelUnavailable) as refusal:
+        load_model(str(folder), max_prompt_tokens=10)
+    assert problem in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert "from one of:." not in str(refusal.value), "a list is not cut off before its first item"
+    assert capfd.readouterr() == ("", "")

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from bot.errors import ModelUnavailable
-from bot.inference.model_files import DEMO_FOLDER, find_model
+from bot.inference.model_files import DEMO_FOLDER, NEEDED, find_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = "somebody/demo"
@@ -186,3 +187,22 @@ def test_an_incomplete_cache_is_completed(hub: Hub, tmp_path: Path) -> None:
 def test_the_message_names_what_to_try() -> None:
     with pytest.raises(ModelUnavailable, match=r"Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN"):
         find_model("./no/such")
+
+
+VOCABULARIES = [  # that the tokenizer classes of transformers name for models that write
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt",
+    "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model", "source.spm",
+    "target.spm",
+    "target_vocab.json", "prophetnet.tokenizer", "tekken.json", "bpe.codes", "special_tokens_map.json",
+    "added_tokens.json", "chat_template.jinja",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_every_file_of_a_tokenizer_is_downloaded(name: str) -> None:
+    assert any(fnmatch(name, pattern) for pattern in NEEDED)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "onnx/model.onnx", "rust_model.ot", "README.md", "modeling.py"])
+def test_what_is_not_needed_is_not_downloaded(name: str) -> None:
+    assert not any(fnmatch(name, pattern) for pattern in NEEDED)

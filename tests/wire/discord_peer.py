@@ -15,7 +15,7 @@ from tests.wire.channels import Channels
 from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, message
 from tests.wire.objects import registered as as_registered
 from tests.wire.people import EVERYTHING, People
-from tests.wire.rest import API, Fault, answer, payload, suffer
+from tests.wire.rest import API, SIGNS_OF_LIFE, Fault, answer, payload, suffer
 
 ACKNOWLEDGE_MILLISECONDS = 3000
 TOKEN = "MTExMTExMTExMTExMTExMTEx.GplanT.canary-canary-canary-canary"
@@ -34,6 +34,7 @@ class Discord(People, Channels):
         self.requests: list[str] = []
         self.refused: list[str] = []  # what Discord's document or the peer found wrong
         self.reject_token = False
+        self.request_faults: dict[str, Fault] = {}  # of every request that begins so, such as "GET /users/@me/guilds"
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
 
@@ -157,8 +158,14 @@ class Discord(People, Channels):
         """Count every request, and refuse one that Discord's document does not allow."""
         if not request.path.startswith(API):
             return await handler(request)
+        SIGNS_OF_LIFE.count += 1
         path = request.path.removeprefix(API)
         self.requests.append(f"{request.method} {path}")
+        for begins, fault in self.request_faults.items():
+            if self.requests[-1].startswith(begins):
+                if fault.cuts and request.transport is not None:
+                    request.transport.abort()
+                return await suffer(fault)
         if self.is_checked:
             body = (await payload(request))[0] if request.body_exists else None
             try:

@@ -12,6 +12,7 @@ from tests.wire.objects import APPLICATION_OBJECT, GUILD, Json, Snowflakes, in_s
 EVERYTHING = (1 << 50) - 1
 MEMBER = 1 << 31 | 1 << 11 | 1 << 10  # use application commands, send messages, view channels
 
+DRAFTS = ("Writing …", "Waiting …")  # the titles of what is shown until the answer is there
 _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
 
 
@@ -46,9 +47,23 @@ class Asked:
         messages = [shown for shown in (self.original, *self.followups) if shown is not None]
         return [shown["embeds"][0]["title"].lstrip("0123456789 ") for shown in messages]
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether what stands there now is to be replaced by the answer."""
+        return self.original is not None and _is_draft(self.original)
+
+    @property
+    def final_edits(self) -> int:
+        """How often the answer was put there, without its drafts."""
+        return sum(not _is_draft(shown) for _, shown in self.shown)
+
     def answer(self) -> None:
         self.answered_at = time.perf_counter()
         self.answered.set()
+
+
+def _is_draft(shown: Json) -> bool:
+    return any(embed.get("title", "").lstrip("0123456789 ") in DRAFTS for embed in shown["embeds"])
 
 
 class People(Snowflakes):

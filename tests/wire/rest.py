@@ -14,6 +14,15 @@ API = "/api/v10"
 HANG_SECONDS = 60.0
 
 
+class SignsOfLife:
+    """How many requests the bots of this process's peers have made: who waits sees that something goes on."""
+
+    count = 0
+
+
+SIGNS_OF_LIFE = SignsOfLife()
+
+
 @dataclass
 class Fault:
     """What happens to one request instead of its answer; where `taken`, after it had its effect."""
@@ -23,6 +32,7 @@ class Fault:
     body: Json = field(default_factory=lambda: {"code": 0, "message": "fault"})
     hangs: bool = False
     taken: bool = False
+    cuts: bool = False
 
 
 async def suffer(fault: Fault) -> web.Response:

@@ -1,20 +1,26 @@
 """Start the bot in a process of its own, and wait for what it does."""
 
 import asyncio
+import contextlib
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 from tests.wire.discord_peer import TOKEN, Discord
 from tests.wire.people import Asked
+from tests.wire.rest import SIGNS_OF_LIFE
 
 Found = TypeVar("Found")
 
-PATIENCE = 60.0
-DRAFTS = ("Writing …", "Waiting …")
+PATIENCE = 60.0  # without a sign of life from the bot
+MOST_PATIENCE = 15 * PATIENCE  # with signs of life, and without what is waited for
+running: list[asyncio.subprocess.Process] = []  # the bots that a test has started
 PROJECT = Path(__file__).parents[2]
 PROMPT = "It was a dark and stormy"
 
@@ -22,7 +28,8 @@ PROMPT = "It was a dark and stormy"
 def environment(token: str | None, **settings: str) -> dict[str, str]:
     """Return what a bot finds there: these settings, and none of this machine's."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    found |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo", **settings}
+    found |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo"}
+    found |= {"BOT_REQUEST_TIMEOUT": "840", **settings}  # what is no deadline's test ends by its result on any machine
     found.pop("DISCORD_TOKEN", None)
     return found if token is None else found | {"DISCORD_TOKEN": token}
 
@@ -35,44 +42,80 @@ async def started(
         sys.executable, "-m", "tests.wire.bot_process", str(port), command, *arguments,
         env=environment(token, **settings), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
+    running.append(process)
     try:
         yield process
     finally:
+        running.remove(process)
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
+async def patiently() -> AsyncIterator[None]:
+    """Yield until what a test waits for is there: the loop around it leaves.
+
+    How long it may take follows the machine: the wait ends where the bot has ended, or neither asked Discord anything
+    nor computed for PATIENCE, and not where other work makes it slow.
+    """
+    began = heard = time.monotonic()
+    signs = _signs_of_life()
+    while True:
+        has_ended = bool(running) and all(process.returncode is not None for process in running)
+        yield
+        now = time.monotonic()
+        if has_ended:  # what it did at last was looked at after it had ended
+            raise AssertionError(f"the bot ended with {[process.returncode for process in running]} meanwhile")
+        if (found := _signs_of_life()) != signs:
+            heard, signs = now, found
+        if now - heard > PATIENCE or now - began > MOST_PATIENCE:
+            raise TimeoutError(f"waited for {now - began:.0f} s, the last {now - heard:.0f} without a sign of life")
+        await asyncio.sleep(0.02)
+
+
+def _signs_of_life() -> tuple[int, int]:
+    """Return how much the bots have asked and computed; one that waits takes no second of the processor in a minute."""
+    seconds = 0.0
+    for process in running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = psutil.Process(process.pid).cpu_times()
+            seconds += times.user + times.system
+    return SIGNS_OF_LIFE.count, int(seconds)
+
+
 async def until(met: Callable[[], Found]) -> Found:
     """Wait until something is so, and return what `met` found then."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := met()):  # noqa: ASYNC110  # the bot does it in its own time
-            await asyncio.sleep(0.02)
-    return found
+    async for _ in patiently():
+        if found := met():
+            return found
+    raise AssertionError("a wait has no end of its own")
 
 
 async def until_loaded(discord: Discord) -> None:
     """Ask until the bot no longer says that it is loading."""
-    async with asyncio.timeout(PATIENCE):
-        await discord.ready.wait()
-        while True:
-            asked = await answered(await discord.slash("tokenize", text="ready?"))
-            if asked.titles != ["Still loading"]:
-                return
-            await asyncio.sleep(0.05)
+    await until(discord.ready.is_set)
+    async for _ in patiently():
+        asked = await answered(await discord.slash("tokenize", text="ready?"))
+        if asked.titles != ["Still loading"]:
+            return
+
+
+async def first_shown(asked: Asked) -> Asked:
+    """Wait for whatever is shown first: a draft, where the answer takes long enough for one."""
+    await until(asked.answered.is_set)
+    return asked
 
 
 async def answered(asked: Asked) -> Asked:
-    await asyncio.wait_for(asked.answered.wait(), PATIENCE)
+    """Wait for the answer itself, past every draft: how many there are is a matter of the machine's speed."""
+    await until(lambda: asked.answered.is_set() and not asked.is_draft)
     return asked
 
 
 async def finished(asked: Asked) -> Asked:
-    """Wait for the answer itself, past every draft; a late refusal stands twice until its public words are deleted."""
-    async with asyncio.timeout(2 * PATIENCE):
-        await asked.answered.wait()
-        while len(asked.titles) != 1 or asked.titles[0] in DRAFTS:  # noqa: ASYNC110  # the peer's event is for the first
-            await asyncio.sleep(0.02)
+    """Wait for the one answer that stays; a late refusal stands twice until its public words are deleted."""
+    await answered(asked)
+    await until(lambda: len(asked.titles) == 1 and not asked.is_draft)
     return asked
 
 
@@ -81,7 +124,7 @@ async def still_serves(discord: Discord) -> None:
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    out, err = await asyncio.wait_for(process.communicate(), 4 * PATIENCE)
     return process.returncode, out.decode(), err.decode()
 
 

@@ -1,6 +1,5 @@
 """What happened while the bot was away: edits, deletions, a deleted channel, a server that removed it."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,19 @@ from tests.review.conftest import BAD, GOOD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, GUILD, Json
 from tests.wire.review_server import LOG, REVIEW_SERVER, edited, granting, posted, store_of, watch
-from tests.wire.running import PATIENCE, started, until, until_loaded
+from tests.wire.running import patiently, started, until, until_loaded
 
 OTHER, REMOVED = "777777777777777777", "888888888888888888"
 
 
 async def until_kept(url: str, met: Callable[[dict[int, float]], bool]) -> dict[int, float]:
     """Wait until the scores that are kept, by message, are as they are to be."""
-    async with store_of(url) as store, asyncio.timeout(PATIENCE):
-        while True:
+    async with store_of(url) as store:
+        async for _ in patiently():
             found = {one.message_id: one.positive_probability for one in await store.latest_scores(int(CHANNEL))}
             if met(found):
                 return found
-            await asyncio.sleep(0.1)
+    raise AssertionError("a wait has no end of its own")
 
 
 async def reviewed(discord: Discord, url: str, *texts: str) -> list[Json]:

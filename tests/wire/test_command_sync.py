@@ -3,9 +3,12 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.wire.discord_peer import Discord, discord_on_loopback
-from tests.wire.objects import GUILD
-from tests.wire.running import PROMPT, answered, ended, only_line, started, until_loaded
+from tests.wire.objects import APPLICATION, GUILD
+from tests.wire.rest import Fault
+from tests.wire.running import PROMPT, answered, ended, only_line, started, until, until_loaded
 
 OTHER = "444444444444444444"
 SYNC = "PUT /applications"
@@ -16,7 +19,7 @@ async def one_start(discord: Discord, port: int, cwd: Path, **settings: str) -> 
     before = discord.count(SYNC)
     discord.gateway.ready.clear()
     async with started(port, cwd=cwd, **settings) as process:
-        await discord.gateway.ready.wait()
+        await until(discord.gateway.ready.is_set)
         process.send_signal(signal.SIGTERM)
         assert (await ended(process))[0] == 0
     return discord.count(SYNC) - before
@@ -76,3 +79,109 @@ async def test_a_server_that_does_not_take_them_ends_the_bot_with_a_remedy(tmp_p
     assert code == 78
     assert only_line(err).startswith(f"nightword: BOT_GUILD_IDS names the server {OTHER}, which does not take")
     assert discord.commands == {None: []}
+
+
+EVERYWHERE = f"/applications/{APPLICATION}/commands"
+IN_OTHER = f"/applications/{APPLICATION}/guilds/{OTHER}/commands"
+FORBIDDEN, UNKNOWN = Fault(403, body={"code": 50001, "message": "Missing Access"}), Fault(404)
+OUTAGE, CUT = Fault(503), Fault(cuts=True)
+LEFT_OVER = {"id": "1", "name": "left-over", "type": 1, "description": "of an earlier BOT_GUILD_IDS", "options": []}
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        (f"GET {IN_OTHER}", FORBIDDEN),
+        (f"GET {IN_OTHER}", UNKNOWN),
+        (f"GET {IN_OTHER}", OUTAGE),
+        (f"GET {IN_OTHER}", CUT),
+        (f"PUT {IN_OTHER}", FORBIDDEN),
+        (f"PUT {IN_OTHER}", OUTAGE),
+        ("GET /users/@me/guilds", FORBIDDEN),
+        ("GET /users/@me/guilds", OUTAGE),
+        ("GET /users/@me/guilds", CUT),
+    ],
+)
+async def test_a_search_for_what_is_left_over_that_fails_does_not_end_the_bot(
+    tmp_path: Path, request_: str, fault: Fault
+) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.guilds.append({"id": OTHER, "name": "Writers", "permissions": "0"})
+        discord.commands[OTHER] = [dict(LEFT_OVER)]
+        discord.request_faults[request_] = fault
+        async with started(port, cwd=tmp_path) as process:
+            await until_loaded(discord)
+            assert (await answered(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
+            process.send_signal(signal.SIGTERM)
+            code, _, err = await ended(process)
+        assert discord.count(request_) <= 2, "what is optional is not tried again, but by aiohttp after a cut"
+    assert (code, "Traceback" in err) == (0, False)
+    assert "commands left over from an earlier BOT_GUILD_IDS" in err
+    assert (f"server {OTHER}" in err) == (OTHER in request_)
+
+
+async def test_one_server_that_refuses_does_not_end_the_search(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.guilds = [{"id": OTHER, "name": "Writers", "permissions": "0"}, *discord.guilds]
+        discord.commands[GUILD] = [dict(LEFT_OVER)]
+        discord.request_faults[f"GET {IN_OTHER}"] = FORBIDDEN
+        await one_start(discord, port, tmp_path)
+    assert discord.commands[GUILD] == []
+
+
+async def test_an_outage_ends_the_search_and_not_the_bot(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.guilds = [{"id": str(int(OTHER) + n), "name": "Writers", "permissions": "0"} for n in range(20)]
+        search = f"GET /applications/{APPLICATION}/guilds/"
+        discord.request_faults[search] = OUTAGE
+        await one_start(discord, port, tmp_path)
+        assert discord.count(search) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_global_commands_that_cannot_be_removed_do_not_end_a_bot_with_servers_of_its_own(
+    tmp_path: Path, method: str
+) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.commands[None] = [dict(LEFT_OVER)]
+        discord.request_faults[f"{method} {EVERYWHERE}"] = OUTAGE
+        async with started(port, cwd=tmp_path, BOT_GUILD_IDS=GUILD) as process:
+            await until_loaded(discord)
+            process.send_signal(signal.SIGTERM)
+            code, _, err = await ended(process)
+    assert (code, "Traceback" in err) == (0, False)
+    assert "the global commands left over from an earlier start could not be removed" in err
+
+
+@pytest.mark.parametrize(
+    ("request_", "settings"),
+    [
+        ("GET /users/@me", {}),
+        ("GET /oauth2/applications/@me", {}),
+        (f"GET {EVERYWHERE}", {}),
+        (f"PUT {EVERYWHERE}", {}),
+        (f"GET {IN_OTHER}", {"BOT_GUILD_IDS": OTHER}),
+        (f"PUT {IN_OTHER}", {"BOT_GUILD_IDS": OTHER}),
+    ],
+)
+async def test_what_is_needed_ends_the_bot_with_the_request_that_failed(
+    tmp_path: Path, request_: str, settings: dict[str, str]
+) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.request_faults[request_] = OUTAGE
+        async with started(port, cwd=tmp_path, **settings, BOT_LOG_LEVEL="ERROR") as process:
+            code, _, err = await ended(process)
+    assert code == 1
+    assert only_line(err) == (
+        f"nightword: Discord cannot be reached: it answered {request_} with status 503. Check the network here and "
+        "discordstatus.com, then start again.\n"
+    )
+
+
+async def test_a_server_that_is_not_there_is_a_setting_to_change(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (discord, port):
+        discord.request_faults[f"GET {IN_OTHER}"] = UNKNOWN
+        async with started(port, cwd=tmp_path, BOT_GUILD_IDS=OTHER, BOT_LOG_LEVEL="ERROR") as process:
+            code, _, err = await ended(process)
+    assert code == 78
+    assert only_line(err).startswith(f"nightword: BOT_GUILD_IDS names the server {OTHER}, which does not take")

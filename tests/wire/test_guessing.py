@@ -11,7 +11,7 @@ from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import Json, in_server
 from tests.wire.people import EVERYTHING, MEMBER, Asked
 from tests.wire.rest import API, answer, payload
-from tests.wire.running import PATIENCE, PROMPT, answered, started, until_loaded
+from tests.wire.running import PROMPT, answered, started, until, until_loaded
 
 PEOPLE = 8
 GUESSES = ["night", "day", "evening", "sea"]
@@ -51,9 +51,7 @@ class Board:
 
 async def told(asked: Asked) -> str:
     """Return the title of what the presser alone is told."""
-    async with asyncio.timeout(PATIENCE):
-        while not asked.followups:  # noqa: ASYNC110  # the peer has no event for it
-            await asyncio.sleep(0.02)
+    await until(lambda: asked.followups)
     (title,) = asked.titles
     return title
 
@@ -95,9 +93,7 @@ async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
         assert [await told(asked) for asked in taken] == ["Guess taken"] * PEOPLE
         assert sorted(guess["name"] for guess in board.file()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
         twice = [await discord.press("Reveal", stale) for _ in range(2)]  # by an impatient opener
-        async with asyncio.timeout(PATIENCE):
-            while not any(asked.followups for asked in twice):  # noqa: ASYNC110  # as above
-                await asyncio.sleep(0.02)
+        await until(lambda: any(asked.followups for asked in twice))
         scores = board.file("receipt.json")["state"]["scores"]
     assert [asked.titles for asked in twice if asked.followups] == [["Expired"]]
     assert {score["name"]: score["token"].strip() for score in scores} == {

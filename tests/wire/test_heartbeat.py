@@ -1,6 +1,5 @@
 """The heartbeat of a running bot, as `nightword health` reads it."""
 
-import asyncio
 import json
 import signal
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.running import PATIENCE, ended, only_line, started, until_loaded
+from tests.wire.running import ended, only_line, patiently, started, until_loaded
 
 
 async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, str, str]:
@@ -19,12 +18,11 @@ async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, s
 
 
 async def until_health_is(expected: int, port: int, cwd: Path, file: Path) -> tuple[int | None, str, str]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await health(port, cwd, file)
-            if found[0] == expected:
-                return found
-            await asyncio.sleep(0.5)
+    async for _ in patiently():
+        found = await health(port, cwd, file)
+        if found[0] == expected:
+            return found
+    raise AssertionError("a wait has no end of its own")
 
 
 async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp_path: Path) -> None:

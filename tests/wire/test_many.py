@@ -10,7 +10,7 @@ import pytest
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.people import Asked
 from tests.wire.rest import Fault
-from tests.wire.running import PATIENCE, PROMPT, finished, started, still_serves, until_loaded
+from tests.wire.running import PROMPT, finished, started, still_serves, until, until_loaded
 
 
 @pytest.mark.parametrize("people", [40, 200])
@@ -21,7 +21,7 @@ async def test_many_at_once_are_each_acknowledged_and_end_once(
     name = str(slow_model) if model == "slow" else model
     async with (
         discord_on_loopback() as (discord, port),
-        started(port, cwd=tmp_path, BOT_MODEL=name, BOT_QUEUE_LIMIT="32", BOT_REQUEST_TIMEOUT="60"),
+        started(port, cwd=tmp_path, BOT_MODEL=name, BOT_QUEUE_LIMIT="32"),
     ):
         await until_loaded(discord)
         everyone = [
@@ -48,7 +48,7 @@ async def test_people_take_turns(tmp_path: Path, slow_model: Path) -> None:
     ):
         await until_loaded(discord)
         greedy = [await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=10) for _ in range(4)]
-        await greedy[-1].acknowledged.wait()
+        await until(greedy[-1].acknowledged.is_set)
         modest = [await discord.slash("continue", user=user, prompt=PROMPT, max_new_tokens=10) for user in (2, 3)]
         for asked in (*greedy, *modest):
             assert (await finished(asked)).titles == ["Continuation"]
@@ -70,7 +70,7 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
             others = []
             for user, prompt in enumerate(prompts):
                 others.append(await discord.slash("continue", user=user, prompt=prompt, max_new_tokens=10))
-                await others[-1].acknowledged.wait()
+                await until(others[-1].acknowledged.is_set)
                 if among_failures:
                     await fail(user)
             shown = [(await finished(asked)).original for asked in others]
@@ -80,7 +80,7 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
             if user == 1:
                 discord.callback_faults = [Fault(400)]  # nobody is left to be answered: cancelled
                 failures.append(await discord.slash("continue", user=11, prompt="Once", max_new_tokens=10))
-                await asyncio.wait_for(failures[-1].refused.wait(), PATIENCE)
+                await until(failures[-1].refused.is_set)
             elif user == 2:
                 failures.append(await discord.slash("topk", user=12, prompt="the " * 1200))
             else:

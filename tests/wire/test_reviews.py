@@ -1,13 +1,13 @@
 """Review channels in a process of their own: the privileged intent, and a process that is killed while it scores."""
 
-import asyncio
 import signal
 from collections import Counter
 from pathlib import Path
 
 from tests.wire.discord_peer import discord_on_loopback
+from tests.wire.rest import Fault
 from tests.wire.review_server import granting, posted, store_of, watch
-from tests.wire.running import PATIENCE, answered, ended, started, until_loaded
+from tests.wire.running import answered, ended, patiently, started, until, until_loaded
 
 MESSAGES = 60
 
@@ -29,6 +29,18 @@ async def test_without_the_intent_the_bot_says_what_to_turn_on_and_goes_on_witho
     assert code == 0
     assert "review channels are off: Discord refused the message content intent. Turn it on" in err
     assert "Traceback" not in err
+
+
+async def test_without_the_intent_and_with_an_outage_the_bot_goes_on_without(tmp_path: Path) -> None:
+    """The commands of review channels, which are registered already, cannot be taken out: that is no reason to end."""
+    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, BOT_REVIEWS="true") as process:
+        await until(lambda: discord.commands[None])
+        discord.request_faults["GET /applications"] = Fault(503)
+        await until_loaded(discord)
+        process.send_signal(signal.SIGTERM)
+        code, _, err = await ended(process)
+    assert (code, "Traceback" in err) == (0, False)
+    assert "the commands of review channels could not be taken out" in err
 
 
 async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothing(
@@ -60,6 +72,6 @@ async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothin
 
 
 async def until_scored(url: str, count: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while len(await scored(url)) < count:  # noqa: ASYNC110  # another process writes it
-            await asyncio.sleep(0.05)
+    async for _ in patiently():
+        if len(await scored(url)) >= count:
+            return

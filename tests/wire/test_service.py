@@ -1,6 +1,5 @@
 """`nightword run` as an operator runs it, in a process of its own against a Discord on loopback."""
 
-import asyncio
 import signal
 import socket
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import in_server, outside
 from tests.wire.people import EVERYTHING
-from tests.wire.running import PATIENCE, PROMPT, answered, ended, only_line, started, until_loaded
+from tests.wire.running import PROMPT, answered, ended, only_line, started, until, until_loaded
 
 EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [
     ("topk", {"prompt": PROMPT}, "Next token"),
@@ -101,7 +100,7 @@ async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
             for user in range(10)
         ]
         for asked in everyone:
-            await asyncio.wait_for(asked.acknowledged.wait(), PATIENCE)
+            await until(asked.acknowledged.is_set)
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
     assert code == 0

@@ -1,6 +1,5 @@
 """A continuation while it is being written: it grows at its pace, and can be stopped at every stage."""
 
-import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator
@@ -12,7 +11,17 @@ import pytest
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.people import MEMBER, Asked
-from tests.wire.running import PATIENCE, PROMPT, answered, ended, finished, started, still_serves, until_loaded
+from tests.wire.running import (
+    PROMPT,
+    answered,
+    ended,
+    finished,
+    first_shown,
+    started,
+    still_serves,
+    until,
+    until_loaded,
+)
 
 MODERATOR = MEMBER | 1 << 13
 
@@ -28,7 +37,7 @@ async def slow_bot(tmp_path: Path, slow_model: Path, **settings: str) -> AsyncIt
 
 
 async def first_draft(asked: Asked) -> Any:
-    await answered(asked)
+    await first_shown(asked)
     assert asked.titles == ["Writing …"]
     return asked.original
 
@@ -52,7 +61,9 @@ async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow
     assert asked.titles == ["Continuation"]
     assert len(asked.shown) >= 3
     times = [time for time, _ in asked.shown]
-    assert all(later - earlier > 1 for earlier, later in itertools.pairwise(times[:-1]))
+    drafted = times[:-1]
+    # On the whole, for on a busy machine one may arrive late and the next in time.
+    assert drafted[-1] - drafted[0] > len(drafted) - 1
     drafts = [text(message).rstrip("*") for _, message in asked.shown]
     assert all(later.startswith(earlier[: len(PROMPT) + 20]) for earlier, later in itertools.pairwise(drafts))
     assert all(len(earlier) < len(later) for earlier, later in itertools.pairwise(drafts))
@@ -82,18 +93,16 @@ async def test_who_waits_sees_their_place_and_can_withdraw(tmp_path: Path, slow_
         first = await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=250)
         second = await discord.slash("continue", user=2, prompt=PROMPT, max_new_tokens=250)
         third = await discord.slash("continue", user=3, prompt=PROMPT, max_new_tokens=250)
-        await answered(third)
+        await first_shown(third)
         assert third.titles == ["Waiting …"]
         assert third.original is not None
         assert third.original["embeds"][0]["footer"]["text"].startswith("1 ahead in the queue")
         await answered(await discord.slash("model", user=9))
         await discord.press("Stop", third.original, user=3)
         assert (await finished(third)).titles == ["Cancelled"]
-        await discord.press("Stop", (await answered(first)).original, user=1)  # type: ignore[arg-type]  # it is there
+        await discord.press("Stop", (await first_shown(first)).original, user=1)  # type: ignore[arg-type]  # it is there
         await finished(first)
-        async with asyncio.timeout(PATIENCE):
-            while second.titles != ["Writing …"]:  # noqa: ASYNC110  # as above
-                await asyncio.sleep(0.01)
+        await until(lambda: second.titles == ["Writing …"])
 
 
 async def test_only_the_asker_and_moderators_may_stop(tmp_path: Path, slow_model: Path) -> None:
@@ -139,9 +148,7 @@ async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
         asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=200)
         draft = await first_draft(asked)
         asked.expired = True
-        async with asyncio.timeout(PATIENCE):
-            while not discord.posted:  # noqa: ASYNC110  # as above
-                await asyncio.sleep(0.05)
+        await until(lambda: discord.posted)
         (late,) = discord.posted
     assert late["content"] == "For user1: this took longer than Discord keeps a command open."
     assert late["embeds"][0]["title"] == "Continuation"

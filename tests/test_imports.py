@@ -1,0 +1,55 @@
+"""What a command imports: the health check runs twice a minute, and nobody waits for a library that is not needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+HEAVY = {"discord", "aiohttp", "torch", "transformers", "huggingface_hub", "matplotlib", "PIL", "simcord", "numpy"}
+PROGRAM = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=open("modules.json", "w")))
+from bot.__main__ import main
+sys.argv[0] = "nightword"
+main()
+"""
+
+
+def imported(*arguments: str, code: int = 0, **settings: str) -> set[str]:
+    """Run a command as a process of its own and return the packages that it imported."""
+    ended = subprocess.run(  # noqa: S603 – our own command
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **settings},
+    )  # fmt: skip
+    assert ended.returncode == code, ended.stderr
+    return {name.partition(".")[0] for name in json.loads(Path("modules.json").read_text())}
+
+
+def write_heartbeat() -> str:
+    Path("heartbeat").write_text(json.dumps({"time": 1e12, "gateway": True, "model": True}))
+    return "heartbeat"
+
+
+@pytest.mark.parametrize("settings", [{}, {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": "sqlite+aiosqlite:///a%20b.db"}])
+def test_health_imports_neither_discord_nor_the_model_nor_the_database(settings: dict[str, Any]) -> None:
+    found = imported("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
+    assert "pydantic" in found, "it reads the settings"
+    assert found & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+
+
+def test_an_unhealthy_bot_is_told_of_as_fast() -> None:
+    assert imported("health", code=1, BOT_HEARTBEAT_FILE="nowhere") & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "run --help", "topk --help", "backup --help"])
+def test_help_imports_no_library_of_the_work(arguments: str) -> None:
+    assert imported(*arguments.split()) & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+
+
+def test_backup_imports_neither_discord_nor_the_model() -> None:
+    assert imported("backup", "copy.db", code=78) & HEAVY == set()
