@@ -38,6 +38,16 @@ _SERVER_REMEDY = "Check that the server runs and that BOT_DATABASE_URL has its r
 log = logging.getLogger(__name__)
 
 
+class _Connection(sqlite3.Connection):
+    """A connection whose end is the end of its transaction."""
+
+    def close(self) -> None:
+        """Roll back, then close: with a statement that was not read to its end, SQLite would keep the lock after it."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 class Database:
     """One database, SQLite or PostgreSQL; closed until it is opened."""
 
@@ -131,7 +141,8 @@ class Database:
 def _sqlite_engine(url: str) -> AsyncEngine:
     # One connection, for which transactions wait in the order of their coming: SQLite has one writer, and its own way
     # of waiting for it is to try again.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    connect = {"factory": _Connection}
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=connect)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

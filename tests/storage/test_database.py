@@ -108,7 +108,6 @@ async def test_a_file_is_kept_safely(sqlite_url: str) -> None:
     assert values == ["wal", 2, 1, 5000, 1]
 
 
-@pytest.mark.xfail(strict=True, reason="a connection with an unread statement keeps its lock after it is closed")
 async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_holds_no_lock(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await database.open()
