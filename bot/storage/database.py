@@ -6,6 +6,7 @@ import hashlib
 import logging
 import secrets
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from bot.errors import DatabaseUnavailable
 from bot.storage.database_url import async_url, sqlite_file
+from bot.storage.refusal import DatabaseClosed
 from bot.storage.schema import migrate
 from bot.storage.statements import insert_into
 from bot.storage.tables import Setting
 
 CONNECT_SECONDS = 10
+BUSY_SECONDS = 5
 PRAGMAS = (
-    "busy_timeout=5000",  # first, for the others may have to wait
+    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, for the others may have to wait
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -91,7 +94,7 @@ class Database:
     def content_hash(self, text: str) -> str:
         """Return what is kept instead of `text`: without the salt nobody can find it by trying."""
         if self._salt is None:
-            raise RuntimeError("the database is not open")
+            raise DatabaseClosed("the database is not open")
         return hashlib.sha256((self._salt + text).encode("utf-8", "surrogatepass")).hexdigest()
 
     async def erase(self) -> None:
@@ -127,7 +130,7 @@ class Database:
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
-            raise RuntimeError("the database is not open")
+            raise DatabaseClosed("the database is not open")
         return self._engine
 
     @contextlib.contextmanager
@@ -149,9 +152,22 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
 
 def _look_into(file: Path) -> None:
-    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends."""
+    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends.
+
+    A new file is told to write ahead. Of two programs that do so at once SQLite refuses one, without waiting.
+    """
+    began = time.perf_counter()
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA schema_version")
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.perf_counter() - began > BUSY_SECONDS:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
 
 def _server_engine(url: str) -> AsyncEngine:
