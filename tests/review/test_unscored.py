@@ -101,7 +101,6 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
         await place.env.advance_time(minutes * 60 + 30)
 
 
-@pytest.mark.xfail(strict=True, reason="one message that fails keeps its whole batch from its scores")
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -146,7 +145,6 @@ async def test_a_message_whose_channel_is_gone_is_forgotten_and_stops_nobody(pla
     assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
 
 
-@pytest.mark.xfail(strict=True, reason="one message that fails keeps its whole batch from its scores")
 @pytest.mark.parametrize("settings", ["SQLite", "PostgreSQL"], indirect=True)
 async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     place: ReviewPlace, sentiment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
