@@ -18,7 +18,8 @@ from bot.inference.transformers_model import TransformersModel
 from bot.settings import Settings
 from bot.storage.database_url import sqlite_file
 from tests.conftest import administer
-from tests.review.conftest import GOOD, ReviewPlace, field
+from tests.review.conftest import GOOD, ReviewPlace, description, field
+from tests.review.test_stumbling import restarted
 
 MESSAGES = 300
 BAD_ONE = "The one that fails, Tr0ub4dor."
@@ -217,3 +218,71 @@ async def settings(request: pytest.FixtureRequest, sqlite_url: str) -> Any:
     url = f"postgresql://postgres@127.0.0.1:5432/{name}"
     yield Settings.model_validate({"model": "demo", "reviews": True, "database_url": url})
     await administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
+    place: ReviewPlace, caplog: pytest.LogCaptureFixture
+) -> None:
+    await place.watch(notice=False)
+    await execute(place, "CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (SELECT count(*) FROM message) = 1 "
+                  "AND NOT EXISTS (SELECT * FROM opt_out) BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
+    first, refused = [await place.member.send(place.channel, text) for text in (GOOD, BAD_ONE)]
+    assert f"the message {refused.id} could not be taken: IntegrityError" in caplog.text
+    assert place.reader.intake.behind == set()
+    await execute(place, "DROP TRIGGER refusing")
+    later = await place.member.send(place.channel, GOOD)
+    assert await scored(place) == {first.id, later.id}
+    place.reader._note_absence()
+    await execute(place, f"CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (NEW.message_id = {refused.id}) "
+                  "BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
+    await place.env.advance_time(60)
+    assert place.reader.intake.behind == set()
+
+
+async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
+    place: ReviewPlace, sentiment: Callable[..., None], demo_model: TransformersModel
+) -> None:
+    sentiment(not_finite)
+    denied = {place.second: discord.PermissionOverwrite(manage_messages=False)}
+    other = place.guild.create_text_channel("news", overwrites=denied)
+    for channel in (place.channel, other):
+        await place.moderator.slash(place.channel, "review watch", channel=channel, notice=False)
+        await place.member.send(channel, BAD_ONE)
+    for minutes in MINUTES:
+        await place.env.advance_time(minutes * 60 + 30)
+    assert field(await status(place), "Could not be scored (2)").count("discord.com") == 2
+    answer = await status(place, place.second)
+    assert field(answer, "Could not be scored (1)").count("discord.com") == 1
+    bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
+    await place.second.click(answer, label="Try again")
+    rows = {row.channel_id: row.tries for row in await place.store.of_author(place.member.id)}
+    assert rows == {place.channel.id: 1, other.id: 4}
+    await bot.close()
+
+
+async def test_a_label_that_keeps_failing_stops_no_other(place: ReviewPlace) -> None:
+    await place.live(label="reply")
+    with pytest.MonkeyPatch.context() as patched:
+        show = place.reader.live._labels.show
+
+        async def shown(due: Any, kind: Any) -> Any:
+            if due.message_id in failing:
+                raise LookupError(due.message_id)
+            return await show(due, kind)
+
+        patched.setattr(place.reader.live._labels, "show", shown)
+        failing = range(2**64)  # every one
+        first = [await place.member.send(place.channel, f"{GOOD} {number}") for number in range(40)]
+        failing = {one.id for one in first}  # type: ignore[assignment]  # as a container
+        last = await place.member.send(place.channel, GOOD)
+        await place.env.advance_time(90)
+        assert [one.reference.message_id for one in place.channel.history() if one.reference] == [last.id]
+    await place.env.advance_time(90)
+    assert len([one for one in place.channel.history() if one.reference]) == 41
+
+
+async def test_a_threshold_of_0_is_previewed_as_0(place: ReviewPlace) -> None:
+    await place.watch(notice=False, flag_below=0.5, log_channel=place.log)
+    await place.member.send(place.channel, GOOD)
+    result = await place.moderator.slash(place.channel, "review preview", channel=place.channel, flag_below=0.0)
+    assert "With `flag_below:0` you would" in description(result)
