@@ -17,7 +17,7 @@ PLACES_LIMIT = 2900  # characters of the status, so that it fits with all its fi
 UNSCORED_SHOWN = 5
 UNSCORED_LIMIT = FIELD_LIMIT + 100  # characters fewer for the places, where messages could not be scored
 _FAULTS: dict[Fault, str] = {
-    "not_finite": "**The model's numbers are not finite{dtype}.** Whoever runs the bot can set another `BOT_DTYPE`.",
+    "not_finite": "**The model's numbers are not finite{dtype}.** {remedy}",
     "model": "**The model, or its tokenizer, fails on this text.** The bot's log says where.",
     "database": "**The database refuses the score.** The bot's log says why.",
     "unreadable": "**Discord does not let the bot read it.** Give the bot View Channel and Read Message History.",
@@ -182,10 +182,13 @@ def _place(status: PlaceStatus) -> str:
 def _unscored(unscored: Sequence[Unscored], count: int, guild_id: int, model: ModelInfo | None) -> str:
     """Return why messages could not be scored, each with links to some of them."""
     dtype = "" if model is None else f", in {model.dtype}"
+    remedy = "Whoever runs the bot can set `BOT_DTYPE=float32`."
+    if model is not None and model.dtype == "float32":
+        remedy = "Its weights may be damaged: whoever runs the bot can choose another model."
     shown = unscored[:UNSCORED_SHOWN]
     lines = []
     for fault in dict.fromkeys(one.fault for one in shown):
-        lines.append(_FAULTS[fault].format(dtype=dtype))
+        lines.append(_FAULTS[fault].format(dtype=dtype, remedy=remedy))
         links = [message_link(guild_id, one.posted_in, one.message_id) for one in shown if one.fault == fault]
         lines.append(" · ".join(links))
     if count > len(shown):

@@ -46,6 +46,7 @@ class Scoring:
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._line = Line(self._due, AT_A_TIME)
         self._alone = asyncio.Lock()
+        self._is_model_known = False  # to the database, which remembers it for the next start
         self._worker = Worker(self._score_all, "scoring")
 
     def offer(self, message_id: int, text: str) -> None:
@@ -71,8 +72,11 @@ class Scoring:
     async def _score_all(self) -> None:
         if (model := self._executor.status.model) is None:
             return  # it is loading, or failed to
-        if count := await self._store.retry_with(f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"):
-            log.info("the model is another than before: %d messages that could not be scored are tried again", count)
+        if not self._is_model_known:
+            name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
+            if count := await self._store.retry_with(name):
+                log.info("the model is another than before: %d messages that failed are tried again", count)
+            self._is_model_known = True
         computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
         try:
             while True:

@@ -105,7 +105,7 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("not finite", "**The model's numbers are not finite, in float32.**"),
+        ("not finite", "**The model's numbers are not finite, in float32.** Its weights may be damaged"),
         ("panic", "**The model, or its tokenizer, fails on this text.**"),
         ("refused", "**The database refuses the score.**"),
     ],
@@ -286,3 +286,23 @@ async def test_a_threshold_of_0_is_previewed_as_0(place: ReviewPlace) -> None:
     await place.member.send(place.channel, GOOD)
     result = await place.moderator.slash(place.channel, "review preview", channel=place.channel, flag_below=0.0)
     assert "With `flag_below:0` you would" in description(result)
+
+
+@pytest.mark.parametrize("status_code", [403, 503])
+async def test_a_message_that_discord_hides_stops_no_other(
+    place: ReviewPlace, demo_model: TransformersModel, status_code: int
+) -> None:
+    messages = await waiting(place, bad=None, count=70)
+    hidden = messages[3].id
+    path = f"/channels/{place.channel.id}/messages/{hidden}"
+    place.env.inject_error("GET", path, status=status_code, code=50013, times=None)
+    bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
+    await place.env.advance_time(30)
+    assert await scored(place) == {one.id for one in messages} - {hidden}
+    for minutes in MINUTES:
+        await place.env.advance_time(minutes * 60 + 30)
+    tries = {row.message_id: row.tries for row in await place.store.of_author(place.member.id)}
+    assert tries[hidden] == (4 if status_code == 403 else 0), "Discord's own failure is none of the message's"
+    listed = str((await status(place)).embeds[0].to_dict())
+    assert ("Give the bot View Channel and Read Message History" in listed) == (status_code == 403)
+    await bot.close()
