@@ -50,4 +50,4 @@ def _as_exception(error: BaseException) -> Exception:
     """Return what a future takes: neither StopIteration nor what would travel on to end the event loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
-    return RuntimeError(repr(error))
+    return RuntimeError(f"{type(error).__name__} in the model's thread")  # without its words, which may quote a prompt

@@ -86,7 +86,7 @@ class Scheduler:
             return
         try:
             computed = passes[0].compute_together(passes)
-        except Exception as error:
+        except BaseException as error:  # such as a panic in Rust: it costs those that it was for, and not the thread
             for task in waiting.values():
                 self._go_on(task, task.run.throw, error)
             return

@@ -10,11 +10,20 @@ from bot.inference.model import ModelInfo
 from bot.rendering.answer import BLURPLE, GREEN, Answer
 from bot.rendering.review_card import CAUTION, case_history, message_link, model_text
 from bot.storage.case_records import Case, CaseEvent, Verdict
-from bot.storage.records import AuditEntry, Exemption, Watched
+from bot.storage.records import AuditEntry, Exemption, Fault, Unscored, Watched
 
 FIELD_LIMIT = 1024
 MOST_NAMED = 10  # channels in a line
 PLACES_LIMIT = 2900  # characters of the status, so that it fits with all its fields into the 6,000 of an embed
+UNSCORED_SHOWN = 5
+UNSCORED_LIMIT = FIELD_LIMIT + 100  # characters fewer for the places, where messages could not be scored
+_FAULTS: dict[Fault, str] = {
+    "not_finite": "**The model's numbers are not finite{dtype}.** {remedy}",
+    "model": "**The model, or its tokenizer, fails on this text.** The bot's log says where.",
+    "database": "**The database refuses the score.** The bot's log says why.",
+    "unreadable": "**Discord does not let the bot read it.** Give the bot View Channel and Read Message History.",
+    "bot": "**A bug in the bot.** The bot's log says where.",
+}
 NOTICE = (
     "Messages in this channel are read by a small language model, which estimates whether they sound positive or "
     "negative, so that moderators see the mood. Texts are not stored. `/privacy info` says what is kept, "
@@ -26,6 +35,7 @@ _ACTIONS = {
     "live": "turned {channel} live",
     "shadow": "put {channel} back in shadow",
     "backfill": "backfilled {channel}, {detail}",
+    "retry": "tried {detail} of {channel} again",
     "export": "exported {detail} of {channel}",
     "exempt": "exempted {detail}",
     "unexempt": "ended the exemption of {detail}",
@@ -98,6 +108,14 @@ def unwatch_answer(channel: Mentioned, *, was_watched: bool) -> Answer:
     return _answer("Not watching", done if was_watched else f"{channel.mention} was not watched.")
 
 
+def retry_text(count: int) -> str:
+    """Say how many messages are tried again."""
+    if not count:
+        return "No message is left to try again. `/review status` shows how it is now."
+    messages = "1 message is" if count == 1 else f"{count:,} messages are"
+    return f"{messages} tried again now. What keeps failing is listed again in `/review status` after 71 minutes."
+
+
 def exempt_answer(who: str, *, remove: bool, changed: bool) -> Answer:
     """Say whose messages are not read."""
     if remove:
@@ -122,13 +140,23 @@ def status_answer(
     exemptions: Sequence[Exemption],
     actions: Sequence[AuditEntry],
     model: ModelInfo | None,
+    unscored: Sequence[Unscored] = (),
+    unscored_count: int = 0,
+    guild_id: int = 0,
 ) -> Answer:
-    """Show the watched channels, how they do, what waits, whom the bot does not read, and who changed what."""
+    """Show the watched channels, how they do, what waits, whom the bot does not read, and who changed what.
+
+    `unscored` are the newest of `unscored_count` messages for which no try is left.
+    """
     embed = discord.Embed(title="Review channels", colour=BLURPLE)
-    embed.description = _fitting([_place(one) for one in found], PLACES_LIMIT) or "None is watched."
+    limit = PLACES_LIMIT - (UNSCORED_LIMIT if unscored else 0)
+    embed.description = _fitting([_place(one) for one in found], limit) or "None is watched."
     embed.add_field(name="Waiting for a score", value=f"{waiting:,}")
     name = "loading" if model is None else model_text(f"{model.short_name}@{model.revision or 'local'}")
     embed.add_field(name="Model", value=name)
+    if unscored:
+        name = f"Could not be scored ({unscored_count:,})"
+        embed.add_field(name=name, value=_unscored(unscored, unscored_count, guild_id, model), inline=False)
     if exemptions:
         mentions = [f"<@&{one.target_id}>" if one.kind == "role" else f"<@{one.target_id}>" for one in exemptions]
         embed.add_field(name="Not read", value=_fitting(mentions, FIELD_LIMIT, " "), inline=False)
@@ -162,6 +190,23 @@ def _place(status: PlaceStatus) -> str:
         lines.append(f"  **suspended** {when}: the log channel refused the bot. `/review live` tries again.")
     if status.verdicts or status.open_cases:
         lines.append(f"  {precision_text(status.verdicts)} · {status.open_cases:,} open")
+    return "\n".join(lines)
+
+
+def _unscored(unscored: Sequence[Unscored], count: int, guild_id: int, model: ModelInfo | None) -> str:
+    """Return why messages could not be scored, each with links to some of them."""
+    dtype = "" if model is None else f", in {model.dtype}"
+    remedy = "Whoever runs the bot can set `BOT_DTYPE=float32`."
+    if model is not None and model.dtype == "float32":
+        remedy = "Its weights may be damaged: whoever runs the bot can choose another model."
+    shown = unscored[:UNSCORED_SHOWN]
+    lines = []
+    for fault in dict.fromkeys(one.fault for one in shown):
+        lines.append(_FAULTS[fault].format(dtype=dtype, remedy=remedy))
+        links = [message_link(guild_id, one.posted_in, one.message_id) for one in shown if one.fault == fault]
+        lines.append(" · ".join(links))
+    if count > len(shown):
+        lines.append(f"… and {count - len(shown):,} more")
     return "\n".join(lines)
 
 

@@ -14,9 +14,12 @@ from bot.message_text import message_text
 from bot.rendering.review_card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.review.cards import case_view, digest_view, is_card_of, of_digest
 from bot.review.earlier import Earlier
+from bot.review.outage import is_outage, where
 from bot.review.suspension import tell_of_suspension
+from bot.review.worker import Line, attempt
 from bot.storage.case_records import Case, CaseEvent
-from bot.storage.records import OwnMessage
+from bot.storage.records import OwnMessage, StaleDigest
+from bot.storage.refusal import is_away
 from bot.storage.review_store import ReviewStore
 
 CARDS_A_MINUTE = 5
@@ -37,6 +40,8 @@ class Alerts:
         self._earlier = Earlier(bot)
         self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
         self._crowded_since: dict[int, datetime] = {}
+        self._behind = Line(store.cards_behind, STALE_AT_A_TIME)
+        self._stale = Line(store.stale_digests, STALE_AT_A_TIME)
         self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def post_due(self) -> None:
@@ -53,6 +58,10 @@ class Alerts:
                     await tell_of_suspension(self._bot, await self._store.suspend_log(log_channel_id))
                 else:
                     log.warning("%d cases wait on for their cards: %s", len(cases), problem)
+            except Exception as problem:
+                if is_away(problem):
+                    raise
+                log.error("%d cases wait on for their cards: %s", len(cases), where(problem))  # noqa: TRY400  # as below
 
     async def post_card(self, case: Case) -> None:
         """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
@@ -74,17 +83,16 @@ class Alerts:
 
     async def refresh_behind(self) -> None:
         """Bring cards up to date that could not be before."""
-        for case_id in await self._store.cards_behind(STALE_AT_A_TIME):
-            await self.refresh(case_id)
+        await self._behind.do_some(self.refresh)
 
-    async def refresh(self, case_id: int) -> None:
-        """Bring the card of a case up to date, where it has one; later, where Discord is not there."""
+    async def refresh(self, case_id: int) -> bool:
+        """Bring the card of a case up to date, where it has one; return False where it is to be tried again later."""
         # One after the other: the last edit of a card shows the last that happened.
         lock = self._edits.setdefault(case_id, asyncio.Lock())
         async with lock:
             history, case = await self._history(case_id)
             if case is None or case.card_message_id is None:
-                return
+                return True
             channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
             try:
                 card = await channel.fetch_message(case.card_message_id)
@@ -94,19 +102,20 @@ class Alerts:
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("the card of case %d is not up to date: %s", case_id, problem)
                 if may_pass(problem):
-                    return
+                    return False
             await self._store.card_shows(case_id, len(history))  # or never will
+        return True
 
     async def erase_excerpts(self) -> None:
         """Take the excerpts off the cards that have had them long enough."""
         for over in await self._store.excerpts_over(discord.utils.utcnow()):
             async with self._edits.setdefault(over.id, asyncio.Lock()):  # so that no other edit puts it back
-                await self._erase_excerpt(over.id)
+                await attempt(self._erase_excerpt, over.id)
 
-    async def _erase_excerpt(self, case_id: int) -> None:
+    async def _erase_excerpt(self, case_id: int) -> bool:
         history, case = await self._history(case_id)
         if case is None or case.card_message_id is None:
-            return
+            return True
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
         try:
             await channel.get_partial_message(case.card_message_id).edit(embed=case_card(case, history, None))
@@ -114,27 +123,28 @@ class Alerts:
             pass
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             log.warning("the excerpt of case %d is still on its card: %s", case_id, problem)
-            return
+            return False
         await self._store.excerpt_erased(case_id)
+        return True
 
     async def rewrite_stale(self) -> None:
         """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""
-        for stale in await self._store.stale_digests(STALE_AT_A_TIME):
-            cases = await self._store.in_digest(stale.message_id)
-            digest = self._bot.get_partial_messageable(stale.channel_id).get_partial_message(stale.message_id)
-            try:
-                if cases:
-                    await digest.edit(embed=digest_embed(cases), view=digest_view(cases))
-                else:
-                    await digest.delete()
-            except discord.HTTPException as refusal:
-                if refusal.status not in REFUSALS:
-                    log.warning("a digest still shows what is forgotten: %s", refusal)
-                    continue
-            except NO_NEWS_FROM_DISCORD as silence:
-                log.warning("a digest still shows what is forgotten: %s", silence)
-                continue
-            await self._store.rewritten(stale)
+        await self._stale.do_some(self._rewrite)
+
+    async def _rewrite(self, stale: StaleDigest) -> bool:
+        cases = await self._store.in_digest(stale.message_id)
+        digest = self._bot.get_partial_messageable(stale.channel_id).get_partial_message(stale.message_id)
+        try:
+            if cases:
+                await digest.edit(embed=digest_embed(cases), view=digest_view(cases))
+            else:
+                await digest.delete()
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            if not isinstance(problem, discord.HTTPException) or problem.status not in REFUSALS:
+                log.warning("a digest still shows what is forgotten: %s", problem)
+                return False
+        await self._store.rewritten(stale)
+        return True
 
     async def _post(self, log_channel_id: int, cases: Sequence[Case]) -> None:
         """Post as many cards as a minute has room for; what came beyond, a minute later as one digest."""
@@ -150,12 +160,25 @@ class Alerts:
             del self._crowded_since[log_channel_id]  # not before it is there: otherwise they would get cards
             return
         self._crowded_since.pop(log_channel_id, None)
-        room = CARDS_A_MINUTE - len(recent)
-        for case in cases[:room]:
-            await self.post_card(case)
-            recent.append(now)
-        if len(cases) > room:
+        room, waiting = CARDS_A_MINUTE - len(recent), list(cases)
+        while waiting and room > 0:
+            if await self._is_posted(waiting.pop(0)):
+                recent.append(now)
+                room -= 1
+        if waiting:
             self._crowded_since[log_channel_id] = now
+
+    async def _is_posted(self, case: Case) -> bool:
+        """Post the card of a case; False where Discord, or the bot, finds something wrong with this one alone."""
+        try:
+            await self.post_card(case)
+        except Exception as problem:
+            if is_outage(problem) or (isinstance(problem, discord.HTTPException) and problem.status in REFUSALS):
+                raise
+            # Not its message, which may quote a text.
+            log.error("the case %d waits on for its card, the others go on: %s", case.id, where(problem))  # noqa: TRY400
+            return False
+        return True
 
     async def _post_digest(self, log_channel_id: int, cases: Sequence[Case]) -> None:
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)

@@ -2,9 +2,10 @@
 
 import asyncio
 import heapq
+import logging
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import discord
@@ -22,6 +23,8 @@ from bot.storage.review_store import ReviewStore
 PACE_SECONDS = 1.5  # between two edits of the progress
 MOST = 10_000
 
+log = logging.getLogger(__name__)
+
 Interaction = discord.Interaction[Any]
 
 
@@ -34,6 +37,7 @@ class Backfill:
     taken: int = 0
     is_read: bool = False
     is_stopped: bool = False
+    hidden: list[str] = field(default_factory=list)  # mentions of channels that Discord does not let the bot read
 
 
 class Backfills:
@@ -68,7 +72,7 @@ class Backfills:
 
     async def _read(self, place: Place, backfill: Backfill) -> None:
         try:
-            async for message in _newest_first(place):
+            async for message in _newest_first(place, backfill.hidden):
                 if backfill.is_stopped or backfill.seen >= backfill.limit:
                     return
                 backfill.seen += 1
@@ -85,6 +89,7 @@ class Backfills:
             is_over = backfill.is_stopped or (backfill.is_read and not waiting)
             answer = backfill_answer(
                 place.mention, backfill.seen, backfill.limit, backfill.taken, min(waiting, backfill.taken),
+                failed=min(await self._store.backfill_failed(place.id), backfill.taken), hidden=backfill.hidden,
                 is_read=backfill.is_read, is_stopped=backfill.is_stopped,
             )  # fmt: skip
             if not await _edited(interaction, answer, None if is_over else _view(place.id)) or is_over:
@@ -132,13 +137,19 @@ async def _edited(interaction: Interaction, answer: Answer, view: discord.ui.Vie
     return True
 
 
-async def _newest_first(place: Place) -> AsyncIterator[discord.Message]:
-    """Yield the messages of all channels of `place`, the newest first."""
-    histories = [channel.history(limit=MOST) async for channel in _channels(place)]
+async def _newest_first(place: Place, hidden: list[str]) -> AsyncIterator[discord.Message]:
+    """Yield the messages of all channels of `place`, the newest first; add to `hidden` those that cannot be read."""
+    channels = [channel async for channel in _channels(place)]
+    histories = [channel.history(limit=MOST) for channel in channels]
     heads: list[tuple[int, int, discord.Message]] = []
 
     async def advance(number: int) -> None:
-        message = await anext(histories[number], None)
+        try:
+            message = await anext(histories[number], None)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the channel %d is left out of a backfill: %s", channels[number].id, problem)
+            hidden.append(channels[number].mention)
+            return
         if message is not None:
             heapq.heappush(heads, (-message.id, number, message))
 

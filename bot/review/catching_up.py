@@ -6,8 +6,10 @@ import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.review.intake import Intake
+from bot.review.outage import is_outage, where
 from bot.review.places import Readable, channels_in, find_place
 from bot.storage.records import Watched
+from bot.storage.refusal import is_away
 from bot.storage.review_store import ReviewStore
 
 CATCH_UP = 1000  # messages of a channel that are read after an outage
@@ -23,6 +25,7 @@ async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> N
         if place is None:
             continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
         absences = intake.absences
+        # A channel that Discord hides for now stops no other, of this place or the next.
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]
         if None not in read and intake.absences == absences:
             intake.behind.discard(watched.channel_id)
@@ -41,5 +44,9 @@ async def _read(channel: Readable, watched: Watched, intake: Intake) -> int | No
         log.warning("the watched channel %d may not be read any more", channel.id)
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
         log.warning("the watched channel %d could not be caught up with: %s", channel.id, problem)
-        return None
+        return None if is_outage(problem) else last
+    except Exception as problem:
+        if is_away(problem):
+            raise
+        log.error("the watched channel %d could not be caught up with: %s", channel.id, where(problem))  # noqa: TRY400  # it may quote a text
     return last

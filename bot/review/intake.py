@@ -1,17 +1,21 @@
 """From a message in Discord to one that waits for its score, where it is to be read at all."""
 
 import asyncio
+import logging
 
 import discord
 
 from bot.message_text import lacks_forwarded, message_text
 from bot.review.exemptions import Exemptions
 from bot.review.live import Live
+from bot.review.outage import is_outage, where
 from bot.review.places import places_of
 from bot.review.scoring import Scoring
 from bot.storage.review_store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -53,9 +57,14 @@ class Intake:
                     return await self._record(message, text, place_id, guild, backfilled=backfilled)
                 self._scoring.forget(message.id)
                 gone = await self._store.let_go(message.id, text)
-            except Exception:  # it is read again with what an outage left
-                self.behind.add(place_id)
-                raise
+            except Exception as problem:
+                self._scoring.forget(message.id)
+                if is_outage(problem):
+                    self.behind.add(place_id)  # it is read again with what the outage left
+                    raise
+                # It alone is not read: there is no place for what the database refuses.
+                log.error("the message %d could not be taken: %s", message.id, where(problem))  # noqa: TRY400  # no texts
+                return False
         if gone is not None:
             await self._live.take_away(gone)
         return False

@@ -8,7 +8,7 @@ from bot.delivery import NO_NEWS_FROM_DISCORD, may_pass
 from bot.review.alerts import Alerts
 from bot.review.flagging import flag
 from bot.review.labels import Labels, is_gone
-from bot.review.worker import Worker
+from bot.review.worker import Line, Worker
 from bot.storage.records import Due, LetGo, OwnMessage, Pending, ShownLabel, Watched
 from bot.storage.review_store import ReviewStore
 
@@ -25,6 +25,8 @@ class Live:
         self._store = store
         self.alerts = Alerts(bot, store)
         self._labels = Labels(bot)
+        self._line = Line(store.due, AT_A_TIME)
+        self._deletions = Line(store.due_deletions, AT_A_TIME)
         self._worker = Worker(self._show_all, "showing scores")
 
     def wake(self) -> None:
@@ -53,12 +55,11 @@ class Live:
         self.wake()
 
     async def _show_all(self) -> None:
-        while due := await self._store.due(AT_A_TIME):
-            if not any([await self._shown(one) for one in due]):
-                break  # Discord is not there; the next minute tries again
+        while await self._line.do_some(self._shown):
+            pass  # until nothing is due, or Discord is away: the next wake, in 30 s, tries again
         await self.alerts.post_due()
         await self.alerts.refresh_behind()
-        await self._delete_due()
+        await self._deletions.do_some(self._delete)
         await self.alerts.rewrite_stale()
 
     async def _shown(self, due: Due) -> bool:
@@ -119,11 +120,12 @@ class Live:
                 due, log_channel_id=place.log_channel_id, urgent=found.is_urgent, flag_below=place.flag_below
             )
 
-    async def _delete_due(self) -> None:
-        """Delete the bot's own messages about what is forgotten."""
-        for own in await self._store.due_deletions(AT_A_TIME):
-            if await self._is_deleted(own):
-                await self._store.deleted(own)
+    async def _delete(self, own: OwnMessage) -> bool:
+        """Delete a message of the bot's own about what is forgotten."""
+        if not await self._is_deleted(own):
+            return False
+        await self._store.deleted(own)
+        return True
 
     async def _is_deleted(self, own: OwnMessage) -> bool:
         channel = self._bot.get_partial_messageable(own.channel_id)

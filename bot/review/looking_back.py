@@ -12,6 +12,7 @@ import discord
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.message_text import message_text
 from bot.review.intake import Intake
+from bot.review.outage import is_outage
 from bot.review.places import Readable, needed_to_read
 from bot.storage.database import Database
 from bot.storage.records import Kept, Watched
@@ -43,6 +44,8 @@ class LookingBack:
         self._intake = intake
         self._forget = forget
         self._forget_channel = forget_channel
+        self._checked: set[int] = set()  # channels, since the latest absence
+        self._checked_after = 0
 
     async def look_back(self) -> None:
         """Look at the unchecked places, as far as BACK, CHANNELS and MOST go; those that Discord hid stay unchecked."""
@@ -50,21 +53,30 @@ class LookingBack:
             guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
             if guild is None or guild.unavailable:
                 continue
-            if await self._is_checked(guild, watched) and self._intake.absences == absences:
+            if await self._is_checked(guild, watched, absences) and self._intake.absences == absences:
                 self._intake.unchecked.discard(watched.channel_id)
 
-    async def _is_checked(self, guild: discord.Guild, watched: Watched) -> bool:
+    async def _is_checked(self, guild: discord.Guild, watched: Watched, absences: int) -> bool:
+        if absences != self._checked_after:
+            self._checked_after = absences
+            self._checked.clear()
         kept: defaultdict[int, list[Kept]] = defaultdict(list)
         kept[watched.channel_id] = []  # the place itself may be gone
         for one in await self._store.kept_since(watched.channel_id, discord.utils.utcnow() - BACK):
             kept[one.posted_in].append(one)
-        try:
-            for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
+        is_hidden = False
+        for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
+            if channel_id in self._checked:
+                continue  # the round before left another channel
+            try:
                 await self._check_channel(guild, channel_id, messages)
-        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.warning("what is kept of %d could not be held against what is there: %s", watched.channel_id, problem)
-            return False
-        return True
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                log.warning("what is kept of %d could not be held against what is there: %s", channel_id, problem)
+                if is_outage(problem):
+                    is_hidden = True  # and the other channels are looked at
+                    continue
+            self._checked.add(channel_id)
+        return not is_hidden
 
     async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[Kept]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 import discord
 from discord.ext import commands, tasks
@@ -16,6 +17,7 @@ from bot.review.live import Live
 from bot.review.looking_back import LookingBack
 from bot.review.notices import post_notice
 from bot.review.places import Chat
+from bot.review.retrying import RetryButton
 from bot.review.scoring import Scoring
 from bot.review.triage import CaseTriage
 from bot.review.weekly import post_weekly_digests
@@ -25,7 +27,7 @@ from bot.storage.records import Watched
 from bot.storage.review_store import ReviewStore
 
 RETRY_SECONDS = 30.0
-BUTTONS = (CaseButton, DigestMenu, BackfillStop)
+BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton)
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,13 @@ class ReviewReader(commands.Cog):
         self.live.wake()
         return watched
 
+    async def retry(self, place_id: int) -> int:
+        """Try to score again what could not be scored in a place, and return how many messages that are."""
+        count = await self.store.retry(place_id)
+        if count:
+            self._scoring.wake()
+        return count
+
     @tasks.loop(seconds=RETRY_SECONDS)
     async def _often(self) -> None:
         self._scoring.wake()
@@ -88,12 +97,15 @@ class ReviewReader(commands.Cog):
 
     @tasks.loop(hours=1)
     async def _hourly(self) -> None:
-        try:
-            await post_weekly_digests(self._bot, self.store)
-            await self.live.alerts.erase_excerpts()
-            await self._forget_left_servers()
-        except Exception:  # such as a database that is gone: the next hour tries again
-            log.exception("the hourly work was interrupted")
+        for work in (
+            partial(post_weekly_digests, self._bot, self.store),
+            self.live.alerts.erase_excerpts,
+            self._forget_left_servers,
+        ):
+            try:
+                await work()
+            except Exception:  # such as a database that is gone: the next hour tries again
+                log.exception("some of the hourly work was interrupted")
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:

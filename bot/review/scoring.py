@@ -3,31 +3,26 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import discord
 
-from bot.errors import (
-    BotError,
-    EmptyPrompt,
-    InputUnreadable,
-    ModelLoading,
-    PromptTooLong,
-    RequestCancelled,
-    ShuttingDown,
-)
+from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ModelInfo, Sentiment
 from bot.inference.request import Operation
 from bot.message_text import message_text
 from bot.review.live import Live
-from bot.review.worker import Worker
+from bot.review.outage import is_outage, where
+from bot.review.worker import Line, Worker
 from bot.storage.database import Database
-from bot.storage.records import NewScore, Pending
+from bot.storage.records import Fault, NewScore, Pending
+from bot.storage.refusal import is_refusal
 from bot.storage.review_store import ReviewStore
 
 AT_A_TIME = 32  # written together; as many again are computed meanwhile
 TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again
+GONE = (10003, 10008)  # unknown channel, unknown message
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +45,8 @@ class Scoring:
         self._executor = executor
         self._live = live
         self._texts: OrderedDict[int, str] = OrderedDict()
+        self._line = Line(self._due, AT_A_TIME)
+        self._is_model_known = False  # to the database, which remembers it for the next start
         self._worker = Worker(self._score_all, "scoring")
 
     def offer(self, message_id: int, text: str) -> None:
@@ -73,36 +70,74 @@ class Scoring:
         await self._worker.stop()
 
     async def _score_all(self) -> None:
-        computing: list[asyncio.Task[bool]] = []
-        under_way: set[Pending] = set()
+        if (model := self._executor.status.model) is None:
+            return  # it is loading, or failed to
+        if not self._is_model_known:
+            name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
+            if count := await self._store.retry_with(name):
+                log.info("the model is another than before: %d messages that failed are tried again", count)
+            self._is_model_known = True
+        computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
         try:
             while True:
-                found = await self._store.pending(2 * AT_A_TIME)
-                some = [one for one in found if one not in under_way][:AT_A_TIME]
+                some = await self._line.take([one for batch, _ in computing for one in batch])
                 if some:
-                    computing.append(asyncio.create_task(self._score_some(some)))
-                if not computing or ((len(computing) == 2 or not some) and not await computing.pop(0)):
-                    return  # nothing waits, or model or Discord are not there: the next minute tries again
-                under_way = set(some)
+                    computing.append((some, asyncio.create_task(self._score_some(some))))
+                if not computing:
+                    return
+                if len(computing) == 2 or not some:
+                    batch, task = computing.pop(0)
+                    settled = await task
+                    self._line.pass_over(
+                        *(one for one, is_settled in zip(batch, settled, strict=True) if not is_settled)
+                    )
+                    if not any(settled):
+                        return  # the database, Discord or the model is away: the next wake, in 30 s, tries again
         finally:
-            for task in computing:
+            for _, task in computing:
                 task.cancel()
-            await asyncio.gather(*computing, return_exceptions=True)
+            await asyncio.gather(*(task for _, task in computing), return_exceptions=True)
 
-    async def _score_some(self, some: Sequence[Pending]) -> bool:
-        """Score messages and write the scores down; return whether any waits no longer."""
+    async def _due(self, limit: int) -> list[Pending]:
+        return await self._store.pending(limit, discord.utils.utcnow())
+
+    async def _score_some(self, some: Sequence[Pending]) -> list[bool]:
+        """Score messages and write the scores down; return of each whether it waits no longer, or for its next try."""
         settled = await asyncio.gather(*(self._settled(one) for one in some))
-        scores = [one for one in settled if isinstance(one, NewScore)]
-        if scores:
-            await self._store.score_all(scores)
-            self._live.wake()
-            self.forget(*(one.message_id for one in scores))
-        return any(settled)
+        scored = {one: score for one, score in zip(some, settled, strict=True) if isinstance(score, NewScore)}
+        kept = await self._keep(scored)
+        return [kept[one] if one in kept else bool(result) for one, result in zip(some, settled, strict=True)]
+
+    async def _keep(self, scored: Mapping[Pending, NewScore]) -> dict[Pending, bool]:
+        """Write scores down together; where that is refused, halve them until the one that is refused stands alone."""
+        if not scored:
+            return {}
+        try:
+            await self._store.score_all(list(scored.values()))
+        except Exception as problem:
+            if is_outage(problem):
+                log.warning("%d scores could not be written, and are computed again: %s", len(scored), where(problem))
+                return dict.fromkeys(scored, False)
+            if len(scored) == 1:
+                return {one: await self._fail(one, "database", problem) for one in scored}
+            half = list(scored.items())[: len(scored) // 2]
+            return await self._keep(dict(half)) | await self._keep(dict(list(scored.items())[len(half) :]))
+        self._live.wake()
+        self.forget(*(one.message_id for one in scored))
+        return dict.fromkeys(scored, True)
 
     async def _settled(self, waiting: Pending) -> NewScore | bool:
-        """Return a message's score, True where it can never have one and is let go, False where it waits on."""
+        """Return a message's score; True where it can never have one and is let go, or is tried again later.
+
+        False where it waits on: something is away, which is no fault of the message.
+        """
+        fault: Fault = "bot"
         try:
-            text = await self._text(waiting)
+            try:
+                text = await self._text(waiting)
+            except discord.HTTPException:
+                fault = "unreadable"
+                raise
             if text is None:
                 return True
             try:
@@ -111,19 +146,36 @@ class Scoring:
                 await self._live.let_go(waiting, text)
                 self._forget_text(waiting)
                 return True
-        except (ModelLoading, ShuttingDown, RequestCancelled):
+            except NumbersNotFinite:
+                fault = "not_finite"
+                raise
+            except Exception:
+                fault = "model"
+                raise
+            fault = "not_finite"
+            return NewScore(
+                waiting.message_id,
+                waiting.content_hash,
+                model=f"{info.short_name}@{info.revision or 'local'}",
+                positive_probability=verdict.positive_probability,
+                margin=verdict.positive_logit - verdict.negative_logit,
+                label_mass=verdict.label_mass,
+            )
+        except Exception as problem:
+            if is_outage(problem) or self._bot.is_closed():
+                log.info("the message %d waits on for its score: %s", waiting.message_id, where(problem))
+                return False
+            return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
+
+    async def _fail(self, waiting: Pending, fault: Fault, problem: Exception) -> bool:
+        """Count a try that failed for a fault of the message; False where even that could not be written."""
+        log.warning("the message %d could not be scored (%s): %s", waiting.message_id, fault, where(problem))
+        try:
+            await self._store.record_fault(waiting, fault, discord.utils.utcnow())
+        except Exception as another:
+            log.warning("that it failed could not be written either: %s", where(another))
             return False
-        except (BotError, discord.DiscordException, OSError) as error:
-            log.warning("a message waits on for its score: %s", error)
-            return False
-        return NewScore(
-            waiting.message_id,
-            waiting.content_hash,
-            model=f"{info.short_name}@{info.revision or 'local'}",
-            positive_probability=verdict.positive_probability,
-            margin=verdict.positive_logit - verdict.negative_logit,
-            label_mass=verdict.label_mass,
-        )
+        return True
 
     def _forget_text(self, waiting: Pending) -> None:
         text = self._texts.get(waiting.message_id)
@@ -138,7 +190,9 @@ class Scoring:
         channel = self._bot.get_partial_messageable(waiting.posted_in)
         try:
             message = await channel.fetch_message(waiting.message_id)
-        except (discord.NotFound, discord.Forbidden):
+        except discord.NotFound as refusal:
+            if refusal.code not in GONE:  # a proxy's, perhaps: what is forgotten does not come back
+                raise
             await self._store.drop(waiting.message_id)
             self.forget(waiting.message_id)
             return None

@@ -2,11 +2,13 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 import discord
 
 from bot.delivery import NO_NEWS_FROM_DISCORD
 from bot.rendering.review_figures import Week, weekly_embed
+from bot.review.worker import attempt
 from bot.storage.records import Watched
 from bot.storage.review_store import ReviewStore
 
@@ -22,10 +24,10 @@ async def post_weekly_digests(bot: discord.Client, store: ReviewStore) -> None:
         if watched.live and watched.suspended_at is None and watched.log_channel_id is not None:
             is_due = watched.digest_at is None or now - watched.digest_at >= WEEK
             if is_due and await store.set_digest_at(watched.channel_id, watched.digest_at, now):
-                await _post(bot, store, watched, watched.log_channel_id)
+                await attempt(partial(_post, bot, store, log_channel_id=watched.log_channel_id), watched)
 
 
-async def _post(bot: discord.Client, store: ReviewStore, watched: Watched, log_channel_id: int) -> None:
+async def _post(bot: discord.Client, store: ReviewStore, watched: Watched, *, log_channel_id: int) -> bool:
     since = discord.utils.utcnow() - WEEK
     week = Week(
         probabilities=[one.positive_probability for one in await store.latest_scores(watched.channel_id, since)],
@@ -38,3 +40,4 @@ async def _post(bot: discord.Client, store: ReviewStore, watched: Watched, log_c
         await channel.send(embed=weekly_embed(f"<#{watched.channel_id}>", week))
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
         log.warning("the weekly digest of %d could not be posted: %s", watched.channel_id, problem)
+    return True

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import secrets
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from bot.errors import DatabaseUnavailable
 from bot.storage.database_url import async_url, sqlite_file
+from bot.storage.refusal import DatabaseClosed
 from bot.storage.schema import migrate
 from bot.storage.statements import insert_into
 from bot.storage.tables import Setting
 
 CONNECT_SECONDS = 10
+BUSY_SECONDS = 5
 PRAGMAS = (
-    "busy_timeout=5000",  # first, for the others may have to wait
+    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, for the others may have to wait
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -39,6 +42,16 @@ _SERVER_REMEDY = (
 )
 
 log = logging.getLogger(__name__)
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose end is the end of its transaction."""
+
+    def close(self) -> None:
+        """Roll back, then close: with a statement that was not read to its end, SQLite would keep the lock after it."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 class Database:
@@ -85,7 +98,7 @@ class Database:
     def content_hash(self, text: str) -> str:
         """Return what is kept instead of `text`: without the salt nobody can find it by trying."""
         if self._salt is None:
-            raise RuntimeError("the database is not open")
+            raise DatabaseClosed("the database is not open")
         return hashlib.sha256((self._salt + text).encode("utf-8", "surrogatepass")).hexdigest()
 
     async def erase(self) -> None:
@@ -121,7 +134,7 @@ class Database:
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
-            raise RuntimeError("the database is not open")
+            raise DatabaseClosed("the database is not open")
         return self._engine
 
     @contextlib.contextmanager
@@ -136,16 +149,30 @@ class Database:
 def _sqlite_engine(url: str) -> AsyncEngine:
     # One connection, for which transactions wait in the order of their coming: SQLite has one writer, and its own way
     # of waiting for it is to try again.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    connect = {"factory": _Connection}
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=connect)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
 def _look_into(file: Path) -> None:
-    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends."""
+    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends.
+
+    A new file is told to write ahead. Of two programs that do so at once SQLite refuses one, without waiting.
+    """
+    began = time.perf_counter()
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA schema_version")
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.perf_counter() - began > BUSY_SECONDS:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
 
 def _server_engine(url: str) -> AsyncEngine:

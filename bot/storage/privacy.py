@@ -34,6 +34,9 @@ _KEPT: Select[*tuple[Any, ...]] = select(
     Score.margin,
     Score.label_mass,
     Score.scored_at,
+    Message.tries,
+    Message.fault,
+    Message.next_try_at,
 ).outerjoin(Score, Score.message_id == Message.message_id)
 
 

@@ -1,5 +1,6 @@
 """What the stores return: plain facts, detached from the database."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 ExemptionKind = Literal["role", "user"]
 Label = Literal["none", "react", "reply"]
 ShownLabel = Literal["positive", "negative"]
+Fault = Literal["not_finite", "model", "database", "unreadable", "bot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,20 @@ class NewScore:
     positive_probability: float
     margin: float
     label_mass: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a number that is not finite: PostgreSQL would keep it, and SQLite infinity."""
+        if not all(map(math.isfinite, (self.positive_probability, self.margin, self.label_mass))):
+            raise ValueError("a score that is not finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A message for which no try to score it is left, and why the last one failed."""
+
+    message_id: int
+    posted_in: int
+    fault: Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,9 @@ class AuthorRow:
     margin: float | None
     label_mass: float | None
     scored_at: datetime | None
+    tries: int = 0
+    fault: str | None = None
+    next_try_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

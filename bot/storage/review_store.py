@@ -3,6 +3,7 @@
 from bot.storage.audit import AuditLog
 from bot.storage.cards import Cards
 from bot.storage.cases import Cases
+from bot.storage.faults import Faults
 from bot.storage.own_messages import OwnMessages
 from bot.storage.privacy import Privacy
 from bot.storage.reviews import Reviews
@@ -14,6 +15,6 @@ from bot.storage.watched_channels import WatchedChannels
 
 
 class ReviewStore(
-    WatchedChannels, Reviews, Unscorable, Scores, Showing, Cases, Cards, Triage, Privacy, OwnMessages, AuditLog
+    WatchedChannels, Reviews, Faults, Unscorable, Scores, Showing, Cases, Cards, Triage, Privacy, OwnMessages, AuditLog
 ):
     """The places, messages, scores, cases and wishes in `database`; each method is one transaction."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.storage.database import Database
 from bot.storage.forgetting import delete_messages
 from bot.storage.records import Kept, NewScore, Pending
-from bot.storage.statements import changed_rows, insert_into, lock_author
+from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score, WatchedChannel
 
 
@@ -63,14 +63,18 @@ class Reviews:
                 "pending": True,
                 "backfilled": never_seen,
                 "acts": not_(never_seen) if live else false(),
+                **NO_FAULT,
             }
             statement = statement.on_conflict_do_update(
                 index_elements=[Message.message_id], set_=changes, where=Message.content_hash != new.content_hash
             )
             return (await session.execute(statement.returning(Message.message_id))).first() is not None
 
-    async def pending(self, limit: int) -> list[Pending]:
-        """Return the oldest messages that wait for their score; those of a backfill wait for all others."""
+    async def pending(self, limit: int, now: datetime | None = None) -> list[Pending]:
+        """Return the oldest messages that wait for their score; those of a backfill wait for all others.
+
+        One that failed waits until its next try is due.
+        """
         columns = (
             Message.message_id,
             Message.channel_id,
@@ -78,7 +82,8 @@ class Reviews:
             Message.content_hash,
             Message.backfilled,
         )
-        waiting = select(*columns).where(Message.pending)
+        is_due = Message.fault.is_(None) | (Message.next_try_at <= (now or datetime.now(UTC)))
+        waiting = select(*columns).where(Message.pending, is_due)
         order = (Message.backfilled, Message.posted_at, Message.message_id)
         async with self._database.session() as session:
             return [Pending(*row) for row in await session.execute(waiting.order_by(*order).limit(limit))]
@@ -92,8 +97,9 @@ class Reviews:
             return [Kept(*row) for row in await session.execute(statement.order_by(*order))]
 
     async def pending_count(self, guild_id: int) -> int:
-        """Return how many messages of a server wait for their score."""
-        waiting = select(func.count()).select_from(Message).where(Message.pending, Message.guild_id == guild_id)
+        """Return how many messages of a server wait for their score; not those for which no try is left."""
+        of_server = (Message.pending, Message.guild_id == guild_id, ~IS_GIVEN_UP)
+        waiting = select(func.count()).select_from(Message).where(*of_server)
         async with self._database.session() as session:
             return (await session.execute(waiting)).scalar_one()
 
@@ -102,13 +108,13 @@ class Reviews:
 
         Not kept is the score of a message that is gone, has another content by now, or has its score of this model.
         """
-        now = datetime.now(UTC)
+        now, scored = datetime.now(UTC), {"pending": False} | NO_FAULT
         new = 0
         async with self._database.session() as session:
             # In the order of their ids, so that two programs never wait for each other in a circle.
             for one in sorted(scores, key=attrgetter("message_id")):
                 this = (Message.message_id == one.message_id, Message.content_hash == one.content_hash)
-                if await changed_rows(session, update(Message).where(*this).values(pending=False)):
+                if await changed_rows(session, update(Message).where(*this).values(scored)):
                     statement = insert_into(session, Score).values(asdict(one) | {"scored_at": now})
                     added = await session.execute(statement.on_conflict_do_nothing().returning(Score.id))
                     new += added.first() is not None
@@ -124,8 +130,9 @@ class Reviews:
         return count
 
     async def backfill_counts(self, place_id: int) -> tuple[int, int]:
-        """Return how many messages of a place's backfills wait for their score, and how many have it."""
-        counts = select(Message.pending, func.count()).where(Message.channel_id == place_id, Message.backfilled)
+        """Return how many messages of a place's backfills wait for their first try, and how many have their score."""
+        theirs = (Message.channel_id == place_id, Message.backfilled, ~Message.pending | Message.fault.is_(None))
+        counts = select(Message.pending, func.count()).where(*theirs)
         async with self._database.session() as session:
             rows = await session.execute(counts.group_by(Message.pending))
             found = {bool(pending): count for pending, count in rows}

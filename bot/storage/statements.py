@@ -59,6 +59,10 @@ async def changed_rows(session: AsyncSession, statement: Any) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
+NO_FAULT = {"tries": 0, "fault": None, "next_try_at": None}
+IS_GIVEN_UP = Message.fault.is_not(None) & Message.next_try_at.is_(None)
+
+
 def storable(text: str) -> str:
     """Return `text` without what a database refuses: NUL, and halves of characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -112,6 +112,11 @@ class Message(Base):
     backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
     shown_label: Mapped[str | None] = mapped_column(String(8))
     label_message_id: Mapped[int | None]
+    # Tries that failed to score the present content, why the last one did, and when the next is due: never, where none
+    # is left.
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    fault: Mapped[str | None] = mapped_column(String(16))
+    next_try_at: Mapped[datetime | None]
 
 
 class Score(Base):

@@ -10,7 +10,7 @@ from bot.storage.case_statements import add_event, one_case
 from bot.storage.database import Database
 from bot.storage.forgetting import delete_later, delete_messages
 from bot.storage.records import LetGo
-from bot.storage.statements import changed_rows
+from bot.storage.statements import NO_FAULT, changed_rows
 from bot.storage.tables import Message, ReviewCase, Score
 
 # In the order of LetGo's fields.
@@ -62,7 +62,7 @@ async def _unscore(session: AsyncSession, this: ColumnElement[bool], content_has
     labels = select(Message.posted_in, Message.label_message_id).where(this, Message.label_message_id.is_not(None))
     await delete_later(session, labels)
     await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(this))))
-    said = {"content_hash": content_hash, "pending": False, "acts": False}
+    said: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
     shown = {"shown_label": None, "label_message_id": None}
     await changed_rows(session, update(Message).where(this).values(said | shown))
 

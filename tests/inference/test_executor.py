@@ -23,6 +23,7 @@ from bot.errors import (
 )
 from bot.inference.executor import ModelExecutor
 from bot.inference.model import LanguageModel, ShouldStop
+from bot.inference.scheduler import ForwardPass, wait_for
 from bot.inference.transformers_model import TransformersModel
 
 PATIENCE = 20.0  # seconds after which a test is taken to hang
@@ -308,6 +309,21 @@ async def test_a_failure_reaches_its_own_user_and_no_other(
     with pytest.raises(seen):
         await outcome(failing)
     assert await outcome(fine) == "fine"
+
+
+async def test_a_panic_in_a_forward_pass_does_not_end_the_model_s_thread(make: Make) -> None:
+    class Panic(BaseException):
+        """As pyo3 raises it for a panic in Rust."""
+
+    class Panicking:
+        def compute_together(self, waiting: list[ForwardPass]) -> list[tuple[ForwardPass, Any]]:
+            raise Panic("it quotes the prompt")
+
+    executor = make()
+    executor.wait_until_loaded()
+    with pytest.raises(RuntimeError, match=r"^Panic in the model's thread$"):
+        await outcome(executor.submit(1, lambda m, _: wait_for(Panicking())))
+    assert await outcome(executor.submit(2, lambda m, _: "fine")) == "fine"
 
 
 async def test_closing_computes_what_was_taken_and_refuses_the_rest(make: Make) -> None:

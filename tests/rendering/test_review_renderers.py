@@ -18,7 +18,7 @@ from bot.rendering.review import PlaceStatus, case_answer, live_answer, status_a
 from bot.rendering.review_card import case_card, digest_embed, digest_options, label_text, spoilered_excerpt
 from bot.rendering.review_figures import Suggestion, Week, preview_answer, stats_answer, weekly_embed
 from bot.storage.case_records import Case, CaseEvent, Verdict
-from bot.storage.records import AuditEntry, AuthorRow, Exemption, ScoredMessage, Watched
+from bot.storage.records import AuditEntry, AuthorRow, Exemption, ScoredMessage, Unscored, Watched
 from tests.rendering.test_renderers import check_limits, check_text, computed, logits, long_texts, probabilities, texts
 
 MEANT = re.compile(r"<@&?\d+>|<#\d+>|<t:\d+:\w>|\]\(https://discord\.com/channels/\d+/\d+/\d+\)")
@@ -84,6 +84,7 @@ def test_a_digest(found: list[Case]) -> None:
 statuses = st.builds(
     PlaceStatus, st.just(f"<#{WIDEST}>"), watched, st.integers(0, 10**9), st.integers(0, 10**6), verdicts
 )
+unscored = st.builds(Unscored, ids, ids, st.sampled_from(["not_finite", "model", "database", "unreadable", "bot"]))
 exemptions = st.builds(Exemption, ids, st.sampled_from(["role", "user"]), ids)
 actions = st.builds(
     AuditEntry, st.none() | ids, ids, st.sampled_from(["watch", "unwatch", "live", "shadow", "export", "exempt"]),
@@ -93,11 +94,16 @@ actions = st.builds(
 
 @given(
     st.lists(statuses, min_size=1, max_size=5), st.integers(0, 60), st.lists(exemptions, max_size=5),
-    st.lists(actions, max_size=5), st.none() | computed,
+    st.lists(actions, max_size=5), st.none() | computed, st.lists(unscored, max_size=9),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_the_status_of_many_places(
-    found: list[PlaceStatus], times: int, exempt: list[Exemption], latest: list[AuditEntry], how: Computed | None
+    found: list[PlaceStatus],
+    times: int,
+    exempt: list[Exemption],
+    latest: list[AuditEntry],
+    how: Computed | None,
+    failed: list[Unscored],
 ) -> None:
     answer = status_answer(
         found * times,
@@ -105,6 +111,9 @@ def test_the_status_of_many_places(
         exemptions=exempt * times,
         actions=latest * times,
         model=None if how is None else how.model,
+        unscored=failed,
+        unscored_count=10**9 if len(failed) > 5 else len(failed),
+        guild_id=WIDEST,
     )
     check_review(answer.embed)
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -56,7 +57,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
     async with database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
-    with pytest.raises(DatabaseUnavailable, match=r"version 9999, and this program knows them up to 0003\. Start the"):
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999, and this program knows them up to 0004\. Start the"):
         await database.open()
     with pytest.raises(RuntimeError, match="not open"):
         database.content_hash("Good.")
@@ -105,6 +106,26 @@ async def test_a_file_is_kept_safely(sqlite_url: str) -> None:
         values = [(await session.execute(text(f"PRAGMA {pragma}"))).scalar_one() for pragma in pragmas]
     await database.close()
     assert values == ["wal", 2, 1, 5000, 1]
+
+
+async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_holds_no_lock(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    await database.open()
+    kept: list[object] = []
+
+    async def be_cancelled() -> None:
+        async with database.session() as session:
+            connection = await session.connection()
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            # The statement is unread, the task's traceback holds on to it, and the pool closes the connection.
+            kept.append(await driver.execute("INSERT INTO opt_out VALUES (1, '2026-11-20') RETURNING user_id"))
+            await connection.invalidate()
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await be_cancelled()
+    assert not await ReviewStore(database).opted_out(1)
+    await database.close()
 
 
 async def problem_of(url: str) -> str:

@@ -1,5 +1,6 @@
 """`/review status`, `preview`, `stats` and `case`: what is there to see, for moderators alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import discord
@@ -16,10 +17,11 @@ from bot.commands.review.asked import (
 )
 from bot.error_reply import answers_errors
 from bot.errors import UsageError
-from bot.rendering.review import PlaceStatus, case_answer, status_answer
+from bot.rendering.review import UNSCORED_SHOWN, PlaceStatus, case_answer, status_answer
 from bot.rendering.review_figures import preview_answer, stats_answer
 from bot.review.permissions import check_moderator, may_moderate
 from bot.review.places import Place, find_place, left_out, seen_by, threads_left_out
+from bot.review.retrying import retry_view
 from bot.review.threshold import suggested_threshold
 
 ACTIONS_SHOWN = 5
@@ -47,16 +49,18 @@ class Seeing(ReviewCommands):
                 found.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, apart))
         actions = [one for one in await store.latest_actions(guild.id, 50) if one.channel_id in {None, *seen}]
         model = interaction.client.executor.status.model
-        await reply(
-            interaction,
-            status_answer(
-                found,
-                waiting=await store.pending_count(guild.id),
-                exemptions=await store.exemptions(guild.id),
-                actions=actions[:ACTIONS_SHOWN],
-                model=model,
-            ),
+        unscored, unscored_count = await store.unscored(seen, UNSCORED_SHOWN)
+        answer = status_answer(
+            found,
+            waiting=await store.pending_count(guild.id),
+            exemptions=await store.exemptions(guild.id),
+            actions=actions[:ACTIONS_SHOWN],
+            model=model,
+            unscored=unscored,
+            unscored_count=unscored_count,
+            guild_id=guild.id,
         )
+        await reply(interaction, replace(answer, view=retry_view()) if unscored else answer)
 
     @app_commands.command(extras={"example": "/review preview channel:#film-reviews flag_below:0.2"})
     @app_commands.describe(channel=PLACE_OPTION, flag_below="P(positive) below which a message would be flagged")
@@ -74,7 +78,7 @@ class Seeing(ReviewCommands):
             return
         scored = await self._reader.store.latest_scores(channel.id)
         verdicts = await self._reader.store.verdicts(channel.id)
-        chosen = 0.2 if flag_below is None and watched.flag_below is None else flag_below or watched.flag_below or 0.0
+        chosen = next(one for one in (flag_below, watched.flag_below, 0.2) if one is not None)  # 0 is a threshold too
         suggestion = suggested_threshold(verdicts)
         await reply(interaction, await preview_answer(channel, watched, scored, verdicts, chosen, suggestion))
 

@@ -108,8 +108,9 @@ class Watching(ReviewCommands):
                     f"There is nothing to show of {channel.mention} yet. Give it a label, or flag_below and a "
                     "log_channel, with /review watch."
                 )
-            if (log := options.log_channel_id and find_place(channel.guild, options.log_channel_id)) is not None:
-                check_moderator(asker(interaction), *([log] if log else []))
+            log = None if options.log_channel_id is None else find_place(channel.guild, options.log_channel_id)
+            if log is not None:
+                check_moderator(asker(interaction), log)
             _check(channel, options, is_live=True)
         if not await defer(interaction, private=True):
             return
