@@ -132,12 +132,10 @@ async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
     assert listed.startswith(reason)
     assert f"https://discord.com/channels/{place.guild.id}/{place.channel.id}/{bad}" in listed
     assert field(answer, "Waiting for a score") == "0"
-    await execute(place, *([f"DROP TRIGGER refusing{' ON score' if 'Postgre' in str(place) else ''}"] if False else []))
-    assert "0 of 1" not in str(answer)
 
 
 async def test_a_message_whose_channel_is_gone_is_forgotten_and_stops_nobody(place: ReviewPlace) -> None:
-    messages = await waiting(place, bad=None, count=40)
+    messages = await waiting(place, bad=None, count=MESSAGES - 1)
     where = (place.channel.id, place.guild.id, place.member.id, messages[0].created_at, "whatever it said")
     assert await place.store.record(messages[0].id - 1, *where, posted_in=messages[0].id - 2)
     await place.env.advance_time(30)
