@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from benchmarks.architectures.comparison import Comparison, compare
@@ -45,7 +46,7 @@ def test_an_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
 
 
 def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.inference.self_test.CAUSAL_TOLERANCE", -1.0)
+    monkeypatch.setattr("bot.inference.self_test.CAUSAL_TOLERANCE", {torch.float32: -1.0})
     found = compare(made("llama", tmp_path))
     assert found == Comparison(
         "differs",

@@ -31,12 +31,12 @@ def stated_context_length(config: Any) -> int | None:
 
     None where it states none, as for a state that is as large however long the text is.
     """
-    text_config = config.get_text_config(decoder=True)
-    for name in _NAMES:
-        value = getattr(text_config, name, None)
-        if isinstance(value, int) and value > 0:
-            return value
-    return None
+    try:
+        text_config = config.get_text_config(decoder=True)
+    except ValueError:  # several texts, as a model of music has
+        text_config = config
+    found = (getattr(text_config, name, None) for name in _NAMES)
+    return next((value for value in found if isinstance(value, int) and value > 0), None)
 
 
 def tried_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import TokenizersBackend
 
 from bot.errors import BotError
 from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
@@ -94,3 +95,24 @@ def test_a_perplexity_that_no_float_holds_is_no_number_in_json() -> None:
     written = surprisals_object(Surprisals("aa", tokens, 1), info)
     assert json.loads(json.dumps(written, allow_nan=False))["perplexity"] is None
     assert math.isfinite(written["bits_per_character"])
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it for a panic in Rust, which is what the tokenizers library is written in."""
+
+
+def test_a_tokenizer_that_panics_on_a_text_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenize = TokenizersBackend.__call__
+
+    def panicking(self: TokenizersBackend, text: str, **options: Any) -> Any:
+        if "zebra" in text:
+            raise PanicException(f"byte index 7 is not a char boundary of {text}")
+        return tokenize(self, text, **options)
+
+    monkeypatch.setattr(TokenizersBackend, "__call__", panicking)
+    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
+        error = console.error(command, "It was a zebra", "--model", "demo", code=2)
+        assert (
+            error == "nightword: The tokenizer of the model demo fails on this text. Change the text, or shorten it.\n"
+        )
+        assert console.run(command, PROMPT, "--model", "demo")[0]

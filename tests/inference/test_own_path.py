@@ -71,10 +71,11 @@ def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
     assert console.run("continue", PROMPT, "--model", str(folder))
 
 
-def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path, dtype: str) -> None:
     folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
     with pytest.raises(ModelUnavailable, match="what follows a token changes the prediction before it"):
-        load_model(str(folder), max_prompt_tokens=100)
+        load_model(str(folder), dtype=dtype, max_prompt_tokens=100)
 
 
 def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> None:

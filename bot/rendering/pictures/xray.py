@@ -1,5 +1,6 @@
 """The picture of an X-ray: a text, each token coloured by how much it surprised the model."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 from bot.inference.exploration import Likelihood, RankClass, Surprisals, TokenSurprisal
@@ -41,7 +42,7 @@ def xray_picture(surprisals: Surprisals) -> Picture:
     if left_out:
         canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "token"), colour=MUTED)
         bottom += _LINE
-    _draw_key(canvas, bottom + 16, is_any_neutral=not all(one.is_measured for one in tokens))
+    _draw_key(canvas, bottom + 16, neutral=_neutral(tokens))
     canvas.end_at(bottom + _KEY)
     return canvas.picture(_alt(surprisals, left_out))
 
@@ -55,6 +56,13 @@ def _heading(surprisals: Surprisals) -> tuple[str, str]:
         f"Perplexity {_number(surprisals.perplexity)}, {surprisals.bits_per_character:.2f} bits per character",
         f"{tokens}, each coloured by how much it surprised the model",
     )
+
+
+def _neutral(tokens: Sequence[TokenSurprisal]) -> str:
+    """Return what tokens without a colour are: the first, and special ones, which are no text; "" where none is."""
+    if any(one.is_special for one in tokens):
+        return "not measured"
+    return "not predicted" if any(one.likelihood is None for one in tokens) else ""
 
 
 def _number(perplexity: float | None) -> str:
@@ -83,7 +91,7 @@ def _draw_marks(canvas: Canvas, middle: float, top: float, rank: RankClass, colo
         canvas.rectangle(left + place * (_MARK + _BETWEEN), top + _BOX - 8, _MARK, _THICK, colour)
 
 
-def _draw_key(canvas: Canvas, top: float, *, is_any_neutral: bool) -> None:
+def _draw_key(canvas: Canvas, top: float, *, neutral: str) -> None:
     left = MARGIN
     for rank in RANKS:
         grey = sequential(0)
@@ -102,10 +110,10 @@ def _draw_key(canvas: Canvas, top: float, *, is_any_neutral: bool) -> None:
         if bits == MOST_BITS:
             middle += (canvas.width_of(name, size=SMALLEST) - canvas.width_of(f"{bits}", size=SMALLEST)) / 2
         canvas.text(max(middle, MARGIN + 7), top + 48, name, size=SMALLEST, colour=MUTED, align="center")
-    if is_any_neutral:
+    if neutral:
         left = WIDTH - MARGIN - 220
         canvas.rectangle(left, top, _LEAST, 20, NEUTRAL)
-        canvas.text(left + _LEAST + 10, top + 18, "not measured", size=SMALLEST, colour=MUTED)
+        canvas.text(left + _LEAST + 10, top + 18, neutral, size=SMALLEST, colour=MUTED)
 
 
 def _alt(surprisals: Surprisals, left_out: int) -> str:
