@@ -50,5 +50,5 @@ class TestOnAModelThatSplitsTheLabels:
         assert refusal.ephemeral
         embed = embed_of(refusal)
         assert embed["title"] == "Not with this model"
-        assert "'▁' + '▁p' + 'o' + 's' + 'it' + 'i' + 've'" in embed["description"]
+        assert "into '▁p' + 'o' + 's' + 'it' + 'i' + 've'" in embed["description"]
         assert embed["color"] == 0xDA373C
