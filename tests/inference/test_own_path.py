@@ -10,7 +10,10 @@ import transformers
 from transformers import PreTrainedConfig
 
 from bot.errors import ModelUnavailable
+from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
+from bot.inference.scheduler import Scheduler
+from bot.inference.transformers_model import TransformersModel
 from tests.inference.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.test_cli import PROMPT, Console, console
 
@@ -82,3 +85,51 @@ def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> No
     folder = random_model(tmp_path, transformers.XmodConfig(**SMALL, max_position_embeddings=130, is_decoder=True))
     with pytest.raises(ModelUnavailable, match=r"it fails on token ids alone .*Input language unknown"):
         load_model(str(folder), max_prompt_tokens=100)
+
+
+def two_frequencies(switch: int) -> PreTrainedConfig:
+    """Return a model that reads texts of more than `switch` tokens with other frequencies, as Phi-3's long ones do."""
+    factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": switch}
+    return transformers.Phi3Config(
+        **SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256},
+        original_max_position_embeddings=switch,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10_000.0} | factors,
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="texts of one batch share the frequencies of the longest")
+def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(40))
+    plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
+    prompts = [" the" * 36, " the" * 38, " old" * 41]
+    expected = []
+    for prompt in prompts:
+        ids = torch.tensor([[token.id for token in ours.tokenize(prompt).tokens]])
+        output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
+        expected.append(output[0, ids.shape[1] :].tolist())
+    assert written_together(ours, prompts, 12) == expected
+
+
+def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(200))
+    assert not load_model(str(folder), max_prompt_tokens=200).shares_passes
+    assert not load_model(str(folder), max_prompt_tokens=20).shares_passes  # 256 new tokens may follow
+    (tmp_path / "long").mkdir()
+    folder = random_model(tmp_path / "long", two_frequencies(256))
+    assert load_model(str(folder), max_prompt_tokens=200).shares_passes
+
+
+def written_together(model: TransformersModel, prompts: list[str], max_new_tokens: int) -> list[Any]:
+    """Return what greedy writing adds to each of `prompts`, computed side by side."""
+    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=max_new_tokens)
+    ended: dict[str, Any] = {}
+    scheduler = Scheduler()
+    for prompt in prompts:
+        scheduler.start(
+            lambda prompt=prompt: list(model.generate(prompt, parameters, lambda: False).output_ids),  # type: ignore[misc]  # its prompt is bound
+            lambda: False,
+            lambda result, error, prompt=prompt: ended.__setitem__(prompt, error or result),  # type: ignore[misc]  # as above
+        )
+    while len(scheduler):
+        scheduler.step()
+    return [ended[prompt] for prompt in prompts]
