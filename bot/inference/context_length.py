@@ -1,4 +1,4 @@
-"""How many tokens a model can read: what its configuration states, and what it takes in fact."""
+"""How many tokens a model can read, and whether it reads long texts in another way."""
 
 import logging
 from typing import Any
@@ -20,6 +20,7 @@ _NAMES = (
     "n_ctx",
     "context_length",
 )
+_SWITCHING = ("dynamic", "longrope")  # of transformers' rotary embeddings, those that look at the length of a text
 # Trying is one forward pass; beyond so many products, some ten seconds on two cores, nothing is tried.
 _MOST_PRODUCTS = 1e12
 
@@ -31,12 +32,34 @@ def stated_context_length(config: Any) -> int | None:
 
     None where it states none, as for a state that is as large however long the text is.
     """
-    try:
-        text_config = config.get_text_config(decoder=True)
-    except ValueError:  # several texts, as a model of music has
-        text_config = config
+    text_config = _text_config(config)
     found = (getattr(text_config, name, None) for name in _NAMES)
     return next((value for value in found if isinstance(value, int) and value > 0), None)
+
+
+def changes_with_length(config: Any, tokens: int) -> bool:
+    """Return whether a text of up to so many `tokens` may be read in two ways: once long, with other frequencies.
+
+    Its beginning would have to be computed again, and texts that share a pass would share one set of frequencies.
+    """
+    text_config = _text_config(config)
+    rotary = getattr(text_config, "rope_parameters", None) or {}
+    kinds = [one for one in rotary.values() if isinstance(one, dict)] or [rotary]  # one a kind of layer, or one for all
+    lengths = [_switching_length(text_config, one) for one in kinds if one.get("rope_type") in _SWITCHING]
+    return any(length < tokens for length in lengths)
+
+
+def _switching_length(text_config: Any, rotary: dict[str, Any]) -> int:
+    """Return the number of tokens up to which the model was trained at first; 0 where nothing states it."""
+    name = "original_max_position_embeddings"
+    return rotary.get(name) or getattr(text_config, name, None) or stated_context_length(text_config) or 0
+
+
+def _text_config(config: Any) -> Any:
+    try:
+        return config.get_text_config(decoder=True)
+    except ValueError:  # several texts, as a model of music has
+        return config
 
 
 def tried_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:

@@ -33,8 +33,8 @@ class ForwardPasses:
     """
 
     def __init__(self, model: PreTrainedModel, info: ModelInfo, *, by_token: bool = True) -> None:
-        self._model = model
-        self._info = info
+        self.model = model
+        self.info = info
         self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self._batch: Batch | None = None
         self._turn = 0
@@ -89,7 +89,7 @@ class ForwardPasses:
     def check_finite(self, logits: torch.Tensor) -> None:
         """Raise NumbersNotFinite where a logit is infinite or not a number."""
         if not bool(logits.isfinite().all()):
-            raise NumbersNotFinite(self._info.short_name, self._info.dtype)
+            raise NumbersNotFinite(self.info.short_name, self.info.dtype)
 
     def complete(self, sequences: list[Sequence]) -> list[torch.Tensor]:
         """Compute all that `sequences` lack, and return the logits after each. Raises what the model raises."""
@@ -136,7 +136,7 @@ class ForwardPasses:
     def _call_plainly(self, alone: Pass) -> tuple[Pass, torch.Tensor]:
         sequence = alone.sequence
         sequence.length = len(sequence.ids)
-        return alone, plain_logits(self._model, sequence.ids, alone.rows)
+        return alone, plain_logits(self.model, sequence.ids, alone.rows)
 
     def _decode(self, passes: list[Pass]) -> list[tuple[Pass, torch.Tensor]]:
         sequences = [one.sequence for one in passes]
@@ -145,7 +145,7 @@ class ForwardPasses:
             return []
         if self._batch is None or self._batch.sequences != sequences:
             self._batch = Batch.of(sequences)
-        ids = torch.tensor([sequence.ids[-1:] for sequence in sequences], device=self._model.device)
+        ids = torch.tensor([sequence.ids[-1:] for sequence in sequences], device=self.model.device)
         logits = self._forward(ids, [sequence.length for sequence in sequences], self._batch.cache, 1)
         for sequence in sequences:
             sequence.length += 1
@@ -180,7 +180,7 @@ class ForwardPasses:
         if cache is None and (in_pieces or any(sequence.keeps for sequence in sequences)):
             cache = Cache(layer_class_to_replicate=GrowingLayer)
         padding = [columns - len(row) for row in rows]
-        ids = torch.tensor([[0] * pad + row for pad, row in zip(padding, rows, strict=True)], device=self._model.device)
+        ids = torch.tensor([[0] * pad + row for pad, row in zip(padding, rows, strict=True)], device=self.model.device)
         starts = [start - pad for start, pad in zip(kept, padding, strict=True)]
         logits = self._forward(ids, starts, cache, rows_wanted)
         for row, (one, end) in enumerate(zip(passes, ends, strict=True)):
@@ -204,7 +204,7 @@ class ForwardPasses:
         mask = torch.arange(before + columns, device=ids.device)[None, :] >= before - first
         if cache is not None:
             options["past_key_values"] = cache
-        output = self._model(
+        output = self.model(
             input_ids=ids, attention_mask=mask.long(), use_cache=cache is not None, logits_to_keep=last, **options
         )
         logits: torch.Tensor = output.logits[:, -last:].float().cpu()

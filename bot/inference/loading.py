@@ -9,7 +9,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from bot.errors import ModelUnavailable
-from bot.inference.context_length import has_position_table, stated_context_length, tried_context_length
+from bot.inference.context_length import (
+    changes_with_length,
+    has_position_table,
+    stated_context_length,
+    tried_context_length,
+)
 from bot.inference.forward_passes import ForwardPasses
 from bot.inference.generation_parameters import MAX_NEW_TOKENS
 from bot.inference.half_linear import halve_linear_layers
@@ -52,6 +57,7 @@ def load_model(
     model = _load_model(files, dtype, chosen_device)
     tokenizer = _load_tokenizer(files)
     stated = stated_context_length(model.config)
+    wanted = max_prompt_tokens + MAX_NEW_TOKENS
     reference = take_reference(model, name, stated)
     info = ModelInfo(
         name=name,
@@ -65,16 +71,16 @@ def load_model(
         engine_path=_pack_linear_layers(model, dtype),
     )
     passes = ForwardPasses(model, info)
-    if not matches_reference(passes, model, reference):
+    is_fixed = not changes_with_length(model.config, min(wanted, stated or wanted))
+    if not (is_fixed and matches_reference(passes, reference)):
+        del passes
         if info.engine_path:
-            del passes, model  # before the same weights come again
+            del model  # before the same weights come again
             model = _load_model(files, dtype, chosen_device)
-        info = replace(info, engine_path=OWN_PATH)
-        passes = ForwardPasses(model, info, by_token=False)
+        passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), by_token=False)
     if stated is None or (not passes.by_token and has_position_table(model)):
-        wanted = max_prompt_tokens + MAX_NEW_TOKENS
-        info = replace(info, context_length=tried_context_length(model, stated, wanted))
-    return TransformersModel(model, tokenizer, passes, info=info, max_prompt_tokens=max_prompt_tokens)
+        passes.info = replace(passes.info, context_length=tried_context_length(model, stated, wanted))
+    return TransformersModel(tokenizer, passes, max_prompt_tokens=max_prompt_tokens)
 
 
 def _load_model(files: ModelFiles, dtype: str, device: str) -> Any:

@@ -81,7 +81,7 @@ def _written(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def matches_reference(passes: ForwardPasses, model: PreTrainedModel, reference: Reference) -> bool:
+def matches_reference(passes: ForwardPasses, reference: Reference) -> bool:
     """Return whether texts alone, padded beside others, and in pieces get the plain calls' logits."""
     expected = [logits[-1] for logits in reference.logits]
     longest, after_each = reference.texts[-1], reference.logits[-1]
@@ -97,7 +97,7 @@ def matches_reference(passes: ForwardPasses, model: PreTrainedModel, reference: 
     finally:
         passes.forget_batch()
     computed, right = [*alone, *together, *in_pieces, *rows], [*expected, *expected, *expected, *after_each]
-    tolerance = TOLERANCE.get(model.dtype, LOW_PRECISION_TOLERANCE)
+    tolerance = TOLERANCE.get(passes.model.dtype, LOW_PRECISION_TOLERANCE)
     is_right = _close(computed, right, tolerance) and reference.written in ((), tuple(written))
     if not is_right:
         log.info("requests are computed one by one, by transformers itself: batches change this model's numbers")

@@ -38,15 +38,8 @@ from bot.inference.walking import drawn, walk
 class TransformersModel:
     """The LanguageModel over one transformers model and its tokenizer."""
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        passes: ForwardPasses,
-        *,
-        info: ModelInfo,
-        max_prompt_tokens: int,
-    ) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, passes: ForwardPasses, *, max_prompt_tokens: int) -> None:
+        model, info = passes.model, passes.info
         self._model = model
         self._info = info
         self._codec = TextCodec(

@@ -97,7 +97,6 @@ def two_frequencies(switch: int) -> PreTrainedConfig:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="texts of one batch share the frequencies of the longest")
 def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(40))
     plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
