@@ -131,4 +131,5 @@ def _close(computed: list[torch.Tensor], expected: list[torch.Tensor], tolerance
     return all(
         bool((one - other).abs().max() / other.abs().max() < tolerance)
         for one, other in zip(computed, expected, strict=True)
+        if other.numel()  # a context of one token has no half
     )

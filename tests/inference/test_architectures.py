@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.scheduler import Scheduler
+from tests.inference.together import written_together
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
 COMMON: dict[str, Any] = {
@@ -58,15 +58,5 @@ def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_pat
         ids = torch.tensor([[token.id for token in model.tokenize(prompt).tokens]])
         output = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
-    together: dict[str, object] = {}
-    scheduler = Scheduler()
-    for prompt in PROMPTS:
-        scheduler.start(
-            lambda prompt=prompt: list(model.generate(prompt, parameters, lambda: False).output_ids),  # type: ignore[misc]  # its prompt is bound
-            lambda: False,
-            lambda result, error, prompt=prompt: together.__setitem__(prompt, error or result),  # type: ignore[misc]  # as above
-        )
-    while len(scheduler):
-        scheduler.step()
-    assert [together[prompt] for prompt in PROMPTS] == expected
+    assert [list(one.output_ids) for one in written_together(model, PROMPTS, parameters)] == expected
     assert [list(model.generate(prompt, parameters, lambda: False).output_ids) for prompt in PROMPTS] == expected

@@ -13,10 +13,10 @@ from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
 from bot.inference.model import ModelInfo, Token
-from bot.inference.scheduler import Scheduler
 from bot.inference.transformers_model import TransformersModel
 from bot.rendering.exploration_objects import surprisals_object
 from tests.inference.small_models import llama, overflowing_demo, random_model
+from tests.inference.together import written_together
 from tests.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
@@ -71,16 +71,7 @@ def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
 def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: TransformersModel) -> None:
     texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
     alone = {text: one_bad_word.generate(text, GREEDY, lambda: False) for text in texts if WORD not in text}
-    ended: dict[str, Any] = {}
-    scheduler = Scheduler()
-    for text in texts:
-        scheduler.start(
-            lambda text=text: one_bad_word.generate(text, GREEDY, lambda: False),  # type: ignore[misc]  # its text is bound
-            lambda: False,
-            lambda result, error, text=text: ended.__setitem__(text, error or result),  # type: ignore[misc]  # as above
-        )
-    while len(scheduler):
-        scheduler.step()
+    ended = dict(zip(texts, written_together(one_bad_word, texts, GREEDY), strict=True))
     assert {text: result for text, result in ended.items() if WORD not in text} == alone
     for text in texts:
         if WORD in text:

@@ -12,9 +12,8 @@ from transformers import PreTrainedConfig
 from bot.errors import ModelUnavailable
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.loading import load_model
-from bot.inference.scheduler import Scheduler
-from bot.inference.transformers_model import TransformersModel
 from tests.inference.small_models import SMALL, plain_model, random_model, roberta, rwkv
+from tests.inference.together import written_together
 from tests.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
@@ -106,7 +105,8 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
         ids = torch.tensor([[token.id for token in ours.tokenize(prompt).tokens]])
         output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
-    assert written_together(ours, prompts, 12) == expected
+    greedy = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
+    assert [list(one.output_ids) for one in written_together(ours, prompts, greedy)] == expected
 
 
 def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
@@ -116,19 +116,3 @@ def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> 
     (tmp_path / "long").mkdir()
     folder = random_model(tmp_path / "long", two_frequencies(256))
     assert load_model(str(folder), max_prompt_tokens=200).shares_passes
-
-
-def written_together(model: TransformersModel, prompts: list[str], max_new_tokens: int) -> list[Any]:
-    """Return what greedy writing adds to each of `prompts`, computed side by side."""
-    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=max_new_tokens)
-    ended: dict[str, Any] = {}
-    scheduler = Scheduler()
-    for prompt in prompts:
-        scheduler.start(
-            lambda prompt=prompt: list(model.generate(prompt, parameters, lambda: False).output_ids),  # type: ignore[misc]  # its prompt is bound
-            lambda: False,
-            lambda result, error, prompt=prompt: ended.__setitem__(prompt, error or result),  # type: ignore[misc]  # as above
-        )
-    while len(scheduler):
-        scheduler.step()
-    return [ended[prompt] for prompt in prompts]

@@ -1,0 +1,28 @@
+"""Requests that are computed side by side, as the executor's thread computes them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bot.inference.generation_parameters import GenerationParameters
+from bot.inference.model import LanguageModel
+from bot.inference.scheduler import Scheduler
+
+
+def together(asks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Return the result of each of `asks`, or in its place the error with which it ended."""
+    ended: dict[int, Any] = {}
+    scheduler = Scheduler()
+    for number, ask in enumerate(asks):
+        scheduler.start(
+            ask,
+            lambda: False,
+            lambda result, error, number=number: ended.__setitem__(number, error or result),  # type: ignore[misc]  # its number is bound
+        )
+    while len(scheduler):
+        scheduler.step()
+    return [ended[number] for number in range(len(asks))]
+
+
+def written_together(model: LanguageModel, prompts: Sequence[str], parameters: GenerationParameters) -> list[Any]:
+    """Return what the model writes after each of `prompts`, side by side."""
+    return together([lambda prompt=prompt: model.generate(prompt, parameters, lambda: False) for prompt in prompts])  # type: ignore[misc]  # its prompt is bound
