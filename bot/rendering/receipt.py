@@ -105,11 +105,16 @@ def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt]
 
 
 def read_file(kind: type[T], text: str, what: str) -> T:
-    """Return the JSON of `text` as a dataclass, each field of its type. Raises ValueError where it is another's."""
+    """Return the JSON of `text` as a dataclass, each field of its type.
+
+    Raises ValueError where it is another's, or has a number that JSON does not have, such as Infinity.
+    """
     try:
-        return TypeAdapter(kind).validate_json(text)
+        found = TypeAdapter(kind).validate_json(text)  # which also refuses what is nested too deep for json
+        json.dumps(json.loads(text), allow_nan=False)
     except ValueError as error:
         raise ValueError(f"not the file of {what}") from error
+    return found
 
 
 def read_value(kind: type[T], value: object, what: str) -> T:
