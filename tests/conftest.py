@@ -1,12 +1,14 @@
 """Models, bots, databases and the rule that no test reaches beyond this machine."""
 
 import ipaddress
+import os
 import secrets
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -48,6 +50,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _one_s_own_environment() -> Iterator[None]:
+    """What a test sets for the libraries that it loads, such as no progress bars, ends with it."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(autouse=True)
