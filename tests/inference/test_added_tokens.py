@@ -1,5 +1,6 @@
 """Added and special tokens: shown as they are written, and no part of the text that is measured."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from transformers import AutoTokenizer
 
 from bot.errors import EmptyPrompt
 from bot.inference.generation_parameters import GenerationParameters
@@ -39,6 +41,28 @@ def test_an_added_token_is_shown_as_it_is_written(with_words: TransformersModel,
     assert word in [token.text for token in with_words.tokenize(f"In {word}: what").tokens]
     ids = [token.id for token in with_words.tokenize(f" {word}!").tokens]
     assert with_words.walk("In", ids, 1, 1.0).text == f" {word}!"
+
+
+TAKEN_FOR_BYTES = pytest.mark.xfail(strict=True, reason="what differs from a token's content is taken for bytes")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [pytest.param("▁<PRE>", marks=TAKEN_FOR_BYTES), pytest.param("▁▁▁▁", marks=TAKEN_FOR_BYTES), "<é>"],
+)
+def test_an_added_token_of_a_sentencepiece_tokenizer_is_decoded_by_it(tmp_path: Path, content: str) -> None:
+    folder = spaced_model(tmp_path)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    first_free = len(tokenizer["model"]["vocab"])
+    tokenizer["model"]["vocab"].append([content, -1.0])
+    tokenizer["added_tokens"].append(added_token(first_free, content))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    plain = AutoTokenizer.from_pretrained(folder)
+    codec = load_model(str(folder), max_prompt_tokens=100)._codec
+    for text in (f"It was{content} a dark", f"{content}It was", f"a{content}"):
+        ids = plain(text).input_ids
+        assert first_free in ids
+        assert codec.decode(ids) == plain.decode(ids)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """A text that follows another is tokenized as what follows, not as what begins."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,17 @@ def test_of_two_ways_to_write_a_guess_the_more_probable_counts(
 @pytest.mark.parametrize(("guess", "token"), [(",", ","), ("night", " night"), ("y", "y")])
 def test_bytes_need_no_difference(demo_model: TransformersModel, guess: str, token: str) -> None:
     assert demo_model.guessed("It was a dark and storm", guess).token.text == token
+
+
+@pytest.mark.xfail(strict=True, reason="a line break has no ids here, and nothing is no beginning")
+def test_a_tokenizer_that_drops_line_breaks_needs_another_beginning(tmp_path: Path) -> None:
+    folder = spaced_model(tmp_path)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = None
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
+    tokenizer["model"]["vocab"] += [["▁wor", -1.0], ["▁world", -1.0], ["▁ld", -1.0]]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    model = load_model(str(folder), max_prompt_tokens=100)
+    ids = model._codec._following_ids("It was a wor", "ld")
+    assert [model._codec.token(id_).text for id_ in ids] == ["l", "d"]

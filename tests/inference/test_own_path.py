@@ -116,3 +116,17 @@ def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> 
     (tmp_path / "long").mkdir()
     folder = random_model(tmp_path / "long", two_frequencies(256))
     assert load_model(str(folder), max_prompt_tokens=200).shares_passes
+
+
+@pytest.mark.xfail(strict=True, reason="an X-ray calls the model with beginnings of the text")
+def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(100))
+    plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=200)
+    text = " the old man" * 60
+    ids = [token.id for token in ours.tokenize(text).tokens]
+    assert len(ids) > 150
+    with torch.no_grad():
+        rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    )

@@ -177,6 +177,23 @@ async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     assert str(bad) in field(await status(place), "Could not be scored (1)")
 
 
+@pytest.mark.xfail(strict=True, reason="a model that fails on every text is each text's fault")
+async def test_while_the_model_fails_on_every_text_no_message_uses_up_its_tries(
+    place: ReviewPlace, sentiment: Callable[..., None]
+) -> None:
+    def out_of_memory(_: Sentiment) -> Sentiment:
+        raise RuntimeError("CUDA error: out of memory")
+
+    messages = await waiting(place, bad=None, count=70)
+    sentiment(out_of_memory, lambda _: True)
+    for minutes in MINUTES:
+        await place.env.advance_time(minutes * 60 + 30)
+    assert {row.tries for row in await place.store.of_author(place.member.id)} == {0}
+    sentiment(out_of_memory, lambda _: False)
+    await place.env.advance_time(30)
+    assert await scored(place) == {one.id for one in messages}
+
+
 class Away:
     """The database of a place, which goes away and comes back."""
 
