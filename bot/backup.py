@@ -164,7 +164,10 @@ def _move(new: Path, target: Path) -> None:
         raise _taken(target) from None
     except OSError:  # a file system without links
         try:
-            new.rename(target)
+            target.touch(mode=0o600, exist_ok=False)  # a rename alone would take the place of what is there
+            new.replace(target)
+        except FileExistsError:
+            raise _taken(target) from None
         except OSError as error:
             raise _unwritable(target, error.strerror or "it cannot be made") from None
 

@@ -218,7 +218,7 @@ class GenerationUnsupported(ConfigurationError):
     """The model cannot continue a text in the way that was asked for."""
 
     def __init__(self, model: str, what: str, reason: str, remedy: str) -> None:
-        super().__init__(f"The model {model} cannot do {what}: {reason.rstrip('.')}. {remedy}")
+        super().__init__(f"The model {model} cannot be used for {what}: {reason.rstrip('.')}. {remedy}")
 
 
 class NumbersNotFinite(ConfigurationError):

@@ -21,8 +21,10 @@ _NAMES = (
     "context_length",
 )
 _SWITCHING = ("dynamic", "longrope")  # of transformers' rotary embeddings, those that look at the length of a text
-# Trying is one forward pass; beyond so many products, some ten seconds on two cores, nothing is tried.
+# Trying is one forward pass; beyond so many products, some ten seconds on two cores, or so many logits, 1 GB, nothing
+# is tried.
 _MOST_PRODUCTS = 1e12
+_MOST_LOGITS = 2.5e8
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def tried_context_length(model: PreTrainedModel, stated: int | None, wanted: int
     `wanted` tokens are no trouble.
     """
     most = wanted if stated is None else min(stated, wanted)
-    if model.num_parameters() * most > _MOST_PRODUCTS:
+    if model.num_parameters() * most > _MOST_PRODUCTS or input_rows(model) * most > _MOST_LOGITS:
         log.info("whether the model reads %d tokens is not tried: it is too large for that", most)
         return stated
     device = model.device

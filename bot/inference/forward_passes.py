@@ -58,14 +58,18 @@ class ForwardPasses:
     def logits_after(self, input_ids: list[int], first: int = 0) -> Iterator[torch.Tensor]:
         """Yield the logits after each of `input_ids` from position `first` on, float32 [at most 64, vocabulary].
 
-        The next ones are computed when they are asked for, so that no more than these are held at a time.
+        The next ones are computed when they are asked for, so that no more than these are held at a time; where a text
+        is a plain call of the model, all are.
         """
         rows = min(LOGITS_ROWS, PIECE_TOKENS)
+        if not self.by_token:
+            whole = Pass(Sequence(self, keeps=False, ids=input_ids), self.next_turn(), rows=len(input_ids) - first)
+            logits = wait_for_passes(self, [whole])[0]
+            yield from (logits[start : start + rows] for start in range(0, len(logits), rows))
+            return
         sequence = Sequence(self, keeps=True)
         for start in range(first, len(input_ids), rows):
             end = min(start + rows, len(input_ids))
-            if not self.by_token:
-                sequence = Sequence(self, keeps=False)
             sequence.ids = input_ids[:end]
             yield wait_for_passes(self, [Pass(sequence, self.next_turn(), rows=end - start)])[0]
 

@@ -121,8 +121,9 @@ def _in_pieces(passes: ForwardPasses, texts: Iterable[list[int]]) -> list[torch.
 def _texts(model: PreTrainedModel, context_length: int | None) -> tuple[list[int], ...]:
     """Return texts with ids from the whole vocabulary, and the special ones, to which some models give a meaning."""
     rows = input_rows(model)
+    stride = rows // 23 + 1
     lengths = [min(length, context_length or length) for length in LENGTHS]
-    texts = [[(7 + 131 * place + 17 * number) % rows for place in range(n)] for number, n in enumerate(lengths)]
+    texts = [[(7 + stride * place + 17 * number) % rows for place in range(n)] for number, n in enumerate(lengths)]
     ids = [getattr(model.generation_config, f"{kind}_token_id", None) for kind in ("pad", "bos", "eos")]
     special = [id_ for id_ in ids if isinstance(id_, int) and 0 <= id_ < rows]
     texts[-1] = [*texts[-1][:3], *special, *texts[-1][3 + len(special) :]][: lengths[-1]]

@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.inference.generation_parameters import GenerationParameters
 from bot.inference.model import Continuation, FinishReason, ModelInfo, Token
-from bot.inference.token_text import REPLACEMENT, token_text
+from bot.inference.token_text import REPLACEMENT, is_byte_text, token_text
 
 # After one of these a text is tokenized as what follows, where the prompt's own end would become another token with it.
 _ANCHORS = ("\n", ".", "a", "0")
@@ -47,15 +47,16 @@ class TextCodec:
         added = {id_: token for id_, token in tokenizer.added_tokens_decoder.items() if isinstance(id_, int)}
         self._added = {id_: token.content for id_, token in added.items()}
         self._special = {id_ for id_, token in added.items() if token.special} | set(tokenizer.all_special_ids)
-        # Byte-level decoders take letters of an added token for bytes.
+        # Byte-level decoders take the letters of an added token for bytes where they all are in the byte map.
         self._undecodable = {
-            id_ for id_, content in self._added.items() if not content.isascii() and self._decode([id_]) != content
+            id_ for id_, content in self._added.items() if is_byte_text(content) and self._decode([id_]) != content
         }
 
     def token(self, token_id: int) -> Token:
         """Return the token with that id."""
-        added = self._added.get(token_id)
-        return Token(token_id, token_text(self._tokenizer, token_id) if added is None else added)
+        if token_id in self._undecodable:
+            return Token(token_id, self._added[token_id])
+        return Token(token_id, token_text(self._tokenizer, token_id))
 
     def is_special(self, token_id: int) -> bool:
         """Return whether a token is no text: the beginning or the end of one, for instance."""
@@ -132,9 +133,9 @@ class TextCodec:
         Some tokenizers put a space before every text, which does not belong before one that follows another.
         """
         for before in (prompt, *_ANCHORS):
-            ids = self.ids(before, special_tokens=False)
+            ids = self.ids(before, special_tokens=False)  # none where the tokenizer drops what it is given
             together = self.ids(before + text, special_tokens=False)
-            if together[: len(ids)] == ids:
+            if ids and together[: len(ids)] == ids:
                 return together[len(ids) :]
         return self.ids(text, special_tokens=False)
 

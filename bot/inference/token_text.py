@@ -14,7 +14,7 @@ _SENTENCEPIECE_SPACE = "\u2581"
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
     r"""Return the decoded token; bytes of an incomplete character as ``\xe4``, a sentencepiece with its ``▁``.
 
-    It is for tokens of the vocabulary: an added one is its own text, whose letters are not those of the byte map.
+    Not for an added token beyond ASCII in which all letters are of the byte map: such a decoder reads it as bytes.
     """
     piece: Any = tokenizer.convert_ids_to_tokens(token_id)
     if not piece:  # the model's vocabulary is often padded beyond the tokenizer's
@@ -24,7 +24,12 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
         return str(piece)
     if REPLACEMENT not in decoded and decoded:
         return decoded
-    if all(character in _BYTE_OF for character in piece):
+    if is_byte_text(piece):
         text = bytes(_BYTE_OF[character] for character in piece).decode("utf-8", errors="backslashreplace")
         return text.replace(REPLACEMENT, r"\xef\xbf\xbd")
     return str(piece)
+
+
+def is_byte_text(text: str) -> bool:
+    """Return whether all characters of `text` are ones by which byte-level tokenizers write bytes."""
+    return all(character in _BYTE_OF for character in text)

@@ -24,7 +24,7 @@ PRIVACY = (
     "being read again."
 )
 
-_COUNTED = {"id", "number"}  # of a case: counted from 1, and no ids of Discord
+_COUNTED = {"id", "number", "tries"}  # of a case, counted from 1, and of a message: no ids of Discord
 
 
 def privacy_answer(*, opted_out: bool) -> Answer:

@@ -20,7 +20,7 @@ UNSCORED_LIMIT = FIELD_LIMIT + 100  # characters fewer for the places, where mes
 _FAULTS: dict[Fault, str] = {
     "not_finite": "**The model's numbers are not finite{dtype}.** {remedy}",
     "model": "**The model, or its tokenizer, fails on this text.** The bot's log says where.",
-    "database": "**The database refuses the score.** The bot's log says why.",
+    "database": "**The database refuses the score.** The bot's log has the kind of error.",
     "unreadable": "**Discord does not let the bot read it.** Give the bot View Channel and Read Message History.",
     "bot": "**A bug in the bot.** The bot's log says where.",
 }

@@ -22,6 +22,7 @@ from bot.storage.review_store import ReviewStore
 
 AT_A_TIME = 32  # written together; as many again are computed meanwhile
 TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again
+PLAIN_REVIEW = "good"  # which every model judges that judges anything
 GONE = (10003, 10008)  # unknown channel, unknown message
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Scoring:
         self._live = live
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._line = Line(self._due, AT_A_TIME)
+        self._probe: asyncio.Task[bool] | None = None
         self._is_model_known = False  # to the database, which remembers it for the next start
         self._worker = Worker(self._score_all, "scoring")
 
@@ -162,10 +164,28 @@ class Scoring:
                 label_mass=verdict.label_mass,
             )
         except Exception as problem:
-            if is_outage(problem) or self._bot.is_closed():
+            is_away = is_outage(problem) or (fault == "model" and not await self._does_model_answer())
+            if is_away or self._bot.is_closed():
                 log.info("the message %d waits on for its score: %s", waiting.message_id, where(problem))
                 return False
             return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
+
+    async def _does_model_answer(self) -> bool:
+        """Return whether a fixed text gets its verdict: for now, memory or a device may fail for every text.
+
+        Messages that fail at the same time share the answer.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._probed())
+        return await self._probe
+
+    async def _probed(self) -> bool:
+        try:
+            await self._executor.submit_background(0, _judge(PLAIN_REVIEW))
+        except Exception as problem:
+            log.warning("the model answers nothing for now: %s", where(problem))
+            return False
+        return True
 
     async def _fail(self, waiting: Pending, fault: Fault, problem: Exception) -> bool:
         """Count a try that failed for a fault of the message; False where even that could not be written."""

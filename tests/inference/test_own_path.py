@@ -118,7 +118,6 @@ def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> 
     assert load_model(str(folder), max_prompt_tokens=200).shares_passes
 
 
-@pytest.mark.xfail(strict=True, reason="an X-ray calls the model with beginnings of the text")
 def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(100))
     plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=200)
