@@ -45,17 +45,18 @@ class TextCodec:
         self.pad_id: int = tokenizer.pad_token_id or 0
         self.prompt_limit = min(max_prompt_tokens, info.context_length or max_prompt_tokens)
         added = {id_: token for id_, token in tokenizer.added_tokens_decoder.items() if isinstance(id_, int)}
-        self._added = {id_: token.content for id_, token in added.items()}
         self._special = {id_ for id_, token in added.items() if token.special} | set(tokenizer.all_special_ids)
         # Byte-level decoders take the letters of an added token for bytes where they all are in the byte map.
         self._undecodable = {
-            id_ for id_, content in self._added.items() if is_byte_text(content) and self._decode([id_]) != content
+            id_: token.content
+            for id_, token in added.items()
+            if is_byte_text(token.content) and self._decode([id_]) != token.content
         }
 
     def token(self, token_id: int) -> Token:
         """Return the token with that id."""
         if token_id in self._undecodable:
-            return Token(token_id, self._added[token_id])
+            return Token(token_id, self._undecodable[token_id])
         return Token(token_id, token_text(self._tokenizer, token_id))
 
     def is_special(self, token_id: int) -> bool:
@@ -149,13 +150,13 @@ class TextCodec:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of `ids`, special tokens included, as the tokenizer decodes it; added tokens as written."""
-        if self._undecodable.isdisjoint(ids):
+        if self._undecodable.keys().isdisjoint(ids):
             return self._decode(ids)
         parts: list[str] = []
         run: list[int] = []
         for id_ in ids:
             if id_ in self._undecodable:
-                parts += [self._decode(run), self._added[id_]]
+                parts += [self._decode(run), self._undecodable[id_]]
                 run = []
             else:
                 run.append(id_)
