@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.errors import InvalidSettings, Unhealthy
 
-STALE_SECONDS = 45.0  # a loop that has not written for so long stands still
+STALE_SECONDS = 45.0  # a loop that has not written for this long is stuck
 
 
 def check(file: Path | None) -> None:
@@ -29,7 +29,7 @@ def check(file: Path | None) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         raise Unhealthy(f"unhealthy: {file} cannot be read as a heartbeat.") from None
     if age > STALE_SECONDS:
-        raise Unhealthy(f"unhealthy: the last heartbeat is {age:.0f} seconds old: the bot was killed, or stands still.")
+        raise Unhealthy(f"unhealthy: the last heartbeat is {age:.0f} seconds old: the bot was killed, or is stuck.")
     if not state.get("model"):
         raise Unhealthy("unhealthy: the model is not ready.")
     if not state.get("gateway"):

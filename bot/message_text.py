@@ -71,7 +71,7 @@ def _instead(message: discord.Message) -> str:
     if message.type is discord.MessageType.poll_result:
         return "it is the result of a poll"
     if message.type is discord.MessageType.thread_starter_message:
-        return "it stands for the message from which this thread was begun, and Discord does not give that one"
+        return "it only points to the message that started this thread, and Discord did not send that message"
     if message.type not in _WORDS:
         return "it is one of Discord's own notices"
     if lacks_forwarded(message):
@@ -84,7 +84,7 @@ def _instead(message: discord.Message) -> str:
 
 
 def _held(part: discord.Message | discord.MessageSnapshot) -> str:
-    """Return what stands in a message besides text, such as ``2 images and a sticker``, in the order of the kinds."""
+    """Return what a message has besides text, such as ``2 images and a sticker``, in the order of the kinds."""
     kinds = Counter(
         [*map(_kind, part.attachments), *("sticker" for _ in part.stickers), *("embed" for _ in part.embeds)]
     )

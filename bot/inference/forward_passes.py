@@ -96,7 +96,7 @@ class ForwardPasses:
             raise NumbersNotFinite(self.info.short_name, self.info.dtype)
 
     def complete(self, sequences: list[Sequence]) -> list[torch.Tensor]:
-        """Compute all that `sequences` lack, and return the logits after each. Raises what the model raises."""
+        """Compute the rest of `sequences`, and return the logits after each. Raises what the model raises."""
         waiting = [Pass(sequence, self.next_turn()) for sequence in sequences]
         logits: dict[int, torch.Tensor] = {}
         while waiting:

@@ -16,7 +16,7 @@ class Passes(Protocol):
     def compute(self, waiting: "list[Pass]") -> "list[tuple[Pass, torch.Tensor | Exception]]":
         """Compute some of `waiting`, and return those that are complete with their logits [rows, vocabulary].
 
-        In the place of the logits of one that failed stands its error.
+        For one that failed, its error takes the place of the logits.
         """
         ...
 

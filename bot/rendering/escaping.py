@@ -11,7 +11,7 @@ ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 _ZERO_WIDTH_SPACE = "\u200b"
 
 # No property tells that these have no picture: an empty braille pattern, two blanks among hieroglyphs, a filler, a
-# note without a head, and what stands for an object that is not there.
+# note without a head, and the replacement for an object that is missing.
 _BLANK = r"\u2800\U00013441\U00013442\U00016fe4\U0001d159\ufffc"
 # An emoji of several characters, as UTS #51 has them: its joiners, selectors and tags make one picture of it. Only the
 # three flags that are in use: other tags could be any text.

@@ -38,9 +38,7 @@ class Worker:
             while self._asked_again:
                 self._asked_again = False
                 await self._work()
-        except (
-            Exception
-        ):  # such as a database that is gone: what waits is kept, and the next wake, in 30 s, tries again
+        except Exception:  # such as a database that is gone: what waits is kept, and tried at the next wake, in 30 s
             log.exception("%s was interrupted", self._name)
 
 

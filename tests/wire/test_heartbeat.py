@@ -52,7 +52,7 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
     [
         (
             json.dumps({"time": 1.0, "gateway": True, "model": True}),
-            "seconds old: the bot was killed, or stands still.",
+            "seconds old: the bot was killed, or is stuck.",
         ),
         (json.dumps({"time": time.time() + 10**6, "gateway": True, "model": False}), "the model is not ready."),
         ("{", "cannot be read as a heartbeat."),

@@ -74,7 +74,7 @@ NOT_READ: list[tuple[Json, str]] = [
     ({"embeds": [{"type": "rich"}, {"type": "rich"}]}, "it holds 2 embeds, which are not read"),
     ({"type": 46, "message_reference": FORWARD | {"type": 0}}, "it is the result of a poll"),
     ({"type": 18, "content": "A thread"}, "it is one of Discord's own notices"),
-    (reply(21) | {"referenced_message": None}, "it stands for the message from which this thread was begun"),
+    (reply(21) | {"referenced_message": None}, "it only points to the message that started this thread"),
     ({"components": [{"type": 1, "id": 1, "components": []}]}, "it holds buttons or pictures of an app"),
     ({}, "it is empty"),
 ]
