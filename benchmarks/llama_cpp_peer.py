@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import python_with
 from bot.benchmark.work import REVIEW_WORDS, ROUNDS, words
-from bot.inference.sentiment_prompt import sentiment_prompt
+from bot.questions.sentiment import sentiment_prompt
 
 REVIEWS = 8
 

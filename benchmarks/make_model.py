@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from bot.inference.model_files import DEMO_FOLDER
+from bot.engine.model_files import DEMO_FOLDER
 
 
 def make_model(folder: Path) -> None:

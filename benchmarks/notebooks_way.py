@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.benchmark.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
-from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
 
 
 def main() -> None:

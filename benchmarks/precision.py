@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from bot.benchmark.work import median, quantile
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
+from bot.engine.transformers.loading import load_model
+from bot.questions.language_model import LanguageModel
 
 REVIEWS = Path(__file__).parent.parent / "tests" / "data" / "plain_reviews.jsonl"
 PROMPTS = 200

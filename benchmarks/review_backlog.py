@@ -16,9 +16,10 @@ import discord
 
 from bot.benchmark.bursts import reviews
 from bot.benchmark.work import REVIEW_WORDS, median, quantile, words
-from bot.client import build_executor
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, NextTokens
+from bot.engine.executor import ModelExecutor
+from bot.engine.start import build_executor
+from bot.questions.language_model import LanguageModel
+from bot.questions.tokens import NextTokens
 from bot.review.live import Live
 from bot.review.scoring import Scoring
 from bot.settings import read_settings

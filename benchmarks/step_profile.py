@@ -13,9 +13,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.figures import PEOPLE
 from bot.benchmark.work import REVIEW_WORDS, Stamps, continuation, median, words
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
-from bot.inference.scheduler import Scheduler
+from bot.engine.scheduler import Scheduler
+from bot.engine.transformers.loading import load_model
+from bot.questions.language_model import LanguageModel
 
 STEPS, PROFILED, REVIEWS = 9, 3, 16
 PARTS = {

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, python_with
 from bot.benchmark.work import REVIEW_WORDS, ROUNDS, median, words
-from bot.inference.sentiment_prompt import sentiment_prompt
+from bot.questions.sentiment import sentiment_prompt
 
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"

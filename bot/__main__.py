@@ -6,7 +6,7 @@ import sys
 import threading
 
 from bot.cli import run
-from bot.inference.executor import THREAD_NAME
+from bot.engine.executor import THREAD_NAME
 
 
 def main() -> None:

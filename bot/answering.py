@@ -10,11 +10,10 @@ import discord
 
 from bot import error_reply
 from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import Operation, Place
 from bot.errors import RequestCancelled
-from bot.inference.executor import ModelExecutor
-from bot.inference.executor_status import Place
-from bot.inference.model import LanguageModel, ShouldStop
-from bot.inference.request import Operation
+from bot.questions.language_model import LanguageModel, ShouldStop
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.escaping import escape_prose
 from bot.rendering.pictures.drawing import drawn

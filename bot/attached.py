@@ -8,7 +8,7 @@ import discord
 
 from bot.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD
 from bot.errors import ReceiptUnusable
-from bot.inference.model import ModelInfo
+from bot.questions.language_model import ModelInfo
 from bot.rendering.receipt import AnsweredBy
 
 T = TypeVar("T")

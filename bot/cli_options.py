@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias, get_args
 
 from bot.errors import UsageError
-from bot.inference.generation_parameters import DEFAULTS, RANGES, STRATEGY_OF
+from bot.questions.generation import DEFAULTS, RANGES, STRATEGY_OF
 from bot.settings import DType
 
 TEXT_HELP = 'the text; "-" reads standard input, without a byte order mark; after "--" where it begins with a dash'

@@ -13,7 +13,7 @@ from bot.cli_options import (
     ids_list,
     whole_number,
 )
-from bot.inference.generation_parameters import RANGES, Strategy
+from bot.questions.generation import RANGES, Strategy
 
 
 def add_questions(commands: Commands) -> None:

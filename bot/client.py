@@ -9,12 +9,11 @@ from discord.ext import commands
 
 from bot.command_sync import PROBLEMS, sync_commands
 from bot.commands import add_commands
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import CommandTree
 from bot.heartbeat import Heartbeat
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, display_name
 from bot.receipts import DetailsButton, ReplayButton
-from bot.settings import Settings, keep_few_kernels
+from bot.settings import Settings
 
 INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
 REVIEW_INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
@@ -26,7 +25,6 @@ INVITE_PERMISSIONS = discord.Permissions(
 )
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
 ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
-
 log = logging.getLogger(__name__)
 
 
@@ -93,32 +91,3 @@ class Nightword(commands.Bot):
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
         await cast("CommandTree", self.tree).finish(ANSWER_SECONDS)
         await super().close()
-
-
-def build_executor(settings: Settings) -> ModelExecutor:
-    """Return an executor that will load the model of `settings` in its own thread."""
-    return ModelExecutor(
-        lambda: load_language_model(settings),
-        name=display_name(settings.model),
-        batch_size=settings.batch_size,
-        queue_limit=settings.queue_limit,
-        user_limit=settings.user_limit,
-        request_timeout=settings.request_timeout,
-    )
-
-
-def load_language_model(settings: Settings) -> LanguageModel:
-    """Load the model of `settings`. Raises ModelUnavailable."""
-    keep_few_kernels()
-    # torch and transformers take seconds to import: here, so that the event loop and `--help` need not wait for them.
-    from bot.inference.loading import load_model
-
-    return load_model(
-        settings.model,
-        revision=settings.model_revision,
-        token=settings.hf_token.get_secret_value() if settings.hf_token else None,
-        dtype=settings.dtype,
-        device=settings.device,
-        threads=settings.threads,
-        max_prompt_tokens=settings.max_prompt_tokens,
-    )

@@ -5,8 +5,9 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.inference.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
-from bot.inference.generation_parameters import (
+from bot.picture_file import picture_target, write_picture
+from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
+from bot.questions.generation import (
     DEFAULT_NEW_TOKENS,
     DEFAULT_NUM_BEAMS,
     DEFAULT_TEMPERATURE,
@@ -14,7 +15,6 @@ from bot.inference.generation_parameters import (
     DEFAULT_TOP_P,
     MAX_SEED,
 )
-from bot.picture_file import picture_target, write_picture
 from bot.rendering.exploration_objects import comparison_object, stages_object, surprisals_object
 from bot.rendering.exploration_tables import (
     comparison_table,

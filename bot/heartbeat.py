@@ -6,8 +6,8 @@ from pathlib import Path
 
 from discord.ext import commands, tasks
 
+from bot.engine.executor import ModelExecutor
 from bot.errors import InvalidSettings
-from bot.inference.executor import ModelExecutor
 
 INTERVAL_SECONDS = 10.0
 

@@ -15,10 +15,11 @@ from typing import Any
 import discord
 from pydantic import SecretStr
 
-from bot.client import Nightword, build_executor
+from bot.client import Nightword
+from bot.engine.executor import ModelExecutor
+from bot.engine.model_files import DEMO
+from bot.engine.start import build_executor
 from bot.errors import PlaygroundUnavailable
-from bot.inference.executor import ModelExecutor
-from bot.inference.model_files import DEMO
 from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
 

@@ -9,11 +9,11 @@ import discord
 
 from bot.answering import answer, defer, reply
 from bot.attached import read_attached
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.asked import Asked
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, ShouldStop
-from bot.inference.reproduction import Outcome, first_difference
+from bot.questions.asked import Asked
+from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.outcome import Outcome, first_difference
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.details import details_answer, incomparable_answer, replay_answer
 from bot.rendering.json_objects import JsonObject

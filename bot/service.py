@@ -7,7 +7,8 @@ import signal
 
 import discord
 
-from bot.client import Nightword, build_executor
+from bot.client import Nightword
+from bot.engine.start import build_executor
 from bot.errors import ShuttingDown
 from bot.login import bot_token, login_errors
 from bot.logs import configure_logging

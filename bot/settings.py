@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
-from bot.inference.generation_parameters import MAX_NEW_TOKENS
+from bot.questions.generation import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
 
 DType = Literal["float32", "bfloat16", "float16", "int8"]

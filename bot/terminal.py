@@ -8,9 +8,9 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Sentiment
 from bot.picture_file import picture_target, write_picture
+from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import Sentiment
 from bot.rendering.escaping import visible_text
 from bot.rendering.exploration_objects import evidence_object, walk_object
 from bot.rendering.exploration_tables import calibration_table, candidates_table, path_table, words_table

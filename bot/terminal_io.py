@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from bot.client import load_language_model
+from bot.engine.start import load_language_model
 from bot.errors import InputUnreadable
-from bot.inference.model import LanguageModel
+from bot.questions.language_model import LanguageModel
 from bot.rendering.answer import duration
 from bot.rendering.json_objects import JsonObject
 from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences

@@ -12,12 +12,12 @@ import discord
 from bot.answering import answer
 from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import Form, answers_errors
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
-from bot.inference.executor import ModelExecutor
-from bot.inference.exploration import Walk
-from bot.inference.generation_parameters import MAX_SEED, RANGES
-from bot.inference.model import LanguageModel
+from bot.questions.generation import MAX_SEED, RANGES
+from bot.questions.language_model import LanguageModel
+from bot.questions.topk import Walk
 from bot.receipts import with_receipt
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.picture import Picture

@@ -11,14 +11,14 @@ import discord
 from bot.answering import answer, defer
 from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import Place
 from bot.error_reply import answers_errors
 from bot.errors import NotYours
-from bot.inference.asked import AskedContinuation
-from bot.inference.draft import Draft
-from bot.inference.executor import ModelExecutor
-from bot.inference.executor_status import Place
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation, LanguageModel, ShouldStop
+from bot.questions.asked import AskedContinuation
+from bot.questions.continuation import Continuation, Draft
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel, ShouldStop
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.continuation import continuation_answer, cut_off, draft_answer

@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from bot.client import Nightword
-from bot.inference.executor import ModelExecutor
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel, display_name
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.executor import ModelExecutor
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, keep_few_kernels
 
 keep_few_kernels()  # before anything is computed: oneDNN asks once

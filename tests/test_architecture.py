@@ -54,9 +54,9 @@ def roots(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_each_library_has_its_place(path: Path) -> None:
     name = name_of(path)
-    if not name.startswith("bot.inference"):
+    if not name.startswith("bot.engine"):
         assert not roots(path) & {"torch", "transformers", "huggingface_hub", "safetensors"}
-    if name.startswith("bot.inference") or name in TERMINAL | {"bot.errors", "bot.settings", "bot.cli"}:
+    if name.startswith("bot.engine") or name in TERMINAL | {"bot.errors", "bot.settings", "bot.cli"}:
         assert not roots(path) & {"discord", "simcord"}
     if not name.startswith("bot.storage"):
         assert not roots(path) & {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}

@@ -9,8 +9,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from benchmarks.architectures.comparison import Comparison, compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
-from bot.inference.model import NextTokens
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.tokens import NextTokens
 
 SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
 
@@ -46,7 +46,7 @@ def test_an_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
 
 
 def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.inference.self_test.CAUSAL_TOLERANCE", {torch.float32: -1.0})
+    monkeypatch.setattr("bot.engine.transformers.self_test.CAUSAL_TOLERANCE", {torch.float32: -1.0})
     found = compare(made("llama", tmp_path))
     assert found == Comparison(
         "differs",

@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.cli import run
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.model import TransformersModel
 
 PROMPT = "It was a dark and stormy"
 MODEL = {"name": "demo", "revision": None, "dtype": "float32", "device": "cpu"}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
 from training.corpus import write_reviews
 
 PLAIN_REVIEWS = Path(__file__).parent / "data" / "plain_reviews.jsonl"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.exploration_objects import comparison_object, stages_object, surprisals_object
 from tests.test_cli import MODEL, PROMPT, Console, console
 

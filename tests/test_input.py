@@ -11,7 +11,7 @@ import pytest
 
 from bot import terminal_io
 from bot.cli import run
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.settings import read_settings, unknown_variables
 
 BOM = b"\xef\xbb\xbf"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.pictures.beams import beam_tree_picture
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture

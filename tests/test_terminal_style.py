@@ -14,7 +14,7 @@ import pytest
 
 from bot import terminal_io
 from bot.cli import run
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 
 ESCAPE = "\033"
 PROMPT = "It was a dark and stormy"

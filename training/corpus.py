@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from bot.inference.sentiment_prompt import sentiment_prompt
+from bot.questions.sentiment import sentiment_prompt
 from training.review_grammar import LabelledReview, write_review
 
 END_OF_TEXT = "<|endoftext|>"

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
+from bot.engine.transformers.loading import load_model
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
 from training.review_grammar import LabelledReview
 
 OPENING_PROMPT = "It was a dark and stormy"

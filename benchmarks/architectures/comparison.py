@@ -7,12 +7,12 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from bot.engine.scheduler import Scheduler
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError, ModelUnavailable
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.scheduler import Scheduler
-from bot.inference.sentiment_prompt import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
 REVIEW = "I laughed all the way home."

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from bot.inference.model_files import DEMO_FOLDER
+from bot.engine.model_files import DEMO_FOLDER
 
 VOCABULARY = 4096  # the demo model's
 MOST_PARAMETERS = 40_000_000  # beyond, the class was not made tiny

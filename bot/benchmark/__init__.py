@@ -11,7 +11,7 @@ from bot.benchmark.bursts import burst, continuations, reviews
 from bot.benchmark.table import table
 from bot.benchmark.waiting import estimates, newcomer
 from bot.benchmark.work import ROUNDS, words
-from bot.client import build_executor
+from bot.engine.start import build_executor
 from bot.errors import UsageError
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.settings import Settings, read_settings

@@ -5,8 +5,8 @@ import itertools
 import time
 
 from bot.benchmark.work import REVIEW_WORDS, ROUNDS, Stamps, continuation, median, quantile, words
+from bot.engine.executor import ModelExecutor
 from bot.errors import SentimentUnsupported
-from bot.inference.executor import ModelExecutor
 from bot.rendering.json_objects import JsonObject
 
 LAG_PROBE_SECONDS = 0.005

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from bot.benchmark.work import ROUNDS, Stamps, continuation, median, quantile, words
-from bot.inference.executor import ModelExecutor
+from bot.engine.executor import ModelExecutor
 from bot.rendering.json_objects import JsonObject
 
 LOOK_SECONDS = 0.25

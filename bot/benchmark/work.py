@@ -5,8 +5,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation, LanguageModel, ShouldStop
+from bot.questions.continuation import Continuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel, ShouldStop
 
 PROMPT_WORDS, REVIEW_WORDS = 30, 60
 ROUNDS = 3

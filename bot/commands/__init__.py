@@ -5,7 +5,7 @@ import pkgutil
 
 from discord.ext import commands
 
-from bot.inference.executor import ModelExecutor
+from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
 
 

@@ -8,12 +8,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
 from bot.errors import OptionOutOfRange
-from bot.inference.asked import AskedComparison
-from bot.inference.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
-from bot.inference.executor import ModelExecutor
-from bot.inference.generation_parameters import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
+from bot.questions.asked import AskedComparison
+from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
+from bot.questions.generation import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
 from bot.receipts import receipted
 from bot.rendering.comparison import comparison_answer
 from bot.rendering.pictures.beams import beam_tree_picture

@@ -8,9 +8,9 @@ from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import Form, answers_errors
-from bot.inference.executor import ModelExecutor
-from bot.inference.generation_parameters import (
+from bot.questions.generation import (
     DEFAULT_NEW_TOKENS,
     DEFAULT_NUM_BEAMS,
     DEFAULT_TEMPERATURE,

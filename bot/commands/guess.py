@@ -8,10 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
 from bot.guessing.openings import OPENINGS
 from bot.guessing.rounds import RoundButton, open_round
-from bot.inference.executor import ModelExecutor
 from bot.settings import Settings
 
 

@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.executor import ModelExecutor
 from bot.rendering.help import help_embeds
 from bot.settings import Settings
 

@@ -9,8 +9,8 @@ from discord.ext import commands
 from bot import __version__
 from bot.answering import PRIVATE_OPTION
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.executor import ModelExecutor
 from bot.rendering.model_card import model_card_answer
 from bot.settings import Settings
 

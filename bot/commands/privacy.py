@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import defer, reply
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.executor import ModelExecutor
 from bot.rendering.privacy import deleted_answer, export_answer, opted_in_answer, privacy_answer
 from bot.review.reader import ReviewReader
 from bot.settings import Settings

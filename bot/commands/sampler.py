@@ -7,10 +7,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.asked import AskedStages
-from bot.inference.executor import ModelExecutor
-from bot.inference.generation_parameters import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
+from bot.questions.asked import AskedStages
+from bot.questions.generation import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
 from bot.receipts import receipted
 from bot.rendering.pictures.stages import stages_picture
 from bot.rendering.sampler import sampler_answer

@@ -12,11 +12,11 @@ from discord.ext import commands
 from bot.answering import PRIVATE_OPTION, answer, defer
 from bot.attached import check_model, read_attached
 from bot.delivery import acknowledge
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import Form, answers_errors
-from bot.inference.asked import AskedEvidence, AskedSentiment
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import Sentiment
 from bot.message_text import text_to_read
+from bot.questions.asked import AskedEvidence, AskedSentiment
+from bot.questions.sentiment import Sentiment
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.words import words_picture

@@ -7,11 +7,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.asked import AskedTokens
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import Tokenization
 from bot.message_text import text_to_read
+from bot.questions.asked import AskedTokens
+from bot.questions.tokenization import Tokenization
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.picture import Picture

@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.executor import ModelExecutor
 from bot.rendering.answer import Answer, Computed
 from bot.settings import Settings
 from bot.walking import StepMenu, WalkButton, Walked, drawn_walk, steerable, walked

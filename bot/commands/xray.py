@@ -11,11 +11,11 @@ from discord.ext import commands
 
 from bot.answering import PRIVATE_OPTION, answer, defer
 from bot.attached import check_model, read_attached
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import answers_errors
-from bot.inference.asked import AskedSurprisals
-from bot.inference.executor import ModelExecutor
-from bot.inference.exploration import Surprisals
 from bot.message_text import text_to_read
+from bot.questions.asked import AskedSurprisals
+from bot.questions.xray import Surprisals
 from bot.receipts import receipted
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.pictures.xray import xray_picture

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 from bot.doctor.finding import Finding
+from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
-from bot.inference.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")  # a container's limits stand there, and psutil does not read them
@@ -31,7 +31,7 @@ def look_at_model(settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Finding:
-    from bot.inference.loading import choose_device  # torch takes seconds to import
+    from bot.engine.transformers.loading import choose_device  # torch takes seconds to import
 
     try:
         return Finding.good("device", f"{choose_device(settings.model, settings.device)} ({settings.device} is set)")

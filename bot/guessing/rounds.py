@@ -13,14 +13,15 @@ import discord
 from bot.answering import answer, defer
 from bot.attached import check_model, message_now, read_attached
 from bot.delivery import acknowledge, tell
+from bot.engine.executor import ModelExecutor
 from bot.error_reply import Form, answers_errors
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
 from bot.guessing.sealing import seal_key, sealed, unsealed
-from bot.inference.asked import AskedTopK
-from bot.inference.executor import ModelExecutor
-from bot.inference.exploration import Walk
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import LanguageModel, ShouldStop, Token
+from bot.questions.asked import AskedTopK
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.tokens import Token
+from bot.questions.topk import Walk
 from bot.receipts import with_receipt
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.guess import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed

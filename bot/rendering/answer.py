@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from bot.inference.model import ModelInfo
+from bot.questions.language_model import ModelInfo
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import visible_excerpt
 

@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.inference.comparison import ComparedText, Comparison
+from bot.questions.comparison import ComparedText, Comparison
 from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
 

@@ -2,8 +2,8 @@
 
 import discord
 
-from bot.inference.executor_status import Place
-from bot.inference.model import Continuation
+from bot.engine.waiting import Place
+from bot.questions.continuation import Continuation
 from bot.rendering.answer import AMBER, BLURPLE, Answer, Attachment, Computed, footer
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import discord
 
 from bot.errors import ReceiptUnusable
-from bot.inference.model import ModelInfo
-from bot.inference.reproduction import Difference, Outcome, output_hash, versions
+from bot.questions.language_model import ModelInfo
+from bot.questions.outcome import Difference, Outcome, output_hash, versions
 from bot.rendering.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose, visible_text
 from bot.rendering.prose import plain_excerpt

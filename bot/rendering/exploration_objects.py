@@ -1,9 +1,12 @@
 """The explorer's results as JSON objects, for programs."""
 
-from bot.inference.comparison import BeamCandidate, Comparison
-from bot.inference.exploration import Distribution, SamplerStages, Surprisals, Walk
-from bot.inference.model import ModelInfo, Token, TokenProbability
-from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.questions.comparison import BeamCandidate, Comparison
+from bot.questions.language_model import ModelInfo
+from bot.questions.sampler import Distribution, SamplerStages
+from bot.questions.sentiment import SentimentEvidence
+from bot.questions.tokens import Token, TokenProbability
+from bot.questions.topk import Walk
+from bot.questions.xray import Surprisals
 from bot.rendering.json_objects import JsonObject, model_object, sentiment_object
 
 

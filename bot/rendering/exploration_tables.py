@@ -1,8 +1,10 @@
 """The explorer's results as tables in plain characters."""
 
-from bot.inference.comparison import Comparison
-from bot.inference.exploration import CutToken, SamplerStage, SamplerStages, Surprisals, Walk
-from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.questions.comparison import Comparison
+from bot.questions.sampler import CutToken, SamplerStage, SamplerStages
+from bot.questions.sentiment import SentimentEvidence
+from bot.questions.topk import Walk
+from bot.questions.xray import Surprisals
 from bot.rendering.escaping import visible_text, visible_token
 from bot.rendering.tables import next_tokens_table, percentage, table
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.inference.model import Token
+from bot.questions.tokens import Token
 from bot.rendering.answer import BLURPLE, GREEN, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose
 from bot.rendering.guess_record import GUESS, GuessRound, Reveal, ScoredGuess, write_round

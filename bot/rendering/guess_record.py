@@ -3,7 +3,8 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-from bot.inference.model import ModelInfo, NextTokens, TokenProbability
+from bot.questions.language_model import ModelInfo
+from bot.questions.tokens import NextTokens, TokenProbability
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.receipt import AnsweredBy, read_file
 

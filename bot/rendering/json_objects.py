@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from bot.inference.model import Continuation, ModelInfo, NextTokens, Sentiment, Tokenization
+from bot.questions.continuation import Continuation
+from bot.questions.language_model import ModelInfo
+from bot.questions.sentiment import Sentiment
+from bot.questions.tokenization import Tokenization
+from bot.questions.tokens import NextTokens
 
 JsonObject = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.inference.executor_status import ExecutorStatus
+from bot.engine.waiting import ExecutorStatus
 from bot.rendering.answer import AMBER, BLURPLE, RED, Answer
 from bot.rendering.escaping import escape_prose
 

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.inference.asked import Asked, asked
-from bot.inference.generation_parameters import RANGES
-from bot.inference.model import ModelInfo
-from bot.inference.model_files import DEMO
-from bot.inference.reproduction import Outcome, output_hash, versions
+from bot.engine.model_files import DEMO
+from bot.questions.asked import Asked, asked
+from bot.questions.generation import RANGES
+from bot.questions.language_model import ModelInfo
+from bot.questions.outcome import Outcome, output_hash, versions
 from bot.rendering.answer import Attachment
 from bot.rendering.json_objects import JsonObject
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import discord
 
-from bot.inference.model import ModelInfo
+from bot.questions.language_model import ModelInfo
 from bot.rendering.answer import BLURPLE, GREEN, Answer
 from bot.rendering.review_card import CAUTION, case_history, message_link, model_text
 from bot.storage.case_records import Case, CaseEvent, Verdict

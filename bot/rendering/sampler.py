@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import discord
 
-from bot.inference.exploration import CutToken, Distribution, SamplerStage, SamplerStages
-from bot.inference.model import Token
+from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
+from bot.questions.tokens import Token
 from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.prose import prompt_excerpt, token_in_prose

@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.inference.model import Sentiment
+from bot.questions.sentiment import Sentiment
 from bot.rendering.answer import GREEN, RED, Answer, Computed, footer
 from bot.rendering.escaping import code_block
 from bot.rendering.prose import quote_excerpt

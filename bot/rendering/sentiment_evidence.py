@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.inference.sentiment_evidence import SentimentEvidence, WordEvidence
+from bot.questions.sentiment import SentimentEvidence, WordEvidence
 from bot.rendering.answer import GREEN, RED, Answer, Computed, footer
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.prose import quote_excerpt

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from wcwidth import clip, ljust, rjust, width
 
-from bot.inference.model import NextTokens, Sentiment, Token
+from bot.questions.sentiment import Sentiment
+from bot.questions.tokens import NextTokens, Token
 from bot.rendering.escaping import ISOLATE, POP_ISOLATE, visible_token
 
 BAR_CELLS = 4

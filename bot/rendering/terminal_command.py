@@ -3,8 +3,8 @@
 import shlex
 from typing import Any
 
-from bot.inference.asked import Asked
-from bot.inference.generation_parameters import MAX_NEW_TOKENS, STRATEGY_OF
+from bot.questions.asked import Asked
+from bot.questions.generation import MAX_NEW_TOKENS, STRATEGY_OF
 from bot.rendering.receipt import AnsweredBy
 
 _TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal

@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.inference.model import Tokenization
+from bot.questions.tokenization import Tokenization
 from bot.rendering.answer import BLURPLE, Answer, Attachment, Computed, footer
 from bot.rendering.escaping import code_block
 from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table

@@ -4,7 +4,7 @@ import math
 
 import discord
 
-from bot.inference.exploration import Walk
+from bot.questions.topk import Walk
 from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.exploration_tables import candidates_table

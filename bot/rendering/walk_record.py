@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot.inference.asked import AskedTopK
-from bot.inference.exploration import Walk
-from bot.inference.generation_parameters import RANGES
+from bot.questions.asked import AskedTopK
+from bot.questions.generation import RANGES
+from bot.questions.topk import Walk
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.receipt import AnsweredBy, read_receipt_of, read_value
 

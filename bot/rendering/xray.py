@@ -4,8 +4,8 @@ from collections import Counter
 
 import discord
 
-from bot.inference.exploration import RankClass, Surprisals
-from bot.inference.model import Token
+from bot.questions.tokens import RankClass, Token
+from bot.questions.xray import Surprisals
 from bot.rendering.answer import BLURPLE, Answer, Computed, footer
 from bot.rendering.escaping import code_block, escape_prose, visible_token
 from bot.rendering.prose import quote_excerpt

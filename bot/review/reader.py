@@ -7,7 +7,7 @@ from functools import partial
 import discord
 from discord.ext import commands, tasks
 
-from bot.inference.executor import ModelExecutor
+from bot.engine.executor import ModelExecutor
 from bot.review.backfill import Backfills, BackfillStop
 from bot.review.cards import CaseButton, DigestMenu
 from bot.review.catching_up import catch_up

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import discord
 
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import Operation
 from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, ModelInfo, Sentiment
-from bot.inference.request import Operation
 from bot.message_text import message_text
+from bot.questions.language_model import LanguageModel, ModelInfo
+from bot.questions.sentiment import Sentiment
 from bot.review.live import Live
 from bot.review.outage import is_outage, where
 from bot.review.worker import Line, Worker

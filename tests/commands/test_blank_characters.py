@@ -7,8 +7,10 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bot.inference.model import LanguageModel, Token, Tokenization
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel
+from bot.questions.tokenization import Tokenization
+from bot.questions.tokens import Token
 from bot.rendering.escaping import code_point
 from tests.commands.people import Place
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import simcord
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
 

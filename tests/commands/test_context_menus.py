@@ -7,7 +7,7 @@ import pytest
 from simcord.backend.models.message import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from tests.commands.people import Place, embed_of
 
 MENUS = {"Score sentiment": ("sentiment", "review"), "Tokenize": ("tokenize", "text"), "X-ray": ("xray", "text")}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
 

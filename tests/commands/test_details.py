@@ -13,13 +13,13 @@ import pytest
 
 from bot import cli
 from bot.client import Nightword
-from bot.inference.asked import AskedContinuation
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.reproduction import output_hash, versions
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.asked import AskedContinuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
+from bot.questions.outcome import output_hash, versions
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
 from tests.conftest import make_executor

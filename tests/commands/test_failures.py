@@ -11,10 +11,10 @@ from unittest.mock import create_autospec
 import pytest
 import simcord
 
+from bot.engine.executor import ModelExecutor
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import ModelUnavailable
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, ShouldStop
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.language_model import LanguageModel, ShouldStop
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
 

@@ -7,9 +7,9 @@ from unittest.mock import create_autospec
 import pytest
 import simcord
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import LanguageModel
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
 from tests.commands.people import Place, embed_of
 
 LINES = "I laughed.\n\nA wonderful film,\nfrom start to finish."

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bot.client import Nightword
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.model import TransformersModel
 from bot.guessing.openings import OPENINGS
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
 from bot.rendering.guess import MOST_GUESSERS
 from bot.rendering.tables import PHONE_WIDTH, next_tokens_table, percentage
 from bot.settings import Settings

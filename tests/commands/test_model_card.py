@@ -8,9 +8,9 @@ import pytest
 import simcord
 
 from bot import __version__
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import ModelUnavailable
-from bot.inference.model import LanguageModel
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.language_model import LanguageModel
 from tests.commands.people import Place
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.tables import percentage
 from tests.commands.people import Place, embed_of
 

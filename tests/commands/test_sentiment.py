@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.inference.model import LanguageModel
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel
 from bot.rendering.tables import sentiment_table
 from tests.commands.people import Place, embed_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of

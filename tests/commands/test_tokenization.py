@@ -1,6 +1,6 @@
 """`/tokenize` as a member meets it."""
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from tests.commands.people import Place, embed_of
 
 

@@ -3,7 +3,7 @@
 import pytest
 import simcord
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.tables import bar, percentage
 from tests.commands.people import Place, embed_of
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bot.client import Nightword
-from bot.inference.loading import load_model
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.sentiment_prompt import sentiment_prompt
+from bot.engine.model_files import DEMO_FOLDER
+from bot.questions.sentiment import sentiment_prompt
 
 SMALL: dict[str, Any] = {
     "vocab_size": 4096,

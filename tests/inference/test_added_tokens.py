@@ -10,11 +10,11 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model import Continuation
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.continuation import Continuation
+from bot.questions.generation import GenerationParameters
 from tests.inference.small_models import added_token, demo_with, plain_model, random_model, spaced_model
 
 ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]

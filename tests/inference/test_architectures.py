@@ -9,9 +9,9 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model_files import DEMO_FOLDER
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
+from bot.questions.generation import GenerationParameters
 from tests.inference.together import written_together
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")

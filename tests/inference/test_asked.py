@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import ReceiptUnusable
-from bot.inference.asked import AskedContinuation
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation
-from bot.inference.reproduction import first_difference
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.asked import AskedContinuation
+from bot.questions.continuation import Continuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.outcome import first_difference
 
 PROMPT = "The old man looked at the sea and"
 STRATEGIES: list[dict[str, Any]] = [

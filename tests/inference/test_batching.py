@@ -12,14 +12,16 @@ import pytest
 import pytest_asyncio
 import torch
 
+from bot.engine.executor import ModelExecutor
+from bot.engine.transformers import forward_passes
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import QueueFull, RequestCancelled
-from bot.inference import forward_passes
-from bot.inference.executor import ModelExecutor
-from bot.inference.forward_passes import ForwardPasses
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Continuation, LanguageModel, NextTokens, Sentiment, ShouldStop
-from bot.inference.sentiment_prompt import sentiment_prompt
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.continuation import Continuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.sentiment import Sentiment, sentiment_prompt
+from bot.questions.tokens import NextTokens
 
 PATIENCE = 60.0
 PROMPTS = ("It was a dark and stormy", "Once upon a time", "The", "I loved this film, because it had everything " * 3)

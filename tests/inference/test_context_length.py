@@ -8,8 +8,8 @@ import pytest
 import transformers
 from transformers import PreTrainedConfig
 
+from bot.engine.transformers.loading import load_model
 from bot.errors import PromptTooLong
-from bot.inference.loading import load_model
 from tests.inference.small_models import SMALL, llama, random_model, roberta, rwkv
 from tests.test_cli import PROMPT, Console, console
 

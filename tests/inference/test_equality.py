@@ -8,12 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import SentimentUnsupported
-from bot.inference.forward_passes import ForwardPasses
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
 from tests.conftest import STORIES
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]

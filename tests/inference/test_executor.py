@@ -10,6 +10,9 @@ from unittest.mock import create_autospec
 import pytest
 import pytest_asyncio
 
+from bot.engine.executor import ModelExecutor
+from bot.engine.scheduler import ForwardPass, wait_for
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import (
     BotError,
     EmptyPrompt,
@@ -21,10 +24,7 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import LanguageModel, ShouldStop
-from bot.inference.scheduler import ForwardPass, wait_for
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.language_model import LanguageModel, ShouldStop
 
 PATIENCE = 20.0  # seconds after which a test is taken to hang
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.inference import forward_passes
-from bot.inference.model import LanguageModel, ShouldStop
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers import forward_passes
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel, ShouldStop
 from tests.inference.test_batching import Ask, Computed, Start, assert_same, mixed_requests, start, until
 
 __all__ = ["start"]

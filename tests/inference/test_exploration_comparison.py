@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong, RequestCancelled
-from bot.inference.comparison import BeamTree, Comparison
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model_files import DEMO_FOLDER
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.comparison import BeamTree, Comparison
+from bot.questions.generation import GenerationParameters
 from tests.inference.exploring import close
 from tests.inference.test_equality import ours, plain, plain_transformers, tokenizer
 

@@ -8,11 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
-from bot.inference.forward_passes import ForwardPasses
-from bot.inference.sentiment_evidence import MAX_GROUPS, without, word_groups
-from bot.inference.sentiment_prompt import sentiment_prompt
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.sentiment import MAX_GROUPS, sentiment_prompt, without, word_groups
 from tests.inference.exploring import close
 from tests.inference.test_equality import REVIEWS, ours, plain, tokenizer
 

@@ -12,9 +12,9 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange
-from bot.inference.exploration import Distribution
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.sampler import Distribution
 from tests.inference.exploring import close
 from tests.inference.test_equality import ours, plain, tokenizer
 

@@ -8,11 +8,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.engine.transformers import forward_passes
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong
-from bot.inference import forward_passes
-from bot.inference.exploration import Likelihood, Surprisals
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.tokens import Likelihood
+from bot.questions.xray import Surprisals
 from tests.inference.exploring import ODD_TEXTS, close, plain_log_probabilities
 from tests.inference.test_equality import ours, plain, tokenizer
 

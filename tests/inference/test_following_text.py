@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from bot.inference.loading import load_model
-from bot.inference.sentiment_prompt import sentiment_prompt
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.sentiment import sentiment_prompt
 from tests.inference.small_models import plain_model, spaced_model
 
 REVIEW = "I laughed all the way home."

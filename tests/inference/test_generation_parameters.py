@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.errors import OptionIgnored, OptionOutOfRange
-from bot.inference.generation_parameters import RANGES, GenerationParameters
+from bot.questions.generation import RANGES, GenerationParameters
 
 Parameters = GenerationParameters
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, PromptTooLong
-from bot.inference.transformers_model import TransformersModel
 from tests.inference.exploring import close
 from tests.inference.test_equality import ours, plain, tokenizer
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from bot.inference.half_linear import HalfLinear, halve_linear_layers
-from bot.inference.loading import load_model
+from bot.engine.transformers.layers.half import HalfLinear, halve_linear_layers
+from bot.engine.transformers.loading import load_model
 
 PROMPT = "It was a dark and stormy"
 HALVED = "weights kept in float16"

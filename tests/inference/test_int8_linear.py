@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 
+from bot.engine.transformers import loading
+from bot.engine.transformers.layers import int8 as int8_linear
+from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import ModelUnavailable
-from bot.inference import int8_linear, loading
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.int8_linear import Int8Linear
-from bot.inference.loading import load_model
-from bot.inference.packed_int8_linear import pack_int8_layers
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
 
 PROMPTS = [
     "It was a dark and stormy", "Once upon a time, there was a", "She opened the door and", "The old man looked at the",

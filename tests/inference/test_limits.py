@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, InputUnreadable, PromptTooLong, RequestCancelled
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
 
 Ask = Callable[[TransformersModel, str], Any]
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable, OptionOutOfRange
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model import display_name
-from bot.inference.model_files import DEMO_FOLDER
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import display_name
 
 
 @pytest.fixture

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.model_files import DEMO_FOLDER, NEEDED, find_model
 from bot.errors import ModelUnavailable
-from bot.inference.model_files import DEMO_FOLDER, NEEDED, find_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = "somebody/demo"
 SCRIPT = """
 import sys
 from bot.errors import ModelUnavailable
-from bot.inference.model_files import find_model
+from bot.engine.model_files import find_model
 try:
     found = find_model(sys.argv[1], revision=sys.argv[2] if len(sys.argv) > 2 else None)
 except ModelUnavailable as error:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from transformers import TokenizersBackend
 
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError
-from bot.inference.exploration import Likelihood, Surprisals, TokenSurprisal
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.model import ModelInfo, Token
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ModelInfo
+from bot.questions.tokens import Likelihood, Token
+from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.exploration_objects import surprisals_object
 from tests.inference.small_models import llama, overflowing_demo, random_model
 from tests.inference.together import written_together

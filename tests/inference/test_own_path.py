@@ -9,9 +9,9 @@ import torch
 import transformers
 from transformers import PreTrainedConfig
 
+from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
+from bot.questions.generation import GenerationParameters
 from tests.inference.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.inference.together import written_together
 from tests.test_cli import PROMPT, Console, console

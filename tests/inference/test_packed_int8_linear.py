@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from bot.inference.int8_linear import Int8Linear
-from bot.inference.loading import load_model
-from bot.inference.packed_int8_linear import PackedInt8Linear, pack_int8_layers
+from bot.engine.transformers.layers.int8 import Int8Linear, PackedInt8Linear, pack_int8_layers
+from bot.engine.transformers.loading import load_model
 
 needs_kernels = pytest.mark.skipif(
     not pack_int8_layers(torch.nn.Module()), reason="this processor or this build of PyTorch has no exact int8 kernels"

@@ -6,11 +6,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.packed_linear import PackedLinear, pack_linear_layers
-from bot.inference.packed_mlp import PackedMLP, pack_gated_mlps
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.layers.packed import PackedLinear, PackedMLP, pack_gated_mlps, pack_linear_layers
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
 
 PROMPT = "It was a dark and stormy"
 

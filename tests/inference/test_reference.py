@@ -6,10 +6,10 @@ import pytest
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.sentiment_prompt import sentiment_prompt
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import sentiment_prompt
 
 NAME = "Qwen/Qwen2-0.5B"
 PROMPT = "It was a dark and stormy"

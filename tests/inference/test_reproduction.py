@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from bot import __version__
-from bot.inference.reproduction import Difference, Outcome, first_difference, output_hash, versions
+from bot.questions.outcome import Difference, Outcome, first_difference, output_hash, versions
 
 
 def test_versions_are_those_that_compute() -> None:
@@ -22,7 +22,7 @@ def test_versions_are_those_that_compute() -> None:
 
 
 def test_versions_need_no_torch() -> None:
-    code = "import sys; from bot.inference.reproduction import versions; versions(); print('torch' in sys.modules)"
+    code = "import sys; from bot.questions.outcome import versions; versions(); print('torch' in sys.modules)"
     folder = __file__.partition("/tests/")[0]
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)  # noqa: S603  # our own words

@@ -1,6 +1,6 @@
 """Tokens as people see them, on the real Qwen2 tokenizer, a sentencepiece one and the demo model's."""
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 
 
 def texts(model: TransformersModel, text: str) -> list[str]:

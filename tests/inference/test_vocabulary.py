@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError, OptionOutOfRange
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.loading import load_model
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
 from tests.inference.small_models import added_token, demo_with
 from tests.test_cli import PROMPT, Console, console
 

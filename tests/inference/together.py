@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import LanguageModel
-from bot.inference.scheduler import Scheduler
+from bot.engine.scheduler import Scheduler
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
 
 
 def together(asks: Sequence[Callable[[], Any]]) -> list[Any]:

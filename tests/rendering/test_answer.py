@@ -12,7 +12,7 @@ from PIL import Image
 
 from bot.answering import defer, reply
 from bot.client import Nightword
-from bot.inference.model import LanguageModel
+from bot.questions.language_model import LanguageModel
 from bot.rendering.answer import Answer, Attachment
 from bot.rendering.pictures.drawing import drawn
 from bot.rendering.pictures.picture import Picture

@@ -7,7 +7,7 @@ import pytest
 import regex
 from wcwidth import width
 
-from bot.inference.model import NextTokens, Token, TokenProbability
+from bot.questions.tokens import NextTokens, Token, TokenProbability
 from bot.rendering.escaping import code_point, escape_prose, visible_text, visible_token
 from bot.rendering.pictures.fonts import lettering
 from bot.rendering.prose import token_in_prose

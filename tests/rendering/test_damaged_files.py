@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.inference.asked import AskedTopK
-from bot.inference.reproduction import Outcome
+from bot.questions.asked import AskedTopK
+from bot.questions.outcome import Outcome
 from bot.rendering.details import details_answer
 from bot.rendering.guess_record import read_round
 from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.cli import build_parser
-from bot.inference.asked import (
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.asked import (
     Asked,
     AskedComparison,
     AskedContinuation,
@@ -20,10 +21,9 @@ from bot.inference.asked import (
     AskedTokens,
     AskedTopK,
 )
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.reproduction import Difference, Outcome, first_difference
-from bot.inference.reproduction import versions as versions_now
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.outcome import Difference, Outcome, first_difference
+from bot.questions.outcome import versions as versions_now
 from bot.rendering.answer import Computed
 from bot.rendering.details import details_answer, incomparable_answer, replay_answer
 from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt

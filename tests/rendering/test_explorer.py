@@ -6,21 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.inference.comparison import BeamTree, ComparedText, Comparison
-from bot.inference.exploration import (
-    CutToken,
-    Distribution,
-    Likelihood,
-    SamplerStage,
-    SamplerStages,
-    Surprisals,
-    TokenSurprisal,
-    Walk,
-    WalkCandidate,
-    WalkStep,
-)
-from bot.inference.model import TokenProbability
-from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence
+from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
+from bot.questions.sentiment import Calibration, SentimentEvidence, WordEvidence
+from bot.questions.tokens import Likelihood, TokenProbability
+from bot.questions.topk import Walk, WalkCandidate, WalkStep
+from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.answer import Computed
 from bot.rendering.comparison import comparison_answer
 from bot.rendering.receipt import AnsweredBy, Receipt, write_receipt

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.inference.model import NextTokens, TokenProbability
+from bot.questions.tokens import NextTokens, TokenProbability
 from bot.rendering.answer import Computed
 from bot.rendering.guess import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
 from bot.rendering.guess_record import GuessRound, Reveal, SealedGuess, read_round, reveal_state

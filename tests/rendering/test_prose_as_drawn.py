@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.error_reply import error_embed
 from bot.errors import ModelUnavailable
-from bot.inference.model import ModelInfo
+from bot.questions.language_model import ModelInfo
 from bot.rendering.answer import Computed, footer
 from bot.rendering.details import _shown
 from bot.rendering.escaping import escape_prose, visible_text

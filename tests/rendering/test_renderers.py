@@ -8,16 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import errors
+from bot.engine.waiting import ExecutorStatus, Place
 from bot.error_reply import bug_embed, error_embed
-from bot.inference.executor_status import ExecutorStatus, Place
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import (
-    Continuation,
-    ModelInfo,
-    Sentiment,
-    Token,
-    Tokenization,
-)
+from bot.questions.continuation import Continuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ModelInfo
+from bot.questions.sentiment import Sentiment
+from bot.questions.tokenization import Tokenization
+from bot.questions.tokens import Token
 from bot.rendering.answer import Answer, Computed
 from bot.rendering.continuation import continuation_answer, draft_answer
 from bot.rendering.model_card import model_card_answer

@@ -3,7 +3,7 @@
 import pytest
 from wcwidth import width
 
-from bot.inference.model import NextTokens, Token, TokenProbability
+from bot.questions.tokens import NextTokens, Token, TokenProbability
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, ids_text, next_tokens_table, percentage
 
 TOKENS = [" night", "你好", " 🤷", "\n", "\t", "\u200d", "שלום", "a" * 40, "```", "\u0301"]

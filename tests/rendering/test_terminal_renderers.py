@@ -7,10 +7,11 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.inference.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
-from bot.inference.exploration import SamplerStages, Surprisals
-from bot.inference.model import ModelInfo
-from bot.inference.sentiment_evidence import SentimentEvidence
+from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.questions.language_model import ModelInfo
+from bot.questions.sampler import SamplerStages
+from bot.questions.sentiment import SentimentEvidence
+from bot.questions.xray import Surprisals
 from bot.rendering.answer import Computed
 from bot.rendering.exploration_objects import comparison_object, evidence_object, stages_object, surprisals_object
 from bot.rendering.exploration_tables import (

@@ -5,7 +5,7 @@ from datetime import timedelta
 import discord
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.escaping import escape_prose
 from bot.rendering.review_card import REACTIONS
 from bot.rendering.tables import percentage

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.inference.loading import load_model
-from bot.inference.model import LanguageModel
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel
 from tests.inference.small_models import llama, random_model
 from tests.review.conftest import GOOD, ReviewPlace, field
 

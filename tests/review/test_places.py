@@ -8,7 +8,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.review import NOTICE
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description
 

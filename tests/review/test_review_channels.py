@@ -8,7 +8,7 @@ import pytest
 import simcord
 
 from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.review import NOTICE
 from bot.rendering.tables import percentage
 from bot.settings import Settings

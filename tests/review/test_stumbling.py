@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.review_card import DIGEST_CASES
 from bot.review.alerts import CARDS_A_MINUTE
 from bot.settings import Settings

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from bot.engine.executor import ModelExecutor
+from bot.engine.transformers.model import TransformersModel
 from bot.errors import ModelLoading
-from bot.inference.executor import ModelExecutor
-from bot.inference.model import Sentiment
-from bot.inference.transformers_model import TransformersModel
+from bot.questions.sentiment import Sentiment
 from bot.settings import Settings
 from bot.storage.database_url import sqlite_file
 from tests.conftest import administer

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.rendering.review_card import REACTIONS
 from bot.settings import Settings
 from tests.conftest import make_executor

@@ -8,7 +8,7 @@ from simcord.backend.models.message import Poll, PollAnswer
 from simcord.backend.serializers import message_payload
 
 from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.review.conftest import BAD, GOOD, ReviewPlace, field

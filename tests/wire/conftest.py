@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, Qwen2Config, Qwen2ForCausalLM
 
-from bot.inference.model_files import DEMO_FOLDER
+from bot.engine.model_files import DEMO_FOLDER
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sys
 import discord
 import yarl
 
-import bot.inference.loading
+import bot.engine.transformers.loading
 import bot.review.reader  # noqa: F401 – imported here, so that no life has to
 from bot.__main__ import main
 

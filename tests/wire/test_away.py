@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.storage.review_store import ReviewStore
 from tests.review.conftest import BAD, GOOD
 from tests.wire.discord_peer import Discord, discord_on_loopback

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, select
 
-from bot.inference.transformers_model import TransformersModel
+from bot.engine.transformers.model import TransformersModel
 from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
 from bot.storage.tables import Message, ReviewCase, Score

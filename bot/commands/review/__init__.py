@@ -8,7 +8,7 @@ from bot.commands.review.exempting import Exempting
 from bot.commands.review.exporting import Exporting
 from bot.commands.review.seeing import Seeing
 from bot.commands.review.watching import Watching
-from bot.inference.executor import ModelExecutor
+from bot.engine.executor import ModelExecutor
 from bot.review.reader import ReviewReader
 from bot.settings import Settings
 

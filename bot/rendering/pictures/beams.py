@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bot.inference.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import quoted, shown
 from bot.rendering.pictures.palette import BACKGROUND, GRID, KEPT, MUTED, NEUTRAL, PRUNED, TEXT, text_on

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from bot.inference.exploration import WalkStep
-from bot.inference.model import Token
+from bot.questions.tokens import Token
+from bot.questions.topk import WalkStep
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, flow, quoted, shown
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL

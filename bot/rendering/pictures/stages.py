@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bot.inference.exploration import Distribution, SamplerStage, SamplerStages
-from bot.inference.model import Token
+from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
+from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import quoted, shown
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, TEXT

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from bot.inference.model import Token, Tokenization
+from bot.questions.tokenization import Tokenization
+from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, Canvas
 from bot.rendering.pictures.flow import PADDING, Box, breaks_of, flow, more, quoted, shown
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, TEXT, text_on

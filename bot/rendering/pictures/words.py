@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from bot.inference.sentiment_evidence import SentimentEvidence, WordEvidence
+from bot.questions.sentiment import SentimentEvidence, WordEvidence
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, SIZE, Box, flow, more, quoted, shown
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import get_args
 
-from bot.inference.exploration import Likelihood, RankClass, Surprisals, TokenSurprisal
+from bot.questions.tokens import Likelihood, RankClass
+from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, Box, breaks_of, flow, more, quoted, shown
 from bot.rendering.pictures.palette import MUTED, NEUTRAL, sequential, text_on

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.inference.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
-from bot.inference.model import Token
+from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.questions.tokens import Token
 from bot.rendering.pictures.beams import beam_tree_picture
 from bot.rendering.pictures.palette import ACCENT
 from tests.rendering.pictures.checks import checked, count_of, image_of

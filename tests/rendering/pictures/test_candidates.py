@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.inference.exploration import Likelihood, WalkStep
-from bot.inference.model import Token
+from bot.questions.tokens import Likelihood, Token
+from bot.questions.topk import WalkStep
 from bot.rendering.pictures.candidates import MOST_CANDIDATES, candidates_picture, joint
 from bot.rendering.pictures.palette import ACCENT, NEUTRAL
 from tests.rendering.pictures.checks import checked, count_of, image_of

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.inference.exploration import CutToken, Distribution, SamplerStage, SamplerStages
-from bot.inference.generation_parameters import GenerationParameters
-from bot.inference.model import Token
+from bot.questions.generation import GenerationParameters
+from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
+from bot.questions.tokens import Token
 from bot.rendering.pictures.stages import stages_picture
 from tests.rendering.pictures.checks import checked
 from tests.rendering.pictures.tokens import ODD, candidate, probabilities, token_texts

@@ -5,8 +5,7 @@ import math
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.inference.model import Sentiment
-from bot.inference.sentiment_evidence import Calibration, SentimentEvidence, WordEvidence, word_groups
+from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence, WordEvidence, word_groups
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
 from bot.rendering.pictures.words import words_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of

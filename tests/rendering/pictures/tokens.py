@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bot.inference.model import Token, TokenProbability
+from bot.questions.tokens import Token, TokenProbability
 
 ODD = (
     " the", "The", "", " ", " " * 60, "\n", "\n\n", ".\n", "\r\n", "\t", "\\xf0", "\\xe4\\xb8", "中文", "한국어",

@@ -1,0 +1,109 @@
+"""Several operations on one thread, whose forward passes are computed together.
+
+An operation is plain sequential code. It runs in a greenlet; where it needs a forward pass it is suspended until the
+others need one too, or have ended.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from greenlet import getcurrent, greenlet
+
+from bot.errors import RequestCancelled
+from bot.questions.language_model import ShouldStop
+
+
+class ForwardPass(Protocol):
+    """A forward pass that an operation waits for."""
+
+    def compute_together(self, waiting: "list[ForwardPass]") -> "list[tuple[ForwardPass, Any]]":
+        """Compute some of `waiting`, which are of this kind, and return those that are complete with their results."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Task:
+    """An operation under way: its greenlet, what it waits for, and whom to tell of its end."""
+
+    run: greenlet
+    should_stop: ShouldStop
+    ended: "Ended"
+    background: bool
+    waits_for: ForwardPass | None = None
+
+
+Ended = Callable[[Any, BaseException | None], None]
+
+
+def wait_for(forward_pass: ForwardPass) -> Any:
+    """Return the pass's result, computed together with those of other operations where there are any."""
+    scheduler = getcurrent().parent
+    if scheduler is None:  # nobody else is here
+        while not (computed := forward_pass.compute_together([forward_pass])):
+            pass  # it is computed in pieces
+        return computed[0][1]
+    return scheduler.switch(forward_pass)
+
+
+def let_others_go_on() -> None:
+    """Suspend the current operation until every other one has had a forward pass."""
+    scheduler = getcurrent().parent
+    if scheduler is not None:
+        scheduler.switch(None)
+
+
+class Scheduler:
+    """Advances operations side by side; everything happens on the thread that calls it."""
+
+    def __init__(self) -> None:
+        self._tasks: list[_Task] = []
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(
+        self, operation: Callable[[], Any], should_stop: ShouldStop, ended: Ended, *, background: bool = False
+    ) -> None:
+        """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended.
+
+        One in the `background` goes on only while there is no other.
+        """
+        task = _Task(greenlet(operation), should_stop, ended, background)
+        self._tasks.append(task)
+        self._go_on(task, task.run.switch)
+
+    def step(self) -> None:
+        """Compute forward passes for those that wait, and let each go on to its next one or to its end."""
+        for task in [task for task in self._tasks if task.should_stop()]:
+            self._go_on(task, task.run.throw, RequestCancelled())
+        tasks = [task for task in self._tasks if not task.background] or self._tasks
+        for task in [task for task in tasks if task.waits_for is None]:
+            self._go_on(task, task.run.switch)
+        waiting = {id(task.waits_for): task for task in tasks if task.waits_for is not None}
+        passes = [task.waits_for for task in waiting.values() if task.waits_for is not None]
+        if not passes:
+            return
+        try:
+            computed = passes[0].compute_together(passes)
+        except BaseException as error:  # such as a panic in Rust: it costs those that it was for, and not the thread
+            for task in waiting.values():
+                self._go_on(task, task.run.throw, error)
+            return
+        for forward_pass, result in computed:
+            task = waiting[id(forward_pass)]
+            self._go_on(task, task.run.switch, result)
+
+    def _go_on(self, task: _Task, resume: Callable[..., Any], *value: Any) -> None:
+        task.waits_for = None
+        try:
+            waits_for_or_result = resume(*value)
+        except BaseException as error:
+            self._tasks.remove(task)
+            task.ended(None, error)
+            return
+        if task.run.dead:
+            self._tasks.remove(task)
+            task.ended(waits_for_or_result, None)
+        else:
+            task.waits_for = waits_for_or_result

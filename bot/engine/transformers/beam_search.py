@@ -1,0 +1,198 @@
+"""Beam search by transformers' own `generate`, and a record of its candidates step by step."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
+
+from bot.engine.scheduler import let_others_go_on
+from bot.engine.tokenizer import TextCodec
+from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Fate
+from bot.questions.generation import GenerationParameters
+
+_NOT_RUNNING = -1e9  # with which transformers' rows beyond the first begin
+
+
+def generate(
+    model: PreTrainedModel,
+    input_ids: list[int],
+    parameters: GenerationParameters,
+    *,
+    end_ids: Collection[int],
+    pad_id: int,
+    should_stop: Callable[[], bool],
+    check: Callable[[torch.Tensor], None],
+    watching: Sequence[LogitsProcessor] = (),
+    serve_others: bool = True,
+) -> list[int]:
+    """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop()` is true.
+
+    `check` raises for scores that are not finite. Those `watching` are told of each step, after the repetition penalty.
+    Other requests are served between its steps, unless `serve_others` is false, for a model that keeps its state in
+    itself; and not between those of a sample, which draws from the process's random generator and leaves it as it was.
+    """
+    ids = torch.tensor([input_ids], device=model.device)
+    between = _BetweenSteps(should_stop, serve_others=serve_others and not parameters.do_sample)
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices, enabled=parameters.do_sample):
+        if parameters.seed is not None:
+            torch.manual_seed(parameters.seed)
+        output: torch.Tensor = model.generate(  # type: ignore[operator]  # typed as a submodule
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            **_generate_options(parameters),
+            pad_token_id=pad_id,
+            logits_processor=LogitsProcessorList([_Checking(check), *watching]),
+            stopping_criteria=StoppingCriteriaList([between]),
+        )
+    return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)
+
+
+def generation_problem(model: PreTrainedModel, *, is_search: bool) -> str | None:
+    """Return in one line why transformers cannot write with this model, by trying; None where it can."""
+    parameters = GenerationParameters.from_options(
+        strategy="beam" if is_search else "greedy", max_new_tokens=3, num_beams=2 if is_search else None
+    )
+    try:
+        generate(
+            model, [1, 2, 3], parameters, end_ids=(), pad_id=0, should_stop=lambda: False, check=lambda _: None,
+            serve_others=False,
+        )  # fmt: skip
+    except Exception as error:  # each class fails in its own way
+        return str(error).partition("\n")[0][:200] or type(error).__name__
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checking(LogitsProcessor):
+    """Look at the scores of each step before anything is chosen by them."""
+
+    check: Callable[[torch.Tensor], None]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
+        self.check(scores)
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class _BetweenSteps(StoppingCriteria):
+    """Serve others after each step, and end the search once `should_stop()` is true."""
+
+    should_stop: Callable[[], bool]
+    serve_others: bool
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
+        if self.serve_others:
+            let_others_go_on()
+        return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
+
+
+def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
+    """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
+    return {
+        "max_new_tokens": parameters.max_new_tokens,
+        "do_sample": parameters.do_sample,
+        "num_beams": parameters.num_beams or 1,
+        "temperature": 1.0 if parameters.temperature is None else parameters.temperature,
+        "top_k": parameters.top_k,
+        "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
+        "num_return_sequences": 1,
+        "early_stopping": False,
+        "repetition_penalty": parameters.repetition_penalty,
+    }
+
+
+def _up_to_first(ids: list[int], ends: Collection[int]) -> list[int]:
+    """Return `ids` up to and including the first end-of-text; beam search pads what follows it."""
+    for position, id_ in enumerate(ids):
+        if id_ in ends:
+            return ids[: position + 1]
+    return ids
+
+
+@dataclass(slots=True)
+class _Candidate:
+    parent: int
+    id: int
+    log_probability: float
+    score: float
+    row: int | None = None  # in which it runs on, known with the next step
+
+
+class BeamRecorder(LogitsProcessor):
+    """Stands last among the processors of one beam search and takes down its steps; it changes nothing.
+
+    It sees the beams that run and their scores, from which it finds the search's candidates by the same operations
+    (transformers' `_beam_search`); which of them were kept, it sees in the next step.
+    """
+
+    def __init__(self, num_beams: int, end_ids: Collection[int]) -> None:
+        self._num_beams = num_beams
+        self._end_ids = end_ids
+        self._steps: list[list[_Candidate]] = []
+        self._running: list[list[int]] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take down one step: `scores` are the log-probabilities [beams, vocabulary] after `input_ids`."""
+        running = input_ids.tolist()
+        totals = [0.0] + [_NOT_RUNNING] * (len(running) - 1)
+        if self._steps:
+            found = {(*self._running[one.parent], one.id): one for one in self._steps[-1]}
+            for row, ids in enumerate(running):
+                found[tuple(ids)].row = row
+                totals[row] = found[tuple(ids)].score
+        self._running = running
+        accumulated = scores.float() + torch.tensor(totals, device=scores.device)[:, None]
+        best = accumulated.flatten().topk(max(2, 1 + len(self._end_ids)) * self._num_beams)
+        self._steps.append(
+            [
+                _Candidate(place // scores.shape[1], place % scores.shape[1], 0.0, score)
+                for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            ]
+        )
+        for one in self._steps[-1]:
+            one.log_probability = scores[one.parent, one.id].item()
+        return scores
+
+    def score(self, output_ids: Sequence[int]) -> float:
+        """Return what the search ranked `output_ids` by: transformers' `sequences_scores`, length_penalty being 1."""
+        last = self._steps[len(output_ids) - 1][self._path(output_ids)[-1]]
+        return last.score / len(output_ids)
+
+    def tree(self, output_ids: Sequence[int], max_new_tokens: int, codec: TextCodec) -> BeamTree:
+        """Return all steps, with the path to the search's result `output_ids`."""
+        steps = [
+            BeamStep(
+                tuple(
+                    BeamCandidate(
+                        one.parent,
+                        codec.token(one.id),
+                        one.log_probability,
+                        one.score,
+                        self._fate(one, place, is_last=number == max_new_tokens),
+                        one.row,
+                    )
+                    for place, one in enumerate(candidates)
+                )
+            )
+            for number, candidates in enumerate(self._steps, start=1)
+        ]
+        return BeamTree(self._num_beams, tuple(steps), tuple(self._path(output_ids)))
+
+    def _fate(self, candidate: _Candidate, place: int, *, is_last: bool) -> Fate:
+        if candidate.row is not None:
+            return "kept"
+        ended = is_last or candidate.id in self._end_ids
+        return "finished" if ended and place < self._num_beams else "pruned"
+
+    def _path(self, output_ids: Sequence[int]) -> list[int]:
+        """Return the index in each step of the candidate that leads to `output_ids`."""
+        path: list[int] = []
+        row: int | None = 0
+        for id_, candidates in zip(output_ids, self._steps, strict=False):
+            place = next(n for n, one in enumerate(candidates) if (one.parent, one.id) == (row, id_))
+            path.append(place)
+            row = candidates[place].row
+        return path

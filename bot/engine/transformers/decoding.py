@@ -1,0 +1,87 @@
+"""Writing on, token by token: greedy or sampled, with the numbers of transformers' `generate`."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import torch
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from bot.engine.transformers import sequences
+from bot.errors import RequestCancelled
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ShouldStop
+from bot.questions.sampler import Stage
+
+
+def decode(
+    sequence: sequences.Sequence,
+    input_ids: list[int],
+    parameters: GenerationParameters,
+    end_ids: Collection[int],
+    should_stop: ShouldStop,
+    enough: Callable[[list[int]], bool],
+    written: Sequence[int],
+) -> list[int]:
+    """Return the new ids after `input_ids`, those `written` before first, up to the first of `end_ids`.
+
+    `enough` is told the new ids after each, and ends the text where it returns true. Raises RequestCancelled once
+    `should_stop()` is true.
+    """
+    choose = Choice(parameters)
+    new_ids = list(written)
+    logits = sequence.next_logits(input_ids + new_ids)
+    choose.skip(len(new_ids), logits)
+    while not enough(new_ids):
+        if should_stop():
+            raise RequestCancelled
+        new_ids.append(choose(input_ids + new_ids, logits))
+        if new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens:
+            break
+        logits = sequence.next_logits(new_ids[-1:])
+    return new_ids
+
+
+class Choice:
+    """Chooses the next token from logits as `generate` does, with a random generator of its own."""
+
+    def __init__(self, parameters: GenerationParameters) -> None:
+        self._processors = LogitsProcessorList(processors(parameters).values())
+        self._generator = torch.Generator() if parameters.do_sample else None
+        if self._generator is not None and parameters.seed is not None:
+            self._generator.manual_seed(parameters.seed)
+
+    def skip(self, count: int, logits: torch.Tensor) -> None:
+        """Leave the generator as it is after `count` draws, which do not depend on the probabilities."""
+        if self._generator is not None:
+            for _ in range(count):
+                torch.multinomial(torch.ones_like(logits)[None], 1, generator=self._generator)
+
+    def __call__(self, ids: list[int], logits: torch.Tensor) -> int:
+        """Return the token after `ids`, given the `logits` [vocabulary]."""
+        scores = logits[None] if not self._processors else self._processors(torch.tensor([ids]), logits[None])  # type: ignore[arg-type]  # transformers asks for legacy tensor types
+        if self._generator is None:
+            return int(scores.argmax(-1))
+        return int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
+
+
+def processors(parameters: GenerationParameters) -> dict[Stage, LogitsProcessor]:
+    """Return transformers' own processors by option, in the order in which `generate` applies them.
+
+    Those that would do nothing are left out.
+    """
+    found: dict[Stage, LogitsProcessor] = {}
+    if parameters.repetition_penalty != 1.0:
+        found["repetition_penalty"] = RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty)
+    if parameters.temperature is not None and parameters.temperature != 1.0:
+        found["temperature"] = TemperatureLogitsWarper(parameters.temperature)
+    if parameters.do_sample and parameters.top_k:
+        found["top_k"] = TopKLogitsWarper(parameters.top_k)
+    if parameters.top_p is not None and parameters.top_p < 1.0:
+        found["top_p"] = TopPLogitsWarper(parameters.top_p)
+    return found

@@ -1,0 +1,1 @@
+"""Linear layers in other layouts and precisions, each proved against the original."""

@@ -1,0 +1,183 @@
+"""Load a model into memory: safe weights only, complete, in the chosen dtype, on the chosen device."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.utils import logging as transformers_logging
+
+from bot.engine.model_files import ModelFiles, find_model
+from bot.engine.transformers.context_length import (
+    changes_with_length,
+    has_position_table,
+    stated_context_length,
+    tried_context_length,
+)
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.layers.half import halve_linear_layers
+from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, quantize_linear_layers
+from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
+from bot.engine.transformers.model import TransformersModel
+from bot.engine.transformers.self_test import matches_reference, take_reference
+from bot.errors import ModelUnavailable
+from bot.questions.generation import MAX_NEW_TOKENS
+from bot.questions.language_model import ModelInfo, display_name
+
+OWN_PATH = "transformers' own path"  # of models whose numbers batches would change
+_SAFE = {"local_files_only": True, "trust_remote_code": False}
+
+
+def load_model(
+    name: str,
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    threads: int | None = None,
+    max_prompt_tokens: int,
+) -> TransformersModel:
+    """Find and load `name`. Raises ModelUnavailable with a remedy for whatever is wrong with it."""
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as above
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen_device = choose_device(name, device)
+    if dtype == "int8" and chosen_device != "cpu":
+        raise ModelUnavailable(
+            name,
+            f"int8 is computed on the CPU only, not on {chosen_device}",
+            "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
+        )
+    files = find_model(name, revision=revision, token=token)
+    model = _load_model(files, dtype, chosen_device)
+    tokenizer = _load_tokenizer(files)
+    stated = stated_context_length(model.config)
+    wanted = max_prompt_tokens + MAX_NEW_TOKENS
+    reference = take_reference(model, name, stated)
+    info = ModelInfo(
+        name=name,
+        short_name=display_name(name),
+        revision=files.revision,
+        dtype=dtype if dtype == "int8" else str(model.dtype).removeprefix("torch."),
+        device=model.device.type,
+        context_length=stated,
+        vocab_size=reference.vocab_size,
+        parameter_count=model.num_parameters(),
+        engine_path=_pack_linear_layers(model, dtype),
+    )
+    passes = ForwardPasses(model, info)
+    is_fixed = not changes_with_length(model.config, min(wanted, stated or wanted))
+    if not (is_fixed and matches_reference(passes, reference)):
+        del passes
+        if info.engine_path:
+            del model  # before the same weights come again
+            model = _load_model(files, dtype, chosen_device)
+        passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), by_token=False)
+    if stated is None or (not passes.by_token and has_position_table(model)):
+        passes.info = replace(passes.info, context_length=tried_context_length(model, stated, wanted))
+    return TransformersModel(tokenizer, passes, max_prompt_tokens=max_prompt_tokens)
+
+
+def _load_model(files: ModelFiles, dtype: str, device: str) -> Any:
+    """Return the model as transformers computes it, with 8-bit weights where they are asked for."""
+    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype).to(device)
+    model.generation_config = _end_of_text_only(files.name, model.generation_config)
+    if dtype == "int8":
+        quantize_linear_layers(model)
+    return model
+
+
+def _pack_linear_layers(model: Any, dtype: str) -> str:
+    """Make the linear layers as fast as this machine can, and return how they are multiplied."""
+    if dtype == "int8":
+        if pack_int8_layers(model):
+            return "int8 sums"
+        has_kernel = any(module.kernel for module in model.modules() if isinstance(module, Int8Linear))
+        return "int8 kernel" if has_kernel else "int8 widened at each call"
+    if halve_linear_layers(model):
+        return "weights kept in float16"
+    if not pack_linear_layers(model):
+        return ""
+    pack_gated_mlps(model)
+    return "packed weights"
+
+
+def choose_device(name: str, device: str) -> str:
+    """Return the kind of device that "auto" means here, or `device` itself. Raises ModelUnavailable where it is not."""
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[device]:
+        raise ModelUnavailable(name, f"this machine has no {device} device", "Set BOT_DEVICE=auto or cpu.")
+    return device
+
+
+def _load_weights(files: ModelFiles, dtype: str) -> Any:
+    """Return the model in evaluation mode; what the files lack, which transformers fills at random, is refused."""
+    try:
+        config = AutoConfig.from_pretrained(files.folder, **_SAFE)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            files.folder,
+            config=config,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **_SAFE,
+        )
+    except SafetensorError as error:
+        raise ModelUnavailable(
+            files.name, f"its weights are damaged ({_line(error)})", "Download it again, or try BOT_MODEL=demo."
+        ) from None
+    except Exception as error:
+        # A damaged config.json fails wherever its values are used.
+        raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_line(error)})") from None
+    model, report = loaded
+    for what in ("missing_keys", "mismatched_keys"):
+        if names := sorted(str(name) for name in report[what]):
+            kind = what.removesuffix("_keys")
+            raise ModelUnavailable(
+                files.name, f"its weights do not fit its config.json: {len(names)} {kind}, {names[0]}"
+            )
+    return model.eval()
+
+
+def _load_tokenizer(files: ModelFiles) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFE)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # Tokenizer files fail in many ways: the tokenizers library panics with a BaseException of its own.
+        # Some of their texts are lists, whose first line says nothing.
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({problem})") from None
+    read = {"tokenizer.json", "tekken.json", *tokenizer.vocab_files_names.values()}
+    if not any((files.folder / name).exists() for name in read):
+        raise ModelUnavailable(
+            files.name,
+            f"its tokenizer is a {type(tokenizer).__name__}, which reads {' or '.join(sorted(read))}: none is there",
+        )
+    if len(tokenizer) == 0 or not tokenizer("a", add_special_tokens=False).input_ids:
+        raise ModelUnavailable(files.name, "its tokenizer has an empty vocabulary")
+    return tokenizer
+
+
+def _end_of_text_only(name: str, checkpoint: Any) -> GenerationConfig:
+    """Return a generation config that keeps the checkpoint's token ids and nothing else: what is shown decides."""
+    ids = {key: getattr(checkpoint, key, None) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    for key, value in ids.items():
+        if not all(isinstance(id_, int) for id_ in (value if isinstance(value, list) else [value or 0])):
+            raise ModelUnavailable(name, f"its generation_config.json has no number for {key}")
+    return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,121 @@
+"""Requests on their way to the model: the queue in which users take turns, and what is said of it."""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, Generic, TypeVar
+
+from bot.questions.language_model import LanguageModel, ModelInfo, ShouldStop
+
+T = TypeVar("T")
+Operation = Callable[[LanguageModel, ShouldStop], T]
+
+
+@dataclass(eq=False, slots=True)
+class Request(Generic[T]):
+    """One operation, the event loop's future for its result, and the wish that it stop.
+
+    One in the `background` has nobody who waits for it.
+    """
+
+    user_id: int
+    operation: Operation[T]
+    future: "asyncio.Future[T]"
+    loop: asyncio.AbstractEventLoop
+    background: bool = False
+    began: float = 0.0  # when its computation began, by time.perf_counter()
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def resolve(self, result: T) -> None:
+        """Give the asker the result, unless they have been answered already."""
+        self._from_thread(lambda: self.future.set_result(result))
+
+    def reject(self, error: BaseException) -> None:
+        """Give the asker the error, unless they have been answered already."""
+        self._from_thread(lambda: self.future.set_exception(_as_exception(error)))
+
+    def _from_thread(self, settle: Callable[[], None]) -> None:
+        def once() -> None:
+            if not self.future.done():
+                settle()
+
+        # A loop that has ended has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(once)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """Return what a future takes: neither StopIteration nor what would travel on to end the event loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"{type(error).__name__} in the model's thread")  # without its words, which may quote a prompt
+
+
+class WaitingLine:
+    """Requests of several users: each has one taken before any has a second one, and their own keep their order."""
+
+    def __init__(self) -> None:
+        self._of_users: dict[int, deque[Request[Any]]] = {}  # in the order in which users take turns
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._of_users.values())
+
+    def count(self, user_id: int) -> int:
+        """Return how many of one user's requests wait."""
+        return len(self._of_users.get(user_id, ()))
+
+    def in_order(self) -> list[Request[Any]]:
+        """Return all, the next one first."""
+        turns = zip_longest(*self._of_users.values())
+        return [request for turn in turns for request in turn if request is not None]
+
+    def add(self, request: Request[Any]) -> None:
+        """Let `request` wait behind its user's others."""
+        self._of_users.setdefault(request.user_id, deque()).append(request)
+
+    def take(self) -> Request[Any]:
+        """Take the next one; its user goes to the back of the turn."""
+        user_id, queue = next(iter(self._of_users.items()))
+        request = queue.popleft()
+        del self._of_users[user_id]
+        if queue:
+            self._of_users[user_id] = queue
+        return request
+
+    def remove(self, request: Request[Any]) -> None:
+        """Take `request` out, if it waits."""
+        queue = self._of_users.get(request.user_id)
+        if queue is not None and request in queue:
+            queue.remove(request)
+            if not queue:
+                del self._of_users[request.user_id]
+
+    def clear(self) -> list[Request[Any]]:
+        """Take all out."""
+        requests = self.in_order()
+        self._of_users.clear()
+        return requests
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorStatus:
+    """A moment of the executor; `model` is None until it is loaded."""
+
+    name: str
+    model: ModelInfo | None
+    failed: bool
+    running: bool
+    waiting: int
+    queue_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the queue: how many are `ahead`, and about how many seconds until it is its turn, if that is known."""
+
+    ahead: int
+    seconds: float | None

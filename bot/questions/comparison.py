@@ -1,0 +1,98 @@
+"""One prompt continued in several ways, and the tree of a beam search."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.questions.continuation import Continuation
+from bot.questions.tokens import Token
+
+MAX_COMPARED_TOKENS = 64  # new ones: a tree of more steps is no picture any more
+DEFAULT_PENALTY = 2.0  # of the second beam search: the notebook's
+
+Fate = Literal["kept", "pruned", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedText:
+    """A continuation and how probable it is.
+
+    `log_probability` is the text's own: the sum over its new tokens of the model's natural-log probabilities, at
+    temperature 1, without penalty. `search_score` is what beam search ranked it by, transformers' `sequences_scores`:
+    the sum of the log-probabilities after the repetition penalty, divided by the number of new tokens to the power of
+    length_penalty, which is 1. Without a penalty it equals `mean_log_probability`; None for other strategies.
+    """
+
+    continuation: Continuation
+    log_probability: float
+    search_score: float | None
+
+    @property
+    def name(self) -> str:
+        """The strategy, with the repetition penalty where there is one."""
+        parameters = self.continuation.parameters
+        if parameters.repetition_penalty == 1.0:
+            return parameters.strategy
+        return f"{parameters.strategy}, repetition_penalty {parameters.repetition_penalty:g}"
+
+    @property
+    def mean_log_probability(self) -> float:
+        """The log-probability divided by the number of new tokens."""
+        return self.log_probability / len(self.continuation.output_ids)
+
+    @property
+    def distinct_share(self) -> float:
+        """Distinct new tokens divided by new tokens: 1 where nothing is repeated."""
+        return len(set(self.continuation.output_ids)) / len(self.continuation.output_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class BeamCandidate:
+    """A beam with one more token: `parent` is the row of that beam among those that ran before the step.
+
+    `log_probability` is the token's, `score` that of all new tokens so far, both natural logarithms. A candidate that
+    is kept runs on in `row`; one that finished ended with the end of the text or with the last step.
+    """
+
+    parent: int
+    token: Token
+    log_probability: float
+    score: float
+    fate: Fate
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BeamStep:
+    """The candidates of one step, best first; before the first step there is one beam, the prompt, in row 0.
+
+    They are those that the search looks at: (1 + number of end-of-text tokens) × num_beams, at least twice num_beams.
+    """
+
+    candidates: tuple[BeamCandidate, ...]
+
+    @property
+    def kept(self) -> tuple[BeamCandidate, ...]:
+        """Those that run on, in the order of their rows."""
+        running = [(one.row, one) for one in self.candidates if one.row is not None]
+        return tuple(one for _, one in sorted(running, key=lambda pair: pair[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class BeamTree:
+    """A beam search step by step. `winner` has the winning candidate's index in each step, up to its last token."""
+
+    num_beams: int
+    steps: tuple[BeamStep, ...]
+    winner: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A prompt continued greedily, by sampling, by beam search, and by beam search with a repetition penalty.
+
+    The last is left out where the penalty is 1, since it would be the third again. `tree` is that of the third.
+    """
+
+    prompt: str
+    texts: tuple[ComparedText, ...]
+    tree: BeamTree

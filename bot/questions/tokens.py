@@ -1,0 +1,69 @@
+"""Tokens, and how probable the model finds them."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+RankClass = Literal["top 10", "top 100", "top 1000", "beyond"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    r"""A token: its id and its text, in which bytes of an incomplete character stand as ``\\xe4``."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProbability:
+    """A candidate for the next token; `rank` counts from 1, `probability` is over the whole vocabulary."""
+
+    rank: int
+    token: Token
+    logit: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class NextTokens:
+    """The most probable next tokens after a prompt, best first."""
+
+    prompt: str
+    input_ids: tuple[int, ...]
+    candidates: tuple[TokenProbability, ...]
+
+    @property
+    def remainder(self) -> float:
+        """The probability of all other tokens together."""
+        return max(0.0, 1.0 - sum(candidate.probability for candidate in self.candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """What the model thought of a token before it came: natural-log probability, and rank, 1 being its favourite.
+
+    Both are over the whole vocabulary, at temperature 1.
+    """
+
+    log_probability: float
+    rank: int
+
+    @property
+    def probability(self) -> float:
+        """The probability, 0 where it is too small for a number."""
+        return math.exp(self.log_probability)
+
+    @property
+    def surprisal(self) -> float:
+        """How much the token surprised the model, in bits."""
+        return -self.log_probability / math.log(2)
+
+    @property
+    def rank_class(self) -> RankClass:
+        """The rank in the classes of GLTR (Gehrmann et al. 2019)."""
+        if self.rank <= 10:
+            return "top 10"
+        if self.rank <= 100:
+            return "top 100"
+        return "top 1000" if self.rank <= 1000 else "beyond"
