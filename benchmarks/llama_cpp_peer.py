@@ -12,7 +12,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import python_with
-from bot.benchmark.work import REVIEW_WORDS, ROUNDS, words
+from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, words
 from bot.questions.sentiment import sentiment_prompt
 
 REVIEWS = 8

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from bot.benchmark.work import median
+from bot.cli.bench.work import median
 
 BYTES = 800_000_000
 READS = 7

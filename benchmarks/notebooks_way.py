@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from bot.benchmark.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
 from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from bot.benchmark.work import median, quantile
+from bot.cli.bench.work import median, quantile
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import discord
 
-from bot.benchmark.bursts import reviews
-from bot.benchmark.work import REVIEW_WORDS, median, quantile, words
+from bot.cli.bench.bursts import reviews
+from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
 from bot.engine.executor import ModelExecutor
 from bot.engine.start import build_executor
+from bot.features.review.scoring.score import Scoring
+from bot.features.review.showing.publish import Live
 from bot.questions.language_model import LanguageModel
 from bot.questions.tokens import NextTokens
-from bot.review.live import Live
-from bot.review.scoring import Scoring
 from bot.settings import read_settings
 from bot.storage.database import Database
 from bot.storage.review_store import ReviewStore

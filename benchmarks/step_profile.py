@@ -12,7 +12,7 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.figures import PEOPLE
-from bot.benchmark.work import REVIEW_WORDS, Stamps, continuation, median, words
+from bot.cli.bench.work import REVIEW_WORDS, Stamps, continuation, median, words
 from bot.engine.scheduler import Scheduler
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel

@@ -17,7 +17,7 @@ import aiohttp
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, python_with
-from bot.benchmark.work import REVIEW_WORDS, ROUNDS, median, words
+from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, median, words
 from bot.questions.sentiment import sentiment_prompt
 
 PORT = 8901

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 
-from bot.cli import run
+from bot.cli.main import run
 from bot.engine.executor import THREAD_NAME
 
 

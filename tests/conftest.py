@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.executor import ModelExecutor
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model

@@ -1,93 +1,61 @@
 """The tree keeps the shape that CONTRIBUTING draws."""
 
 import ast
-import importlib
-import pkgutil
 from pathlib import Path
 
 import discord
 import pytest
 from discord import app_commands
-from discord.ext import commands as discord_commands
 
 import bot
-import bot.commands
 from bot import errors
-from bot.client import Nightword
-from bot.error_reply import TITLES
+from bot.answers.error_reply import TITLES
+from bot.app.client import Nightword
+from bot.app.discovery import add_commands
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-TERMINAL = {
-    "bot.terminal", "bot.terminal_io", "bot.picture_file", "bot.explorer_terminal", "bot.cli_options",
-    "bot.cli_questions",
-}  # fmt: skip
-COMMAND_MODULES = [module.name for module in pkgutil.iter_modules(bot.commands.__path__)]  # the groups are packages
+# What import-linter's contracts don't say: who may import a library that belongs to one place.
+HOME_OF = {
+    ("transformers", "huggingface_hub", "safetensors", "tokenizers"): ("bot.engine.",),
+    ("sqlalchemy", "alembic", "aiosqlite", "asyncpg"): ("bot.storage.",),
+    ("matplotlib", "PIL"): ("bot.rendering.pictures.",),
+    ("simcord",): ("bot.cli.playground",),
+}
 
 
 def name_of(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
-def imports(path: Path) -> set[str]:
-    """Return the full names that a module imports, also inside functions."""
+def roots(path: Path) -> set[str]:
+    """Return the packages that a module imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
-    return found
-
-
-def files_of(command: str) -> list[Path]:
-    """Return the files of a command, or of a group of commands; first the one with its setup."""
-    folder = PACKAGE / "commands" / command
-    return [folder / "__init__.py", *folder.glob("[a-z]*.py")] if folder.is_dir() else [folder.with_suffix(".py")]
-
-
-def roots(path: Path) -> set[str]:
-    return {name.partition(".")[0] for name in imports(path)}
+            found.add(str(node.module))
+    return {name.partition(".")[0] for name in found}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_each_library_has_its_place(path: Path) -> None:
-    name = name_of(path)
-    if not name.startswith("bot.engine"):
-        assert not roots(path) & {"torch", "transformers", "huggingface_hub", "safetensors"}
-    if name.startswith("bot.engine") or name in TERMINAL | {"bot.errors", "bot.settings", "bot.cli"}:
-        assert not roots(path) & {"discord", "simcord"}
-    if not name.startswith("bot.storage"):
-        assert not roots(path) & {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
-    if not name.startswith("bot.rendering.pictures."):
-        assert not roots(path) & {"matplotlib", "PIL"}
-    if name != "bot.playground":
-        assert "simcord" not in roots(path)
-    if name != "bot.settings":
+    for libraries, homes in HOME_OF.items():
+        if not name_of(path).startswith(homes):
+            assert not roots(path) & set(libraries)
+    if name_of(path) != "bot.settings":
         assert "os.environ" not in path.read_text()
         assert "getenv" not in path.read_text()
 
 
-@pytest.mark.parametrize("module", COMMAND_MODULES)
-def test_a_command_knows_no_other_command(module: str) -> None:
-    own = f"bot.commands.{module}."
-    found = {name for path in files_of(module) for name in imports(path) if name.startswith("bot.commands")}
-    assert not {name for name in found if not f"{name}.".startswith(own)}
-
-
-@pytest.mark.parametrize("module", COMMAND_MODULES)
-def test_a_command_file_has_its_cog_then_its_setup(module: str) -> None:
-    loaded = importlib.import_module(f"bot.commands.{module}")
-    tree = ast.parse(files_of(module)[0].read_text())
-    definitions = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)]
-    cog, *_, last = definitions
-    assert issubclass(getattr(loaded, cog), discord_commands.Cog)
-    assert last == "setup"
+def test_only_four_files_stand_at_the_top() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py", "settings.py"}
 
 
 async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
-    await bot.commands.add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
+    await add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
     found = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}

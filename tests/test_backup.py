@@ -18,7 +18,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from bot.cli import run
+from bot.cli.main import run
 from bot.storage.database import Database
 from bot.storage.review_store import ReviewStore
 from bot.storage.schema import migrations

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.cli import run
+from bot.cli.main import run
 
 
 def test_it_measures_people_at_once_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from bot.cli import run
+from bot.cli.main import run
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.model import TransformersModel
 

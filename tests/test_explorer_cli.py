@@ -6,7 +6,9 @@ import re
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.exploration_objects import comparison_object, stages_object, surprisals_object
+from bot.features.comparison.terminal import comparison_object
+from bot.features.sampler.terminal import stages_object
+from bot.features.xray.terminal import surprisals_object
 from tests.test_cli import MODEL, PROMPT, Console, console
 
 __all__ = ["console"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot import terminal_io
-from bot.cli import run
+from bot.cli.main import run
 from bot.engine.transformers.model import TransformersModel
 from bot.settings import read_settings, unknown_variables
+from bot.terminal import console as terminal_io
 
 BOM = b"\xef\xbb\xbf"
 TEXT = "I laughed\r\n all the\rway home. \n"

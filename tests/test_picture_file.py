@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.pictures.beams import beam_tree_picture
+from bot.features.comparison.picture import beam_tree_picture
+from bot.features.sampler.picture import stages_picture
+from bot.features.sentiment.picture import words_picture
+from bot.features.tokenization.picture import token_borders_picture
+from bot.features.xray.picture import xray_picture
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
-from bot.rendering.pictures.stages import stages_picture
-from bot.rendering.pictures.token_borders import token_borders_picture
-from bot.rendering.pictures.words import words_picture
-from bot.rendering.pictures.xray import xray_picture
 from tests.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]

@@ -63,7 +63,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 def test_it_can_be_ended_while_the_model_loads(tmp_path: Path) -> None:
     script = (
-        "import sys, time, bot.client as c, bot.playground\n"
+        "import sys, time, bot.app.client as c, bot.cli.playground\n"
         "c.load_language_model = lambda settings: time.sleep(60)\n"
         "from bot.__main__ import main\n"
         "sys.argv = ['nightword', 'playground', '--port', '0']\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import terminal_io
-from bot.cli import run
+from bot.cli.main import run
 from bot.engine.transformers.model import TransformersModel
+from bot.terminal import console as terminal_io
 
 ESCAPE = "\033"
 PROMPT = "It was a dark and stormy"

@@ -5,13 +5,25 @@ from collections.abc import Iterable, Sequence
 
 from wcwidth import clip, ljust, rjust, width
 
-from bot.questions.sentiment import Sentiment
 from bot.questions.tokens import NextTokens, Token
 from bot.rendering.escaping import ISOLATE, POP_ISOLATE, visible_token
 
+OPTION_LIMIT = 100  # characters of a menu's label, or of its description
 BAR_CELLS = 4
 PHONE_WIDTH = 32  # what a code block in an embed shows on one line of a phone, 400 pixels wide
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def duration(seconds: float) -> str:
+    """Return ``<1 ms``, ``8 ms`` or ``1.42 s``."""
+    if seconds < 0.001:
+        return "<1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
+
+
+def option_label(token: Token, figures: str) -> str:
+    """Return a token with its figures as a menu's label: plain text, which Discord interprets nothing of."""
+    return f"{cut(visible_token(token.text)[: OPTION_LIMIT // 2], 30)}  {figures}"[:OPTION_LIMIT]
 
 
 def percentage(probability: float) -> str:
@@ -54,34 +66,9 @@ def next_tokens_table(result: NextTokens, columns: int | None = None) -> str:
     return table(("#", "prob.", "", "id", "token"), rows, right=(0, 1, 3), columns=columns)
 
 
-def tokens_table(tokens: Sequence[Token], columns: int | None = None) -> str:
-    """Return position, id and token, a row a token."""
-    rows = [(str(position), str(token.id), visible_token(token.text)) for position, token in enumerate(tokens, start=1)]
-    return table(("#", "id", "token"), rows, right=(0, 1), columns=columns)
-
-
 def ids_text(ids: Sequence[int]) -> str:
     """Return the ids as a list to copy, in lines that a phone shows unbroken."""
     return textwrap.fill(str(list(ids)), PHONE_WIDTH)
-
-
-def sentiment_table(result: Sentiment) -> str:
-    """Return each label with its probability between the two and its logit."""
-    rows = [
-        (
-            percentage(result.positive_probability),
-            bar(result.positive_probability),
-            f"{result.positive_logit:.2f}",
-            "·positive",
-        ),
-        (
-            percentage(result.negative_probability),
-            bar(result.negative_probability),
-            f"{result.negative_logit:.2f}",
-            "·negative",
-        ),
-    ]
-    return table(("prob.", "", "logit", "token"), rows, right=(0, 2))
 
 
 def table(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import simcord
 
-from bot import walking
+from bot.features.topk import walk as walking
 from tests.commands.people import Place
 from tests.contract import check_request, has_document
 

@@ -11,8 +11,8 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bot import cli
-from bot.client import Nightword
+from bot.app.client import Nightword
+from bot.cli.main import main as cli
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel

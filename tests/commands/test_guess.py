@@ -8,11 +8,11 @@ import discord
 import pytest
 import torch
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.model import TransformersModel
-from bot.guessing.openings import OPENINGS
-from bot.rendering.guess import MOST_GUESSERS
+from bot.features.guess.embed import MOST_GUESSERS
+from bot.features.guess.openings import OPENINGS
 from bot.rendering.tables import PHONE_WIDTH, next_tokens_table, percentage
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of

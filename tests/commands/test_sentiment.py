@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
+from bot.features.sentiment.text import sentiment_table
 from bot.questions.language_model import LanguageModel
-from bot.rendering.tables import sentiment_table
 from tests.commands.people import Place, embed_of
 
 GOOD = "I laughed all the way through. A wonderful film."

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
 from bot.rendering.tables import percentage
 from bot.settings import Settings

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.client import Nightword
+from bot.answers.receipt import read_receipt
+from bot.app.client import Nightword
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel
 from bot.questions.generation import GenerationParameters
-from bot.rendering.receipt import read_receipt
 from bot.settings import Settings
 from tests.commands.people import Place, embed_of
 from tests.conftest import make_executor

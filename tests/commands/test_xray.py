@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel

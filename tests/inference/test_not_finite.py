@@ -11,11 +11,11 @@ from transformers import TokenizersBackend
 from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError
+from bot.features.xray.terminal import surprisals_object
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.xray import Surprisals, TokenSurprisal
-from bot.rendering.exploration_objects import surprisals_object
 from tests.inference.small_models import llama, overflowing_demo, random_model
 from tests.inference.together import written_together
 from tests.test_cli import PROMPT, Console, console

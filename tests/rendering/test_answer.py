@@ -10,13 +10,13 @@ import pytest_asyncio
 import simcord
 from PIL import Image
 
-from bot.answering import defer, reply
-from bot.client import Nightword
+from bot.answers.answer import Answer, Attachment
+from bot.answers.answering import defer, reply
+from bot.app.client import Nightword
+from bot.features.review.embeds.spread import spread_picture
 from bot.questions.language_model import LanguageModel
-from bot.rendering.answer import Answer, Attachment
 from bot.rendering.pictures.drawing import drawn
 from bot.rendering.pictures.picture import Picture
-from bot.rendering.pictures.spread import spread_picture
 from bot.settings import Settings
 from tests.commands.people import Place
 from tests.conftest import make_executor

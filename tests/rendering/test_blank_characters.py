@@ -11,8 +11,7 @@ from bot.questions.tokens import NextTokens, Token, TokenProbability
 from bot.rendering.escaping import code_point, escape_prose, visible_text, visible_token
 from bot.rendering.pictures.fonts import lettering
 from bot.rendering.prose import token_in_prose
-from bot.rendering.tables import next_tokens_table
-from bot.rendering.xray import option_label
+from bot.rendering.tables import next_tokens_table, option_label
 
 # Unicode's property, in the newest version that `regex` brings; and what is blank by its name in the charts.
 IGNORABLE = [

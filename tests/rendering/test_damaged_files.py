@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.answers.details_embed import details_answer
+from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
+from bot.features.guess.record import read_round
+from bot.features.topk.record import read_walk
 from bot.questions.asked import AskedTopK
 from bot.questions.outcome import Outcome
-from bot.rendering.details import details_answer
-from bot.rendering.guess_record import read_round
-from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
-from bot.rendering.walk_record import read_walk
 from tests.rendering.test_renderers import check
 
 BY = AnsweredBy("demo", None, "float32", "cpu", "")

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.cli import build_parser
+from bot.answers.answer import Computed
+from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
+from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
+from bot.answers.terminal_command import terminal_command
+from bot.cli.main import build_parser
 from bot.engine.transformers.model import TransformersModel
 from bot.questions.asked import (
     Asked,
@@ -24,10 +28,6 @@ from bot.questions.asked import (
 from bot.questions.generation import GenerationParameters
 from bot.questions.outcome import Difference, Outcome, first_difference
 from bot.questions.outcome import versions as versions_now
-from bot.rendering.answer import Computed
-from bot.rendering.details import details_answer, incomparable_answer, replay_answer
-from bot.rendering.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
-from bot.rendering.terminal_command import terminal_command
 from tests.rendering.test_renderers import check, computed, long_texts, texts
 
 ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)

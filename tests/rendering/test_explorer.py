@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.answers.answer import Computed
+from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
+from bot.features.comparison.embed import comparison_answer
+from bot.features.sampler.embed import sampler_answer
+from bot.features.sentiment.embed import evidence_answer
+from bot.features.topk.embed import candidate_options, walk_answer
+from bot.features.topk.record import WalkedStep, WalkRecord, read_walk, walk_state
+from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.sentiment import Calibration, SentimentEvidence, WordEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
 from bot.questions.xray import Surprisals, TokenSurprisal
-from bot.rendering.answer import Computed
-from bot.rendering.comparison import comparison_answer
-from bot.rendering.receipt import AnsweredBy, Receipt, write_receipt
-from bot.rendering.sampler import sampler_answer
-from bot.rendering.sentiment_evidence import evidence_answer
-from bot.rendering.walk import candidate_options, walk_answer
-from bot.rendering.walk_record import WalkedStep, WalkRecord, read_walk, walk_state
-from bot.rendering.xray import expected_answer, surprising_options, xray_answer
 from tests.rendering.test_renderers import (
     check,
     computed,

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.answers.answer import Computed
+from bot.answers.receipt import AnsweredBy
+from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
+from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.questions.tokens import NextTokens, TokenProbability
-from bot.rendering.answer import Computed
-from bot.rendering.guess import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
-from bot.rendering.guess_record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
-from bot.rendering.receipt import AnsweredBy
 from tests.rendering.test_renderers import (
     check,
     check_embed,

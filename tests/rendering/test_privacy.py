@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import pytest
 
-from bot.rendering.privacy import export_answer
+from bot.features.review.embeds.privacy import export_answer
 from bot.storage.case_records import Case
 from bot.storage.records import AuthorRow
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.error_reply import error_embed
+from bot.answers.answer import Computed, footer
+from bot.answers.details_embed import _shown
+from bot.answers.error_reply import error_embed
 from bot.errors import ModelUnavailable
+from bot.features.review.embeds.card import _event, model_text, spoilered_excerpt
 from bot.questions.language_model import ModelInfo
-from bot.rendering.answer import Computed, footer
-from bot.rendering.details import _shown
 from bot.rendering.escaping import escape_prose, visible_text
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, quote_excerpt
-from bot.rendering.review_card import _event, model_text, spoilered_excerpt
 from bot.storage.case_records import CaseEvent
 from tests.rendering.discord_markdown import drawn
 

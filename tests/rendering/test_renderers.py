@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import errors
+from bot.answers.answer import Answer, Computed
+from bot.answers.error_reply import bug_embed, error_embed
 from bot.engine.waiting import ExecutorStatus, Place
-from bot.error_reply import bug_embed, error_embed
+from bot.features.continuation.embed import continuation_answer, draft_answer
+from bot.features.model_card import model_card_answer
+from bot.features.sentiment.embed import sentiment_answer
+from bot.features.tokenization.embed import tokenization_answer
 from bot.questions.continuation import Continuation
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.sentiment import Sentiment
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
-from bot.rendering.answer import Answer, Computed
-from bot.rendering.continuation import continuation_answer, draft_answer
-from bot.rendering.model_card import model_card_answer
-from bot.rendering.sentiment import sentiment_answer
-from bot.rendering.tokenization import tokenization_answer
 
 # What breaks things: fences, mentions, markdown, bidi, zero-width, wide and combining characters.
 HOSTILE = st.sampled_from(

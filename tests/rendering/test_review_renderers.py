@@ -11,12 +11,13 @@ import discord
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.rendering.answer import Computed
-from bot.rendering.backfill import backfill_answer
-from bot.rendering.privacy import export_answer
-from bot.rendering.review import PlaceStatus, case_answer, live_answer, status_answer, watch_answer
-from bot.rendering.review_card import case_card, digest_embed, digest_options, label_text, spoilered_excerpt
-from bot.rendering.review_figures import Suggestion, Week, preview_answer, stats_answer, weekly_embed
+from bot.answers.answer import Computed
+from bot.features.review.embeds.backfill import backfill_answer
+from bot.features.review.embeds.card import case_card, digest_embed, digest_options, label_text, spoilered_excerpt
+from bot.features.review.embeds.figures import Week, preview_answer, stats_answer, weekly_embed
+from bot.features.review.embeds.privacy import export_answer
+from bot.features.review.embeds.status import PlaceStatus, case_answer, live_answer, status_answer, watch_answer
+from bot.features.review.showing.thresholds import Suggestion
 from bot.storage.case_records import Case, CaseEvent, Verdict
 from bot.storage.records import AuditEntry, AuthorRow, Exemption, ScoredMessage, Unscored, Watched
 from tests.rendering.test_renderers import check_limits, check_text, computed, logits, long_texts, probabilities, texts

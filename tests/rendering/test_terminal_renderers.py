@@ -7,21 +7,16 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.answers.answer import Computed
+from bot.features.comparison.terminal import comparison_object, comparison_table
+from bot.features.sampler.terminal import stages_object, stages_table
+from bot.features.sentiment.terminal import calibration_table, evidence_object, words_table
+from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.language_model import ModelInfo
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
 from bot.questions.xray import Surprisals
-from bot.rendering.answer import Computed
-from bot.rendering.exploration_objects import comparison_object, evidence_object, stages_object, surprisals_object
-from bot.rendering.exploration_tables import (
-    calibration_table,
-    comparison_table,
-    stages_table,
-    surprisals_summary,
-    surprisals_table,
-    words_table,
-)
 from bot.rendering.json_objects import JsonObject
 from tests.rendering.test_explorer import comparisons, evidence, sampler_stages, surprisals
 from tests.rendering.test_renderers import computed, logits, tokens

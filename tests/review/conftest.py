@@ -8,8 +8,8 @@ import discord
 import pytest
 import simcord
 
-from bot.client import Nightword
-from bot.review.reader import ReviewReader
+from bot.app.client import Nightword
+from bot.features.review.reader import ReviewReader
 from bot.settings import Settings
 from bot.storage.review_store import ReviewStore
 

@@ -3,7 +3,7 @@
 import discord
 import pytest
 
-from bot.rendering.review_card import REACTIONS
+from bot.features.review.embeds.card import REACTIONS
 from bot.storage.records import Due, Label, ShownLabel
 from tests.review.conftest import BAD, GOOD, ReviewPlace, field
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.review.flagging import HYSTERESIS, Flag, flag
-from bot.review.threshold import suggested_threshold
+from bot.features.review.showing.thresholds import HYSTERESIS, Flag, flag, suggested_threshold
 from bot.storage.case_records import Verdict
 
 PROBABILITIES = st.integers(0, 100).map(lambda hundredths: hundredths / 100)

@@ -6,10 +6,10 @@ import discord
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
+from bot.features.review.embeds.card import REACTIONS
+from bot.features.review.showing.weekly import post_weekly_digests
 from bot.rendering.escaping import escape_prose
-from bot.rendering.review_card import REACTIONS
 from bot.rendering.tables import percentage
-from bot.review.weekly import post_weekly_digests
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description, field
 
 

@@ -7,7 +7,7 @@ import discord
 import pytest
 import simcord
 
-from bot.error_reply import TITLES
+from bot.answers.error_reply import TITLES
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description
 
 REFUSED = "you need View Channel and Manage Messages for this"

@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.review import NOTICE
+from bot.features.review.embeds.status import NOTICE
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description
 
 

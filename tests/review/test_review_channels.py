@@ -7,9 +7,9 @@ import discord
 import pytest
 import simcord
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.review import NOTICE
+from bot.features.review.embeds.status import NOTICE
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor

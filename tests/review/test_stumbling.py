@@ -6,10 +6,10 @@ import discord
 import pytest
 from sqlalchemy import text
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.review_card import DIGEST_CASES
-from bot.review.alerts import CARDS_A_MINUTE
+from bot.features.review.cases.alerts import CARDS_A_MINUTE
+from bot.features.review.embeds.card import DIGEST_CASES
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.review.conftest import BAD, GOOD, ReviewPlace, description, field

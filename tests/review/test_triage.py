@@ -5,7 +5,7 @@ from typing import Any
 
 import discord
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
 from bot.settings import Settings
 from tests.conftest import make_executor

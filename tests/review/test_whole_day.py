@@ -7,9 +7,9 @@ from typing import Any
 
 import discord
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
-from bot.rendering.review_card import REACTIONS
+from bot.features.review.embeds.card import REACTIONS
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.review.conftest import ReviewPlace, description

@@ -7,7 +7,7 @@ import pytest
 from simcord.backend.models.message import Poll, PollAnswer
 from simcord.backend.serializers import message_payload
 
-from bot.client import Nightword
+from bot.app.client import Nightword
 from bot.engine.transformers.model import TransformersModel
 from bot.settings import Settings
 from tests.conftest import make_executor

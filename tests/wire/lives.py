@@ -11,7 +11,7 @@ import discord
 import yarl
 
 import bot.engine.transformers.loading
-import bot.review.reader  # noqa: F401 – imported here, so that no life has to
+import bot.features.review.reader  # noqa: F401 – imported here, so that no life has to
 from bot.__main__ import main
 
 

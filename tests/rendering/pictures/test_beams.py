@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.comparison.picture import beam_tree_picture
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.tokens import Token
-from bot.rendering.pictures.beams import beam_tree_picture
 from bot.rendering.pictures.palette import ACCENT
 from tests.rendering.pictures.checks import checked, count_of, image_of
 from tests.rendering.pictures.tokens import ODD, token_texts

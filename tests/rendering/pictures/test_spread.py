@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from bot.features.review.embeds.spread import spread_picture
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, NEUTRAL, TEXT, URGENT
 from bot.rendering.pictures.picture import Picture
-from bot.rendering.pictures.spread import spread_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 
 MANY = [random.Random(0).random() for _ in range(10_000)]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.sampler.picture import stages_picture
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
-from bot.rendering.pictures.stages import stages_picture
 from tests.rendering.pictures.checks import checked
 from tests.rendering.pictures.tokens import ODD, candidate, probabilities, token_texts
 

@@ -3,10 +3,10 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.tokenization.picture import MOST_TOKENS, _columns, token_borders_picture
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 from bot.rendering.pictures.palette import ACCENT
-from bot.rendering.pictures.token_borders import MOST_TOKENS, _columns, token_borders_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 from tests.rendering.pictures.tokens import ODD, tokens
 

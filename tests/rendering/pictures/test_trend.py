@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.review.embeds.periods import SMALLEST_GROUP, Period, Unit, periods_between
+from bot.features.review.embeds.trend import trend_picture
 from bot.rendering.pictures.canvas import Canvas
 from bot.rendering.pictures.palette import NEUTRAL, POSITIVE
-from bot.rendering.pictures.periods import SMALLEST_GROUP, Period, Unit, periods_between
-from bot.rendering.pictures.trend import trend_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 
 FIRST = date(2026, 12, 28)

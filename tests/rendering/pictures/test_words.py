@@ -5,9 +5,9 @@ import math
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.sentiment.picture import words_picture
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence, WordEvidence, word_groups
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
-from bot.rendering.pictures.words import words_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.features.xray.picture import MOST_TOKENS, xray_picture
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.pictures.palette import NEUTRAL, sequential
-from bot.rendering.pictures.xray import MOST_TOKENS, xray_picture
 from tests.rendering.pictures.checks import checked, count_of, image_of
 from tests.rendering.pictures.tokens import token_texts, tokens
 

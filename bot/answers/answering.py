@@ -1,0 +1,147 @@
+"""The way of every request: executor, result, renderer, interaction."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import discord
+
+from bot.answers import error_reply
+from bot.answers.answer import Answer, Computed
+from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import Operation, Place
+from bot.errors import RequestCancelled
+from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.rendering.escaping import escape_prose
+from bot.rendering.pictures.drawing import drawn
+from bot.rendering.pictures.picture import Picture
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Interaction = discord.Interaction[Any]
+
+LOOK_SECONDS = 2.0  # after which to look whether the place in the queue is another
+DRAFT = "draft"  # key of an interaction's extras: the message that its asker sees
+PRIVATE_OPTION = "Show the answer to you alone"  # the description of an option that every command has
+
+
+class Progress(Protocol):
+    """What there is to see of a request before its answer."""
+
+    changed: asyncio.Event  # set where there is something new
+    withdrawn: bool  # whether its asker no longer wants an answer
+
+    def render(self, place: Place | None) -> Answer:
+        """Return what there is to see now, at its place in the queue if it still waits."""
+        ...
+
+
+async def answer(
+    interaction: Interaction,
+    executor: ModelExecutor,
+    operation: Operation[T],
+    render: Callable[[T, Computed], Answer],
+    *,
+    private: bool,
+    progress: Progress | None = None,
+    draw: Callable[[T], Picture | None] | None = None,
+) -> bool:
+    """Compute `operation` on the model and answer with what `render` makes of it, for the asker alone if `private`.
+
+    Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer; one that has been
+    deferred already is only edited. `progress` is shown until the answer is there, and `draw` draws the result off the
+    event loop, as the answer's picture, where there is one. Return whether Discord took the answer.
+    """
+
+    def timed(model: LanguageModel, should_stop: ShouldStop) -> tuple[T, Computed]:
+        began = time.perf_counter()
+        result = operation(model, should_stop)
+        return result, Computed(model.info, time.perf_counter() - began)
+
+    future = executor.submit(interaction.user.id, timed)
+    try:
+        if not (interaction.response.is_done() or await defer(interaction, private=private)):
+            return False  # nobody is left to be answered
+        if progress is not None:
+            await _show(interaction, executor, progress, future)
+        result, computed = await future
+    finally:
+        future.cancel()  # of no effect once it is done
+    rendered = render(result, computed)
+    picture = None if draw is None else await drawn(draw, result)
+    if picture is not None:
+        rendered = rendered.with_picture(picture)
+    delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
+    if delivery is Delivery.EXPIRED and not private:
+        await _post(interaction, rendered)
+    return delivery is Delivery.DONE
+
+
+async def reply(interaction: Interaction, answered: Answer) -> None:
+    """Edit what was deferred into `answered`, again where Discord stumbles."""
+    await deliver(interaction, lambda: _edit(interaction, answered))
+
+
+async def defer(interaction: Interaction, *, private: bool) -> bool:
+    """Acknowledge with "thinking"; return whether Discord took it. Raises AcknowledgedLate."""
+    interaction.extras[error_reply.IS_PRIVATE] = private
+    return await acknowledge(interaction, interaction.response.defer(thinking=True, ephemeral=private))
+
+
+async def _show(
+    interaction: Interaction, executor: ModelExecutor, progress: Progress, future: "asyncio.Future[Any]"
+) -> None:
+    """Edit what the asker sees whenever there is something new, until `future` is done; an edit may fail."""
+    seen: discord.Embed | None = None
+    while not future.done():
+        changed = asyncio.ensure_future(progress.changed.wait())
+        try:
+            await asyncio.wait({future, changed}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+        if progress.withdrawn:
+            raise RequestCancelled
+        progress.changed.clear()
+        shown = progress.render(executor.place(future))
+        if future.done() or shown.embed == seen:
+            continue
+        seen = shown.embed
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                await _edit(interaction, shown)
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            log.info("interaction %s could not be shown its progress: %s", interaction.id, problem)
+            if isinstance(problem, discord.NotFound | discord.Forbidden):  # nor will it be any more
+                await asyncio.wait({future})
+
+
+async def _post(interaction: Interaction, late: Answer) -> None:
+    """Post an answer that came after the interaction's end into its channel, where the bot may write there."""
+    channel = interaction.channel
+    if interaction.guild_id is None or not isinstance(channel, discord.abc.Messageable):
+        return
+    draft = interaction.extras.get(DRAFT)
+    below: dict[str, Any] = {} if late.view is None else {"view": late.view}
+    above: dict[str, Any] = {} if draft is None else {"reference": draft.to_reference(fail_if_not_exists=False)}
+    name = escape_prose(interaction.user.display_name)
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            await channel.send(
+                f"For {name}: this took longer than Discord keeps a command open.",
+                embed=late.embed,
+                files=late.files(),
+                **below,
+                **above,
+            )
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+        log.warning("the late answer to interaction %s could not be posted: %s", interaction.id, problem)
+
+
+async def _edit(interaction: Interaction, shown: Answer) -> None:
+    interaction.extras[DRAFT] = await interaction.edit_original_response(
+        embed=shown.embed, attachments=shown.files(), view=shown.view
+    )

@@ -1,0 +1,147 @@
+"""The JSON that goes with an answer: what was asked and of what, and what came out. Its buttons go on from it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from bot.answers.answer import Attachment
+from bot.engine.model_files import DEMO
+from bot.questions.asked import Asked, asked
+from bot.questions.generation import RANGES
+from bot.questions.language_model import ModelInfo
+from bot.questions.outcome import Outcome, output_hash, versions
+from bot.rendering.json_objects import JsonObject
+
+RECEIPT = "receipt.json"
+
+Question = TypeVar("Question", bound=Asked[Any])
+T = TypeVar("T")
+
+# Of options that a model is asked for as they stand there. A text that was continued is longer than can be asked for.
+_RANGES = {**RANGES, "k": (1, 25), "max_new_tokens": (0, float("inf"))}
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """Which model answered and how, by the names of ModelInfo; a local model's folder is left out of `name`."""
+
+    name: str
+    revision: str | None
+    dtype: str
+    device: str
+    engine_path: str
+
+    @classmethod
+    def of(cls, model: ModelInfo) -> "AnsweredBy":
+        """Return what a receipt says of `model`."""
+        return cls(model.short_name, model.revision, model.dtype, model.device, model.engine_path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model is a folder of whoever runs the bot."""
+        return self.revision is None and self.name != DEMO
+
+    def is_model(self, model: ModelInfo) -> bool:
+        """Return whether `model` is the same, by name and revision."""
+        return (self.name, self.revision) == (model.short_name, model.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an answer came from. `state` is what its buttons need besides; `versions` are those that computed it."""
+
+    asked: Asked[Any]
+    outcome: Outcome
+    model: AnsweredBy
+    versions: dict[str, str]
+    state: JsonObject
+
+
+def receipt_file(question: Asked[Any], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
+    """Return the file of an answer that was computed now."""
+    receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
+    return Attachment(RECEIPT, write_receipt(receipt), "What was asked and what came out, for the buttons")
+
+
+def write_receipt(receipt: Receipt) -> str:
+    """Return what `read_receipt` reads."""
+    model, outcome = receipt.model, receipt.outcome
+    found: JsonObject = {
+        "command": receipt.asked.command,
+        "options": receipt.asked.options(),
+        "model": asdict(model),
+        "versions": receipt.versions,
+        "input_ids": outcome.input_ids,
+        "outputs": outcome.outputs,
+        "output_sha256": output_hash(outcome.outputs),
+        "figures": outcome.figures,
+        "is_cut_short": outcome.is_cut_short,
+    }
+    return json.dumps(found | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False, allow_nan=False)
+
+
+def read_receipt(text: str) -> Receipt:
+    """Return a receipt. Raises ValueError where `text` is none."""
+    found = read_file(_File, text, "an answer")
+    if any(not _is_in_range(name, value) for name, value in found.options.items()):
+        raise ValueError("not the file of an answer")
+    try:
+        question = asked(found.command, found.options)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError("not the file of an answer") from error
+    question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass
+    outcome = Outcome(found.input_ids, found.outputs, found.figures, found.is_cut_short)
+    return Receipt(question, outcome, found.model, found.versions, found.state)
+
+
+def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt]:
+    """Return what was asked, and the receipt. Raises ValueError where `text` is no receipt of that kind."""
+    receipt = read_receipt(text)
+    if not isinstance(receipt.asked, kind):
+        raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
+    return receipt.asked, receipt
+
+
+def read_file(kind: type[T], text: str, what: str) -> T:
+    """Return the JSON of `text` as a dataclass, each field of its type.
+
+    Raises ValueError where it is another's, or has a number that JSON does not have, such as Infinity.
+    """
+    try:
+        found = TypeAdapter(kind).validate_json(text)  # which also refuses what is nested too deep for json
+        json.dumps(json.loads(text), allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"not the file of {what}") from error
+    return found
+
+
+def read_value(kind: type[T], value: object, what: str) -> T:
+    """Return a dictionary as a dataclass, each field of its type. Raises ValueError where it is another's."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValueError as error:
+        raise ValueError(f"not the file of {what}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What `write_receipt` writes."""
+
+    command: str
+    options: dict[str, Any]
+    model: AnsweredBy
+    versions: dict[str, str]
+    input_ids: tuple[int, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    figures: tuple[float, ...]
+    is_cut_short: bool
+    state: JsonObject = field(default_factory=dict)
+
+
+def _is_in_range(option: str, value: object) -> bool:
+    smallest, largest = _RANGES.get(option, (None, None))
+    if smallest is None or largest is None or value is None:
+        return True
+    return isinstance(value, int | float) and smallest <= value <= largest

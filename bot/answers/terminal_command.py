@@ -1,0 +1,63 @@
+"""The command with which an answer is computed again in a terminal."""
+
+import shlex
+from typing import Any
+
+from bot.answers.receipt import AnsweredBy
+from bot.questions.asked import Asked
+from bot.questions.generation import MAX_NEW_TOKENS, STRATEGY_OF
+
+_TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal
+_NAMES = {"k": "-k"}
+_NEW_LINE = " \\\n  "  # which a shell reads as a space
+_COMMANDS = {"explain": ("sentiment", "--explain")}
+
+
+def terminal_command(question: Asked[Any], model: AnsweredBy) -> str | None:
+    """Return the command for a POSIX shell; None where the terminal has none.
+
+    That is so for a text that no command line can hold, for one longer than the terminal writes, and for a beam search
+    that went on from another's text.
+    """
+    options = question.options()
+    text = options.pop(next(name for name in _TEXTS if name in options))
+    texts = [text, *(value for value in options.values() if isinstance(value, str))]
+    if any("\x00" in one or not _is_utf8(one) for one in texts):
+        return None
+    if question.command == "continue" and not _is_written_there(options):
+        return None
+    options.pop("written", None)
+    lines = [["nightword", *_COMMANDS.get(question.command, (question.command,))]]
+    lines += [["--model", model.name], ["--dtype", model.dtype]]
+    for name, value in options.items():
+        if value is None or value == () or not _is_used(name, options):
+            continue
+        # Joined by "=", since a second text may begin with a dash.
+        lines.append([_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_plain(value)}"])
+    lines.append(["-"] if text == "-" else ["--", text])
+    before = ["printf %s - |"] if text == "-" else []  # a dash alone stands for standard input
+    if model.revision is not None:
+        before.append(f"BOT_MODEL_REVISION={model.revision}")
+    return _NEW_LINE.join([*before, *map(shlex.join, lines)])
+
+
+def _is_written_there(options: dict[str, Any]) -> bool:
+    went_on_searching = bool(options["num_beams"] and options["written"])
+    return options["max_new_tokens"] <= MAX_NEW_TOKENS and not went_on_searching
+
+
+def _is_used(name: str, options: dict[str, Any]) -> bool:
+    strategy = options.get("strategy")
+    return strategy is None or STRATEGY_OF.get(name, strategy) == strategy
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

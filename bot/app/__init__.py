@@ -1,0 +1,1 @@
+"""The bot's life on Discord, from its token to its end."""

@@ -1,0 +1,77 @@
+"""The composition root: builds executor and bot, loads the commands, owns their lifetime."""
+
+import asyncio
+import logging
+from typing import cast
+
+import discord
+from discord.ext import commands
+
+from bot.answers.details import DetailsButton, ReplayButton
+from bot.answers.error_reply import CommandTree
+from bot.app.command_sync import PROBLEMS, sync_commands
+from bot.app.discovery import add_commands
+from bot.app.heartbeat import Heartbeat
+from bot.app.intents import INTENTS, intents
+from bot.engine.executor import ModelExecutor
+from bot.settings import Settings
+
+# What stands on that intent: cogs, with the group of each; the reader goes last.
+REVIEW_COGS = {"ReviewChannels": "review", "Privacy": "privacy", "ReviewReader": ""}
+DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
+ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
+log = logging.getLogger(__name__)
+
+
+class Nightword(commands.Bot):
+    """The bot: slash commands over one model executor, which it starts and closes.
+
+    Raises InvalidSettings where the heartbeat cannot be written.
+    """
+
+    def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents(settings),
+            allowed_mentions=discord.AllowedMentions.none(),
+            tree_cls=CommandTree,
+        )
+        self.settings = settings
+        self.executor = executor
+        file = settings.heartbeat_file
+        self._heartbeat = None if file is None else Heartbeat(executor, file)
+
+    async def setup_hook(self) -> None:
+        """Begin to load the model, add the commands and tell Discord of them."""
+        self.executor.start()
+        if self.settings.reviews:
+            # What the database needs takes a third of a second to import: not for those who have no review channels.
+            from bot.features.review.reader import ReviewReader
+            from bot.storage.database import Database
+
+            database = Database(self.settings.database_url.get_secret_value())
+            await self.add_cog(ReviewReader(self, database, self.executor))
+        await add_commands(self, self.executor, self.settings)
+        self.add_dynamic_items(DetailsButton, ReplayButton)  # below answers of every command, and of earlier runs
+        if self._heartbeat is not None:
+            await self.add_cog(self._heartbeat)
+        await sync_commands(self, self.settings.guild_ids)
+
+    async def give_up_reviews(self) -> None:
+        """Go on without review channels, whose intent Discord refused: connect again after it."""
+        self._connection._intents = INTENTS  # the library takes them at construction alone
+        for cog, group in REVIEW_COGS.items():
+            await self.remove_cog(cog)
+            self.tree.remove_command(group)  # the library looks for a group by its cog's name
+        try:
+            await sync_commands(self, self.settings.guild_ids)
+        except PROBLEMS as problem:  # all others are registered already
+            log.warning("the commands of review channels could not be taken out until the next start: %s", problem)
+
+    async def close(self) -> None:
+        """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""
+        await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
+        await cast("CommandTree", self.tree).finish(ANSWER_SECONDS)
+        await super().close()

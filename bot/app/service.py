@@ -1,0 +1,73 @@
+"""The bot on Discord, from its token to its end; what goes wrong becomes one line with a remedy."""
+
+import argparse
+import asyncio
+import logging
+import signal
+
+import discord
+
+from bot.app.client import Nightword
+from bot.app.login import bot_token, login_errors
+from bot.app.logs import configure_logging
+from bot.engine.start import build_executor
+from bot.errors import ShuttingDown
+from bot.settings import Settings, read_settings
+
+log = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the bot until SIGTERM or SIGINT. Raises ConfigurationError and DiscordUnreachable."""
+    settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    token = bot_token(settings)
+    configure_logging(settings)
+    asyncio.run(_serve(settings, token))
+    return 0
+
+
+async def _serve(settings: Settings, token: str) -> None:
+    """Load the model and connect side by side: while it loads, commands answer that it does."""
+    bot = Nightword(settings, build_executor(settings))
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    bot.executor.start()
+    tasks = [asyncio.create_task(work) for work in (_connect(bot, token), _load(bot), stopped.wait())]
+    connection, _, stop = tasks
+    try:
+        while not (connection.done() or stop.done()):
+            done, _ = await asyncio.wait([task for task in tasks if not task.done()], return_when="FIRST_COMPLETED")
+            for task in done:
+                task.result()  # raises what it ended with
+    finally:
+        log.info("closing")
+        await bot.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _connect(bot: Nightword, token: str) -> None:
+    with login_errors():
+        try:
+            await bot.start(token)
+        except discord.PrivilegedIntentsRequired:
+            if not bot.settings.reviews:
+                raise
+            log.warning(
+                "review channels are off: Discord refused the message content intent. Turn it on (Discord's developer "
+                "portal, your application, Bot, Privileged Gateway Intents) and start again, or set BOT_REVIEWS=false"
+            )
+            await bot.give_up_reviews()
+            await bot.connect()
+
+
+async def _load(bot: Nightword) -> None:
+    try:
+        await asyncio.to_thread(bot.executor.wait_until_loaded)
+    except ShuttingDown:  # what closed the bot has its own word to say
+        return
+    info = bot.executor.status.model
+    how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
+    log.info("the model %s is ready%s", bot.settings.model, how)

@@ -1,0 +1,84 @@
+"""`nightword bench`: how fast the model answers one person and many, through the executor that the bot uses."""
+
+import argparse
+import asyncio
+import json
+from typing import Any
+
+import psutil
+
+from bot.cli.bench.bursts import burst, continuations, reviews
+from bot.cli.bench.table import table
+from bot.cli.bench.waiting import estimates, newcomer
+from bot.cli.bench.work import ROUNDS, words
+from bot.engine.start import build_executor
+from bot.errors import UsageError
+from bot.rendering.json_objects import JsonObject, model_object
+from bot.settings import Settings, read_settings
+
+QUEUED = 3  # times the batch, who ask at once to see how good the estimates are
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the figures of bursts of continuations and of reviews. Raises ConfigurationError."""
+    people = concurrency(arguments.concurrency)
+    settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    most = max(*people, QUEUED * settings.batch_size, arguments.reviews)
+    settings = settings.model_copy(update={"queue_limit": most, "request_timeout": 840.0})
+    figures = asyncio.run(_measure(settings, people, arguments.new_tokens, arguments.reviews))
+    print(json.dumps(figures) if arguments.json else table(figures))
+    return 0
+
+
+async def _measure(settings: Settings, people: list[int], new_tokens: int, review_count: int) -> JsonObject:
+    executor = build_executor(settings)
+    executor.start()
+    await asyncio.to_thread(executor.wait_until_loaded)
+    info = executor.status.model
+    assert info is not None  # noqa: S101  # it is loaded
+    try:
+        await burst(executor, [words(0)], new_tokens)  # warm up
+        bursts = [await continuations(executor, number, new_tokens) for number in people]
+        scored = await reviews(executor, review_count)
+        newcomers = await newcomer(executor, settings.batch_size - 1, new_tokens)
+        estimated = await estimates(executor, QUEUED * settings.batch_size, new_tokens)
+    finally:
+        await asyncio.to_thread(executor.close)
+    return {
+        "model": {
+            **model_object(info),
+            "name": info.short_name,
+            "parameters": info.parameter_count,
+            "engine_path": info.engine_path,
+        },
+        "new_tokens": new_tokens,
+        "rounds": ROUNDS,
+        "continuations": bursts,
+        "reviews_per_second": scored,
+        "newcomer": newcomers,
+        "estimate": estimated,
+        "peak_memory_bytes": _peak_memory(),
+    }
+
+
+def _peak_memory() -> int:
+    process = psutil.Process()
+    memory: Any = process.memory_info()
+    peak: int = getattr(memory, "peak_wset", 0)  # Windows
+    try:
+        import resource
+    except ImportError:
+        return peak
+    unit = 1 if psutil.MACOS else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def concurrency(text: str) -> list[int]:
+    """Return the numbers of ``1,8,16``. Raises UsageError."""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if not all(1 <= number <= 256 for number in numbers):
+        raise UsageError(f"--concurrency is {text!r}, but must be whole numbers from 1 to 256 with commas between them")
+    return numbers

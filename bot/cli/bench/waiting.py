@@ -1,0 +1,64 @@
+"""What waiting is like: for the first token beside others who are served, and with the estimate that is shown."""
+
+import asyncio
+import time
+
+from bot.cli.bench.work import ROUNDS, Stamps, continuation, median, quantile, words
+from bot.engine.executor import ModelExecutor
+from bot.rendering.json_objects import JsonObject
+
+LOOK_SECONDS = 0.25
+
+
+async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> JsonObject:
+    """Return the median time to the first token of one who comes while `others` are written, and of one alone."""
+    alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
+    among = []
+    for turn in range(ROUNDS):
+        stamps = [Stamps() for _ in range(others)]
+        writing = [
+            executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens, one))
+            for number, one in enumerate(stamps)
+        ]
+        while not all(len(one.times) > 1 for one in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
+            await asyncio.sleep(0.001)
+        among.append(await _first_token(executor, 22_000 + turn))
+        for future in writing:
+            future.cancel()
+        while executor.status.running:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.001)
+    return {"others": others, "first_token_seconds": median(among), "alone_seconds": median(alone)}
+
+
+async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> JsonObject:
+    """Return how far the estimates of those who wait are off, of `people` who ask at once for texts of many lengths."""
+    begun: list[float] = [0.0] * people
+    futures = []
+    for number in range(people):
+        length = 1 + (number * 7) % (2 * new_tokens)
+
+        def note(number: int = number) -> None:
+            begun[number] = time.perf_counter()
+
+        futures.append(executor.submit(number, continuation(words(30_000 + number), length, begun=note)))
+    seen: list[tuple[int, float, float]] = []
+    while not all(future.done() for future in futures):
+        now = time.perf_counter()
+        places = [(number, executor.place(future)) for number, future in enumerate(futures)]
+        seen += [(number, now, place.seconds) for number, place in places if place and place.seconds is not None]
+        await asyncio.sleep(LOOK_SECONDS)
+    errors = [abs(now + seconds - begun[number]) for number, now, seconds in seen]
+    waited = [begun[number] - now for number, now, _ in seen]
+    return {
+        "seen": len(seen),
+        "wait_seconds": median(waited),
+        "error_seconds": median(errors),
+        "p95": quantile(errors, 0.95),
+    }
+
+
+async def _first_token(executor: ModelExecutor, seed: int) -> float:
+    stamps = Stamps()
+    asked = time.perf_counter()
+    await executor.submit(1000, continuation(words(seed), 2, stamps))
+    return stamps.times[0] - asked

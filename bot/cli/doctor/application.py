@@ -1,0 +1,130 @@
+"""The application at Discord: token, intents, installation, servers and permissions."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import discord
+
+from bot.app.command_sync import MAX_SERVERS_SEARCHED
+from bot.app.intents import intents, invite_permissions
+from bot.app.login import application_id, bot_token, login_errors
+from bot.cli.doctor.finding import Finding
+from bot.errors import BotError
+from bot.settings import Settings
+
+PORTAL = "https://discord.com/developers/applications"
+NEEDS_THE_TOKEN = ("application", "intents", "installation", "servers", "permissions")
+
+# What each privileged intent is called in the portal, with the flags of which an application has one.
+PRIVILEGED = {
+    "presences": ("Presence Intent", ("gateway_presence", "gateway_presence_limited")),
+    "members": ("Server Members Intent", ("gateway_guild_members", "gateway_guild_members_limited")),
+    "message_content": ("Message Content Intent", ("gateway_message_content", "gateway_message_content_limited")),
+}
+
+
+async def look_at_application(settings: Settings) -> list[Finding]:
+    """Log in as the bot, without connecting; return what was found, and last how to invite the bot."""
+    token = None
+    try:
+        token = bot_token(settings)
+        async with discord.Client(intents=discord.Intents.none()) as client:
+            with login_errors():
+                await client.login(token)
+                guilds: list[Any] = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
+            return list(_of(client, guilds, settings))
+    except BotError as error:
+        unknown = [Finding.open(subject, "is looked at once the token is accepted.") for subject in NEEDS_THE_TOKEN]
+        client_id = application_id(token) if token is not None else None
+        return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
+
+
+def _of(client: discord.Client, guilds: list[Any], settings: Settings) -> Iterator[Finding]:
+    application = client.application
+    assert application is not None  # noqa: S101  # known since the login
+    yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
+    yield _application(application)
+    yield intents_finding(intents(settings), application.flags)
+    yield _installation(application)
+    yield from _servers(guilds, settings.guild_ids, invite_permissions(settings))
+    yield from _invitations(application.id, settings)
+
+
+def _invitations(client_id: int | None, settings: Settings) -> Iterator[Finding]:
+    if client_id is None:
+        yield Finding.open("invite", f"the link stands here once DISCORD_TOKEN is right. A token comes from {PORTAL}")
+        return
+    scopes = ("bot", "applications.commands")
+    server = discord.utils.oauth_url(client_id, permissions=invite_permissions(settings), scopes=scopes)
+    person = discord.utils.oauth_url(client_id, scopes=("applications.commands",))
+    yield Finding.open("invite", f"to a server: {server}")
+    yield Finding.open("invite", f"for yourself, everywhere: {person}&integration_type=1")
+
+
+def _application(application: discord.AppInfo) -> Finding:
+    if application.interactions_endpoint_url:
+        return Finding.bad(
+            "application",
+            "it has an Interactions Endpoint URL, so that no command would reach this bot. Empty that field: "
+            f"{PORTAL}/{application.id}/information",
+        )
+    if application.bot_require_code_grant:
+        return Finding.bad(
+            "application",
+            f"it requires an OAuth2 code grant, so that an invitation fails. Turn that off: "
+            f"{PORTAL}/{application.id}/bot",
+        )
+    whose = "anybody may invite it" if application.bot_public else "only its owner may invite it (Public Bot is off)"
+    return Finding.good("application", f"{application.name}, id {application.id}; {whose}")
+
+
+def intents_finding(wanted_intents: discord.Intents, flags: discord.ApplicationFlags) -> Finding:
+    """Report whether the application has each privileged intent of `wanted_intents`."""
+    wanted = {name: title for name, (title, _) in PRIVILEGED.items() if getattr(wanted_intents, name)}
+    missing = [title for name, title in wanted.items() if not any(getattr(flags, flag) for flag in PRIVILEGED[name][1])]
+    if missing:
+        return Finding.bad(
+            "intents", f"{' and '.join(missing)} off. Turn it on: {PORTAL}, your application, Bot, Privileged Intents."
+        )
+    return Finding.good("intents", ", ".join(wanted.values()) or "none that is privileged is needed")
+
+
+def _installation(application: discord.AppInfo) -> Finding:
+    page = f"{PORTAL}/{application.id}/installation"
+    if application.guild_integration_config is None:
+        return Finding.bad("installation", f"servers cannot install it. Tick Guild Install: {page}")
+    if application.user_integration_config is None:
+        return Finding.open("installation", f"in servers only; for people too, tick User Install: {page}")
+    return Finding.good("installation", "in servers, and by people for themselves")
+
+
+def _servers(guilds: list[Any], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
+    absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
+    if absent and len(guilds) < MAX_SERVERS_SEARCHED:
+        listed = ", ".join(sorted(absent))
+        yield Finding.bad("servers", f"BOT_GUILD_IDS names {listed}, where it is not. Invite it there, or take it out.")
+        return
+    if not guilds:
+        yield Finding.open("servers", "it is in none yet: open the link below.")
+        yield Finding.open("permissions", "are looked at once it is in a server.")
+        return
+    yield Finding.good("servers", f"it is in {len(guilds)}{' or more' if len(guilds) == MAX_SERVERS_SEARCHED else ''}")
+    lacking = [text for guild in guilds if (text := _missing_permissions(guild, wanted))]
+    if lacking:
+        yield Finding.bad("permissions", f"{'; '.join(lacking)}. Open the link below again for each.")
+    else:
+        yield Finding.good("permissions", ", ".join(_names(wanted)))
+
+
+def _missing_permissions(guild: Any, wanted: discord.Permissions) -> str | None:
+    has = discord.Permissions(int(guild["permissions"]))
+    missing = discord.Permissions(wanted.value & ~has.value)
+    if has.administrator or not missing.value:
+        return None
+    return f"{guild['name']} does not give {', '.join(_names(missing))}"
+
+
+def _names(permissions: discord.Permissions) -> list[str]:
+    # As Discord's pages call them; the library keeps an older name of one.
+    given = ["view_channels" if name == "read_messages" else name for name, allowed in permissions if allowed]
+    return [name.replace("_", " ").title() for name in given]

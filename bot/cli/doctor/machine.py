@@ -1,0 +1,56 @@
+"""The machine: versions of what the bot is built on, and threads."""
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from bot.cli.doctor.finding import Finding
+from bot.settings import Settings
+
+DISTRIBUTION = "nightword"
+SHOWN = ("discord.py", "torch", "transformers")
+
+
+def look_at_machine(settings: Settings) -> Iterator[Finding]:
+    """Yield what was found of the versions and the threads."""
+    yield _versions()
+    yield _threads(settings)
+
+
+def _versions() -> Finding:
+    remedy = "Install anew."
+    try:
+        requirements = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
+    except metadata.PackageNotFoundError:
+        return Finding.bad("versions", f"the package {DISTRIBUTION} is not installed. {remedy}")
+    needed = [requirement for requirement in requirements if requirement.marker is None]
+    wrong = [problem for requirement in needed if (problem := _problem(requirement))]
+    if wrong:
+        return Finding.bad("versions", f"{'; '.join(wrong)}. {remedy}")
+    shown = ", ".join(f"{name} {metadata.version(name)}" for name in SHOWN)
+    return Finding.good("versions", f"Python {platform.python_version()}, {shown}")
+
+
+def _problem(requirement: Requirement) -> str | None:
+    try:
+        installed = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return f"{requirement.name} is missing"
+    if requirement.specifier.contains(installed, prereleases=True):
+        return None
+    return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"
+
+
+def _threads(settings: Settings) -> Finding:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if settings.threads is not None and settings.threads > cores:
+        return Finding.bad(
+            "threads",
+            f"BOT_THREADS is {settings.threads}, but this process may use {cores} cores; more threads slow it. Set "
+            f"BOT_THREADS to {cores} or less, or leave it empty.",
+        )
+    used = "as many as PyTorch finds cores" if settings.threads is None else str(settings.threads)
+    return Finding.good("threads", f"{used}; this process may use {cores} cores")

@@ -1,0 +1,102 @@
+"""The model: where its files are, and whether disk and memory hold it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from bot.cli.doctor.finding import Finding
+from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
+from bot.errors import ModelUnavailable
+from bot.settings import Settings
+
+_CGROUP = Path("/sys/fs/cgroup")  # a container's limits stand there, and psutil does not read them
+
+
+def look_at_model(settings: Settings) -> Iterator[Finding]:
+    """Yield what was found of the model, the cache, the disk and the memory."""
+    survey: ModelSurvey | None = None
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    try:
+        survey = survey_model(settings.model, revision=settings.model_revision, token=token)
+        yield Finding.good("model", _model_text(settings.model, survey))
+    except ModelUnavailable as error:
+        yield Finding.bad("model", str(error))
+    yield _device(settings)
+    yield _cache(cache_folder())
+    yield _disk(cache_folder(), survey)
+    yield _memory(settings, survey)
+
+
+def _device(settings: Settings) -> Finding:
+    from bot.engine.transformers.loading import choose_device  # torch takes seconds to import
+
+    try:
+        return Finding.good("device", f"{choose_device(settings.model, settings.device)} ({settings.device} is set)")
+    except ModelUnavailable as error:
+        return Finding.bad("device", str(error))
+
+
+def _model_text(name: str, survey: ModelSurvey) -> str:
+    parameters = f", {survey.parameter_count:,} parameters" if survey.parameter_count else ""
+    if survey.folder is not None:
+        return f"{name}{parameters}, in {survey.folder}"
+    return f"{name}{parameters}, on the hub: {_gigabytes(survey.download_bytes)} will be downloaded at the first start"
+
+
+def _cache(folder: Path) -> Finding:
+    """Report whether models could be kept; only those from the hub are."""
+    if os.access(_existing(folder), os.W_OK):
+        return Finding.good("cache", f"{folder}, where models from the hub are kept")
+    return Finding.bad(
+        "cache",
+        f"{folder} cannot be written to. Allow it, or set HF_HOME to a folder that can be, on a disk with room.",
+    )
+
+
+def _disk(folder: Path, survey: ModelSurvey | None) -> Finding:
+    free = shutil.disk_usage(_existing(folder)).free
+    if survey is not None and survey.download_bytes > free:
+        return Finding.bad(
+            "disk",
+            f"{_gigabytes(free)} are free in {_existing(folder)}, but the model has "
+            f"{_gigabytes(survey.download_bytes)}. Make room, or set HF_HOME to a folder on another disk.",
+        )
+    return Finding.good("disk", f"{_gigabytes(free)} free in {_existing(folder)}")
+
+
+def _memory(settings: Settings, survey: ModelSurvey | None) -> Finding:
+    available = _available_memory()
+    needed = survey.memory_bytes(settings.dtype) if survey is not None else None
+    if needed is None:
+        return Finding.open("memory", f"{_gigabytes(available)} available; what the model needs is not known.")
+    if needed > available:
+        return Finding.bad(
+            "memory",
+            f"{_gigabytes(available)} are available, but {settings.model} in {settings.dtype} takes about "
+            f"{_gigabytes(needed)}. Give it more, or set BOT_DTYPE=bfloat16 or a smaller BOT_MODEL.",
+        )
+    return Finding.good(
+        "memory", f"{_gigabytes(available)} available, of which the bot takes about {_gigabytes(needed)}"
+    )
+
+
+def _available_memory() -> int:
+    available: int = psutil.virtual_memory().available
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):  # no control group, or one without a limit
+        return available
+    return min(available, limit - used)
+
+
+def _existing(folder: Path) -> Path:
+    """Return `folder`, or the nearest folder above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"

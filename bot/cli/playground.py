@@ -1,0 +1,154 @@
+"""The same bot in a local, simulated Discord with a web page: no token, no account, no network."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import signal
+import sys
+import tempfile
+import webbrowser
+from collections.abc import AsyncIterator
+from typing import Any
+
+import discord
+from pydantic import SecretStr
+
+from bot.app.client import Nightword
+from bot.app.logs import configure_logging
+from bot.engine.executor import ModelExecutor
+from bot.engine.model_files import DEMO
+from bot.engine.start import build_executor
+from bot.errors import PlaygroundUnavailable
+from bot.settings import Settings, read_settings
+
+# Real seconds that one command may take in the page before it is given up.
+SETTLE_TIMEOUT = 1800.0
+
+WELCOME = {
+    "playground": (
+        "**Welcome.** I open a small language model to you. Type `/` and try:\n"
+        "`/topk prompt:It was a dark and stormy` what would the model say next, and how sure is it?\n"
+        "`/continue prompt:It was a dark and stormy` let it write on: greedy, sampled or by beam search\n"
+        "`/sentiment review:I laughed all the way home.` positive or negative, and on what evidence\n"
+        "`/tokenize text:dark and stormy` the text as the model reads it\n"
+        "`/xray text:The old man looked at the banana.` what of a text surprises it\n"
+        "`/guess` what would you say next? `/help` has the rest"
+    ),
+    "reviews": (
+        "Here people post reviews. `/sentiment` says how the model reads one. Morgan, who moderates, may let the bot "
+        "read along: `/review watch channel:reviews`, a few reviews, then `/review preview channel:reviews`."
+    ),
+    "moderators": (
+        "Morgan, who moderates, lets the bot read #reviews, and what sounds negative gets a card here. Press *Claim*, "
+        "*Note*, *Confirm* or *Dismiss*, then try `/review status`, `/review case number:1` and "
+        "`/review preview channel:reviews`."
+    ),
+}
+REVIEWS = (
+    "The acting was wonderful and I laughed all the way through.",
+    "Two hours of my life that I will never get back. The plot makes no sense.",
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the playground until it is interrupted. Raises PlaygroundUnavailable, ModelUnavailable."""
+    if importlib.util.find_spec("simcord") is None or importlib.util.find_spec("av") is None:
+        raise PlaygroundUnavailable(
+            "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
+        )
+    settings = read_settings(model=arguments.model, dtype=arguments.dtype)
+    with tempfile.TemporaryDirectory() as folder:
+        # What is of the real Discord stays out of it, its database too.
+        own: dict[str, Any] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        own["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
+        return _run(settings.model_copy(update=own), arguments)
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> int:
+    configure_logging(settings)
+    logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
+    logging.getLogger("bot.app.command_sync").setLevel(logging.ERROR)  # it reports to nobody here
+    if "model" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"model": DEMO})
+    return asyncio.run(_serve(settings, arguments.port, arguments.channel, arguments.open))
+
+
+async def _serve(settings: Settings, port: int, channel: str, open_browser: bool) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    executor = build_executor(settings)
+    executor.start()
+    print(f"Loading the model {settings.model} …", file=sys.stderr, flush=True)
+    if not await _loaded(executor, stop):
+        return 0
+    async with _page(Nightword(settings, executor), channel, port) as url:
+        print(f"Nightword's playground: {url}\nCtrl-C ends it.", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+        await stop.wait()
+    return 0
+
+
+async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
+    """Wait for the model; return whether it came before the stop. Raises the error that loading ended with."""
+    loading = asyncio.create_task(asyncio.to_thread(executor.wait_until_loaded))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([loading, stopping], return_when="FIRST_COMPLETED")
+    if not loading.done():
+        await asyncio.to_thread(executor.close)
+        await asyncio.gather(loading, return_exceptions=True)
+        return False
+    stopping.cancel()
+    loading.result()
+    return True
+
+
+@contextlib.asynccontextmanager
+async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[str]:
+    """Yield the address of a page that shows `bot` in a server of three channels and two people."""
+    import simcord
+
+    try:
+        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False) as simulation:
+            simulation.backend.bot_user.name = "Nightword"
+            guild = simulation.create_guild("Nightword's playground")
+            moderators = guild.create_role(
+                "Moderators", permissions=discord.Permissions(manage_messages=True), color=0x57F287
+            )
+            channels = {name: guild.create_text_channel(name) for name in WELCOME}
+            member = guild.add_member(simulation.create_user("ada", global_name="Ada (member)"))
+            moderator = guild.add_member(
+                simulation.create_user("morgan", global_name="Morgan (moderator)"), roles=[moderators]
+            )
+            await simulation.settle()
+            for name, channel in channels.items():
+                await bot.get_partial_messageable(channel.id).send(WELCOME[name])
+            viewers = [member, moderator]
+            if channel_name == "moderators":
+                viewers = [moderator]
+                await _go_live(moderator, channels["reviews"], channels["moderators"])
+            for review in REVIEWS:
+                await member.send(channels["reviews"], review)
+            await simulation.settle()
+            preview = simulation.preview(channels[channel_name], viewers=viewers, layout="channel", port=port)
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(preview)
+                except simcord.SetupError as error:
+                    reason = getattr(error.__cause__, "strerror", None) or error
+                    raise PlaygroundUnavailable(
+                        f"The playground cannot listen on port {port}: {reason}. Choose another with --port."
+                    ) from None
+                yield preview.url
+    finally:
+        await bot.close()
+
+
+async def _go_live(moderator: Any, reviews: Any, log_channel: Any) -> None:
+    """Let the moderator do what `/review watch` and `/review live` need, so that there are cards to press."""
+    options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
+    await moderator.slash(log_channel, "review watch", **options)
+    await moderator.slash(log_channel, "review live", channel=reviews)

@@ -1,0 +1,1 @@
+"""`/compare`: greedy, sampling and beam search side by side."""

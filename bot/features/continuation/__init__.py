@@ -1,0 +1,1 @@
+"""`/continue`: what the model writes after a prompt."""

@@ -1,0 +1,79 @@
+"""A continuation as an embed: the prompt plain, what the model wrote in bold."""
+
+import discord
+
+from bot.answers.answer import AMBER, BLURPLE, Answer, Attachment, Computed, footer
+from bot.engine.waiting import Place
+from bot.questions.continuation import Continuation
+from bot.rendering.prose import bold_excerpt, prompt_excerpt
+
+FINISHED = "Continuation"
+TEXT_LIMIT = 2000  # characters of the continuation, escaped
+
+
+def continuation_answer(result: Continuation, computed: Computed) -> Answer:
+    """Show prompt and continuation, the parameters used, the speed, and why it stopped."""
+    embed = _embed(FINISHED, result)
+    embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
+    embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
+    embed.add_field(name="Speed", value=speed(result, computed.seconds), inline=True)
+    embed.set_footer(text=footer(computed))
+    if prompt_excerpt(result.prompt).complete and bold_excerpt(result.text, TEXT_LIMIT).complete:
+        return Answer(embed)
+    whole = Attachment("continuation.txt", result.prompt + result.text, "The prompt and the whole continuation")
+    return Answer(embed, (whole,))
+
+
+def draft_answer(draft: Continuation, place: Place | None) -> Answer:
+    """Show what is written so far, or the place in the queue where there is one."""
+    if place is not None:
+        embed = _embed("Waiting …", draft)
+        embed.set_footer(text=place_text(place))
+        return Answer(embed)
+    embed = _embed("Writing …", draft)
+    embed.set_footer(text=f"{len(draft.output_ids)} of at most {draft.parameters.max_new_tokens} new tokens")
+    return Answer(embed)
+
+
+def place_text(place: Place) -> str:
+    """Return a place in the queue in words, with the estimate if there is one."""
+    text = "next in the queue" if place.ahead == 0 else f"{place.ahead} ahead in the queue"
+    return text if place.seconds is None else f"{text}, about {max(1, round(place.seconds))} s"
+
+
+def cut_off(draft: discord.Embed) -> discord.Embed:
+    """Return the embed of a draft whose writer is gone."""
+    embed = discord.Embed(title="Cut off", description=draft.description, colour=AMBER)
+    embed.set_footer(text="The bot was restarted while it wrote this. Ask again for the rest.")
+    return embed
+
+
+def _embed(title: str, result: Continuation) -> discord.Embed:
+    prompt, written = prompt_excerpt(result.prompt), bold_excerpt(result.text, TEXT_LIMIT)
+    nothing = "" if title != FINISHED else " *(no text)*"
+    return discord.Embed(title=title, description=f"{prompt.text}{written.text or nothing}", colour=BLURPLE)
+
+
+def parameters_text(result: Continuation) -> str:
+    """Return the parameters in force, as ``name=value`` in the order in which they matter."""
+    return " · ".join(f"`{name}={_plain(value)}`" for name, value in result.parameters.used().items())
+
+
+def stop_reason(result: Continuation) -> str:
+    """Return why generation ended, with the count of new tokens."""
+    count = len(result.output_ids)
+    tokens = "1 new token" if count == 1 else f"{count} new tokens"
+    if result.finish_reason == "stopped":
+        return f"by hand, after {tokens}"
+    if result.finish_reason == "stop":
+        return f"the model ended the text after {tokens}"
+    return f"after {tokens}, as many as asked for"
+
+
+def speed(result: Continuation, seconds: float) -> str:
+    """Return tokens per second."""
+    return f"{(len(result.output_ids) - result.written_before) / max(seconds, 1e-9):.1f} tokens/s"
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,66 @@
+"""`/help`: every command with an example."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answers.answer import BLURPLE
+from bot.answers.delivery import acknowledge
+from bot.answers.error_reply import answers_errors
+from bot.engine.executor import ModelExecutor
+from bot.rendering.escaping import escape_prose
+from bot.settings import Settings
+
+MOST_FIELDS = 25  # of an embed
+INTRODUCTION = (
+    "A small language model, opened: what it would say next, how sure it is, and why. What you see are the model's "
+    "own numbers. It is small and it errs."
+)
+
+
+class Help(commands.Cog):
+    """Shows what can be asked; always for the asker alone."""
+
+    def __init__(self, bot: commands.Bot) -> None:
+        self._bot = bot
+
+    @app_commands.command(name="help", extras={"example": "/help"})
+    @answers_errors
+    async def help(self, interaction: discord.Interaction[Any]) -> None:
+        """Show every command with an example."""
+        found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
+        menus = [menu.name for menu in self._bot.tree.get_commands(type=discord.AppCommandType.message)]
+        embeds = help_embeds(found, menus)
+        await acknowledge(interaction, interaction.response.send_message(embeds=embeds, ephemeral=True))
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the command."""
+    await bot.add_cog(Help(bot))
+
+
+def help_embeds(
+    commands: Iterable[app_commands.Command[Any, ..., Any]], message_menus: Iterable[str]
+) -> list[discord.Embed]:
+    """Show each command with its description, an example to copy and its options, then the menus on a message."""
+    embeds = [discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)]
+    for command in sorted(commands, key=lambda command: command.qualified_name):
+        lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
+        if command.parameters:
+            options = ", ".join(parameter.display_name for parameter in command.parameters)
+            lines.append(f"Options: {escape_prose(options)}")
+        _add(embeds, f"/{command.qualified_name}", "\n".join(lines))
+    *menus, last = [f"*{escape_prose(name)}*" for name in sorted(message_menus)]
+    value = f"*Apps* → {', '.join(menus)} and {last}: that message, for you alone"
+    _add(embeds, "On a message", value)
+    return embeds
+
+
+def _add(embeds: list[discord.Embed], name: str, value: str) -> None:
+    """Add a field to the last embed, or to a new one where that is full."""
+    if len(embeds[-1].fields) == MOST_FIELDS:
+        embeds.append(discord.Embed(colour=BLURPLE))
+    embeds[-1].add_field(name=name, value=value, inline=False)

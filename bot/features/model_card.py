@@ -1,0 +1,72 @@
+"""`/model`: which model answers, and what it is doing."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import __version__
+from bot.answers.answer import AMBER, BLURPLE, RED, Answer
+from bot.answers.answering import PRIVATE_OPTION
+from bot.answers.delivery import acknowledge
+from bot.answers.error_reply import answers_errors
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import ExecutorStatus
+from bot.rendering.escaping import escape_prose
+from bot.settings import Settings
+
+
+class ModelCard(commands.Cog):
+    """Shows the model; computes nothing, so it answers also while the model loads."""
+
+    def __init__(self, executor: ModelExecutor) -> None:
+        self._executor = executor
+
+    @app_commands.command(name="model", extras={"example": "/model"})
+    @app_commands.describe(private=PRIVATE_OPTION)
+    @answers_errors
+    async def model(self, interaction: discord.Interaction[Any], private: bool = False) -> None:
+        """Show which model answers, in what it computes, and how long the queue is."""
+        card = model_card_answer(self._executor.status, __version__)
+        await acknowledge(interaction, interaction.response.send_message(embed=card.embed, ephemeral=private))
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the command."""
+    await bot.add_cog(ModelCard(executor))
+
+
+def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
+    """Show which model answers, in what it computes, and what it is doing."""
+    model = status.model
+    embed = discord.Embed(title="Model", description=escape_prose(status.name), colour=_colour(status))
+    if model is not None:
+        facts = {
+            "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
+            "Parameters": f"{model.parameter_count:,}",
+            "Computes in": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
+            "Context": "not stated" if model.context_length is None else f"{model.context_length:,} tokens",
+            "Vocabulary": f"{model.vocab_size:,} tokens",
+        }
+        for name, value in facts.items():
+            embed.add_field(name=name, value=value)
+    embed.add_field(name="State", value=state(status))
+    embed.add_field(name="Queue", value=f"{status.waiting} of {status.queue_limit} waiting")
+    embed.set_footer(text=f"Nightword {version}")
+    return Answer(embed)
+
+
+def state(status: ExecutorStatus) -> str:
+    """Return what the model is doing in a word or two."""
+    if status.failed:
+        return "could not be loaded"
+    if status.model is None:
+        return "loading"
+    return "computing" if status.running else "ready"
+
+
+def _colour(status: ExecutorStatus) -> discord.Colour:
+    if status.failed:
+        return RED
+    return AMBER if status.model is None else BLURPLE

@@ -1,0 +1,1 @@
+"""Cards in the log channel, and the cases behind them."""

@@ -1,0 +1,219 @@
+"""Cases on their way into log channels: a card each, one digest where there are many, nothing where it is refused."""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+import discord
+
+from bot.answers.delivery import NO_NEWS_FROM_DISCORD, may_pass
+from bot.answers.message_text import message_text
+from bot.features.review.cases.buttons import case_view, digest_view, is_card_of, of_digest
+from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
+from bot.features.review.outage import is_outage, where
+from bot.features.review.showing.notices import tell_of_suspension
+from bot.features.review.showing.own_history import Earlier
+from bot.features.review.worker import Line, attempt
+from bot.storage.case_records import Case, CaseEvent
+from bot.storage.records import OwnMessage, StaleDigest
+from bot.storage.refusal import is_away
+from bot.storage.review_store import ReviewStore
+
+CARDS_A_MINUTE = 5
+MINUTE = timedelta(minutes=1)
+EXCERPT_DAYS = timedelta(days=30)
+STALE_AT_A_TIME = 10
+REFUSALS = (401, 403, 404)
+
+log = logging.getLogger(__name__)
+
+
+class Alerts:
+    """Posts the cards of cases that have none, once each, and keeps them up to date."""
+
+    def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
+        self._bot = bot
+        self._store = store
+        self._earlier = Earlier(bot)
+        self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
+        self._crowded_since: dict[int, datetime] = {}
+        self._behind = Line(store.cards_behind, STALE_AT_A_TIME)
+        self._stale = Line(store.stale_digests, STALE_AT_A_TIME)
+        self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def post_due(self) -> None:
+        """Post what is due, and is not there already."""
+        waiting: defaultdict[int, list[Case]] = defaultdict(list)
+        for case in await self._store.cards_due():
+            waiting[case.log_channel_id].append(case)
+        for log_channel_id, cases in waiting.items():
+            try:
+                await self._post(log_channel_id, await self._not_there(log_channel_id, cases))
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                self._earlier.look_again(log_channel_id)
+                if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
+                    await tell_of_suspension(self._bot, await self._store.suspend_log(log_channel_id))
+                else:
+                    log.warning("%d cases wait on for their cards: %s", len(cases), problem)
+            except Exception as problem:
+                if is_away(problem):
+                    raise
+                log.error("%d cases wait on for their cards: %s", len(cases), where(problem))  # noqa: TRY400  # as below
+
+    async def post_card(self, case: Case) -> None:
+        """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
+        place = await self._store.watched(case.place_id)
+        excerpt = await self._excerpt(case) if place is not None and place.excerpts else None
+        history, now = await self._history(case.id)
+        if now is None:
+            return
+        channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+        embed, view = case_card(now, history, excerpt), case_view(now)
+        card = await channel.send(embed=embed, view=view, nonce=f"case-{case.id}")
+        until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
+        if not await self._store.carded(case.id, card.id, until, log_channel_id=case.log_channel_id):
+            now = await self._store.case(case.id)
+            if now is None or now.card_message_id != card.id:
+                await self._store.delete_own(OwnMessage(case.log_channel_id, card.id))
+                return
+        await self._store.card_shows(case.id, len(history))
+
+    async def refresh_behind(self) -> None:
+        """Bring cards up to date that could not be before."""
+        await self._behind.do_some(self.refresh)
+
+    async def refresh(self, case_id: int) -> bool:
+        """Bring the card of a case up to date, where it has one; return False where it is to be tried again later."""
+        # One after the other: the last edit of a card shows the last that happened.
+        lock = self._edits.setdefault(case_id, asyncio.Lock())
+        async with lock:
+            history, case = await self._history(case_id)
+            if case is None or case.card_message_id is None:
+                return True
+            channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+            try:
+                card = await channel.fetch_message(case.card_message_id)
+                is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # its author took the text away
+                excerpt = excerpt_of(card.embeds[0]) if is_quoted else None
+                await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
+            except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+                log.warning("the card of case %d is not up to date: %s", case_id, problem)
+                if may_pass(problem):
+                    return False
+            await self._store.card_shows(case_id, len(history))  # or never will
+        return True
+
+    async def erase_excerpts(self) -> None:
+        """Take the excerpts off the cards that have had them long enough."""
+        for over in await self._store.excerpts_over(discord.utils.utcnow()):
+            async with self._edits.setdefault(over.id, asyncio.Lock()):  # so that no other edit puts it back
+                await attempt(self._erase_excerpt, over.id)
+
+    async def _erase_excerpt(self, case_id: int) -> bool:
+        history, case = await self._history(case_id)
+        if case is None or case.card_message_id is None:
+            return True
+        channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
+        try:
+            await channel.get_partial_message(case.card_message_id).edit(embed=case_card(case, history, None))
+        except discord.NotFound:
+            pass
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            log.warning("the excerpt of case %d is still on its card: %s", case_id, problem)
+            return False
+        await self._store.excerpt_erased(case_id)
+        return True
+
+    async def rewrite_stale(self) -> None:
+        """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""
+        await self._stale.do_some(self._rewrite)
+
+    async def _rewrite(self, stale: StaleDigest) -> bool:
+        cases = await self._store.in_digest(stale.message_id)
+        digest = self._bot.get_partial_messageable(stale.channel_id).get_partial_message(stale.message_id)
+        try:
+            if cases:
+                await digest.edit(embed=digest_embed(cases), view=digest_view(cases))
+            else:
+                await digest.delete()
+        except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+            if not isinstance(problem, discord.HTTPException) or problem.status not in REFUSALS:
+                log.warning("a digest still shows what is forgotten: %s", problem)
+                return False
+        await self._store.rewritten(stale)
+        return True
+
+    async def _post(self, log_channel_id: int, cases: Sequence[Case]) -> None:
+        """Post as many cards as a minute has room for; what came beyond, a minute later as one digest."""
+        now = discord.utils.utcnow()
+        recent = self._posted[log_channel_id]
+        while recent and now - recent[0] >= MINUTE:
+            recent.popleft()
+        crowded = self._crowded_since.get(log_channel_id)
+        if crowded is not None and now - crowded < MINUTE:
+            return
+        if crowded is not None and len(cases) > 1:
+            await self._post_digest(log_channel_id, cases)
+            del self._crowded_since[log_channel_id]  # not before it is there: otherwise they would get cards
+            return
+        self._crowded_since.pop(log_channel_id, None)
+        room, waiting = CARDS_A_MINUTE - len(recent), list(cases)
+        while waiting and room > 0:
+            if await self._is_posted(waiting.pop(0)):
+                recent.append(now)
+                room -= 1
+        if waiting:
+            self._crowded_since[log_channel_id] = now
+
+    async def _is_posted(self, case: Case) -> bool:
+        """Post the card of a case; False where Discord, or the bot, finds something wrong with this one alone."""
+        try:
+            await self.post_card(case)
+        except Exception as problem:
+            if is_outage(problem) or (isinstance(problem, discord.HTTPException) and problem.status in REFUSALS):
+                raise
+            # Not its message, which may quote a text.
+            log.error("the case %d waits on for its card, the others go on: %s", case.id, where(problem))  # noqa: TRY400
+            return False
+        return True
+
+    async def _post_digest(self, log_channel_id: int, cases: Sequence[Case]) -> None:
+        channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
+        nonce = f"digest-{cases[0].id}"[:25]
+        digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
+        shown = [case.id for case in cases]
+        if await self._store.digested(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
+            kept = await self._store.in_digest(digest.id)  # some were forgotten meanwhile
+            await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
+
+    async def _not_there(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
+        """Note the cards and digests that are there without being noted, and return the cases that have neither."""
+        channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
+        missing = {case.id: case for case in cases}
+        for message in await self._earlier.said_in(channel):
+            if (found := is_card_of(message, missing)) is not None:
+                excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
+                until = message.created_at + EXCERPT_DAYS if excerpt else None
+                await self._store.carded(found, message.id, until)
+                await self.refresh(found)  # somebody may have pressed its buttons before it was noted
+                del missing[found]
+            elif listed := of_digest(message, missing):
+                await self._store.digested(listed, message.id)
+                for case_id in listed:
+                    del missing[case_id]
+        return list(missing.values())
+
+    async def _history(self, case_id: int) -> tuple[list[CaseEvent], Case | None]:
+        """Return a case with what happened to it; what happens meanwhile is for the card's next edit."""
+        history = await self._store.history(case_id)
+        return history, await self._store.case(case_id)
+
+    async def _excerpt(self, case: Case) -> str | None:
+        channel = self._bot.get_partial_messageable(case.posted_in, guild_id=case.guild_id)
+        try:
+            return spoilered_excerpt(message_text(await channel.fetch_message(case.message_id)))
+        except discord.HTTPException:
+            return None  # it is gone, or out of sight: the card does without

@@ -1,0 +1,187 @@
+"""The buttons below a case's card, and the menu below a digest; both outlive a restart of the bot."""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+import discord
+
+from bot.answers.delivery import acknowledge
+from bot.answers.error_reply import Form, answers_errors
+from bot.errors import NotPermitted, ReceiptUnusable
+from bot.features.review.embeds.card import DIGEST_CASES, digest_options
+from bot.features.review.permissions import check_moderator
+from bot.features.review.places import Place, find_place
+from bot.storage.case_records import Case
+
+Interaction = discord.Interaction[Any]
+NOTE_LIMIT = 1000
+
+_CUSTOM_ID = re.compile(r"case:[a-z]+:(\d+)")
+_DIGEST = re.compile(r"digest(?::(\d+))?")
+_LABELS = {"claim": "Claim", "release": "Release", "confirm": "Confirm", "dismiss": "Dismiss", "note": "Note"}
+_STYLES = {"confirm": discord.ButtonStyle.danger, "dismiss": discord.ButtonStyle.success}
+# By a case's state: what can still be done.
+_ACTIONS = {
+    "open": ("claim", "confirm", "dismiss", "note"),
+    "claimed": ("release", "confirm", "dismiss", "note"),
+    "withdrawn": ("confirm", "dismiss", "note"),
+    "confirmed": ("note",),
+    "dismissed": ("note",),
+}
+
+
+class Triage(Protocol):
+    """What the buttons do. The bot's cog of review channels has it as `triage`."""
+
+    async def case(self, case_id: int) -> Case | None:
+        """Return a case, None where it is forgotten."""
+        ...
+
+    async def act(self, action: str, case_id: int, user_id: int) -> str | None:
+        """Claim, release, confirm or dismiss a case; return what stood against it."""
+        ...
+
+    async def note(self, case_id: int, user_id: int, text: str) -> None:
+        """Add a note to a case."""
+        ...
+
+    async def show_card(self, case: Case) -> None:
+        """Post the card of a case that has none."""
+        ...
+
+
+def case_view(case: Case) -> discord.ui.View:
+    """Return the buttons that make sense below a case's card."""
+    view = discord.ui.View(timeout=None)
+    for action in _ACTIONS[case.state]:
+        view.add_item(CaseButton(action, case.id))
+    return view
+
+
+def digest_view(cases: Sequence[Case]) -> discord.ui.View:
+    """Return the menu of a digest's cases."""
+    return discord.ui.View(timeout=None).add_item(DigestMenu(digest_options(cases), cases[-1].id))
+
+
+def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | None:
+    """Return which of the cases a message is the card of, None for no card of theirs."""
+    for row in message.components:
+        for button in getattr(row, "children", ()):
+            match = _CUSTOM_ID.fullmatch(button.custom_id or "")
+            if match and int(match[1]) in case_ids:
+                return int(match[1])
+    return None
+
+
+def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
+    """Return which of the cases a message is the digest of; with a full menu, also those that come after its last."""
+    for row in message.components:
+        for menu in getattr(row, "children", ()):
+            if isinstance(menu, discord.SelectMenu) and (match := _DIGEST.fullmatch(menu.custom_id or "")):
+                listed = [int(option.value) for option in menu.options]
+                last = int(match[1] or max(listed)) if len(listed) == DIGEST_CASES else 0
+                return [one for one in case_ids if one in listed or max(listed) < one <= last]
+    return []
+
+
+class CaseButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"case:(?P<action>claim|release|confirm|dismiss|note):(?P<case_id>\d+)",
+):
+    """*Claim*, *Release*, *Confirm*, *Dismiss* or *Note*, for those who may moderate both channels."""
+
+    def __init__(self, action: str, case_id: int) -> None:
+        style = _STYLES.get(action, discord.ButtonStyle.secondary)
+        super().__init__(discord.ui.Button(label=_LABELS[action], style=style, custom_id=f"case:{action}:{case_id}"))
+        self._action, self._case_id = action, case_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "CaseButton":
+        """Return the button that was pressed."""
+        return cls(match["action"], int(match["case_id"]))
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Do what the button says, once; who comes too late is told what was done."""
+        triage = _triage(interaction)
+        _check(interaction, await triage.case(self._case_id))
+        if self._action == "note":
+            await acknowledge(interaction, interaction.response.send_modal(NoteForm(self._case_id)))
+        elif await acknowledge(interaction, interaction.response.defer()):
+            refusal = await triage.act(self._action, self._case_id, interaction.user.id)
+            if refusal is not None:
+                await interaction.followup.send(refusal, ephemeral=True)
+
+
+class NoteForm(Form, title="Note"):
+    """Takes a moderator's note on a case."""
+
+    text: discord.ui.TextInput["NoteForm"] = discord.ui.TextInput(
+        custom_id="text",
+        label="For the moderators of this case",
+        style=discord.TextStyle.paragraph,
+        max_length=NOTE_LIMIT,
+        placeholder="What you found, or did",
+    )
+
+    def __init__(self, case_id: int) -> None:
+        super().__init__()
+        self._case_id = case_id
+
+    @answers_errors
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        """Add the note to the case's history."""
+        triage = _triage(interaction)
+        _check(interaction, await triage.case(self._case_id))
+        if await acknowledge(interaction, interaction.response.defer()):
+            await triage.note(self._case_id, interaction.user.id, self.text.value)
+
+
+class DigestMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"digest(?::(?P<last>\d+))?"):
+    """Posts the card of the case that is chosen. A menu has only the first; its id says which was the last."""
+
+    def __init__(self, options: list[discord.SelectOption], last: int) -> None:
+        menu: discord.ui.Select[Any] = discord.ui.Select(
+            custom_id=f"digest:{last}", placeholder="Show the card of …", options=options
+        )
+        super().__init__(menu)
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /) -> "DigestMenu":
+        """Return the menu in which something was chosen."""
+        assert isinstance(item, discord.ui.Select)  # noqa: S101  # its custom_id is a menu's
+        return cls(item.options, int(match["last"] or 0))
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Post the card, unless it is there already."""
+        triage = _triage(interaction)
+        case = await triage.case(int(self.item.values[0]))
+        _check(interaction, case)
+        if case is not None and await acknowledge(interaction, interaction.response.defer()):
+            await triage.show_card(case)
+
+
+def _triage(interaction: Interaction) -> Triage:
+    triage: Triage | None = getattr(interaction.client.get_cog("ReviewReader"), "triage", None)
+    if triage is None:
+        raise NotPermitted("Review channels are switched off. Whoever runs the bot can turn them on with BOT_REVIEWS.")
+    return triage
+
+
+def _check(interaction: Interaction, case: Case | None) -> None:
+    """Raise ReceiptUnusable for a forgotten case, and NotPermitted unless the presser may moderate both channels."""
+    if case is None or case.guild_id != interaction.guild_id:
+        raise ReceiptUnusable("This case is forgotten: its message was deleted, or its channel is no longer watched.")
+    assert interaction.guild is not None  # noqa: S101  # it has the case's id
+    assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
+    places: list[Place] = []
+    for channel_id in (case.posted_in, case.log_channel_id):
+        place = find_place(interaction.guild, channel_id)
+        if place is None:
+            raise NotPermitted(
+                f"The bot does not see <#{channel_id}> any more, so it cannot tell what you may do there."
+            )
+        places.append(place)
+    check_moderator(interaction.user, *places)

@@ -1,0 +1,31 @@
+"""`/review`: moderators choose channels whose messages are scored, and decide what is done about them."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.engine.executor import ModelExecutor
+from bot.features.review.commands.backfill import Backfilling
+from bot.features.review.commands.exempt import Exempting
+from bot.features.review.commands.export import Exporting
+from bot.features.review.commands.inspect import Seeing
+from bot.features.review.commands.watch import Watching
+from bot.features.review.reader import ReviewReader
+from bot.settings import Settings
+
+
+# Said in full: what is left open here, guild_only's other contexts too, the tree's own settings fill in.
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.default_permissions(manage_messages=True)
+class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
+    """Review channels: what is posted there is scored, and shown to moderators."""
+
+    def __init__(self, reader: ReviewReader) -> None:
+        self._reader = reader
+
+
+async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+    """Add the commands, where review channels are switched on."""
+    reader = bot.get_cog(ReviewReader.__name__)
+    if isinstance(reader, ReviewReader):
+        await bot.add_cog(ReviewChannels(reader))

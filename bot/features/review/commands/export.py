@@ -1,0 +1,67 @@
+"""`/review export`: the scores of a channel as a file."""
+
+import asyncio
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import discord
+from discord import app_commands
+
+from bot.answers.answering import defer
+from bot.answers.delivery import deliver
+from bot.answers.error_reply import answers_errors
+from bot.errors import UsageError
+from bot.features.review.commands.shared import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
+from bot.features.review.embeds.export import export_answer, write_rows
+from bot.features.review.permissions import check_moderator
+from bot.features.review.places import Place
+
+MEGABYTE = 2**20
+
+
+class Exporting(ReviewCommands):
+    """The command that hands out scores."""
+
+    @app_commands.command(extras={"example": "/review export channel:#film-reviews format:csv"})
+    @app_commands.describe(
+        channel=PLACE_OPTION,
+        format="For spreadsheets, or for programs",
+        days="How far to look back, from 1 to 365 days; all without it",
+    )
+    @answers_errors
+    async def export(
+        self,
+        interaction: Interaction,
+        channel: Place,
+        format: Literal["csv", "jsonl"] = "csv",  # noqa: A002  # the option's name
+        days: app_commands.Range[int, 1, 365] | None = None,
+    ) -> None:
+        """Give you the scores of a channel as a file: links, times and figures. It is noted that you did."""
+        check_moderator(asker(interaction), channel)
+        await watched_or_refused(self._reader, channel, channel.mention)
+        if not await defer(interaction, private=True):
+            return
+        since = None if days is None else discord.utils.utcnow() - timedelta(days=days)
+        limit = channel.guild.filesize_limit
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{channel.id}.{format}"
+            rows = self._reader.store.stream_scores(channel.id, since)
+            count = await write_rows(file, format, channel.guild.id, rows, limit)
+            size = (await asyncio.to_thread(file.stat)).st_size
+            if size > limit:
+                raise UsageError(
+                    f"The file would be larger than the {limit // MEGABYTE} MB that Discord takes in this server. "
+                    "Ask for fewer days."
+                )
+            await self._reader.store.log_action(
+                channel.guild.id, channel.id, interaction.user.id, "export", f"{count:,} messages as {format}"
+            )
+            embed = export_answer(channel.mention, count, format).embed
+            await deliver(
+                interaction,
+                lambda: interaction.edit_original_response(
+                    embed=embed, attachments=[discord.File(file, f"reviews.{format}")]
+                ),
+            )

@@ -1,0 +1,114 @@
+"""`/review status`, `preview`, `stats` and `case`: what is there to see, for moderators alone."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import discord
+from discord import app_commands
+
+from bot.answers.answering import defer, reply
+from bot.answers.error_reply import answers_errors
+from bot.errors import UsageError
+from bot.features.review.commands.shared import (
+    PLACE_OPTION,
+    Interaction,
+    ReviewCommands,
+    asker,
+    server,
+    watched_or_refused,
+)
+from bot.features.review.embeds.figures import preview_answer, stats_answer
+from bot.features.review.embeds.status import UNSCORED_SHOWN, PlaceStatus, case_answer, status_answer
+from bot.features.review.permissions import check_moderator, may_moderate
+from bot.features.review.places import Place, find_place, left_out, seen_by, threads_left_out
+from bot.features.review.scoring.retry import retry_view
+from bot.features.review.showing.thresholds import suggested_threshold
+
+ACTIONS_SHOWN = 5
+
+
+class Seeing(ReviewCommands):
+    """Commands that change nothing."""
+
+    @app_commands.command(extras={"example": "/review status"})
+    @answers_errors
+    async def status(self, interaction: Interaction) -> None:
+        """Show the watched channels that you may moderate, how they do, and what waits."""
+        if not await defer(interaction, private=True):
+            return
+        store, guild = self._reader.store, server(interaction)
+        found, seen, places = [], set(), self._reader.intake.places
+        for watched in await store.watched_in(guild.id):
+            place = find_place(guild, watched.channel_id)
+            if place is not None and may_moderate(asker(interaction), place):
+                seen.add(place.id)
+                scored, cases = await store.scored_count(place.id), await store.open_count(place.id)
+                others = [one for one in (*left_out(place), *threads_left_out(place)) if one.id not in places]
+                apart = seen_by(asker(interaction), others)
+                verdicts = await store.verdicts(place.id)
+                found.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, apart))
+        actions = [one for one in await store.latest_actions(guild.id, 50) if one.channel_id in {None, *seen}]
+        model = interaction.client.executor.status.model
+        unscored, unscored_count = await store.unscored(seen, UNSCORED_SHOWN)
+        answer = status_answer(
+            found,
+            waiting=await store.pending_count(guild.id),
+            exemptions=await store.exemptions(guild.id),
+            actions=actions[:ACTIONS_SHOWN],
+            model=model,
+            unscored=unscored,
+            unscored_count=unscored_count,
+            guild_id=guild.id,
+        )
+        await reply(interaction, replace(answer, view=retry_view()) if unscored else answer)
+
+    @app_commands.command(extras={"example": "/review preview channel:#film-reviews flag_below:0.2"})
+    @app_commands.describe(channel=PLACE_OPTION, flag_below="P(positive) below which a message would be flagged")
+    @answers_errors
+    async def preview(
+        self,
+        interaction: Interaction,
+        channel: Place,
+        flag_below: app_commands.Range[float, 0.0, 1.0] | None = None,
+    ) -> None:
+        """Show what a threshold would have flagged among the messages scored so far."""
+        check_moderator(asker(interaction), channel)
+        watched = await watched_or_refused(self._reader, channel, channel.mention)
+        if not await defer(interaction, private=True):
+            return
+        scored = await self._reader.store.latest_scores(channel.id)
+        verdicts = await self._reader.store.verdicts(channel.id)
+        chosen = next(one for one in (flag_below, watched.flag_below, 0.2) if one is not None)  # 0 is a threshold too
+        suggestion = suggested_threshold(verdicts)
+        await reply(interaction, await preview_answer(channel, watched, scored, verdicts, chosen, suggestion))
+
+    @app_commands.command(extras={"example": "/review stats channel:#film-reviews days:30"})
+    @app_commands.describe(channel=PLACE_OPTION, days="How far to look back, from 1 to 365 days")
+    @answers_errors
+    async def stats(self, interaction: Interaction, channel: Place, days: app_commands.Range[int, 1, 365] = 30) -> None:
+        """Show how much was posted and how positive it was, by day: of the channel, never of a person."""
+        check_moderator(asker(interaction), channel)
+        await watched_or_refused(self._reader, channel, channel.mention)
+        if not await defer(interaction, private=True):
+            return
+        now = discord.utils.utcnow()
+        scored = await self._reader.store.latest_scores(channel.id, now - timedelta(days=days))
+        await reply(interaction, await stats_answer(channel.mention, scored, days, now.date()))
+
+    @app_commands.command(extras={"example": "/review case number:12"})
+    @app_commands.describe(number="The number on a card or in a digest")
+    @answers_errors
+    async def case(self, interaction: Interaction, number: app_commands.Range[int, 1, 2**31]) -> None:
+        """Show the whole history of a case, and post its card where it has none."""
+        store, guild = self._reader.store, server(interaction)
+        case = await store.numbered(guild.id, number)
+        place = None if case is None else find_place(guild, case.posted_in) or find_place(guild, case.place_id)
+        log = None if case is None else find_place(guild, case.log_channel_id)
+        if case is None or place is None or log is None:
+            raise UsageError(f"There is no case {number:,}: it never was, or its message was deleted.")
+        check_moderator(asker(interaction), place, log)
+        if not await defer(interaction, private=True):
+            return
+        await self._reader.triage.show_card(case)
+        now = await store.case(case.id) or case
+        await reply(interaction, case_answer(now, await store.history(case.id)))

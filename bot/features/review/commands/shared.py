@@ -1,0 +1,37 @@
+"""What the commands of `/review` share: their options' words, and who asks where."""
+
+from typing import Any, cast
+
+import discord
+from discord.ext import commands
+
+from bot.errors import UsageError
+from bot.features.review.reader import ReviewReader
+from bot.storage.records import Watched
+
+Interaction = discord.Interaction[Any]
+PLACE_OPTION = "A channel, thread, forum or category in which you may manage messages"
+
+
+class ReviewCommands(commands.Cog):
+    """Commands over the reader of review channels."""
+
+    _reader: ReviewReader
+
+
+def asker(interaction: Interaction) -> discord.Member:
+    """Return who asks; in a server that is a member."""
+    return cast("discord.Member", interaction.user)
+
+
+def server(interaction: Interaction) -> discord.Guild:
+    """Return where it is asked."""
+    return cast("discord.Guild", interaction.guild)
+
+
+async def watched_or_refused(reader: ReviewReader, channel: discord.abc.Snowflake, mention: str) -> Watched:
+    """Return how a place is watched. Raises UsageError where it is not."""
+    watched = await reader.store.watched(channel.id)
+    if watched is None:
+        raise UsageError(f"{mention} is not watched. Begin with /review watch.")
+    return watched

@@ -1,0 +1,188 @@
+"""`/review watch`, `live` and `unwatch`: what is read, and what is shown of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import discord
+from discord import app_commands
+
+from bot.answers.answering import defer, reply
+from bot.answers.error_reply import answers_errors
+from bot.errors import NotPermitted, OptionOutOfRange, UsageError
+from bot.features.review.commands.shared import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
+from bot.features.review.embeds.status import live_answer, unwatch_answer, watch_answer
+from bot.features.review.permissions import LOG_NEEDS, check_bot, check_moderator
+from bot.features.review.places import (
+    Place,
+    Readable,
+    channels_in,
+    find_place,
+    has_threads_left_out,
+    left_out,
+    seen_by,
+    threads_left_out,
+)
+from bot.features.review.showing.notices import post_notices
+from bot.storage.records import Label, Watched
+
+LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a place is to be watched."""
+
+    label: Label
+    flag_below: float | None
+    urgent_below: float | None
+    log_channel_id: int | None
+    excerpts: bool
+
+
+class Watching(ReviewCommands):
+    """Commands that change what is watched, and how."""
+
+    @app_commands.command(extras={"example": "/review watch channel:#film-reviews flag_below:0.2 log_channel:#mods"})
+    @app_commands.describe(
+        channel=PLACE_OPTION,
+        label="Once it is live: a reaction, or a small reply, to every scored message",
+        flag_below="Once it is live: P(positive) below which a message gets a card in log_channel; 0 for none",
+        urgent_below="P(positive) below which a card is urgent; a quarter of flag_below by itself; 0 for none",
+        log_channel="Where the cards of flagged messages are posted; you must moderate it too",
+        excerpts="Put a flagged message's beginning on its card, behind a spoiler, for 30 days (Manage Server)",
+        notice="Tell the channel's members what is read and why",
+    )
+    @answers_errors
+    async def watch(
+        self,
+        interaction: Interaction,
+        channel: Place,
+        label: Literal["none", "react", "reply"] | None = None,
+        flag_below: app_commands.Range[float, 0.0, 1.0] | None = None,
+        urgent_below: app_commands.Range[float, 0.0, 1.0] | None = None,
+        log_channel: discord.TextChannel | None = None,
+        excerpts: bool | None = None,
+        notice: bool = True,
+    ) -> None:
+        """Score every new message of a channel, in shadow first; asked again, change only the options you give."""
+        check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
+        before = await self._reader.store.watched(channel.id)
+        if excerpts and not asker(interaction).guild_permissions.manage_guild:
+            raise NotPermitted("Excerpts show members' words: turning them on takes Manage Server.")
+        options = _merged(before, label, flag_below, urgent_below, log_channel, excerpts)
+        _check(channel, options, is_live=before is not None and before.live)
+        if before is None:
+            for part in channels_in(channel):
+                check_bot(part, "view_channel", "read_message_history", *(["send_messages"] if notice else []))
+        if not await defer(interaction, private=True):
+            return
+        store = self._reader.store
+        await store.watch(
+            channel.id, channel.guild.id, flag_below=options.flag_below, urgent_below=options.urgent_below,
+            log_channel_id=options.log_channel_id, label=options.label, excerpts=options.excerpts,
+            watched_by=interaction.user.id, last_message_id=_last_message_id(channel),
+        )  # fmt: skip
+        self._reader.begin(channel.id)
+        await store.log_action(channel.guild.id, channel.id, interaction.user.id, "watch", _spelled(options))
+        told = await post_notices(store, channel) if before is None and notice else 0
+        after = await watched_or_refused(self._reader, channel, channel.mention)
+        apart = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
+        answered = watch_answer(
+            channel, after, is_new=before is None, notice=notice, told=told,
+            left_out=seen_by(asker(interaction), left_out(channel)),
+            threads=seen_by(asker(interaction), apart) if has_threads_left_out(channel) else None,
+        )  # fmt: skip
+        await reply(interaction, answered)
+
+    @app_commands.command(extras={"example": "/review live channel:#film-reviews"})
+    @app_commands.describe(channel=PLACE_OPTION, on="False goes back to shadow: nothing is shown any more")
+    @answers_errors
+    async def live(self, interaction: Interaction, channel: Place, on: bool = True) -> None:
+        """Show what is scored from now on: labels in the channel, cards in its log channel."""
+        check_moderator(asker(interaction), channel)
+        watched = await watched_or_refused(self._reader, channel, channel.mention)
+        if on:
+            options = _merged(watched, None, None, None, None, None)
+            if options.label == "none" and options.flag_below is None:
+                raise UsageError(
+                    f"There is nothing to show of {channel.mention} yet. Give it a label, or flag_below and a "
+                    "log_channel, with /review watch."
+                )
+            log = None if options.log_channel_id is None else find_place(channel.guild, options.log_channel_id)
+            if log is not None:
+                check_moderator(asker(interaction), log)
+            _check(channel, options, is_live=True)
+        if not await defer(interaction, private=True):
+            return
+        await self._reader.store.set_live(channel.id, live=on)
+        action = "live" if on else "shadow"
+        await self._reader.store.log_action(channel.guild.id, channel.id, interaction.user.id, action, "")
+        self._reader.live.wake()
+        await reply(interaction, live_answer(channel, watched, on=on))
+
+    @app_commands.command(extras={"example": "/review unwatch channel:#film-reviews"})
+    @app_commands.describe(channel=PLACE_OPTION)
+    @answers_errors
+    async def unwatch(self, interaction: Interaction, channel: Place) -> None:
+        """Read a channel no more, and delete all that was kept of it."""
+        check_moderator(asker(interaction), channel)
+        if not await defer(interaction, private=True):
+            return
+        watched = await self._reader.unwatch(channel.id)
+        if watched is not None:
+            await self._reader.store.log_action(channel.guild.id, channel.id, interaction.user.id, "unwatch", "")
+        await reply(interaction, unwatch_answer(channel, was_watched=watched is not None))
+
+
+def _merged(
+    before: Watched | None,
+    label: Label | None,
+    flag_below: float | None,
+    urgent_below: float | None,
+    log_channel: discord.TextChannel | None,
+    excerpts: bool | None,
+) -> Options:
+    """Return what is asked for; what is not given stays as it was."""
+    flag = flag_below if flag_below is not None or before is None else before.flag_below
+    urgent = urgent_below if urgent_below is not None or before is None else before.urgent_below
+    return Options(
+        label=label or (before.label if before else "none"),
+        flag_below=flag or None,
+        urgent_below=urgent,
+        log_channel_id=log_channel.id if log_channel else before.log_channel_id if before else None,
+        excerpts=excerpts if excerpts is not None else before is not None and before.excerpts,
+    )
+
+
+def _check(channel: Place, options: Options, *, is_live: bool) -> None:
+    """Raise BotError where the options do not fit together, or the bot may not do what they ask."""
+    log = None if options.log_channel_id is None else find_place(channel.guild, options.log_channel_id)
+    if options.flag_below is not None:
+        if options.log_channel_id is None:
+            raise UsageError("flag_below needs a log_channel, where flagged messages get their cards. Give both.")
+        if log is None:
+            raise UsageError("The log channel is gone, or the bot does not see it. Give another log_channel.")
+        if options.urgent_below is not None and options.urgent_below >= options.flag_below:
+            limit = f"below flag_below, which is {options.flag_below:g}"
+            raise OptionOutOfRange("urgent_below", f"{options.urgent_below:g}", limit)
+        if any(log == part for part in (channel, *channels_in(channel))):
+            raise UsageError("The log channel is itself among what is watched. Give one that only moderators read.")
+        check_bot(log, *LOG_NEEDS)
+    if is_live:
+        for part in channels_in(channel):
+            check_bot(part, *LABEL_NEEDS[options.label])
+
+
+def _last_message_id(channel: Place) -> int:
+    """Return the last message that is not read: what comes after it is."""
+    if isinstance(channel, Readable):
+        return channel.last_message_id or channel.id
+    return discord.utils.time_snowflake(discord.utils.utcnow())
+
+
+def _spelled(options: Options) -> str:
+    """Return the options as they stand in the record of what moderators did."""
+    parts = [f"label {options.label}"]
+    if options.flag_below is not None:
+        parts.append(f"flag_below {options.flag_below:g}, log <#{options.log_channel_id}>")
+    return ", ".join([*parts, *(["excerpts"] if options.excerpts else [])])

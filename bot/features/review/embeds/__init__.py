@@ -1,0 +1,1 @@
+"""What review channels say, as embeds and pictures."""

@@ -1,0 +1,164 @@
+"""A case as moderators see it: the card of a flagged message, its history, and the digest of many."""
+
+from collections.abc import Sequence
+
+import discord
+
+from bot.answers.answer import AMBER, BLURPLE, GREEN, RED
+from bot.rendering.escaping import escape_prose
+from bot.rendering.prose import plain_excerpt
+from bot.rendering.tables import percentage
+from bot.storage.case_records import Case, CaseEvent
+
+CAUTION = "A small model judged, and it errs. Sentiment is not toxicity: look before you act."
+REACTIONS = {"positive": "🙂", "negative": "🙁"}
+EXCERPT = "Excerpt"  # the name of the field that is erased after a while
+EXCERPT_LENGTH = 300
+NOTE_LENGTH = 300  # of which a history shows this much
+EVENTS_SHOWN = 8  # the newest; `/review case` shows all
+DIGEST_CASES = 25  # what a select menu holds
+FIELD_LIMIT = 1024
+
+_STATES = {
+    "open": "",
+    "claimed": "",
+    "confirmed": " · confirmed",
+    "dismissed": " · dismissed",
+    "withdrawn": " · edited",
+}
+_EVENTS = {
+    "opened": "flagged at {probability}",
+    "edited": "the message was edited: {probability}",
+    "withdrawn": "the message was edited: {probability}, no longer below the threshold",
+    "reopened": "the message was edited: {probability}, flagged again",
+    "urgent": "the message was edited: {probability}, urgent now",
+    "unscored": "the message was edited: there is no text any more that could be scored",
+    "claimed": "claimed by {who}",
+    "released": "released by {who}",
+    "confirmed": "**confirmed** by {who}",
+    "dismissed": "**dismissed** by {who}",
+    "noted": "{who}: {note}",
+}
+
+
+def label_text(says: str, positive_probability: float) -> str:
+    """Return the small reply that labels a message."""
+    return (
+        f"-# {REACTIONS[says]} Sounds {says} · P(positive) {percentage(positive_probability)} · a small model's guess"
+    )
+
+
+def case_title(case: Case) -> str:
+    """Return a case's number, how pressing it is, and how it ended."""
+    return f"Case {case.number:,} · {'urgent' if case.urgent else 'flagged'}{_STATES[case.state]}"
+
+
+def model_text(model: str) -> str:
+    """Return a model and its revision, which are stored as ``name@revision``."""
+    name, _, revision = model.rpartition("@")
+    return f"{plain_excerpt(name, FIELD_LIMIT // 2).text} · {plain_excerpt(revision, FIELD_LIMIT // 4).text}"
+
+
+def message_link(guild_id: int, channel_id: int, message_id: int) -> str:
+    """Return the link that jumps to a message."""
+    return f"[message](https://discord.com/channels/{guild_id}/{channel_id}/{message_id})"
+
+
+def case_card(case: Case, history: Sequence[CaseEvent], excerpt: str | None) -> discord.Embed:
+    """Return a case's card; `excerpt` is a field that it had before, or None."""
+    embed = discord.Embed(title=case_title(case), colour=_colour(case))
+    link = message_link(case.guild_id, case.posted_in, case.message_id)
+    when = discord.utils.format_dt(case.posted_at, "R")
+    embed.description = f"{link} by <@{case.author_id}> in <#{case.posted_in}>, {when}"
+    if excerpt:
+        embed.add_field(name=EXCERPT, value=excerpt, inline=False)
+    embed.add_field(name="P(positive)", value=_share(case.positive_probability))
+    embed.add_field(name="Flagged below", value=f"{case.flag_below:g}")
+    embed.add_field(name="Margin", value=f"{case.margin:+.2f} logits")
+    embed.add_field(name="Label mass", value=_share(case.label_mass))
+    embed.add_field(name="Model", value=model_text(case.model))
+    embed.add_field(name="History", value=_history(history), inline=False)
+    embed.set_footer(text=CAUTION)
+    return embed
+
+
+def case_history(case: Case, history: Sequence[CaseEvent]) -> discord.Embed:
+    """Return everything that happened to a case, the newest that fit."""
+    embed = discord.Embed(title=case_title(case), description=_lines(history, 3800), colour=_colour(case))
+    embed.set_footer(text=CAUTION)
+    return embed
+
+
+def spoilered_excerpt(text: str) -> str:
+    """Return the beginning of a message behind a spoiler."""
+    return f"||{plain_excerpt(text.strip(), EXCERPT_LENGTH).text}||"
+
+
+def digest_embed(cases: Sequence[Case]) -> discord.Embed:
+    """Return what stands for many cases at once: their numbers and scores, and nothing of a message or its author."""
+    lines = [
+        f"{case.number:,} · {percentage(case.positive_probability)}{_urgent(case)}" for case in cases[:DIGEST_CASES]
+    ]
+    if (rest := len(cases) - DIGEST_CASES) > 0:
+        lines.append(f"… and {rest:,} more, up to case {cases[-1].number:,}: `/review case number:{cases[-1].number}`")
+    urgent = any(case.urgent for case in cases)
+    embed = discord.Embed(
+        title=f"{len(cases):,} more messages flagged",
+        description="Case and P(positive). Choose one below to see its card here.\n" + "\n".join(lines),
+        colour=RED if urgent else AMBER,
+    )
+    embed.set_footer(text=CAUTION)
+    return embed
+
+
+def digest_options(cases: Sequence[Case]) -> list[discord.SelectOption]:
+    """Return the choices of a digest: a case each."""
+    return [
+        discord.SelectOption(
+            label=f"Case {case.number:,}",
+            description=f"P(positive) {percentage(case.positive_probability)}{_urgent(case)}",
+            value=str(case.id),
+        )
+        for case in cases[:DIGEST_CASES]
+    ]  # fmt: skip
+
+
+def excerpt_of(embed: discord.Embed) -> str | None:
+    """Return the excerpt on a card that was posted."""
+    return next((field.value for field in embed.fields if field.name == EXCERPT), None)
+
+
+def _share(probability: float) -> str:
+    return escape_prose(percentage(probability))  # ">99.99%" would begin a quotation
+
+
+def _urgent(case: Case) -> str:
+    return " · urgent" if case.urgent else ""
+
+
+def _colour(case: Case) -> discord.Colour:
+    if case.state in ("open", "claimed"):
+        return RED if case.urgent else AMBER
+    return GREEN if case.state == "dismissed" else BLURPLE
+
+
+def _history(history: Sequence[CaseEvent]) -> str:
+    return _lines(history[-EVENTS_SHOWN:], FIELD_LIMIT)
+
+
+def _lines(history: Sequence[CaseEvent], limit: int) -> str:
+    """Return the newest events that fit, a numbered line each."""
+    kept: list[str] = []
+    for event in reversed(history):
+        line = _event(event)
+        if sum(len(one) + 1 for one in kept) + len(line) > limit:
+            break
+        kept.insert(0, line)
+    return "\n".join(kept)
+
+
+def _event(event: CaseEvent) -> str:
+    probability = "" if event.positive_probability is None else percentage(event.positive_probability)
+    note = plain_excerpt(" ".join((event.note or "").split()), NOTE_LENGTH).text
+    text = _EVENTS[event.kind].format(probability=probability, who=f"<@{event.user_id}>", note=note)
+    return f"`{event.number}` {text} · {discord.utils.format_dt(event.at, 'R')}"

@@ -1,0 +1,79 @@
+"""Scores as a file: CSV that a spreadsheet cannot mistake for formulas, or JSON Lines."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import discord
+
+from bot.answers.answer import GREEN, Answer
+from bot.storage.records import ScoredMessage
+
+# No author: a channel is looked at, and nobody is ranked.
+COLUMNS = ("message", "posted_at", "positive_probability", "margin", "label_mass", "model")
+ROWS_AT_A_TIME = 500
+# OWASP, "CSV Injection": a cell that begins with one of these may be run as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+async def write_rows(file: Path, kind: str, guild_id: int, rows: AsyncIterator[ScoredMessage], largest: int) -> int:
+    """Write `rows` as "csv" or "jsonl", a part at a time; return how many. It ends once the file is over `largest`."""
+    as_text = _csv if kind == "csv" else _json_lines
+    count, waiting = 0, [",".join(COLUMNS) + "\r\n"] if kind == "csv" else []
+    is_first = True
+    async for row in rows:
+        waiting.append(as_text(_record(guild_id, row)))
+        count += 1
+        if len(waiting) >= ROWS_AT_A_TIME:
+            size = await asyncio.to_thread(_append, file, waiting)
+            waiting, is_first = [], False
+            if size > largest:
+                return count
+    if waiting or is_first:
+        await asyncio.to_thread(_append, file, waiting)
+    return count
+
+
+def export_answer(place: str, count: int, kind: str) -> Answer:
+    """Say what the file holds."""
+    text = (
+        f"{count:,} scored messages of {place} as {kind.upper()}: links, times and figures, no names and no "
+        "texts. Share it with nobody who may not moderate there. Your export is noted in `/review status`."
+    )
+    return Answer(discord.Embed(title="Export", description=text, colour=GREEN))
+
+
+def _record(guild_id: int, row: ScoredMessage) -> dict[str, str | float]:
+    # A link, for spreadsheets and JavaScript round numbers of 19 digits.
+    return {
+        "message": f"https://discord.com/channels/{guild_id}/{row.posted_in}/{row.message_id}",
+        "posted_at": row.posted_at.isoformat(),
+        "positive_probability": row.positive_probability,
+        "margin": row.margin,
+        "label_mass": row.label_mass,
+        "model": row.model,
+    }
+
+
+def _csv(record: dict[str, str | float]) -> str:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow([_cell(record[column]) for column in COLUMNS])
+    return line.getvalue()
+
+
+def _cell(value: str | float) -> str | float:
+    """Return a text that no spreadsheet runs; a number is one, whatever its sign."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _json_lines(record: dict[str, str | float]) -> str:
+    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _append(file: Path, lines: list[str]) -> int:
+    with file.open("a", encoding="utf-8", newline="") as opened:
+        opened.writelines(lines)
+        return opened.tell()

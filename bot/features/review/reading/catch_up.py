@@ -1,0 +1,52 @@
+"""Reading what was posted while the bot was away."""
+
+import logging
+
+import discord
+
+from bot.answers.delivery import NO_NEWS_FROM_DISCORD
+from bot.features.review.outage import is_outage, where
+from bot.features.review.places import Readable, channels_in, find_place
+from bot.features.review.reading.intake import Intake
+from bot.storage.records import Watched
+from bot.storage.refusal import is_away
+from bot.storage.review_store import ReviewStore
+
+CATCH_UP = 1000  # messages of a channel that are read after an outage
+
+log = logging.getLogger(__name__)
+
+
+async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> None:
+    """Read the first CATCH_UP messages of each channel of the places that are behind, after the last that was seen."""
+    for watched in [one for one in await store.all_watched() if one.channel_id in intake.behind]:
+        guild = bot.get_guild(watched.guild_id)
+        place = None if guild is None else find_place(guild, watched.channel_id)
+        if place is None:
+            continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
+        absences = intake.absences
+        # A channel that Discord hides for now stops no other, of this place or the next.
+        read = [await _read(channel, watched, intake) for channel in channels_in(place)]
+        if None not in read and intake.absences == absences:
+            intake.behind.discard(watched.channel_id)
+            await store.move_on(watched.channel_id, max((last for last in read if last is not None), default=0))
+
+
+async def _read(channel: Readable, watched: Watched, intake: Intake) -> int | None:
+    """Return the last message that was read, 0 for none; None where Discord was not there."""
+    last = 0
+    try:
+        after = discord.Object(watched.last_message_id)
+        async for message in channel.history(limit=CATCH_UP, after=after, oldest_first=True):
+            await intake.take(message)
+            last = message.id
+    except discord.Forbidden:
+        log.warning("the watched channel %d may not be read any more", channel.id)
+    except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
+        log.warning("the watched channel %d could not be caught up with: %s", channel.id, problem)
+        return None if is_outage(problem) else last
+    except Exception as problem:
+        if is_away(problem):
+            raise
+        log.error("the watched channel %d could not be caught up with: %s", channel.id, where(problem))  # noqa: TRY400  # it may quote a text
+    return last

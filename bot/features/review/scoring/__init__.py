@@ -1,0 +1,1 @@
+"""Scoring what was read, and trying again what failed."""

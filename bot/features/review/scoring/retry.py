@@ -1,0 +1,50 @@
+"""*Try again* below `/review status`: messages that could not be scored get all their tries again."""
+
+import re
+from typing import Any
+
+import discord
+
+from bot.answers.delivery import acknowledge
+from bot.answers.error_reply import answers_errors
+from bot.errors import NotPermitted
+from bot.features.review.embeds.status import retry_text
+from bot.features.review.permissions import may_moderate
+from bot.features.review.places import find_place
+
+Interaction = discord.Interaction[Any]
+
+
+class RetryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"review:retry"):
+    """Tries again what could not be scored in the places that the presser may moderate."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Try again", custom_id="review:retry"))
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "RetryButton":
+        """Return the button that was pressed."""
+        return cls()
+
+    @answers_errors
+    async def callback(self, interaction: Interaction, /) -> None:
+        """Try again, and say how many messages that are."""
+        reader: Any = interaction.client.get_cog("ReviewReader")
+        guild, member = interaction.guild, interaction.user
+        if reader is None or guild is None or not isinstance(member, discord.Member):
+            raise NotPermitted("Review channels are switched off. Whoever runs the bot can turn them on.")
+        if not await acknowledge(interaction, interaction.response.defer()):
+            return
+        count = 0
+        for watched in await reader.store.watched_in(guild.id):
+            place = find_place(guild, watched.channel_id)
+            if place is not None and may_moderate(member, place) and (tried := await reader.retry(place.id)):
+                count += tried
+                messages = "1 message" if tried == 1 else f"{tried:,} messages"
+                await reader.store.log_action(guild.id, place.id, member.id, "retry", messages)
+        await interaction.followup.send(retry_text(count), ephemeral=True)
+
+
+def retry_view() -> discord.ui.View:
+    """Return the button."""
+    return discord.ui.View(timeout=None).add_item(RetryButton())

@@ -1,0 +1,240 @@
+"""From a message that waits to its score: in the background, in the order of posting, once each."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import discord
+
+from bot.answers.message_text import message_text
+from bot.engine.executor import ModelExecutor
+from bot.engine.waiting import Operation
+from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
+from bot.features.review.outage import is_outage, where
+from bot.features.review.showing.publish import Live
+from bot.features.review.worker import Line, Worker
+from bot.questions.language_model import LanguageModel, ModelInfo
+from bot.questions.sentiment import Sentiment
+from bot.storage.database import Database
+from bot.storage.records import Fault, NewScore, Pending
+from bot.storage.refusal import is_refusal
+from bot.storage.review_store import ReviewStore
+
+AT_A_TIME = 32  # written together; as many again are computed meanwhile
+TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again
+PLAIN_REVIEW = "good"  # which every model judges that judges anything
+GONE = (10003, 10008)  # unknown channel, unknown message
+
+log = logging.getLogger(__name__)
+
+
+class Scoring:
+    """Scores the messages that wait in `store`. Texts come from memory or from Discord, and are never stored."""
+
+    def __init__(
+        self,
+        bot: discord.Client,
+        database: Database,
+        store: ReviewStore,
+        executor: ModelExecutor,
+        live: Live,
+    ) -> None:
+        """Wake `live` whenever there are new scores."""
+        self._bot = bot
+        self._database = database
+        self._store = store
+        self._executor = executor
+        self._live = live
+        self._texts: OrderedDict[int, str] = OrderedDict()
+        self._line = Line(self._due, AT_A_TIME)
+        self._probe: asyncio.Task[bool] | None = None
+        self._is_model_known = False  # to the database, which remembers it for the next start
+        self._worker = Worker(self._score_all, "scoring")
+
+    def offer(self, message_id: int, text: str) -> None:
+        """Keep `text` at hand for the message's score."""
+        self._texts[message_id] = text
+        self._texts.move_to_end(message_id)
+        while len(self._texts) > TEXTS_KEPT:
+            self._texts.popitem(last=False)
+
+    def forget(self, *message_ids: int) -> None:
+        """Keep no text of these messages."""
+        for message_id in message_ids:
+            self._texts.pop(message_id, None)
+
+    def wake(self) -> None:
+        """Score what waits, unless that is under way; then look once more at its end."""
+        self._worker.wake()
+
+    async def stop(self) -> None:
+        """End; what waits is scored after the next start."""
+        await self._worker.stop()
+
+    async def _score_all(self) -> None:
+        if (model := self._executor.status.model) is None:
+            return  # it is loading, or failed to
+        if not self._is_model_known:
+            name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
+            if count := await self._store.retry_with(name):
+                log.info("the model is another than before: %d messages that failed are tried again", count)
+            self._is_model_known = True
+        computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
+        try:
+            while True:
+                some = await self._line.take([one for batch, _ in computing for one in batch])
+                if some:
+                    computing.append((some, asyncio.create_task(self._score_some(some))))
+                if not computing:
+                    return
+                if len(computing) == 2 or not some:
+                    batch, task = computing.pop(0)
+                    settled = await task
+                    self._line.pass_over(
+                        *(one for one, is_settled in zip(batch, settled, strict=True) if not is_settled)
+                    )
+                    if not any(settled):
+                        return  # the database, Discord or the model is away: the next wake, in 30 s, tries again
+        finally:
+            for _, task in computing:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in computing), return_exceptions=True)
+
+    async def _due(self, limit: int) -> list[Pending]:
+        return await self._store.pending(limit, discord.utils.utcnow())
+
+    async def _score_some(self, some: Sequence[Pending]) -> list[bool]:
+        """Score messages and write the scores down; return of each whether it waits no longer, or for its next try."""
+        settled = await asyncio.gather(*(self._settled(one) for one in some))
+        scored = {one: score for one, score in zip(some, settled, strict=True) if isinstance(score, NewScore)}
+        kept = await self._keep(scored)
+        return [kept[one] if one in kept else bool(result) for one, result in zip(some, settled, strict=True)]
+
+    async def _keep(self, scored: Mapping[Pending, NewScore]) -> dict[Pending, bool]:
+        """Write scores down together; where that is refused, halve them until the one that is refused stands alone."""
+        if not scored:
+            return {}
+        try:
+            await self._store.score_all(list(scored.values()))
+        except Exception as problem:
+            if is_outage(problem):
+                log.warning("%d scores could not be written, and are computed again: %s", len(scored), where(problem))
+                return dict.fromkeys(scored, False)
+            if len(scored) == 1:
+                return {one: await self._fail(one, "database", problem) for one in scored}
+            half = list(scored.items())[: len(scored) // 2]
+            return await self._keep(dict(half)) | await self._keep(dict(list(scored.items())[len(half) :]))
+        self._live.wake()
+        self.forget(*(one.message_id for one in scored))
+        return dict.fromkeys(scored, True)
+
+    async def _settled(self, waiting: Pending) -> NewScore | bool:
+        """Return a message's score; True where it can never have one and is let go, or is tried again later.
+
+        False where it waits on: something is away, which is no fault of the message.
+        """
+        fault: Fault = "bot"
+        try:
+            try:
+                text = await self._text(waiting)
+            except discord.HTTPException:
+                fault = "unreadable"
+                raise
+            if text is None:
+                return True
+            try:
+                info, verdict = await self._executor.submit_background(waiting.channel_id, _judge(text))
+            except (PromptTooLong, EmptyPrompt, InputUnreadable):
+                await self._live.let_go(waiting, text)
+                self._forget_text(waiting)
+                return True
+            except NumbersNotFinite:
+                fault = "not_finite"
+                raise
+            except Exception:
+                fault = "model"
+                raise
+            fault = "not_finite"
+            return NewScore(
+                waiting.message_id,
+                waiting.content_hash,
+                model=f"{info.short_name}@{info.revision or 'local'}",
+                positive_probability=verdict.positive_probability,
+                margin=verdict.positive_logit - verdict.negative_logit,
+                label_mass=verdict.label_mass,
+            )
+        except Exception as problem:
+            is_away = is_outage(problem) or (fault == "model" and not await self._does_model_answer())
+            if is_away or self._bot.is_closed():
+                log.info("the message %d waits on for its score: %s", waiting.message_id, where(problem))
+                return False
+            return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
+
+    async def _does_model_answer(self) -> bool:
+        """Return whether a fixed text gets its verdict: for now, memory or a device may fail for every text.
+
+        Messages that fail at the same time share the answer.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._probed())
+        return await self._probe
+
+    async def _probed(self) -> bool:
+        try:
+            await self._executor.submit_background(0, _judge(PLAIN_REVIEW))
+        except Exception as problem:
+            log.warning("the model answers nothing for now: %s", where(problem))
+            return False
+        return True
+
+    async def _fail(self, waiting: Pending, fault: Fault, problem: Exception) -> bool:
+        """Count a try that failed for a fault of the message; False where even that could not be written."""
+        log.warning("the message %d could not be scored (%s): %s", waiting.message_id, fault, where(problem))
+        try:
+            await self._store.record_fault(waiting, fault, discord.utils.utcnow())
+        except Exception as another:
+            log.warning("that it failed could not be written either: %s", where(another))
+            return False
+        return True
+
+    def _forget_text(self, waiting: Pending) -> None:
+        text = self._texts.get(waiting.message_id)
+        if text is not None and self._database.content_hash(text) == waiting.content_hash:  # none that came meanwhile
+            self.forget(waiting.message_id)
+
+    async def _text(self, waiting: Pending) -> str | None:
+        """Return the text that waits; None where it is gone or another by now, which is noted."""
+        text = self._texts.get(waiting.message_id)
+        if text is not None and self._database.content_hash(text) == waiting.content_hash:
+            return text
+        channel = self._bot.get_partial_messageable(waiting.posted_in)
+        try:
+            message = await channel.fetch_message(waiting.message_id)
+        except discord.NotFound as refusal:
+            if refusal.code not in GONE:  # a proxy's, perhaps: what is forgotten does not come back
+                raise
+            await self._store.drop(waiting.message_id)
+            self.forget(waiting.message_id)
+            return None
+        text = message_text(message)
+        if self._database.content_hash(text) == waiting.content_hash:
+            return text
+        if not text.strip():
+            await self._live.let_go(waiting, text)
+            return None
+        if (watched := await self._store.watched(waiting.channel_id)) is not None:
+            # It was edited while the bot was away: its new text waits now.
+            self.offer(message.id, text)
+            await self._store.record(
+                message.id, waiting.channel_id, watched.guild_id, message.author.id, message.created_at,
+                text, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
+            )  # fmt: skip
+        return None
+
+
+def _judge(text: str) -> Operation[tuple[ModelInfo, Sentiment]]:
+    def operation(model: LanguageModel, _: object) -> tuple[ModelInfo, Sentiment]:
+        return model.info, model.sentiment(text)
+
+    return operation

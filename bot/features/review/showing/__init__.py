@@ -1,0 +1,1 @@
+"""Showing the score of a message in its channel."""

@@ -1,0 +1,67 @@
+"""What a live channel itself shows of a message's score: a reaction, or a small reply."""
+
+import contextlib
+
+import discord
+
+from bot.features.review.embeds.card import REACTIONS, label_text
+from bot.features.review.showing.own_history import Earlier
+from bot.storage.records import Due, Label, LetGo, ShownLabel
+
+
+class Labels:
+    """Labels messages in their own channels, once each."""
+
+    def __init__(self, bot: discord.Client) -> None:
+        self._bot = bot
+        self._earlier = Earlier(bot)
+
+    async def show(self, due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:
+        """Label a message, or change its label; return what the label says, and its reply's id.
+
+        Raises discord.HTTPException.
+        """
+        says: ShownLabel = "positive" if due.margin > 0 else "negative"
+        if kind == "none" or (says == due.shown_label and kind == "react"):
+            return due.shown_label, due.label_message_id
+        channel = self._bot.get_partial_messageable(due.posted_in, guild_id=due.guild_id)
+        message = channel.get_partial_message(due.message_id)
+        if kind == "react":
+            assert self._bot.user is not None  # noqa: S101  # it is logged in
+            if due.shown_label is not None:
+                await message.remove_reaction(REACTIONS[due.shown_label], self._bot.user)
+            await message.add_reaction(REACTIONS[says])
+            return says, due.label_message_id
+        text = label_text(says, due.positive_probability)
+        reply_id = due.label_message_id or await self._posted_before(channel, due.message_id)
+        if reply_id is not None:
+            with contextlib.suppress(discord.NotFound):  # somebody deleted the label, not the message
+                await channel.get_partial_message(reply_id).edit(content=text)
+            return says, reply_id
+        sent = await message.reply(text, mention_author=False, silent=True, nonce=f"label-{due.message_id}")
+        return says, sent.id
+
+    async def take_away(self, gone: LetGo) -> None:
+        """Take the reaction off a message of which nothing is said any more. Raises discord.HTTPException."""
+        if gone.shown_label is None or gone.label_message_id is not None:  # a reply is deleted like a card
+            return
+        assert self._bot.user is not None  # noqa: S101  # it is logged in
+        channel = self._bot.get_partial_messageable(gone.posted_in, guild_id=gone.guild_id)
+        await channel.get_partial_message(gone.message_id).remove_reaction(REACTIONS[gone.shown_label], self._bot.user)
+
+    def look_again(self, channel_id: int) -> None:
+        """Look for labels in a channel next time: Discord did not say whether it took one."""
+        self._earlier.look_again(channel_id)
+
+    async def _posted_before(self, channel: discord.PartialMessageable, message_id: int) -> int | None:
+        try:
+            said = await self._earlier.said_in(channel)
+        except discord.Forbidden:  # the bot may write there and not read what was said
+            return None
+        return next((one.id for one in said if one.reference and one.reference.message_id == message_id), None)
+
+
+def is_gone(refusal: discord.HTTPException) -> bool:
+    """Return whether a label was refused because its message is deleted."""
+    # For a reply that is no 404 but a field that Discord finds wrong.
+    return refusal.status == 404 or (refusal.status == 400 and "message_reference" in refusal.text)

@@ -1,0 +1,1 @@
+"""`/sampler`: what each stage of the sampler does to the next token."""

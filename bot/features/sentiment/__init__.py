@@ -1,0 +1,1 @@
+"""`/sentiment`: is a review positive or negative, and on what evidence."""

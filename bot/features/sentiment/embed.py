@@ -1,0 +1,70 @@
+"""A sentiment verdict as an embed, and the evidence for it."""
+
+import discord
+
+from bot.answers.answer import GREEN, RED, Answer, Computed, footer
+from bot.features.sentiment.text import TRUSTED_LABEL_MASS, label_mass_text, sentiment_table
+from bot.questions.sentiment import Sentiment, SentimentEvidence, WordEvidence
+from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.prose import quote_excerpt
+from bot.rendering.tables import PHONE_WIDTH, percentage, table
+
+REVIEW_LIMIT = 1000  # characters, escaped
+EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture has more of it
+SHOWN_WORDS = 8
+
+
+def sentiment_answer(result: Sentiment, computed: Computed) -> Answer:
+    """Show the verdict in its colour, both logits, the probability between the two, and the label mass."""
+    quoted = quote_excerpt(result.review.strip(), REVIEW_LIMIT).text
+    embed = discord.Embed(title=result.label, description=quoted, colour=GREEN if result.label == "Positive" else RED)
+    embed.add_field(name="Between the two", value=code_block(sentiment_table(result)), inline=False)
+    embed.add_field(name="Label mass", value=label_mass_text(result.label_mass), inline=False)
+    embed.set_footer(text=footer(computed))
+    return Answer(embed)
+
+
+def evidence_answer(result: SentimentEvidence, computed: Computed) -> Answer:
+    """Show the words that moved the verdict most, the raw verdict beside the calibrated one, and the label mass."""
+    verdict = result.sentiment
+    embed = discord.Embed(
+        title=f"Why {verdict.label}",
+        description=quote_excerpt(verdict.review.strip(), EXPLAINED_REVIEW_LIMIT).text,
+        colour=GREEN if verdict.label == "Positive" else RED,
+    )
+    strongest = sorted(result.words, key=lambda one: -abs(one.effect))[:SHOWN_WORDS]
+    embed.add_field(
+        name=f"What leaving out each word takes from the margin of {result.margin:+.2f}",
+        value=f"{code_block(evidence_table(strongest))}\n{_reading(result)}",
+        inline=False,
+    )
+    embed.add_field(name="Raw and calibrated", value=calibration_text(result), inline=False)
+    is_low = verdict.label_mass < TRUSTED_LABEL_MASS
+    warning = "⚠ Label mass is low" if is_low else "Label mass"
+    embed.add_field(name=warning, value=label_mass_text(verdict.label_mass), inline=False)
+    embed.set_footer(text=footer(computed))
+    return Answer(embed)
+
+
+def evidence_table(words: list[WordEvidence]) -> str:
+    """Return each word with its effect: above 0 it speaks for positive, below for negative."""
+    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in words]
+    return table(("effect", "word"), rows, right=(0,), columns=PHONE_WIDTH)
+
+
+def calibration_text(result: SentimentEvidence) -> str:
+    """Return the raw verdict, which counts, and what is left of it once the question's own leaning is taken out."""
+    raw, calibrated = result.sentiment, result.calibration
+    same = "the same" if calibrated.label == raw.label else "the other way"
+    return (
+        f"Raw, the verdict: **{raw.label}**, {percentage(raw.positive_probability)} positive.\n"
+        f"Calibrated: **{calibrated.label}**, {percentage(calibrated.positive_probability)} positive, {same}. Reviews "
+        f"that say nothing get {percentage(calibrated.content_free_positive)} positive, which calibration takes out."
+    )
+
+
+def _reading(result: SentimentEvidence) -> str:
+    text = "Above 0 a word speaks for positive, below for negative."
+    if result.words_together == 1:
+        return text
+    return f"{text} In so long a review {result.words_together} words in a row are left out together."

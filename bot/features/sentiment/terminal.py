@@ -1,0 +1,168 @@
+"""`nightword sentiment`: the verdict on a review or on each line of a file, and its evidence."""
+
+import argparse
+import sys
+import time
+
+from tqdm import tqdm
+
+from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
+from bot.features.sentiment.picture import words_picture
+from bot.features.sentiment.text import label_mass_text, sentiment_table
+from bot.questions.language_model import ModelInfo
+from bot.questions.sentiment import Sentiment, SentimentEvidence
+from bot.rendering.escaping import visible_text, visible_token
+from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.tables import percentage, table
+from bot.terminal.console import (
+    can_redraw,
+    emphasis,
+    lines_of,
+    load,
+    print_footer,
+    print_json,
+    read_file,
+    settings_of,
+    text_of,
+    timed,
+)
+from bot.terminal.options import Commands, add_model_options, add_outputs
+from bot.terminal.picture_file import picture_target, write_picture
+
+
+def sentiment_object(result: Sentiment, model: ModelInfo) -> JsonObject:
+    """Return the verdict and its evidence; the probabilities are between the two labels."""
+    return {
+        "command": "sentiment",
+        "model": model_object(model),
+        "label": result.label,
+        "logits": {"positive": result.positive_logit, "negative": result.negative_logit},
+        "probabilities": {"positive": result.positive_probability, "negative": result.negative_probability},
+        "label_mass": result.label_mass,
+    }
+
+
+def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
+    """Return the verdict as `sentiment_object` has it, each word's effect on the margin, and the calibrated verdict."""
+    calibration = result.calibration
+    return {
+        **sentiment_object(result.sentiment, model),
+        "margin": result.margin,
+        "words_together": result.words_together,
+        "words": [{"start": one.start, "end": one.end, "text": one.text, "effect": one.effect} for one in result.words],
+        "calibration": {
+            "label": calibration.label,
+            "probabilities": {
+                "positive": calibration.positive_probability,
+                "negative": calibration.negative_probability,
+            },
+            "content_free": {
+                "positive": calibration.content_free_positive,
+                "negative": calibration.content_free_negative,
+            },
+        },
+    }
+
+
+def words_table(result: SentimentEvidence) -> str:
+    """Return each word of a review, in its order, with what leaving it out takes from the margin between the labels."""
+    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in result.words]
+    together = "" if result.words_together == 1 else f" ({result.words_together} words at a time)"
+    header = ("effect", f"left out{together}: above 0 it speaks for positive, below for negative")
+    return table(header, [*rows, (f"{result.margin:+.2f}", "margin of the whole review")], right=(0,))
+
+
+def calibration_table(result: SentimentEvidence) -> str:
+    """Return the raw verdict, the calibrated one, and the leaning of the question alone that calibration takes out."""
+    raw, calibrated = result.sentiment, result.calibration
+    rows = [
+        (percentage(raw.positive_probability), raw.label, "raw, the verdict"),
+        (percentage(calibrated.positive_probability), calibrated.label, "calibrated"),
+        (percentage(calibrated.content_free_positive), "", "reviews that say nothing"),
+    ]
+    return table(("P(positive)", "label", ""), rows, right=(0,))
+
+
+def sentiment(arguments: argparse.Namespace) -> int:
+    """Print the verdict on one review, or on each line of a file."""
+    if arguments.png is not None and not arguments.explain:
+        raise UsageError("--png needs --explain: a verdict alone has no picture. Add --explain, or leave --png out.")
+    if arguments.lines is not None:
+        return _sentiment_lines(arguments)
+    review = text_of(arguments.review)
+    if arguments.explain:
+        return _explain(arguments, review)
+    model = load(settings_of(arguments))
+    with timed() as seconds:
+        result = model.sentiment(review)
+    if arguments.json:
+        print_json(sentiment_object(result, model.info))
+    else:
+        print(_verdict(result))
+        print_footer(model, seconds())
+    return 0
+
+
+def _explain(arguments: argparse.Namespace, review: str) -> int:
+    """Print the verdict on a review, what each of its words does to it, and what calibration leaves of it."""
+    target = picture_target(arguments.png)
+    model = load(settings_of(arguments))
+    with timed() as seconds:
+        result = model.explain_sentiment(review)
+    if arguments.json:
+        print_json(evidence_object(result, model.info))
+    else:
+        print(f"{_verdict(result.sentiment)}\n\n{words_table(result)}\n\n{calibration_table(result)}")
+        print_footer(model, seconds())
+    write_picture(target, words_picture, result)
+    return 0
+
+
+def _verdict(result: Sentiment) -> str:
+    return f"{emphasis(result.label)}\n\n{sentiment_table(result)}\n\n{label_mass_text(result.label_mass)}"
+
+
+def _sentiment_lines(arguments: argparse.Namespace) -> int:
+    """Score one review a line; a line that cannot be scored is reported and the others go on."""
+    if arguments.explain:
+        raise UsageError("--explain takes one review apart: give it alone, without --lines.")
+    text = read_file(arguments.lines)
+    if not text:
+        name = "standard input" if arguments.lines == "-" else arguments.lines
+        raise InputUnreadable(f"{name} has no lines: write one review a line.")
+    reviews = lines_of(text)
+    model = load(settings_of(arguments))
+    if not arguments.json:
+        print("verdict  P(positive) review")
+    began = time.perf_counter()
+    failed = 0
+    for number, review in enumerate(tqdm(reviews, unit="review", disable=not can_redraw(sys.stderr)), start=1):
+        try:
+            result = model.sentiment(review)
+        except UsageError as error:
+            failed += 1
+            tqdm.write(f"nightword: line {number}: {error}", file=sys.stderr)
+            if arguments.json:
+                failure = {"command": "sentiment", "model": model_object(model.info), "line": number}
+                print_json(failure | {"error": str(error)})
+            continue
+        if arguments.json:
+            print_json(sentiment_object(result, model.info))
+        else:
+            excerpt = visible_text(review.strip())
+            print(f"{result.label} {percentage(result.positive_probability):>11} {excerpt}", flush=True)
+    if not arguments.json:
+        print_footer(model, time.perf_counter() - began)
+    return EXIT_USAGE if failed else 0
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("sentiment", help="is a review positive or negative")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("review", nargs="?", help='the review; "-" reads standard input')
+    what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
+    parser.add_argument("--explain", action="store_true", help="add what each word does, and a calibrated verdict")
+    add_model_options(parser)
+    add_outputs(parser, "what --explain finds")
+    parser.set_defaults(run=sentiment)

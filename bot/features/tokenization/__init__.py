@@ -1,0 +1,1 @@
+"""`/tokenize`: a text as the model reads it."""

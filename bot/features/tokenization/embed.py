@@ -1,0 +1,57 @@
+"""A tokenization as an embed: a table of tokens, and their ids ready to copy."""
+
+import discord
+
+from bot.answers.answer import BLURPLE, Answer, Attachment, Computed, footer
+from bot.features.tokenization.text import tokens_table
+from bot.questions.tokenization import Tokenization
+from bot.rendering.escaping import code_block
+from bot.rendering.tables import PHONE_WIDTH, ids_text
+
+SHOWN_TOKENS = 40
+COMPARED_TOKENS = 16  # of the second text, in a field
+BYTES_NOTE = "Rows like `\\xf0` are bytes: here one character is several tokens."
+
+
+def tokenization_answer(result: Tokenization, computed: Computed, other: Tokenization | None = None) -> Answer:
+    """Show the count, the tokens and the ids, then those of an `other` text; what is longer goes into a file."""
+    count = len(result.tokens)
+    shown = result.tokens[:SHOWN_TOKENS]
+    is_long = count > len(shown)
+    embed = discord.Embed(
+        title=_count(result) if other is None else f"{_count(result)}, compared with {len(other.tokens):,}",
+        description=code_block(tokens_table(shown, PHONE_WIDTH)),
+        colour=BLURPLE,
+    )
+    if any("\\x" in token.text for token in shown):
+        embed.description = f"{embed.description}\n{BYTES_NOTE}"
+    if is_long:
+        embed.description = f"The first {len(shown)}; all of them are in the file.\n{embed.description}"
+    else:
+        embed.add_field(name="Ids", value=code_block(ids_text([token.id for token in shown])), inline=False)
+    files = [_whole(result, "tokens.txt", "All tokens and their ids")] if is_long else []
+    if other is not None:
+        compared = other.tokens[:COMPARED_TOKENS]
+        ids = {token.id for token in result.tokens}
+        shared = sum(token.id in ids for token in other.tokens)
+        embed.add_field(
+            name=f"Compared with: {_count(other)}, {shared:,} of them in both",
+            value=code_block(tokens_table(compared, PHONE_WIDTH)),
+            inline=False,
+        )
+        if len(compared) < len(other.tokens):
+            files.append(_whole(other, "compared.txt", "All tokens and ids of the second text"))
+        else:
+            value = code_block(ids_text([token.id for token in compared]))
+            embed.add_field(name="Its ids", value=value, inline=False)
+    embed.set_footer(text=footer(computed))
+    return Answer(embed, tuple(files))
+
+
+def _count(result: Tokenization) -> str:
+    return "1 token" if len(result.tokens) == 1 else f"{len(result.tokens):,} tokens"
+
+
+def _whole(result: Tokenization, filename: str, description: str) -> Attachment:
+    ids = [token.id for token in result.tokens]
+    return Attachment(filename, f"{tokens_table(result.tokens)}\n\nids = {ids}\n", description)

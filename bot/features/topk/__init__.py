@@ -1,0 +1,1 @@
+"""`/topk`: the most probable next tokens, and a walk along them."""

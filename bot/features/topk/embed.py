@@ -1,0 +1,95 @@
+"""A token walk as an embed: the prompt, the path with each step's probability, and what can come next."""
+
+import math
+
+import discord
+
+from bot.answers.answer import BLURPLE, Answer, Computed, footer
+from bot.features.topk.record import WalkRecord
+from bot.features.topk.text import candidates_table
+from bot.questions.topk import Walk
+from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.picture import Picture
+from bot.rendering.prose import PROMPT_LIMIT, bold_excerpt, prompt_excerpt
+from bot.rendering.tables import PHONE_WIDTH, bar, cut, option_label, percentage, table
+
+SHOWN_STEPS = 10  # the last ones
+PATH_LIMIT = 900  # characters, escaped
+NAME_COLUMNS = 10
+
+
+def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
+    """Show where a walk stands: before its first step what /topk always showed."""
+    prompt = prompt_excerpt(walk.prompt, PROMPT_LIMIT).text
+    path = bold_excerpt(walk.text, PATH_LIMIT).text
+    if walk.ended:
+        state = "*The text has ended: its last token is the model's end of text.*"
+    else:
+        state = code_block(candidates_table(walk, PHONE_WIDTH))
+    embed = discord.Embed(title="Next token", description=f"{prompt}{path} **▁**\n{state}", colour=BLURPLE)
+    if walk.steps:
+        hidden = len(walk.steps) - SHOWN_STEPS
+        name = f"Path of {_steps(len(walk.steps))}" + (f", the last {SHOWN_STEPS}" if hidden > 0 else "")
+        embed.add_field(name=name, value=code_block(_path_table(record, walk)), inline=False)
+        embed.add_field(name="Joint probability of the path", value=_joint_text(walk), inline=False)
+    if walk.temperature != 1.0:
+        text = f"**{walk.temperature:g}**: *Sample* draws with the probabilities in the column *at T*."
+        embed.add_field(name="Temperature", value=text, inline=False)
+    if record.is_open:
+        embed.add_field(name="Open to everyone", value="Whoever likes takes the next step.", inline=False)
+    embed.set_footer(text=footer(computed))
+    return Answer(embed)
+
+
+def walk_picture(walk: Walk) -> Picture | None:
+    """Draw the candidates with the model's own probabilities, and the path; None where the text has ended."""
+    if walk.ended:
+        return None
+    tokens = [one.candidate.token for one in walk.candidates]
+    probabilities = [one.candidate.probability for one in walk.candidates]
+    return candidates_picture(walk.prompt, tokens, probabilities, walk.remainder, walk.steps)
+
+
+def candidate_options(walk: Walk) -> list[discord.SelectOption]:
+    """Return a menu's options: the candidates for the next step, each with its id as value."""
+    return [
+        discord.SelectOption(
+            label=option_label(one.candidate.token, percentage(one.candidate.probability)),
+            value=str(one.candidate.token.id),
+        )
+        for one in walk.candidates
+    ]
+
+
+def _path_table(record: WalkRecord, walk: Walk) -> str:
+    """Return the last steps with their probabilities, "⚄" where a token was drawn; with names once all may steer."""
+    rows = []
+    for number, (one, step) in enumerate(zip(record.steps, walk.steps, strict=True), start=1):
+        probability = step.likelihood.probability
+        figures = (str(number), percentage(probability), bar(probability) if not record.is_open else _name(one.by))
+        mark = "⚄ " if one.how == "drawn" else ""
+        rows.append((*figures, f"{mark}{visible_token(step.token.text)}"))
+    header = ("#", "prob.", "by" if record.is_open else "", "token")
+    return table(header, rows[-SHOWN_STEPS:], right=(0, 1), columns=PHONE_WIDTH)
+
+
+def _name(name: str) -> str:
+    return cut(visible_token(name), NAME_COLUMNS)
+
+
+def _joint_text(walk: Walk) -> str:
+    log_probability = walk.log_probability
+    mean = log_probability / len(walk.steps)
+    return f"log-probability **{log_probability:.2f}** ({mean:.3f} per step), that is {_share(log_probability)}"
+
+
+def _share(log_probability: float) -> str:
+    """Return a probability as a percentage, or, where it is too small for one, as a power of ten."""
+    if log_probability > -7:
+        return f"**{percentage(math.exp(log_probability))}**"
+    return f"about **10^{log_probability / math.log(10):.1f}**"
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count:,} steps"

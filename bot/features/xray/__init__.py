@@ -1,0 +1,1 @@
+"""`/xray`: how much each token of a text surprised the model."""
