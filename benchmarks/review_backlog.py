@@ -24,7 +24,7 @@ from bot.questions.language_model import LanguageModel
 from bot.questions.tokens import NextTokens
 from bot.settings import read_settings
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 CHANNEL, GUILD, AUTHOR = 2, 1, 3
 AT_ONCE = 128  # reviews that `nightword bench` asks at once here

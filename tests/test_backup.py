@@ -20,8 +20,8 @@ from sqlalchemy import create_engine
 
 from bot.cli.main import run
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
 from bot.storage.schema import migrations
+from bot.storage.store import ReviewStore
 from tests.storage.people import CHANNEL, FIRST, watch, write
 
 URL = "sqlite+aiosqlite:///{}"

@@ -5,10 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from bot.storage.case_records import Case
-from bot.storage.case_statements import cases
 from bot.storage.database import Database
-from bot.storage.statements import changed_rows, messages_locked
+from bot.storage.records import Case
+from bot.storage.statements import cases, changed_rows, messages_locked
 from bot.storage.tables import CaseEvent, Message, ReviewCase, WatchedChannel
 
 

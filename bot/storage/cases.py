@@ -7,11 +7,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
-from bot.storage.case_records import Case, CaseEvent, CaseState, EventKind
-from bot.storage.case_statements import add_event, one_case
 from bot.storage.database import Database
-from bot.storage.records import Due
-from bot.storage.statements import hold_place, insert_into, lock_messages
+from bot.storage.records import Case, CaseEvent, CaseState, Due, EventKind
+from bot.storage.statements import add_event, hold_place, insert_into, lock_messages, one_case
 from bot.storage.tables import CaseCounter, Message, ReviewCase
 
 

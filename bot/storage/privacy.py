@@ -9,12 +9,10 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
-from bot.storage.case_records import Case
-from bot.storage.case_statements import cases
 from bot.storage.database import Database
-from bot.storage.forgetting import delete_messages
-from bot.storage.records import AuthorRow, Exemption, ExemptionKind
-from bot.storage.statements import changed_rows, insert_into, lock_author
+from bot.storage.deletion import delete_messages
+from bot.storage.records import AuthorRow, Case, Exemption, ExemptionKind
+from bot.storage.statements import cases, changed_rows, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score
 
 IDS_PER_STATEMENT = 10_000  # both databases take some 32,000 values in one

@@ -4,15 +4,25 @@ Rows are locked in one order everywhere, so that nobody waits in a circle: the a
 the server's case counter, cases, and what is due in Discord. Who locks several cases holds their messages.
 """
 
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Select, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.storage.tables import Base, Message, Score, WatchedChannel
+from bot.storage import tables
+from bot.storage.records import Case, EventKind
+from bot.storage.tables import Base, Message, ReviewCase, Score, WatchedChannel
 
 Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
+NO_FAULT = {"tries": 0, "fault": None, "next_try_at": None}
+IS_GIVEN_UP = Message.fault.is_not(None) & Message.next_try_at.is_(None)
+_OF_THE_MESSAGE = {"posted_in", "author_id", "posted_at"}
+_COLUMNS: list[Any] = [
+    getattr(Message if field.name in _OF_THE_MESSAGE else ReviewCase, field.name) for field in fields(Case)
+]
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Insert:
@@ -59,10 +69,6 @@ async def changed_rows(session: AsyncSession, statement: Any) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
-NO_FAULT = {"tries": 0, "fault": None, "next_try_at": None}
-IS_GIVEN_UP = Message.fault.is_not(None) & Message.next_try_at.is_(None)
-
-
 def storable(text: str) -> str:
     """Return `text` without what a database refuses: NUL, and halves of characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
@@ -70,3 +76,43 @@ def storable(text: str) -> str:
 
 def _is_postgresql(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "postgresql"
+
+
+async def cases(session: AsyncSession, *which: ColumnElement[bool]) -> list[Case]:
+    """Return cases, the oldest first; `which` may ask for what their messages are, too."""
+    statement = select(*_COLUMNS).join(Message, Message.message_id == ReviewCase.message_id)
+    return [Case(*row) for row in await session.execute(statement.where(*which).order_by(ReviewCase.id))]
+
+
+async def one_case(session: AsyncSession, *which: ColumnElement[bool]) -> Case | None:
+    """Return the only case that can be meant, None where it is not there."""
+    found = await cases(session, *which)
+    return found[0] if found else None
+
+
+async def add_event(
+    session: AsyncSession,
+    case_id: int,
+    kind: EventKind,
+    *,
+    user_id: int | None = None,
+    note: str | None = None,
+    positive_probability: float | None = None,
+) -> None:
+    """Add to the history of a case, which the caller has locked: events are numbered without gaps.
+
+    The caller also notes that its card is behind, in its only update of the case: at a second one PostgreSQL looks at
+    the message anew, which whoever forgets it has locked before the case.
+    """
+    event = tables.CaseEvent
+    last = select(func.coalesce(func.max(event.number), 0)).where(event.case_id == case_id).scalar_subquery()
+    row = {
+        "case_id": case_id,
+        "number": last + 1,
+        "kind": kind,
+        "user_id": user_id,
+        "at": datetime.now(UTC),
+        "note": note,
+        "positive_probability": positive_probability,
+    }
+    await session.execute(insert(event).values(row))

@@ -6,10 +6,9 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
-from bot.storage.case_records import Case, EventKind, Verdict
-from bot.storage.case_statements import add_event, one_case
 from bot.storage.database import Database
-from bot.storage.statements import changed_rows, hold_place, storable
+from bot.storage.records import Case, EventKind, Verdict
+from bot.storage.statements import add_event, changed_rows, hold_place, one_case, storable
 from bot.storage.tables import ReviewCase
 
 NOTE_LENGTH = 1000

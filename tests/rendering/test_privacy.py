@@ -8,8 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 import pytest
 
 from bot.features.review.embeds.privacy import export_answer
-from bot.storage.case_records import Case
-from bot.storage.records import AuthorRow
+from bot.storage.records import AuthorRow, Case
 
 T = TypeVar("T")
 LARGEST = 2**63 - 1  # what a database's whole number can be; a double keeps those up to 2**53

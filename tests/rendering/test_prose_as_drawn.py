@@ -16,7 +16,7 @@ from bot.features.review.embeds.card import _event, model_text, spoilered_excerp
 from bot.questions.language_model import ModelInfo
 from bot.rendering.escaping import escape_prose, visible_text
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, quote_excerpt
-from bot.storage.case_records import CaseEvent
+from bot.storage.records import CaseEvent
 from tests.rendering.discord_markdown import drawn
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

@@ -18,8 +18,17 @@ from bot.features.review.embeds.figures import Week, preview_answer, stats_answe
 from bot.features.review.embeds.privacy import export_answer
 from bot.features.review.embeds.status import PlaceStatus, case_answer, live_answer, status_answer, watch_answer
 from bot.features.review.showing.thresholds import Suggestion
-from bot.storage.case_records import Case, CaseEvent, Verdict
-from bot.storage.records import AuditEntry, AuthorRow, Exemption, ScoredMessage, Unscored, Watched
+from bot.storage.records import (
+    AuditEntry,
+    AuthorRow,
+    Case,
+    CaseEvent,
+    Exemption,
+    ScoredMessage,
+    Unscored,
+    Verdict,
+    Watched,
+)
 from tests.rendering.test_renderers import check_limits, check_text, computed, logits, long_texts, probabilities, texts
 
 MEANT = re.compile(r"<@&?\d+>|<#\d+>|<t:\d+:\w>|\]\(https://discord\.com/channels/\d+/\d+/\d+\)")

@@ -11,7 +11,7 @@ import simcord
 from bot.app.client import Nightword
 from bot.features.review.reader import ReviewReader
 from bot.settings import Settings
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 GOOD, BAD = "A wonderful, moving film with a great cast.", "A dull, lifeless film that wasted my evening."
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.features.review.showing.thresholds import HYSTERESIS, Flag, flag, suggested_threshold
-from bot.storage.case_records import Verdict
+from bot.storage.records import Verdict
 
 PROBABILITIES = st.integers(0, 100).map(lambda hundredths: hundredths / 100)
 

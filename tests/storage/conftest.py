@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import go_live, watch
 
 

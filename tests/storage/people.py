@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.storage.case_records import Case
-from bot.storage.records import Due, NewScore
-from bot.storage.review_store import ReviewStore
+from bot.storage.records import Case, Due, NewScore
+from bot.storage.store import ReviewStore
 
 GUILD, CHANNEL, OTHER_CHANNEL, OTHER_GUILD = 2**62 + 1, 2**62 + 2, 2**62 + 3, 2**62 + 4
 LOG, OTHER_LOG = 2**62 + 5, 2**62 + 6

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from bot.storage.database import Database
 from bot.storage.records import AuditEntry
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from bot.storage.tables import Audit
 from tests.storage.people import CHANNEL, GUILD, MAX, MORGAN, OTHER_GUILD
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import CHANNEL, FIRST, LOG, MORGAN, NOON, OTHER_LOG, edited, flag
 
 pytestmark = pytest.mark.usefixtures("live")

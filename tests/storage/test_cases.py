@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.storage.case_records import Case, CaseEvent
-from bot.storage.review_store import ReviewStore
+from bot.storage.records import Case, CaseEvent
+from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
     CHANNEL,

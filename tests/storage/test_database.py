@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.errors import DatabaseUnavailable
 from bot.storage.database import Database
 from bot.storage.database_url import async_url
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from bot.storage.tables import Base, Message, OptOut
 from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, NOON, judge, watch, write
 

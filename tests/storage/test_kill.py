@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from bot.storage.tables import CaseEvent, Message, ReviewCase, Score, Verdict
 from tests.storage.people import FIRST
 from tests.storage.writer import AT_ONCE, settle

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.storage.database import Database
 from bot.storage.database_url import async_url
 from bot.storage.records import AuthorRow, Exemption, OwnMessage, Pending
-from bot.storage.review_store import ReviewStore
 from bot.storage.schema import migrations
+from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
     CHANNEL,

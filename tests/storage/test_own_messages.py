@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.storage.records import OwnMessage, StaleDigest
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import ADA, CHANNEL, FIRST, GRACE, GUILD, LOG, NOON, due, flag, judge
 
 pytestmark = pytest.mark.usefixtures("live")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bot.storage.database import Database
 from bot.storage.records import AuthorRow, Exemption
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from bot.storage.tables import CaseEvent, Message, ReviewCase, Score
 from tests.storage.people import (
     ADA,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from bot.storage.tables import Base, ReviewCase, Score
 from tests.storage.people import (
     ADA,

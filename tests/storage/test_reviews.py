@@ -7,7 +7,7 @@ import pytest
 
 from bot.storage.database import Database
 from bot.storage.records import Kept, Pending, ScoredMessage
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
     CHANNEL,

@@ -7,7 +7,7 @@ import pytest
 
 from bot.storage import scores
 from bot.storage.records import ScoredMessage
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
     CHANNEL,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.storage.case_records import Case, Verdict
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.records import Case, Verdict
+from bot.storage.store import ReviewStore
 from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, edited, flag
 
 pytestmark = pytest.mark.usefixtures("live")

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.storage.records import LetGo, OwnMessage
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, MORGAN, due, flag, judge, write
 
 pytestmark = pytest.mark.usefixtures("live")

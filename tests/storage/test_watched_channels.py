@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.storage.database import Database
 from bot.storage.records import Exemption, OwnMessage, Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
     CHANNEL,

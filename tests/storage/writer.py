@@ -9,7 +9,7 @@ import os
 import sys
 
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.storage.people import LOG, MORGAN, give, go_live, write
 
 AT_ONCE = 3

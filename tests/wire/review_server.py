@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import discord as library
 
 from bot.storage.database import Database
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.wire.discord_peer import Discord
 from tests.wire.objects import CHANNEL, GUILD, GUILD_OBJECT, ME, Json, message, person
 from tests.wire.people import MEMBER

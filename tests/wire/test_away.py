@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.engine.transformers.model import TransformersModel
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 from tests.review.conftest import BAD, GOOD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, GUILD, Json

@@ -24,7 +24,7 @@ from bot.features.review.showing.weekly import post_weekly_digests
 from bot.features.review.worker import Worker
 from bot.storage.database import Database
 from bot.storage.records import Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 RETRY_SECONDS = 30.0
 BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton)

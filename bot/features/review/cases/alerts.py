@@ -17,10 +17,9 @@ from bot.features.review.outage import is_outage, where
 from bot.features.review.showing.notices import tell_of_suspension
 from bot.features.review.showing.own_history import Earlier
 from bot.features.review.worker import Line, attempt
-from bot.storage.case_records import Case, CaseEvent
-from bot.storage.records import OwnMessage, StaleDigest
+from bot.storage.records import Case, CaseEvent, OwnMessage, StaleDigest
 from bot.storage.refusal import is_away
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 CARDS_A_MINUTE = 5
 MINUTE = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from bot.errors import NotPermitted, ReceiptUnusable
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, find_place
-from bot.storage.case_records import Case
+from bot.storage.records import Case
 
 Interaction = discord.Interaction[Any]
 NOTE_LIMIT = 1000

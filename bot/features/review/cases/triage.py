@@ -1,8 +1,8 @@
 """What moderators do with a case: one outcome, whoever is first, and a card that shows it."""
 
 from bot.features.review.cases.alerts import Alerts
-from bot.storage.case_records import Case
-from bot.storage.review_store import ReviewStore
+from bot.storage.records import Case
+from bot.storage.store import ReviewStore
 
 _STATES = {
     "open": "is open",

@@ -8,7 +8,7 @@ from bot.answers.answer import AMBER, BLURPLE, GREEN, RED
 from bot.rendering.escaping import escape_prose
 from bot.rendering.prose import plain_excerpt
 from bot.rendering.tables import percentage
-from bot.storage.case_records import Case, CaseEvent
+from bot.storage.records import Case, CaseEvent
 
 CAUTION = "A small model judged, and it errs. Sentiment is not toxicity: look before you act."
 REACTIONS = {"positive": "🙂", "negative": "🙁"}

@@ -16,8 +16,7 @@ from bot.features.review.embeds.trend import trend_picture
 from bot.features.review.showing.thresholds import Suggestion
 from bot.rendering.pictures.drawing import drawn
 from bot.rendering.tables import percentage
-from bot.storage.case_records import Verdict
-from bot.storage.records import ScoredMessage, Watched
+from bot.storage.records import ScoredMessage, Verdict, Watched
 
 LINKS = 10
 

@@ -9,8 +9,7 @@ from typing import Any
 import discord
 
 from bot.answers.answer import GREEN, Answer, Attachment
-from bot.storage.case_records import Case
-from bot.storage.records import AuthorRow
+from bot.storage.records import AuthorRow, Case
 
 PRIVACY = (
     "In channels that moderators watch, each message of yours is scored by a small language model: how positive it "

@@ -9,8 +9,7 @@ import discord
 from bot.answers.answer import BLURPLE, GREEN, Answer
 from bot.features.review.embeds.card import CAUTION, case_history, message_link, model_text
 from bot.questions.language_model import ModelInfo
-from bot.storage.case_records import Case, CaseEvent, Verdict
-from bot.storage.records import AuditEntry, Exemption, Fault, Unscored, Watched
+from bot.storage.records import AuditEntry, Case, CaseEvent, Exemption, Fault, Unscored, Verdict, Watched
 
 FIELD_LIMIT = 1024
 MOST_NAMED = 10  # channels in a line

@@ -18,7 +18,7 @@ from bot.features.review.embeds.backfill import backfill_answer
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, Readable, channels_in, find_place
 from bot.features.review.reading.intake import Intake
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 PACE_SECONDS = 1.5  # between two edits of the progress
 MOST = 10_000

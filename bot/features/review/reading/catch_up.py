@@ -10,7 +10,7 @@ from bot.features.review.places import Readable, channels_in, find_place
 from bot.features.review.reading.intake import Intake
 from bot.storage.records import Watched
 from bot.storage.refusal import is_away
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 CATCH_UP = 1000  # messages of a channel that are read after an outage
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import discord
 
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 ROLES_KEPT = 1000  # authors whose roles are kept at hand, those that were looked up last
 ROLES_KEPT_FOR = timedelta(minutes=10)  # Discord tells of a change only those with an intent that the bot does without

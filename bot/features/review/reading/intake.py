@@ -11,7 +11,7 @@ from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring.score import Scoring
 from bot.features.review.showing.publish import Live
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words
 

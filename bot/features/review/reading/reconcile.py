@@ -16,7 +16,7 @@ from bot.features.review.places import Readable, needed_to_read
 from bot.features.review.reading.intake import Intake
 from bot.storage.database import Database
 from bot.storage.records import Kept, Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 BACK = timedelta(days=7)
 CHANNELS = 100  # of a place, such as a forum's posts; those in which something was posted last

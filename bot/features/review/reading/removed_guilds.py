@@ -5,7 +5,7 @@ import logging
 import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 GONE = (10004, 50001)  # unknown guild, missing access: what Discord says, and no proxy before it
 

@@ -19,7 +19,7 @@ from bot.questions.sentiment import Sentiment
 from bot.storage.database import Database
 from bot.storage.records import Fault, NewScore, Pending
 from bot.storage.refusal import is_refusal
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 AT_A_TIME = 32  # written together; as many again are computed meanwhile
 TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again

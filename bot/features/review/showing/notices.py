@@ -9,7 +9,7 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.embeds.status import NOTICE
 from bot.features.review.places import Place, Readable, channels_in
 from bot.storage.records import Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from bot.features.review.showing.labels import Labels, is_gone
 from bot.features.review.showing.thresholds import flag
 from bot.features.review.worker import Line, Worker
 from bot.storage.records import Due, LetGo, OwnMessage, Pending, ShownLabel, Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 AT_A_TIME = 32
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.storage.case_records import Verdict
+from bot.storage.records import Verdict
 
 URGENT_SHARE = 0.25  # of the threshold, where no other is given for what is urgent
 HYSTERESIS = 0.05  # above a threshold, up to which an edited message stays below it: no case goes back and forth

@@ -10,7 +10,7 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.embeds.figures import Week, weekly_embed
 from bot.features.review.worker import attempt
 from bot.storage.records import Watched
-from bot.storage.review_store import ReviewStore
+from bot.storage.store import ReviewStore
 
 WEEK = timedelta(days=7)
 

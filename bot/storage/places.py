@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.forgetting import delete_later, delete_messages
+from bot.storage.deletion import delete_later, delete_messages
 from bot.storage.records import Label, Watched
 from bot.storage.statements import changed_rows, hold_place, insert_into, lock_messages, messages_locked
 from bot.storage.tables import Audit, CaseCounter, Message, Notice, ReviewCase, UtcDateTime, WatchedChannel

@@ -4,14 +4,13 @@ from bot.storage.audit import AuditLog
 from bot.storage.cards import Cards
 from bot.storage.cases import Cases
 from bot.storage.faults import Faults
+from bot.storage.messages import Reviews, Unscorable
 from bot.storage.own_messages import OwnMessages
+from bot.storage.places import WatchedChannels
 from bot.storage.privacy import Privacy
-from bot.storage.reviews import Reviews
 from bot.storage.scores import Scores
 from bot.storage.showing import Showing
 from bot.storage.triage import Triage
-from bot.storage.unscorable import Unscorable
-from bot.storage.watched_channels import WatchedChannels
 
 
 class ReviewStore(
