@@ -72,7 +72,7 @@ def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
 @pytest.mark.parametrize(
     "test",
     [
-        "tests/commands/test_help.py",
+        "tests/features/test_help.py",
         "tests/wire/test_command_sync.py::test_a_server_that_does_not_take_them_ends_the_bot_with_a_remedy",
     ],
 )

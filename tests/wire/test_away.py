@@ -8,7 +8,7 @@ import pytest
 
 from bot.engine.transformers.model import TransformersModel
 from bot.storage.store import ReviewStore
-from tests.review.conftest import BAD, GOOD
+from tests.features.review.conftest import BAD, GOOD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, GUILD, Json
 from tests.wire.review_server import LOG, REVIEW_SERVER, edited, granting, posted, store_of, watch

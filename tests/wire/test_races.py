@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from bot.storage.records import Case
-from tests.review.conftest import BAD
+from tests.features.review.conftest import BAD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import GUILD, Json
 from tests.wire.people import Asked

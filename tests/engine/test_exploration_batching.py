@@ -1,0 +1,111 @@
+"""The explorer's operations give beside other requests what they give alone, and let the others through."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.engine.transformers import forward_passes
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel, ShouldStop
+from tests.engine.test_batching import Ask, Computed, Start, assert_same, mixed_requests, start, until
+
+__all__ = ["start"]
+
+TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind " * 6
+
+
+def explorations(judges: bool) -> list[Ask]:
+    asked: list[Ask] = [
+        lambda model, _: model.surprisals(TEXT),
+        lambda model, _: model.surprisals("Once upon a time"),
+        lambda model, _: model.walk("Once upon", [5, 300, 7], 10, 0.7),
+        lambda model, _: model.drawn("Once upon", [5, 300, 7], 1.4, 11),
+        lambda model, _: model.scored("Once upon", [5, 300, 7]),
+        lambda model, stop: model.compare("Once upon", 8, 3, 3, 1.5, stop),
+        lambda model, _: model.sampler_stages("Once upon", 1.5, 20, 0.8, 1.2),
+    ]
+    if judges:
+        asked.append(lambda model, _: model.explain_sentiment("I loved it, though the plot was thin. " * 3))
+    return asked
+
+
+def numbers(result: Any) -> tuple[list[Any], list[float]]:
+    """Return everything in a result: what must be the same, and the numbers that may differ by rounding."""
+    exact: list[Any] = []
+    rounded: list[float] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, float):
+            rounded.append(value)
+        elif isinstance(value, tuple):
+            for one in value:
+                walk(one)
+        elif hasattr(type(value), "__slots__") and hasattr(type(value), "__dataclass_fields__"):
+            for name in type(value).__dataclass_fields__:
+                walk(getattr(value, name))
+        else:
+            exact.append(value)
+
+    walk(result)
+    return exact, rounded
+
+
+@pytest.mark.parametrize("piece_tokens", [11, 256])
+@pytest.mark.parametrize("name", ["demo_model", "stories_model"])
+async def test_each_gives_together_what_it_gives_alone(
+    start: Start, name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
+) -> None:
+    model: TransformersModel = request.getfixturevalue(name)
+    judges = name == "demo_model"
+    asked = explorations(judges)
+    others = mixed_requests(8, judges=judges)
+    alone = [ask(model, lambda: False) for ask in [*asked, *others]]
+    monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
+    executor = start(model, batch_size=16)
+    together = await asyncio.gather(*(executor.submit(number, ask) for number, ask in enumerate([*asked, *others])))
+    for one, other in zip(alone[: len(asked)], together[: len(asked)], strict=True):
+        exact, rounded = numbers(one)
+        found, found_rounded = numbers(other)
+        assert found == exact
+        assert found_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
+    for one, other in zip(alone[len(asked) :], together[len(asked) :], strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])
+async def test_a_short_prompt_does_not_wait_for_all_of_it(
+    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    computed = Computed(monkeypatch)
+    executor = start(demo_model)
+    order: list[str] = []
+    asks: list[Ask] = [
+        lambda model, _: model.surprisals("word " * 400),
+        lambda model, _: model.explain_sentiment("A good film, and long. " * 12),
+    ]
+
+    def long(model: LanguageModel, should_stop: ShouldStop) -> None:
+        asks[number](model, should_stop)
+        order.append("long")
+
+    def short(model: LanguageModel, _: ShouldStop) -> None:
+        model.next_tokens("Once upon a time", 3)
+        order.append("short")
+
+    computed.go_on.clear()
+    first = executor.submit(1, long)
+    await until(lambda: bool(computed.shapes))
+    second = executor.submit(2, short)
+    computed.go_on.set()
+    await asyncio.gather(first, second)
+    assert order == ["short", "long"]
+
+
+async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: TransformersModel) -> None:
+    executor = start(demo_model)
+    future = executor.submit(1, lambda model, _: model.explain_sentiment("A good film, and long. " * 40))
+    await until(lambda: executor.status.running)
+    future.cancel()
+    await until(lambda: not executor.status.running)
+    assert (await executor.submit(1, lambda model, _: model.sentiment("Good."))).label == "Positive"

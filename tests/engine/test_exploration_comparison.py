@@ -1,0 +1,186 @@
+"""Compared texts and the beam tree equal what transformers' `generate` and `compute_transition_scores` give."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong, RequestCancelled
+from bot.questions.comparison import BeamTree, Comparison
+from bot.questions.generation import GenerationParameters
+from tests.engine.exploring import close
+from tests.engine.test_equality import ours, plain, plain_transformers, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+PROMPTS = ["Once upon", "The old man said <|endoftext|> to"]
+NEW_TOKENS, SEED, BEAMS, PENALTY = 12, 17, 4, 1.7
+OPTIONS: list[dict[str, Any]] = [
+    {"do_sample": False},
+    {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95},
+    {"do_sample": False, "num_beams": BEAMS},
+    {"do_sample": False, "num_beams": BEAMS, "repetition_penalty": PENALTY},
+]
+
+
+def searched(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -> Any:
+    inputs = tokenizer(prompt, return_tensors="pt")
+    torch.manual_seed(SEED)
+    return plain.generate(
+        **inputs,
+        max_new_tokens=NEW_TOKENS,
+        pad_token_id=tokenizer.eos_token_id,
+        return_dict_in_generate=True,
+        output_scores=True,
+        output_logits=True,
+        **options,
+    )
+
+
+def compare(model: TransformersModel, prompt: str, penalty: float = PENALTY) -> Comparison:
+    return model.compare(prompt, NEW_TOKENS, SEED, BEAMS, penalty, lambda: False)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_the_texts_and_their_log_probabilities(
+    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str
+) -> None:
+    result = compare(ours, prompt)
+
+    assert [one.name for one in result.texts] == ["greedy", "sample", "beam", f"beam, repetition_penalty {PENALTY}"]
+    for one, options in zip(result.texts, OPTIONS, strict=True):
+        output = searched(plain, tokenizer, prompt, options)
+        count = len(one.continuation.input_ids)
+        assert list(one.continuation.input_ids + one.continuation.output_ids) == output.sequences[0].tolist()
+        # The model's own: of the raw logits, before any processor.
+        own = plain.compute_transition_scores(
+            output.sequences, output.logits, getattr(output, "beam_indices", None), normalize_logits=True
+        )
+        assert one.log_probability == close(own.sum().item())
+        assert one.mean_log_probability == close(own.mean().item())
+        ids = output.sequences[0, count:].tolist()
+        assert one.distinct_share == len(set(ids)) / len(ids)
+        if "num_beams" in options:
+            assert one.search_score == close(output.sequences_scores.item())
+            scores = plain.compute_transition_scores(output.sequences, output.scores, output.beam_indices)
+            assert one.search_score == close(scores.sum().item() / len(ids))
+        else:
+            assert one.search_score is None
+    beam = result.texts[2]
+    assert beam.search_score == close(beam.mean_log_probability)
+
+
+def test_a_penalty_parts_the_search_score_from_the_text_s_own(demo_model: TransformersModel) -> None:
+    penalised = compare(demo_model, "the night and the night and the night and the", 1.3).texts[3]
+    assert penalised.search_score is not None
+    assert abs(penalised.search_score - penalised.mean_log_probability) > 0.01
+
+
+def texts_of(tree: BeamTree) -> list[list[tuple[int, ...]]]:
+    """Return the new ids of the beams that run after each step, and check what each step says of itself."""
+    running: list[tuple[int, ...]] = [()]
+    scores = [0.0]
+    found = []
+    for number, step in enumerate(tree.steps, start=1):
+        assert [one.score for one in step.candidates] == sorted((one.score for one in step.candidates), reverse=True)
+        for one in step.candidates:
+            assert one.score == close(scores[one.parent] + one.log_probability)
+            assert (one.row is not None) == (one.fate == "kept")
+        if number < len(tree.steps):
+            assert [one.row for one in step.kept] == list(range(tree.num_beams))
+        running = [(*running[one.parent], one.token.id) for one in step.kept]
+        scores = [one.score for one in step.kept]
+        found.append(running)
+    return found
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_the_tree_s_winner_is_generate_s_output(
+    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str
+) -> None:
+    output = searched(plain, tokenizer, prompt, OPTIONS[2])
+    result = compare(ours, prompt)
+    tree = result.tree
+    texts_of(tree)
+    path = [step.candidates[place] for step, place in zip(tree.steps, tree.winner, strict=False)]
+    beam = result.texts[2].continuation
+    assert tuple(one.token.id for one in path) == beam.output_ids
+    assert list(beam.input_ids + beam.output_ids) == output.sequences[0].tolist()
+    assert [one.parent for one in path] == output.beam_indices[0].tolist()
+    scores = plain.compute_transition_scores(output.sequences, output.scores, output.beam_indices)[0]
+    assert [one.log_probability for one in path] == close(scores.tolist())
+    assert [one.fate for one in path] == ["kept"] * (len(path) - 1) + ["finished"]
+    assert len(tree.steps) == len(output.scores)
+    best = max(one.score for one in tree.steps[-1].candidates if one.fate == "finished")
+    if len(path) == NEW_TOKENS:
+        assert path[-1].score == best
+
+
+def test_a_beam_that_ends_its_text(demo_model: TransformersModel) -> None:
+    prompt = "Question: Is the following review positive or\n    negative about the movie?\n    Review: Good. Answer:"
+    result = compare(demo_model, prompt)
+    beam = result.texts[2]
+    assert beam.continuation.finish_reason == "stop"
+    texts_of(result.tree)
+    last = result.tree.steps[len(beam.continuation.output_ids) - 1].candidates[result.tree.winner[-1]]
+    assert (last.token.id, last.fate, last.row) == (0, "finished", None)
+
+
+def test_beams_are_those_of_generate_at_every_length(demo_model: TransformersModel, plain_demo: Any) -> None:
+    model, tokenizer = plain_demo
+    running = texts_of(demo_model.compare("Once upon", 5, 1, 3, 1.0, lambda: False).tree)
+    inputs = tokenizer("Once upon", return_tensors="pt")
+    for length in range(1, 5):
+        output = model.generate(
+            **inputs, max_new_tokens=length, num_beams=3, num_return_sequences=3, do_sample=False, pad_token_id=0
+        )
+        assert running[length - 1] == [tuple(ids) for ids in output[:, inputs.input_ids.shape[1] :].tolist()]
+
+
+@pytest.fixture
+def plain_demo() -> Any:
+    return plain_transformers(DEMO_FOLDER)
+
+
+def test_without_a_penalty_there_is_no_fourth_text(demo_model: TransformersModel) -> None:
+    result = compare(demo_model, "Once upon", penalty=1.0)
+    assert [one.name for one in result.texts] == ["greedy", "sample", "beam"]
+
+
+def test_a_comparison_s_texts_are_those_of_generate(demo_model: TransformersModel) -> None:
+    for one in compare(demo_model, "Once upon").texts:
+        parameters = one.continuation.parameters
+        assert isinstance(parameters, GenerationParameters)
+        assert demo_model.generate("Once upon", parameters, lambda: False) == one.continuation
+
+
+@pytest.mark.parametrize("stop_after", [0, 5, 15, 30])
+def test_a_comparison_stops(demo_model: TransformersModel, stop_after: int) -> None:
+    asked: list[None] = []
+
+    def should_stop() -> bool:
+        asked.append(None)
+        return len(asked) > stop_after
+
+    with pytest.raises(RequestCancelled):
+        demo_model.compare("Once upon", 12, 1, 3, 1.0, should_stop)
+    assert len(asked) <= stop_after + 3
+
+
+def test_the_limits_of_a_comparison(demo_model: TransformersModel) -> None:
+    def ask(prompt: str = "It", new_tokens: int = 4, beams: int = 3, penalty: float = 1.0) -> Comparison:
+        return demo_model.compare(prompt, new_tokens, 1, beams, penalty, lambda: False)
+
+    with pytest.raises(OptionOutOfRange, match="max_new_tokens is 65, but must be from 1 to 64"):
+        ask(new_tokens=65)
+    with pytest.raises(OptionOutOfRange, match="num_beams is 11"):
+        ask(beams=11)
+    with pytest.raises(OptionOutOfRange, match=r"repetition_penalty is 0\.1"):
+        ask(penalty=0.1)
+    with pytest.raises(EmptyPrompt):
+        ask(prompt="")
+    with pytest.raises(PromptTooLong):
+        ask(prompt=" the" * 509)
+    ask(prompt=" the" * 508)

@@ -1,0 +1,106 @@
+"""Evidence for a verdict equals the verdicts on reduced reviews, and a calibration computed directly."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
+from bot.questions.sentiment import MAX_GROUPS, sentiment_prompt, without, word_groups
+from tests.engine.exploring import close
+from tests.engine.test_equality import REVIEWS, ours, plain, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+
+@pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
+@pytest.mark.parametrize("review", [*REVIEWS, "Good", "  👍👍 très 好看!  "])
+def test_each_word_left_out_is_a_verdict_on_what_remains(ours: TransformersModel, review: str) -> None:
+    result = ours.explain_sentiment(review)
+    verdict = ours.sentiment(review)
+    assert result.sentiment.label == verdict.label
+    assert result.margin == close(verdict.positive_logit - verdict.negative_logit)
+    assert result.sentiment.label_mass == close(verdict.label_mass)
+    assert result.words_together == 1
+    assert [one.text for one in result.words] == review.split()
+    for one in result.words:
+        assert review[one.start : one.end] == one.text
+        reduced = without(review, one.start, one.end)
+        if reduced.strip():
+            other = ours.sentiment(reduced)
+            assert one.effect == pytest.approx(
+                result.margin - (other.positive_logit - other.negative_logit), abs=1e-4, rel=1e-5
+            )
+
+
+@pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
+def test_contextual_calibration(ours: TransformersModel, plain: Any, tokenizer: Any) -> None:
+    review = "It was fine, I suppose."
+    ids = [tokenizer.encode(label)[0] for label in (" positive", " negative")]
+
+    def labels(text: str) -> torch.Tensor:
+        with torch.no_grad():
+            logits = plain(tokenizer(sentiment_prompt(text), return_tensors="pt").input_ids).logits[0, -1]
+        found: torch.Tensor = logits.double().softmax(-1)[ids]
+        return found
+
+    content_free = torch.stack([labels(text) for text in ("N/A", "", "[MASK]")]).mean(0)
+    content_free /= content_free.sum()
+    raw = labels(review) / labels(review).sum()
+    calibrated = torch.linalg.inv(torch.diag(content_free)) @ raw
+    calibrated /= calibrated.sum()
+    found = ours.explain_sentiment(review).calibration
+    assert [found.content_free_positive, found.content_free_negative] == close(content_free.tolist())
+    assert [found.positive_probability, found.negative_probability] == close(calibrated.tolist())
+    assert found.label == ("Positive" if calibrated[0] > calibrated[1] else "Negative")
+
+
+def test_a_long_review_is_left_out_in_groups(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    last_logits_of = ForwardPasses.last_logits_of
+
+    def noting(passes: ForwardPasses, texts: list[list[int]], *rest: Any) -> Any:
+        asked.append(len(texts))
+        return last_logits_of(passes, texts, *rest)
+
+    monkeypatch.setattr(ForwardPasses, "last_logits_of", noting)
+    review = "good film " * 65
+    result = demo_model.explain_sentiment(review)
+    assert result.words_together == 3
+    assert asked == [1 + 3 + len(result.words)]
+    assert len(result.words) == math.ceil(130 / 3)
+    assert result.words[0].text == "good film good"
+    assert result.words[-1].text == "film"
+
+
+@given(st.text(st.characters(categories=("L", "P", "Zs", "Cc")), max_size=300), st.integers(1, 8))
+def test_groups_cover_every_word_once(review: str, most: int) -> None:
+    groups, together = word_groups(review, most)
+    assert len(groups) <= most
+    words = review.split()
+    assert [word for start, end in groups for word in review[start:end].split()] == words
+    assert all(len(review[start:end].split()) == together for start, end in groups[:-1])
+    for number, (start, end) in enumerate(groups):
+        kept = words[: number * together] + words[(number + 1) * together :]
+        assert without(review, start, end).split() == kept
+
+
+def test_leaving_out_keeps_the_rest_as_it_is() -> None:
+    review = " a  b\tc \n"
+    groups, _ = word_groups(review, MAX_GROUPS)
+    assert [without(review, *group) for group in groups] == [" b\tc \n", " a  c \n", " a  b \n"]
+    assert without("  a ", 2, 3) == "   "
+
+
+def test_what_has_no_verdict_has_no_evidence(demo_model: TransformersModel, stories_model: TransformersModel) -> None:
+    with pytest.raises(EmptyPrompt, match="The review is empty"):
+        demo_model.explain_sentiment(" \n")
+    with pytest.raises(PromptTooLong, match="The review with the question around it"):
+        demo_model.explain_sentiment(" the" * 512)
+    with pytest.raises(SentimentUnsupported):
+        stories_model.explain_sentiment("good")

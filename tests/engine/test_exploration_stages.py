@@ -1,0 +1,95 @@
+"""A sampler's stages equal transformers' processors applied by hand."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import EmptyPrompt, OptionOutOfRange
+from bot.questions.sampler import Distribution
+from tests.engine.exploring import close
+from tests.engine.test_equality import ours, plain, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+PROMPT = "It was a dark and stormy night; the rain was"
+
+
+def assert_distribution(found: Distribution, scores: torch.Tensor) -> None:
+    probabilities = scores.softmax(-1)
+    assert found.tokens_left == int(scores.isfinite().sum())
+    positive = probabilities[probabilities > 0].double()
+    assert found.entropy == pytest.approx(-(positive * positive.log()).sum().item() / math.log(2), abs=1e-4)
+    count = min(10, found.tokens_left)
+    assert [one.probability for one in found.top] == close(probabilities.topk(count).values.tolist())
+    for one in found.top:
+        assert one.probability == close(probabilities[one.token.id].item())
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p", "penalty"), [(1.5, 12, 0.7, 1.3), (0.5, 0, 0.9, 1.0), (1.0, 40, 1.0, 2.0)]
+)
+def test_each_stage(
+    ours: TransformersModel, plain: Any, tokenizer: Any, temperature: float, top_k: int, top_p: float, penalty: float
+) -> None:
+    ids = tokenizer(PROMPT).input_ids
+    with torch.no_grad():
+        scores = plain(torch.tensor([ids])).logits[0, -1:]
+    result = ours.sampler_stages(PROMPT, temperature, top_k, top_p, penalty)
+
+    assert list(result.input_ids) == ids
+    assert_distribution(result.before, scores[0])
+    assert [(one.name, one.value) for one in result.stages] == [
+        ("repetition_penalty", penalty),
+        ("temperature", temperature),
+        ("top_k", top_k),
+        ("top_p", top_p),
+    ]
+    assert [one.is_on for one in result.stages] == [penalty != 1, temperature != 1, top_k > 0, top_p < 1]
+    made: list[Any] = [
+        RepetitionPenaltyLogitsProcessor(penalty),
+        TemperatureLogitsWarper(temperature),
+        TopKLogitsWarper(top_k) if top_k else None,
+        TopPLogitsWarper(top_p),
+    ]
+    for stage, processor in zip(result.stages, made, strict=True):
+        entered, probabilities = scores[0], scores[0].softmax(-1)
+        if stage.is_on:
+            scores = processor(torch.tensor([ids]), scores)
+        assert_distribution(stage.after, scores[0])
+        was_cut = entered.isfinite() & ~scores[0].isfinite()
+        assert stage.tokens_cut == int(was_cut.sum())
+        assert stage.mass_cut == close(probabilities[was_cut].sum().item())
+        assert len(stage.cut) == min(10, stage.tokens_cut)
+        for one in stage.cut:
+            assert was_cut[one.token.id]
+            assert one.probability == close(probabilities[one.token.id].item())
+            assert one.probability_before == close(probabilities[entered > entered[one.token.id]].sum().item())
+            if stage.name == "top_k":
+                assert one.rank > stage.value
+            else:
+                assert one.probability_before >= stage.value - 1e-6
+    assert scores[0].softmax(-1).sum().item() == close(1.0)
+
+
+def test_stages_that_do_nothing_are_off(demo_model: TransformersModel) -> None:
+    result = demo_model.sampler_stages("Once upon", 1.0, 0, 1.0, 1.0)
+    assert [one.is_on for one in result.stages] == [False] * 4
+    assert all(one.after == result.before and not one.cut for one in result.stages)
+    top = demo_model.next_tokens("Once upon", 10).candidates
+    assert list(result.before.top) == list(top)
+
+
+def test_the_limits(demo_model: TransformersModel) -> None:
+    with pytest.raises(OptionOutOfRange, match="top_p is 0"):
+        demo_model.sampler_stages("It", 1.0, 0, 0.0, 1.0)
+    with pytest.raises(EmptyPrompt):
+        demo_model.sampler_stages("", 1.0, 0, 1.0, 1.0)

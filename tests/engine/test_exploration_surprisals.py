@@ -1,0 +1,194 @@
+"""Surprisals and walks equal what plain transformers computes for the same ids."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.engine.transformers import forward_passes
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong
+from bot.questions.generation import GenerationParameters
+from bot.questions.tokens import Likelihood
+from bot.questions.xray import Surprisals
+from tests.engine.exploring import ODD_TEXTS, close, plain_log_probabilities
+from tests.engine.test_equality import ours, plain, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+
+def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> None:
+    expected = plain_log_probabilities(plain, ids)
+    assert [one.token.id for one in result.tokens] == ids
+    assert result.tokens[0].likelihood is None
+    assert result.tokens[0].favourites == ()
+    for position, one in enumerate(result.tokens[1:], start=1):
+        before = expected[position - 1]
+        assert one.likelihood is not None
+        own = before[ids[position]]
+        assert one.likelihood.log_probability == close(own.item())
+        # ranks may swap where two log-probabilities differ by rounding alone
+        assert int((before > own + 1e-4).sum()) < one.likelihood.rank <= int((before > own - 1e-4).sum()) + 1
+        top = before.topk(5)
+        assert [candidate.rank for candidate in one.favourites] == [1, 2, 3, 4, 5]
+        assert [math.log(candidate.probability) for candidate in one.favourites] == close(top.values.tolist())
+    special = torch.tensor([one.is_special for one in result.tokens[1:]])
+    gathered = expected[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].double()[~special]
+    assert result.perplexity == pytest.approx(torch.exp(-gathered.mean()).item(), rel=1e-4)
+    assert result.bits == pytest.approx(-gathered.sum().item() / math.log(2), rel=1e-5, abs=1e-4)
+    assert result.bits_per_character == pytest.approx(result.bits / max(1, result.predicted_characters))
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_surprisals(ours: TransformersModel, plain: Any, tokenizer: Any, text: str) -> None:
+    ids = tokenizer(text).input_ids
+    if len(ids) == 1:
+        pytest.skip("one token: refused, as another test says")
+    result = ours.surprisals(text)
+    assert_equal_to_plain(result, plain, ids)
+    assert [one.is_special for one in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
+
+
+@pytest.mark.parametrize("piece", [7, 64])
+def test_a_long_text_in_pieces(
+    ours: TransformersModel, plain: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(forward_passes, "LOGITS_ROWS", piece)
+    text = "Once upon a time there was a little girl. " * 5
+    assert_equal_to_plain(ours.surprisals(text), plain, tokenizer(text).input_ids)
+
+
+def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
+    qwen2_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+    forward = forward_passes.ForwardPasses._forward
+
+    def noting(*arguments: Any) -> Any:
+        logits = forward(*arguments)
+        shapes.append(tuple(logits.shape))
+        return logits
+
+    monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", noting)
+    result = qwen2_model.surprisals("word " * 300)
+    assert len(result.likelihoods) >= 300
+    assert max(rows * columns for rows, columns, _ in shapes) == 64
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.text(min_size=1, max_size=40)
+    | st.sampled_from(["🧑🏽‍🚀" * 3, "漢字かな交じり文", "\u0627\u0644\u0644\u063a\u0629"])
+)
+def test_any_text_is_explored_or_refused(demo_model: TransformersModel, text: str) -> None:
+    try:
+        result = demo_model.surprisals(text)
+    except EmptyPrompt:
+        assert len(demo_model.tokenize(text).tokens) == 1
+        return
+    assert [one.token for one in result.tokens] == list(demo_model.tokenize(text).tokens)
+    assert len(result.likelihoods) == len(result.tokens) - 1
+    assert 0 <= result.predicted_characters <= len(text)
+    assert (result.perplexity or 0) >= 1
+    surprisals = [one.surprisal for one in result.likelihoods]
+    assert min(surprisals) >= 0
+    bits = [0.0 if one.likelihood is None else one.likelihood.surprisal for one in result.tokens]
+    assert [bits[position] for position in result.most_surprising()] == sorted(surprisals, reverse=True)[:5]
+
+
+def test_what_the_first_token_begins_is_not_predicted(
+    demo_model: TransformersModel, stories_model: TransformersModel
+) -> None:
+    assert demo_model.surprisals("It was").predicted_characters == len(" was")
+    with_bos = stories_model.surprisals("It was")
+    assert with_bos.tokens[0].token.text == "<s>"
+    assert with_bos.predicted_characters == len("It was")
+
+
+def test_one_token_predicts_nothing(demo_model: TransformersModel, stories_model: TransformersModel) -> None:
+    message = "The text is one token, and nothing before it predicts it, where 2 to 512 are allowed"
+    with pytest.raises(EmptyPrompt, match=message):
+        demo_model.surprisals("It")
+    with pytest.raises(EmptyPrompt, match="The text is empty: 0 tokens"):
+        demo_model.surprisals("")
+    with pytest.raises(PromptTooLong, match="The text has 513 tokens"):
+        demo_model.surprisals(" the" * 513)
+    demo_model.surprisals(" the" * 512)
+    assert len(stories_model.surprisals("a").likelihoods) == len(stories_model.tokenize("a").tokens) - 1
+
+
+def test_rank_classes_are_those_of_gltr() -> None:
+    classes = {rank: Likelihood(-1.0, rank).rank_class for rank in (1, 10, 11, 100, 101, 1000, 1001)}
+    assert list(classes.values()) == ["top 10", "top 10", "top 100", "top 100", "top 1000", "top 1000", "beyond"]
+    assert Likelihood(-2 * math.log(2), 3).surprisal == pytest.approx(2)
+    assert Likelihood(-2 * math.log(2), 3).probability == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.4, 2.0])
+def test_a_walk_is_next_tokens_along_its_path(
+    ours: TransformersModel, plain: Any, tokenizer: Any, temperature: float
+) -> None:
+    prompt = "It was a dark"
+    input_ids = tokenizer(prompt).input_ids
+    chosen: list[int] = []
+    for number in range(6):
+        chosen.append(ours.walk(prompt, chosen, 8, temperature).candidates[number % 3].candidate.token.id)
+    result = ours.walk(prompt, chosen, 8, temperature)
+    expected = plain_log_probabilities(plain, input_ids + chosen)
+    last = expected[-1]
+    assert list(result.input_ids) == input_ids
+    assert [step.token.id for step in result.steps] == chosen
+    own = [expected[len(input_ids) - 1 + n, id_].item() for n, id_ in enumerate(chosen)]
+    assert [step.likelihood.log_probability for step in result.steps] == close(own)
+    assert [step.likelihood.rank for step in result.steps] == [1, 2, 3, 1, 2, 3]
+    assert result.log_probability == close(sum(own))
+    assert result.text == tokenizer.decode(input_ids + chosen)[len(tokenizer.decode(input_ids)) :]
+    ids = [one.candidate.token.id for one in result.candidates]
+    assert [one.candidate.probability for one in result.candidates] == close(last.topk(8).values.exp().tolist())
+    assert [one.probability_at_temperature for one in result.candidates] == close(
+        (last / temperature).softmax(-1)[ids].tolist()
+    )
+
+
+def test_the_first_step_of_a_walk_is_next_tokens(ours: TransformersModel) -> None:
+    result = ours.walk("Once upon", [], 12, 1.0)
+    assert [one.candidate for one in result.candidates] == list(ours.next_tokens("Once upon", 12).candidates)
+    assert [one.probability_at_temperature for one in result.candidates] == close(
+        [one.candidate.probability for one in result.candidates]
+    )
+    assert (result.steps, result.text, result.log_probability, result.ended) == ((), "", 0, False)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_draws_along_a_walk_are_a_sampled_continuation(ours: TransformersModel, temperature: float) -> None:
+    parameters = GenerationParameters.from_options(
+        strategy="sample", max_new_tokens=8, temperature=temperature, top_k=0, top_p=1.0, seed=17
+    )
+    expected = ours.generate("Once upon", parameters, lambda: False).output_ids
+    chosen: list[int] = []
+    while len(chosen) < len(expected):
+        one = ours.drawn("Once upon", chosen, temperature, 17)
+        chosen.append(one.token.id)
+        step = ours.walk("Once upon", chosen, 1, temperature).steps[-1]
+        assert step.likelihood.rank == one.rank
+        assert step.likelihood.probability == close(one.probability)
+    assert tuple(chosen) == expected
+
+
+def test_the_limits_of_a_walk(demo_model: TransformersModel) -> None:
+    the = demo_model.tokenize(" the").tokens[0].id
+    demo_model.walk(" the" * 500, [the] * 12, 3, 1.0)
+    with pytest.raises(PromptTooLong, match="The prompt with its path has 513 tokens, but at most 512"):
+        demo_model.walk(" the" * 500, [the] * 13, 3, 1.0)
+    with pytest.raises(OptionOutOfRange, match="a chosen id is 4096, but must be from 0 to 4,095"):
+        demo_model.drawn("It", [4096], 1.0, 3)
+    with pytest.raises(OptionOutOfRange, match="temperature is 0"):
+        demo_model.walk("It", [], 3, 0.0)
+    with pytest.raises(OptionOutOfRange, match="seed is -1"):
+        demo_model.drawn("It", [], 1.0, -1)
+    with pytest.raises(EmptyPrompt):
+        demo_model.walk("", [], 3, 1.0)
+    assert demo_model.walk("It", [0], 3, 1.0).ended

@@ -1,0 +1,59 @@
+"""Guesses are scored as plain transformers scores them, and begin with the token that a reader would mean."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import EmptyPrompt, PromptTooLong
+from tests.engine.exploring import close
+from tests.engine.test_equality import ours, plain, tokenizer
+
+__all__ = ["ours", "plain", "tokenizer"]
+
+PROMPT = "It was a dark and stormy"
+
+
+@pytest.mark.parametrize("guess", ["night", "Night", "and then", "thunderstorm", "!", "😀", "雨", "\u202e", "7"])
+def test_the_more_probable_way_to_write_a_guess_counts(
+    ours: TransformersModel, plain: Any, tokenizer: Any, guess: str
+) -> None:
+    with torch.no_grad():
+        logits = plain(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
+    before = tokenizer(PROMPT, add_special_tokens=False).input_ids
+    together = [tokenizer(PROMPT + written, add_special_tokens=False).input_ids for written in (guess, f" {guess}")]
+    # What follows "stormy" is the difference; where that word would be cut otherwise, the guess is cut as after a line.
+    line = tokenizer("\n", add_special_tokens=False).input_ids
+    both = [
+        ids[len(before)] if ids[: len(before)] == before
+        else tokenizer(f"\n{guess}", add_special_tokens=False).input_ids[len(line)]
+        for ids in together
+    ]  # fmt: skip
+    both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone is no guess
+    expected = max(both, key=lambda id_: float(logits[id_]))
+
+    found = ours.guessed(PROMPT, guess)
+
+    assert found.token.id == expected
+    assert found.probability == close(logits.softmax(-1)[expected].item())
+    assert found.rank == int((logits > logits[expected]).sum()) + 1
+    assert ours.scored(PROMPT, both) == tuple(ours.scored(PROMPT, [id_])[0] for id_ in both)
+
+
+def test_a_word_is_meant_with_the_space_before_it(demo_model: TransformersModel) -> None:
+    assert demo_model.guessed(PROMPT, "night").token.text == " night"
+    assert demo_model.guessed(PROMPT, ", and").token.text == ","
+
+
+def test_no_ids_have_no_scores(demo_model: TransformersModel) -> None:
+    assert demo_model.scored(PROMPT, []) == ()
+
+
+def test_what_cannot_be_scored(demo_model: TransformersModel) -> None:
+    with pytest.raises(EmptyPrompt, match="The guess is empty"):
+        demo_model.guessed(PROMPT, "")
+    with pytest.raises(EmptyPrompt, match="The prompt is empty"):
+        demo_model.guessed("", "night")
+    with pytest.raises(PromptTooLong):
+        demo_model.scored("the " * 600, [1])

@@ -1,0 +1,110 @@
+"""A number that is not finite is an error with a remedy, for the text that it comes from and for no other."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import TokenizersBackend
+
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import BotError
+from bot.features.xray.terminal import surprisals_object
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ModelInfo
+from bot.questions.tokens import Likelihood, Token
+from bot.questions.xray import Surprisals, TokenSurprisal
+from tests.engine.small_models import llama, overflowing_demo, random_model
+from tests.engine.together import written_together
+from tests.cli.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+QUESTIONS = [
+    ["topk", PROMPT],
+    ["topk", PROMPT, "--after-ids", "890,5"],
+    ["continue", PROMPT],
+    ["continue", PROMPT, "--strategy", "sample"],
+    ["continue", PROMPT, "--strategy", "beam"],
+    ["sentiment", "I laughed all the way home."],
+    ["sentiment", "I laughed all the way home.", "--explain"],
+    ["xray", PROMPT],
+    ["compare", PROMPT],
+    ["sampler", PROMPT],
+]
+WORD = " night"  # whose embedding is no number in the model of these tests
+GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
+
+
+@pytest.fixture(scope="module")
+def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return overflowing_demo(tmp_path_factory.mktemp("overflowing"))
+
+
+@pytest.fixture(scope="module")
+def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersModel) -> TransformersModel:
+    (id_,) = (token.id for token in demo_model.tokenize(WORD).tokens)
+
+    def spoil(model: Any) -> None:
+        model.get_input_embeddings().weight[id_] = float("nan")
+
+    folder = random_model(tmp_path_factory.mktemp("bad_word"), llama(), spoil)
+    return load_model(str(folder), max_prompt_tokens=100)
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]], ids=["table", "json"])
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_an_overflow_is_one_line_with_another_dtype(
+    console: Console, overflowing: Path, question: list[str], output: list[str]
+) -> None:
+    error = console.error(*question, *output, "--model", str(overflowing), "--dtype", "float16", code=78)
+    assert "float16" in error
+    assert "BOT_DTYPE=bfloat16 or float32" in error
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
+    assert load_model(str(overflowing), dtype=dtype, max_prompt_tokens=100).next_tokens(PROMPT, 3).candidates
+
+
+def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: TransformersModel) -> None:
+    texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
+    alone = {text: one_bad_word.generate(text, GREEDY, lambda: False) for text in texts if WORD not in text}
+    ended = dict(zip(texts, written_together(one_bad_word, texts, GREEDY), strict=True))
+    assert {text: result for text, result in ended.items() if WORD not in text} == alone
+    for text in texts:
+        if WORD in text:
+            assert isinstance(ended[text], BotError)
+            assert "not finite" in str(ended[text])
+
+
+def test_a_perplexity_that_no_float_holds_is_no_number_in_json() -> None:
+    impossible = Likelihood(-1000.0, 4096)
+    tokens = tuple(TokenSurprisal(Token(1, "a"), likelihood, ()) for likelihood in (None, impossible))
+    info = ModelInfo("demo", "demo", None, "float32", "cpu", 512, 4096, 1)
+    written = surprisals_object(Surprisals("aa", tokens, 1), info)
+    assert json.loads(json.dumps(written, allow_nan=False))["perplexity"] is None
+    assert math.isfinite(written["bits_per_character"])
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it for a panic in Rust, which is what the tokenizers library is written in."""
+
+
+def test_a_tokenizer_that_panics_on_a_text_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenize = TokenizersBackend.__call__
+
+    def panicking(self: TokenizersBackend, text: str, **options: Any) -> Any:
+        if "zebra" in text:
+            raise PanicException(f"byte index 7 is not a char boundary of {text}")
+        return tokenize(self, text, **options)
+
+    monkeypatch.setattr(TokenizersBackend, "__call__", panicking)
+    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
+        error = console.error(command, "It was a zebra", "--model", "demo", code=2)
+        assert (
+            error == "nightword: The tokenizer of the model demo fails on this text. Change the text, or shorten it.\n"
+        )
+        assert console.run(command, PROMPT, "--model", "demo")[0]

@@ -1,0 +1,131 @@
+"""Models that cannot be computed in pieces or in batches take transformers' own path, or are refused in one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import PreTrainedConfig
+
+from bot.engine.transformers.loading import load_model
+from bot.errors import ModelUnavailable
+from bot.questions.generation import GenerationParameters
+from tests.engine.small_models import SMALL, plain_model, random_model, roberta, rwkv
+from tests.engine.together import written_together
+from tests.cli.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
+    "RoBERTa, whose positions begin at 2": roberta,
+    "XLM-RoBERTa": lambda: transformers.XLMRobertaConfig(
+        **SMALL, max_position_embeddings=130, is_decoder=True, type_vocab_size=1
+    ),
+    "BigBird, whose attention is by blocks": lambda: transformers.BigBirdConfig(
+        **SMALL, max_position_embeddings=256, is_decoder=True, block_size=4, num_random_blocks=1
+    ),
+    "OpenAI GPT, which keeps nothing": lambda: transformers.OpenAIGPTConfig(
+        vocab_size=4096, n_embd=64, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3
+    ),
+    "RWKV, with a state": rwkv,
+}
+
+
+@pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
+def test_positions_are_the_model_s_own(name: str, tmp_path: Path) -> None:
+    assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
+
+
+@pytest.mark.parametrize("name", ["BigBird, whose attention is by blocks", "RWKV, with a state"])
+def test_a_model_on_its_own_path_is_equal(name: str, tmp_path: Path) -> None:
+    assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
+
+
+def assert_equal_to_plain(folder: Path) -> None:
+    plain: Any = plain_model(folder)
+    ours = load_model(str(folder), max_prompt_tokens=100)
+    text = f"{PROMPT} night; the rain fell in torrents, and the wind swept up the streets"
+    ids = [token.id for token in ours.tokenize(text).tokens]
+    with torch.no_grad():
+        logits = plain(input_ids=torch.tensor([ids])).logits[0]
+    found = ours.next_tokens(text, 10)
+    assert [one.token.id for one in found.candidates] == logits[-1].topk(10).indices.tolist()
+    expected = logits[-1].softmax(0)
+    assert [one.probability for one in found.candidates] == pytest.approx(
+        [expected[one.token.id].item() for one in found.candidates], abs=1e-5
+    )
+    rows = logits.log_softmax(-1)
+    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("question", [["continue", PROMPT, "--strategy", "beam"], ["compare", PROMPT]], ids=" ".join)
+def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
+    console: Console, tmp_path: Path, question: list[str]
+) -> None:
+    folder = random_model(tmp_path, rwkv())
+    error = console.error(*question, "--model", str(folder), code=78)
+    assert "beam search" in error
+    assert "greedy or sample" in error
+    assert console.run("continue", PROMPT, "--model", str(folder))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path, dtype: str) -> None:
+    folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
+    with pytest.raises(ModelUnavailable, match="what follows a token changes the prediction before it"):
+        load_model(str(folder), dtype=dtype, max_prompt_tokens=100)
+
+
+def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, transformers.XmodConfig(**SMALL, max_position_embeddings=130, is_decoder=True))
+    with pytest.raises(ModelUnavailable, match=r"it fails on token ids alone .*Input language unknown"):
+        load_model(str(folder), max_prompt_tokens=100)
+
+
+def two_frequencies(switch: int) -> PreTrainedConfig:
+    """Return a model that reads texts of more than `switch` tokens with other frequencies, as Phi-3's long ones do."""
+    factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": switch}
+    return transformers.Phi3Config(
+        **SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256},
+        original_max_position_embeddings=switch,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10_000.0} | factors,
+    )
+
+
+def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(40))
+    plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
+    prompts = [" the" * 36, " the" * 38, " old" * 41]
+    expected = []
+    for prompt in prompts:
+        ids = torch.tensor([[token.id for token in ours.tokenize(prompt).tokens]])
+        output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
+        expected.append(output[0, ids.shape[1] :].tolist())
+    greedy = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
+    assert [list(one.output_ids) for one in written_together(ours, prompts, greedy)] == expected
+
+
+def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(200))
+    assert not load_model(str(folder), max_prompt_tokens=200).shares_passes
+    assert not load_model(str(folder), max_prompt_tokens=20).shares_passes  # 256 new tokens may follow
+    (tmp_path / "long").mkdir()
+    folder = random_model(tmp_path / "long", two_frequencies(256))
+    assert load_model(str(folder), max_prompt_tokens=200).shares_passes
+
+
+def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, two_frequencies(100))
+    plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=200)
+    text = " the old man" * 60
+    ids = [token.id for token in ours.tokenize(text).tokens]
+    assert len(ids) > 150
+    with torch.no_grad():
+        rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    )

@@ -1,0 +1,74 @@
+"""A tokenizer may know tokens that the model has no rows for: texts without them are answered, others are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import BotError, OptionOutOfRange
+from bot.questions.generation import GenerationParameters
+from tests.engine.small_models import added_token, demo_with
+from tests.cli.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+
+def one_more(tokenizer: dict[str, Any]) -> None:
+    tokenizer["added_tokens"].append(added_token(4096, "<image>", special=True))
+
+
+def many_more(tokenizer: dict[str, Any]) -> None:
+    tokenizer["added_tokens"] += [added_token(4096 + place, f"<extra_{place}>") for place in range(100)]
+
+
+def beyond_a_gap(tokenizer: dict[str, Any]) -> None:
+    """Replace one token by an added one far beyond, so that there are as many tokens as rows."""
+    vocabulary = tokenizer["model"]["vocab"]
+    gone = next(piece for piece, id_ in vocabulary.items() if id_ == 4095)
+    del vocabulary[gone]
+    merges = tokenizer["model"]["merges"]
+    tokenizer["model"]["merges"] = [
+        one for one in merges if "".join(one if isinstance(one, list) else one.split(" ")) != gone
+    ]
+    vocabulary["<image>"] = 5000  # a token that the vocabulary lacks would get the next free id
+    tokenizer["added_tokens"].append(added_token(5000, "<image>"))
+
+
+@pytest.mark.parametrize("edit", [one_more, many_more])
+def test_more_tokens_than_rows_answer_what_has_none_of_them(
+    edit: Any, tmp_path: Path, demo_model: TransformersModel
+) -> None:
+    model = load_model(str(demo_with(tmp_path / "model", tokenizer=edit)), max_prompt_tokens=100)
+    assert model.next_tokens(PROMPT, 5) == demo_model.next_tokens(PROMPT, 5)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [["topk"], ["continue"], ["continue", "--strategy", "beam"], ["sentiment"], ["xray"], ["compare"], ["sampler"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("edit", [one_more, beyond_a_gap])
+def test_a_token_without_a_row_is_one_line_that_names_it(
+    console: Console, edit: Any, question: list[str], tmp_path: Path
+) -> None:
+    folder = demo_with(tmp_path / "model", tokenizer=edit)
+    name, *options = question
+    error = console.error(name, "It was <image> a dark", *options, "--model", str(folder), code=2)
+    assert "<image>" in error
+    assert "4,096" in error
+
+
+def test_such_a_token_is_shown_and_is_no_guess(tmp_path: Path) -> None:
+    model = load_model(str(demo_with(tmp_path / "model", tokenizer=one_more)), max_prompt_tokens=100)
+    assert "<image>" in [token.text for token in model.tokenize("a <image> b").tokens]
+    with pytest.raises(BotError, match="<image>"):
+        model.guessed(PROMPT, "<image>")
+
+
+@pytest.mark.parametrize("id_", [4096, 10**9, -1])
+def test_an_id_that_is_none_continues_nothing(demo_model: TransformersModel, id_: int) -> None:
+    parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=4)
+    with pytest.raises(OptionOutOfRange, match="a written id is"):
+        demo_model.generate(PROMPT, parameters, lambda: False, written=[5, id_])

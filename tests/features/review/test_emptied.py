@@ -1,0 +1,100 @@
+"""Edits that leave no text which could be scored: nothing is said any more, and a case is withdrawn."""
+
+import discord
+import pytest
+
+from bot.features.review.embeds.card import REACTIONS
+from bot.storage.records import Due, Label, ShownLabel
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, field
+
+PICTURE = ("poster.png", b"a picture")
+TOO_LONG = "☃" * 1900  # more tokens than characters
+
+
+async def test_a_message_without_its_text_is_forgotten_with_its_label(place: ReviewPlace) -> None:
+    await place.live(label="react")
+    message = await place.member.send(place.channel, GOOD, attachments=[PICTURE])
+    assert [str(one.emoji) for one in place.channel.history()[0].reactions] == [REACTIONS["positive"]]
+    await place.member.edit(message, "")
+    assert await place.store.of_author(place.member.id) == []
+    assert place.channel.history()[0].reactions == []
+    await place.member.edit(message, BAD)
+    assert [str(one.emoji) for one in place.channel.history()[0].reactions] == [REACTIONS["negative"]]
+
+
+async def test_a_label_reply_goes_with_the_text(place: ReviewPlace) -> None:
+    await place.live(label="reply")
+    message = await place.member.send(place.channel, GOOD, attachments=[PICTURE])
+    assert len(place.channel.history()) == 2
+    await place.member.edit(message, "")
+    assert [one.id for one in place.channel.history()] == [message.id]
+
+
+@pytest.mark.parametrize("text", ["", TOO_LONG])
+async def test_an_open_case_is_withdrawn_and_comes_back_with_the_text(place: ReviewPlace, text: str) -> None:
+    await place.flagging()
+    message = await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    await place.moderator.click(place.cards[0], label="Claim")
+    for _ in range(2):  # Discord sends some events twice
+        await place.member.edit(message, text)
+    (card,) = place.cards
+    assert card.embeds[0].title == "Case 1 · flagged · edited"
+    lines = [line.split(" · <t:")[0] for line in field(card, "History").splitlines()]
+    assert lines[1:] == [
+        f"`2` claimed by <@{place.moderator.id}>",
+        "`3` the message was edited: there is no text any more that could be scored",
+    ]
+    assert await place.store.latest_scores(place.channel.id) == []
+    assert await place.store.open_count(place.channel.id) == 0
+    await place.member.edit(message, BAD)
+    (card,) = place.cards
+    assert card.embeds[0].title == "Case 1 · flagged"
+    assert "flagged again" in field(card, "History")
+    assert len(await place.store.latest_scores(place.channel.id)) == 1
+
+
+async def test_a_text_that_goes_while_its_label_comes_leaves_neither_label_nor_case(
+    place: ReviewPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.flagging(label="react")
+    labels = place.reader.live._labels
+    show = labels.show
+
+    async def shown(due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:
+        says = await show(due, kind)
+        await place.store.let_go(due.message_id, "")
+        return says
+
+    monkeypatch.setattr(labels, "show", shown)
+    await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    assert place.channel.history()[0].reactions == []
+    assert place.cards == []
+    assert await place.store.open_count(place.channel.id) == 0
+
+
+async def test_a_quotation_goes_with_the_text(place: ReviewPlace) -> None:
+    admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+    admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
+    await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
+    await place.flagging()
+    message = await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    assert field(place.cards[0], "Excerpt") == f"||{BAD}||"
+    await place.member.edit(message, "")
+    assert "Excerpt" not in {one.name for one in place.cards[0].embeds[0].fields}
+
+
+async def test_what_moderators_decided_stays(place: ReviewPlace) -> None:
+    await place.flagging()
+    message = await place.member.send(place.channel, BAD, attachments=[PICTURE])
+    await place.moderator.click(place.cards[0], label="Confirm")
+    await place.member.edit(message, "")
+    (card,) = place.cards
+    assert card.embeds[0].title == "Case 1 · flagged · confirmed"
+    assert "no text any more" in field(card, "History")
+
+
+async def test_a_picture_alone_is_not_kept(place: ReviewPlace) -> None:
+    await place.flagging(label="reply")
+    await place.member.send(place.channel, attachments=[PICTURE])
+    assert await place.store.of_author(place.member.id) == []
+    assert len(place.channel.history()) == 1

@@ -1,0 +1,116 @@
+"""Every kind of channel that Discord has is read, or named where it is not; nobody learns of what they do not see."""
+
+from typing import Any
+
+import discord
+import pytest
+
+from tests.features.review.conftest import GOOD, ReviewPlace, description
+
+# What Discord offers for the option `channel` of /review watch, and what is in no server.
+WATCHED = {
+    discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.voice, discord.ChannelType.stage_voice,
+    discord.ChannelType.forum, discord.ChannelType.media, discord.ChannelType.category,
+    discord.ChannelType.public_thread, discord.ChannelType.private_thread, discord.ChannelType.news_thread,
+}  # fmt: skip
+IN_NO_SERVER = {discord.ChannelType.private, discord.ChannelType.group}
+
+
+async def read_in(place: ReviewPlace, place_id: int) -> set[int]:
+    return {one.posted_in for one in await place.store.latest_scores(place_id)}
+
+
+async def deny(place: ReviewPlace, channel: Any, **permissions: bool) -> None:
+    """Give a channel permissions of its own, for everyone or, if it is Connect, for the bot."""
+    found: Any = await place.env.bot.fetch_channel(channel.id)
+    role = found.guild.me.top_role if "connect" in permissions else found.guild.default_role
+    await found.set_permissions(role, **permissions)
+
+
+def test_every_kind_is_decided(place: ReviewPlace) -> None:
+    assert set(discord.ChannelType) == WATCHED | IN_NO_SERVER
+    tree = place.env.bot.tree  # type: ignore[attr-defined]  # the bot is ours
+    commands = [one for one in tree.walk_commands() if one.qualified_name.startswith("review ")]
+    offered = {one.qualified_name: set(option.channel_types) for one in commands for option in one.parameters
+               if option.name == "channel"}  # fmt: skip
+    assert len(offered) == 7
+    assert all(kinds == WATCHED for kinds in offered.values())
+
+
+@pytest.mark.parametrize("kind", ["text", "news", "voice", "stage"])
+async def test_the_chat_of_each_is_read_by_itself_and_with_its_category(place: ReviewPlace, kind: str) -> None:
+    category = place.guild.create_category("reviews")
+    chat, apart = (
+        getattr(place.guild, f"create_{kind}_channel")(name, category=within)
+        for name, within in (("talk", category), ("apart", None))
+    )
+    for watched, channel in ((category, chat), (apart, apart)):
+        result = await place.moderator.slash(place.elsewhere, "review watch", channel=watched)
+        assert "A notice tells its members." in description(result)
+        message = await place.member.send(channel, GOOD)
+        assert await read_in(place, watched.id) == {channel.id}
+        backfilled = await place.moderator.slash(place.elsewhere, "review backfill", channel=watched)
+        assert backfilled.response.embeds[0].title == "Backfill done"
+        await place.member.delete(message)
+        assert await read_in(place, watched.id) == set()
+
+
+async def test_a_voice_channel_that_is_made_later_has_its_notice(place: ReviewPlace) -> None:
+    category = place.guild.create_category("reviews")
+    place.guild.create_text_channel("films", category=category)
+    await place.moderator.slash(place.elsewhere, "review watch", channel=category)
+    voice = place.guild.create_voice_channel("watch-along", category=category)
+    await place.env.settle()
+    assert len(voice.history()) == 1
+    await place.member.send(voice, GOOD)
+    assert await read_in(place, category.id) == {voice.id}
+
+
+async def test_a_voice_channel_with_permissions_of_its_own_is_named(place: ReviewPlace) -> None:
+    category = place.guild.create_category("reviews")
+    place.guild.create_text_channel("films", category=category)
+    apart, staff = (place.guild.create_voice_channel(name, category=category) for name in ("apart", "staff"))
+    await deny(place, apart, speak=False)
+    await deny(place, staff, view_channel=False)
+    result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
+    assert f"{apart.mention} has permissions of its own, and is not read with it." in description(result)
+    assert str(staff.id) not in description(result)
+    status = await place.moderator.slash(place.elsewhere, "review status")
+    assert f"not read with it: {apart.mention}" in description(status)
+    assert str(staff.id) not in description(status)
+
+
+async def test_without_connect_the_chat_of_a_voice_channel_cannot_be_read(place: ReviewPlace) -> None:
+    voice = place.guild.create_voice_channel("watch-along")
+    await deny(place, voice, connect=False)
+    result = await place.moderator.slash(place.elsewhere, "review watch", channel=voice)
+    assert "the bot lacks Connect." in description(result)
+
+
+async def test_threads_of_a_text_channel_are_named(place: ReviewPlace) -> None:
+    nothing_yet = await place.watch(notice=False)
+    assert "Threads in text channels are not read with it: watch each by itself." in description(nothing_yet)
+    channel: Any = await place.env.bot.fetch_channel(place.channel.id)
+    await channel.create_thread(name="open", type=discord.ChannelType.public_thread)
+    await channel.create_thread(name="private", type=discord.ChannelType.private_thread)
+    public, private = sorted(place.channel.threads, key=lambda one: one.name == "private")
+    for command, option in (("review watch", {"channel": place.channel}), ("review status", {})):
+        shown = description(await place.moderator.slash(place.elsewhere, command, **option))
+        assert public.mention in shown
+        assert private.mention not in shown  # of which this moderator is no member
+
+
+async def test_threads_in_a_category_are_named_and_those_that_are_watched_are_not(place: ReviewPlace) -> None:
+    category = place.guild.create_category("reviews")
+    films = place.guild.create_text_channel("films", category=category)
+    channel: Any = await place.env.bot.fetch_channel(films.id)
+    for name in ("talk", "watched"):
+        await channel.create_thread(name=name, type=discord.ChannelType.public_thread)
+    talk, watched = films.threads
+    await place.moderator.slash(place.elsewhere, "review watch", channel=watched, notice=False)
+    result = await place.moderator.slash(place.elsewhere, "review watch", channel=category, notice=False)
+    assert f"Threads in text channels are not read with it: {talk.mention}. Watch each by itself." in description(
+        result
+    )
+    status = description(await place.moderator.slash(place.elsewhere, "review status"))
+    assert f"not read with it: {talk.mention}\n" in f"{status}\n"

@@ -1,0 +1,44 @@
+"""A real model whose numbers are not finite for one message: that message is named, and the others are scored."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.language_model import LanguageModel
+from tests.engine.small_models import llama, random_model
+from tests.features.review.conftest import GOOD, ReviewPlace, field
+
+WORD = " night"  # whose embedding is no number
+MESSAGES = 300
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersModel) -> TransformersModel:
+    (id_,) = (token.id for token in demo_model.tokenize(WORD).tokens)
+
+    def spoil(model: Any) -> None:
+        model.get_input_embeddings().weight[id_] = float("nan")
+
+    return load_model(str(random_model(tmp_path_factory.mktemp("spoilt"), llama(), spoil)), max_prompt_tokens=200)
+
+
+@pytest.fixture
+def load(spoilt: TransformersModel) -> Callable[[], LanguageModel]:
+    return lambda: spoilt
+
+
+async def test_of_300_messages_299_are_scored_and_the_one_is_named(place: ReviewPlace) -> None:
+    await place.watch(notice=False)
+    texts = [f"{GOOD}{WORD if number == 150 else ''} {number}" for number in range(MESSAGES)]
+    messages = [await place.member.send(place.channel, text) for text in texts]
+    for minutes in (1, 1, 10, 60):
+        await place.env.advance_time(minutes * 60 + 30)
+    scored = {one.message_id for one in await place.store.latest_scores(place.channel.id)}
+    assert scored == {one.id for one in messages} - {messages[150].id}
+    answer = (await place.moderator.slash(place.channel, "review status")).response
+    listed = field(answer, "Could not be scored (1)")
+    assert listed.startswith("**The model's numbers are not finite, in float32.**")
+    assert str(messages[150].id) in listed

@@ -1,0 +1,132 @@
+"""Every command and button of review channels, for everybody who might try."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from bot.answers.error_reply import TITLES
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
+
+REFUSED = "you need View Channel and Manage Messages for this"
+# Each command of moderators, with its options; `here` stands for the watched channel.
+COMMANDS: dict[str, dict[str, Any]] = {
+    "review watch": {"channel": "here", "notice": False},
+    "review live": {"channel": "here", "on": False},
+    "review preview": {"channel": "here"},
+    "review stats": {"channel": "here"},
+    "review backfill": {"channel": "here", "limit": 1},
+    "review export": {"channel": "here"},
+    "review case": {"number": 1},
+    "review exempt": {"who": "somebody"},
+    "review status": {},
+    "review unwatch": {"channel": "here"},
+}
+BUTTONS = ("Claim", "Confirm", "Dismiss", "Note")
+EVERYBODYS = {"privacy info", "privacy export", "privacy delete", "privacy optout", "privacy optin"}
+
+
+@dataclass(frozen=True)
+class People:
+    member: Any
+    elsewhere: Any  # moderates the server, and not this channel
+    admin: Any
+
+
+@pytest.fixture
+async def people(place: ReviewPlace) -> People:
+    administrators = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+    away = place.guild.create_role("away")
+    elsewhere = place.guild.add_member(place.env.create_user("elsa"), roles=[away, place.guild.roles["moderators"]])
+    channel: Any = await place.env.bot.fetch_channel(place.channel.id)
+    await channel.set_permissions(channel.guild.get_role(away.id), view_channel=True, manage_messages=False)
+    admin = place.guild.add_member(place.env.create_user("root"), roles=[administrators])
+    return People(place.member, elsewhere, admin)
+
+
+def options(place: ReviewPlace, command: str) -> dict[str, Any]:
+    stands_for = {"here": place.channel, "somebody": place.other}
+    return {name: stands_for.get(value, value) for name, value in COMMANDS[command].items()}
+
+
+async def test_the_matrix_has_every_command(place: ReviewPlace) -> None:
+    bot: Any = place.env.bot
+    groups = {command.qualified_name for command in bot.tree.walk_commands() if command.parent is not None}
+    assert groups == set(COMMANDS) | EVERYBODYS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_commands(place: ReviewPlace, people: People, command: str) -> None:
+    await place.flagging()
+    await place.other.send(place.channel, BAD)
+    with pytest.raises(simcord.SetupError):  # Discord does not offer it to members
+        await people.member.slash(place.elsewhere, command, **options(place, command))
+    result = await people.elsewhere.slash(place.elsewhere, command, **options(place, command))
+    assert result.response.ephemeral
+    if command == "review status":
+        assert description(result) == "None is watched."  # of those that they may moderate
+    elif command == "review exempt":
+        assert "are not read in this server" in description(result)  # it is the server's, and so is their permission
+    else:
+        assert REFUSED in description(result)
+    for allowed in (people.admin, place.moderator):
+        if command == "review unwatch":
+            await place.watch(notice=False)
+        result = await allowed.slash(place.elsewhere, command, **options(place, command))
+        assert result.response.ephemeral
+        assert result.response.embeds[0].title not in TITLES.values(), description(result)
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+async def test_buttons(place: ReviewPlace, people: People, button: str) -> None:
+    await place.flagging()
+    for allowed in (people.admin, place.moderator):
+        await place.other.send(place.channel, BAD)
+        card = place.cards[-1]
+        refused = await people.elsewhere.click(card, label=button)
+        assert refused.response.ephemeral
+        assert REFUSED in description(refused)
+        with pytest.raises(simcord.SetupError):  # the log channel is hidden from members
+            await people.member.click(card, label=button)
+        done = await allowed.click(card, label=button)
+        if button == "Note":
+            await allowed.submit_modal(done, {"text": "Seen."})
+        case = await place.store.numbered(place.guild.id, len(place.cards))
+        assert case is not None
+        assert len(await place.store.history(case.id)) == 2
+
+
+async def test_nobody_routes_a_hidden_channel_to_their_own(place: ReviewPlace, people: People) -> None:
+    for channel, log in ((place.channel, place.log), (place.elsewhere, place.channel)):
+        refused = await people.elsewhere.slash(
+            place.elsewhere, "review watch", channel=channel, log_channel=log, flag_below=0.5
+        )
+        assert REFUSED in description(refused)
+    assert await place.store.all_watched() == []
+
+
+async def test_another_server_sees_nothing_of_it(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    other = place.env.create_guild("Elsewhere")
+    lobby = other.create_text_channel("lobby")
+    admin = other.add_member(place.env.create_user("eve"), roles=[
+        other.create_role("admins", permissions=discord.Permissions(administrator=True))
+    ])  # fmt: skip
+    assert description(await admin.slash(lobby, "review status")) == "None is watched."
+    assert "There is no case 1" in description(await admin.slash(lobby, "review case", number=1))
+    with pytest.raises(simcord.SetupError):
+        await admin.slash(lobby, "review preview", channel=place.channel)
+
+
+async def test_direct_messages_have_privacy_and_no_review(place: ReviewPlace) -> None:
+    await place.watch(notice=False)
+    await place.member.send(place.channel, GOOD)
+    user = place.env.create_user("solo")
+    assert {name for name in user.available_commands() if name.startswith("review")} == set()
+    with pytest.raises(simcord.SetupError):
+        await user.slash("review status")
+    info = await user.slash("privacy info")
+    assert "**The text is not stored**" in description(info)

@@ -1,0 +1,140 @@
+"""Cards: what moderators do with a case, once, whoever is first, and after a restart."""
+
+import asyncio
+from typing import Any
+
+import discord
+
+from bot.app.client import Nightword
+from bot.engine.transformers.model import TransformersModel
+from bot.settings import Settings
+from tests.conftest import make_executor
+from tests.features.review.conftest import BAD, ReviewPlace, description, field
+
+
+def buttons(message: discord.Message) -> list[str]:
+    return [button.label for row in message.components for button in row.children]  # type: ignore[union-attr,misc]  # buttons all
+
+
+async def test_claim_note_confirm_and_what_comes_too_late(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    card = place.cards[0]
+    await place.moderator.click(card, label="Claim")
+    assert buttons(place.cards[0]) == ["Release", "Confirm", "Dismiss", "Note"]
+    late = await place.second.click(place.cards[0], label="Release")
+    assert f"Case 1 is claimed by <@{place.moderator.id}>." in late.followups[0].content
+    shown = await place.second.click(place.cards[0], label="Note")
+    await place.second.submit_modal(shown, {"text": "Seems *fair* to me.\n@everyone"})
+    await place.moderator.click(place.cards[0], label="Confirm")
+    done = place.cards[0]
+    assert done.embeds[0].title == "Case 1 · flagged · confirmed"
+    assert buttons(done) == ["Note"]
+    lines = field(done, "History").splitlines()
+    assert [line.split(" · <t:")[0].split(" at ")[0] for line in lines] == [
+        "`1` flagged",
+        f"`2` claimed by <@{place.moderator.id}>",
+        f"`3` <@{place.second.id}>: Seems \\*fair\\* to me. @\u200beveryone",
+        f"`4` **confirmed** by <@{place.moderator.id}>",
+    ]
+    status = description(await place.moderator.slash(place.channel, "review status"))
+    assert "1 of 1 reviewed were confirmed (100%) · 0 open" in status
+
+
+async def test_release_opens_a_case_again(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    await place.moderator.click(place.cards[0], label="Claim")
+    await place.moderator.click(place.cards[0], label="Release")
+    assert buttons(place.cards[0])[0] == "Claim"
+    await place.second.click(place.cards[0], label="Dismiss")
+    assert place.cards[0].embeds[0].title == "Case 1 · flagged · dismissed"
+
+
+async def test_two_decisions_at_once_make_one(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    case = await place.store.numbered(place.guild.id, 1)
+    assert case is not None
+    act = place.reader.triage.act
+    refusals = await asyncio.gather(*(act(("confirm", "dismiss")[one % 2], case.id, one) for one in range(8)))
+    assert refusals.count(None) == 1
+    assert len(await place.store.verdicts(place.channel.id)) == 1
+    assert len(field(place.cards[0], "History").splitlines()) == 2
+
+
+async def test_who_may_not_moderate_both_channels_may_not_press(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    own = place.guild.create_role("log readers")
+    reader = place.guild.add_member(place.env.create_user("reader"), roles=[own, place.guild.roles["moderators"]])
+    channel: Any = await place.env.bot.fetch_channel(place.channel.id)
+    role = channel.guild.get_role(own.id)
+    await channel.set_permissions(role, manage_messages=False, view_channel=True)
+    for button in ("Claim", "Confirm", "Dismiss", "Note"):
+        refused = await reader.click(place.cards[0], label=button)
+        assert refused.response.ephemeral
+        assert "you need View Channel and Manage Messages for this" in description(refused)
+    assert place.cards[0].embeds[0].title == "Case 1 · flagged"
+
+
+async def test_a_forgotten_case_says_so(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    case = await place.store.numbered(place.guild.id, 1)
+    assert case is not None
+    await place.store.forget_messages([case.message_id])
+    refused = await place.moderator.click(place.cards[0], label="Confirm")
+    assert "This case is forgotten" in description(refused)
+
+
+async def test_buttons_outlive_a_restart(place: ReviewPlace, demo_model: TransformersModel, settings: Settings) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+    bot.executor.start()
+    bot.executor.wait_until_loaded()
+    await place.env.restart_bot(bot)
+    await place.moderator.click(place.cards[0], label="Claim")
+    shown = await place.second.click(place.cards[0], label="Note")
+    await place.second.submit_modal(shown, {"text": "After the restart."})
+    await place.second.click(place.cards[0], label="Dismiss")
+    assert place.cards[0].embeds[0].title == "Case 1 · flagged · dismissed"
+    assert "After the restart." in field(place.cards[0], "History")
+    assert len(place.cards) == 1
+    await bot.close()
+
+
+async def test_a_card_that_an_earlier_run_posted_is_found_again(
+    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    case = await place.store.numbered(place.guild.id, 1)
+    assert case is not None
+    database = place.reader._database  # as a run that ended between posting the card and noting it left it
+    from sqlalchemy import text
+
+    async with database.session() as session:
+        await session.execute(text("UPDATE review_case SET card_message_id = NULL"))
+    bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+    bot.executor.start()
+    bot.executor.wait_until_loaded()
+    await place.env.restart_bot(bot)
+    await place.env.advance_time(60)
+    assert len(place.cards) == 1
+    found = await place.store.numbered(place.guild.id, 1)
+    assert found is not None
+    assert found.card_message_id == place.cards[0].id
+    await bot.close()
+
+
+async def test_the_history_of_a_case_by_its_number(place: ReviewPlace) -> None:
+    await place.flagging()
+    await place.member.send(place.channel, BAD)
+    await place.moderator.click(place.cards[0], label="Dismiss")
+    shown = await place.moderator.slash(place.channel, "review case", number=1)
+    assert shown.response.ephemeral
+    assert "`2` **dismissed** by" in description(shown)
+    missing = await place.moderator.slash(place.channel, "review case", number=7)
+    assert "There is no case 7" in description(missing)

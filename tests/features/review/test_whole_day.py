@@ -1,0 +1,122 @@
+"""Review channels from the first message to the last: the counts add up, each message exactly once."""
+
+import csv
+import io
+import random
+from typing import Any
+
+import discord
+
+from bot.app.client import Nightword
+from bot.engine.transformers.model import TransformersModel
+from bot.features.review.embeds.card import REACTIONS
+from bot.settings import Settings
+from tests.conftest import make_executor
+from tests.features.review.conftest import ReviewPlace, description
+
+IN_SHADOW, LIVE = 200, 100
+FLAG_BELOW = 0.3
+OPENINGS = ("The acting was", "I found the story", "The music is", "This film was", "The last hour was")
+WORDS = ("wonderful", "dull", "moving", "boring", "fine", "awful", "charming", "too long", "great", "a waste of time")
+
+
+def reviews(count: int) -> list[str]:
+    choose = random.Random(7)
+    return [
+        f"{choose.choice(OPENINGS)} {choose.choice(WORDS)} and {choose.choice(WORDS)}, number {number}."
+        for number in range(count)
+    ]
+
+
+async def test_from_shadow_to_the_last_decision(
+    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+) -> None:
+    texts = reviews(IN_SHADOW + LIVE)
+    judged = {text: demo_model.sentiment(text) for text in texts}
+    below = {text for text, verdict in judged.items() if verdict.positive_probability < FLAG_BELOW}
+    options: dict[str, Any] = {"flag_below": FLAG_BELOW, "urgent_below": 0.0, "log_channel": place.log}
+    await place.watch(label="react", notice=False, **options)
+
+    # In shadow: 200 reviews of two people, one of whom opts out in the end.
+    posted: dict[int, str] = {}
+    for number, text in enumerate(texts[:IN_SHADOW]):
+        message = await (place.member, place.other)[number % 2].send(place.channel, text)
+        posted[message.id] = text
+    preview = await place.moderator.slash(place.channel, "review preview", channel=place.channel)
+    flagged = sum(text in below for text in posted.values())
+    assert f"**{flagged} of the last {IN_SHADOW}**" in description(preview)
+    assert place.log.history() == []
+    assert {tuple(one.reactions) for one in place.channel.history()} == {()}
+
+    # Live: 100 more, with a restart of the bot in the middle.
+    await place.moderator.slash(place.channel, "review live", channel=place.channel)
+    live: dict[int, str] = {}
+    for number, text in enumerate(texts[IN_SHADOW:]):
+        if number == LIVE // 2:
+            bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+            bot.executor.start()
+            bot.executor.wait_until_loaded()
+            await place.env.restart_bot(bot)
+        message = await (place.member, place.other)[number % 2].send(place.channel, text)
+        live[message.id] = text
+    shown = {one.id: [str(reaction.emoji) for reaction in one.reactions] for one in place.channel.history()}
+    labels = {True: REACTIONS["positive"], False: REACTIONS["negative"]}
+    assert {id_: shown[id_] for id_ in live} == {
+        id_: [labels[judged[t].label == "Positive"]] for id_, t in live.items()
+    }
+    assert all(shown[id_] == [] for id_ in posted)
+
+    # Each flagged message is one case; those that had no card within the minute stand in digests.
+    await place.env.advance_time(180)
+    cases = [await place.store.case_of(id_) for id_ in [*posted, *live]]
+    found = {case.message_id: case for case in cases if case is not None}
+    assert set(found) == {id_ for id_, text in live.items() if text in below}
+    assert sorted(case.number for case in found.values()) == list(range(1, len(found) + 1))
+    digests = [one for one in place.log.history() if "more messages flagged" in str(one.embeds[0].title)]
+    in_digests = sum(int(str(one.embeds[0].title).split()[0]) for one in digests)
+    assert len(place.cards) + in_digests == len(found)
+    assert len(digests) >= 1
+
+    # Moderators decide the cards; the digest's first case gets its card, and its message is edited and deleted.
+    for number, card in enumerate(place.cards):
+        await (place.moderator, place.second)[number % 2].click(card, label=("Confirm", "Dismiss")[number % 2])
+    decided = len(place.cards)
+    (menu,) = digests[0].components[0].children
+    await place.moderator.select(digests[0], values=[menu.options[0].value])
+    assert len(place.cards) == decided + 1
+    case = await place.store.case(int(menu.options[0].value))
+    assert case is not None
+    author = place.member if case.author_id == place.member.id else place.other
+    message = next(one for one in place.channel.history() if one.id == case.message_id)
+    await author.edit(message, "A wonderful film, and I loved every minute of it.")
+    assert place.cards[-1].embeds[0].title == f"Case {case.number} · flagged · edited"
+    await author.delete(message)
+    assert len(place.cards) == decided
+    precision = f"{(decided + 1) // 2} of {decided} reviewed were confirmed"
+    assert precision in description(await place.moderator.slash(place.channel, "review status"))
+
+    # The export holds what is left: each message once, with the model's own numbers.
+    async def exported() -> dict[int, float]:
+        result = await place.moderator.slash(place.channel, "review export", channel=place.channel, format="csv")
+        table = (await result.response.attachments[0].read()).decode()
+        rows = list(csv.DictReader(io.StringIO(table)))
+        ids = [int(row["message"].rpartition("/")[2]) for row in rows]
+        assert len(set(ids)) == len(ids)
+        return dict(zip(ids, (float(row["positive_probability"]) for row in rows), strict=True))
+
+    everything = posted | live
+    del everything[case.message_id]
+    rows = await exported()
+    assert set(rows) == set(everything)
+    assert all(abs(rows[id_] - judged[text].positive_probability) < 1e-5 for id_, text in everything.items())
+
+    # Who opts out is forgotten, with their cards; the precision stays.
+    await place.other.slash(place.channel, "privacy optout")
+    ours = {one.id for one in place.channel.history() if one.author.id == place.member.id}
+    assert set(await exported()) == ours & set(everything)
+    assert {f"<@{place.other.id}>" in str(card.embeds[0].description) for card in place.cards} <= {False}
+    assert precision in description(await place.moderator.slash(place.channel, "review status"))
+    await place.other.send(place.channel, texts[0])
+    assert set(await exported()) == ours & set(everything)
+    client: discord.Client = place.env.bot
+    await client.close()

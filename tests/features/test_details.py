@@ -1,0 +1,279 @@
+"""*Details* and *Replay* below the answers, as members meet them."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+
+from bot.app.client import Nightword
+from bot.cli.main import main as cli
+from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.asked import AskedContinuation
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
+from bot.questions.outcome import output_hash, versions
+from bot.settings import Settings
+from tests.conftest import make_executor
+from tests.features.people import Place, embed_of
+
+PROMPT = "The old man's dog looked at the sea and"
+REVIEW = "A slow beginning, but I laughed all the way home."
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("topk", {"prompt": PROMPT, "k": 5}),
+    ("continue", {"prompt": PROMPT}),
+    ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}),
+    ("continue", {"prompt": PROMPT, "strategy": "sample", "seed": 5, "temperature": 1.1, "top_p": 0.9}),
+    ("sentiment", {"review": REVIEW}),
+    ("tokenize", {"text": "positive", "compare_with": "-positive"}),
+    ("xray", {"text": PROMPT}),
+    ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
+    ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
+]
+each = pytest.mark.parametrize(("command", "options"), ASKED, ids=[f"{name} {len(how)}" for name, how in ASKED])
+
+
+async def receipt_of(message: Any) -> dict[str, Any]:
+    (file,) = [one for one in message.attachments if one.filename == "receipt.json"]
+    found: dict[str, Any] = json.loads(await file.read())
+    return found
+
+
+def fields(message: Any) -> dict[str, str]:
+    return {field["name"]: field["value"] for field in embed_of(message).get("fields", [])}
+
+
+def ids_in(found: Any) -> list[int]:
+    """Return what a terminal's JSON has for ids of outputs, in order."""
+    if isinstance(found, list):
+        return [id_ for one in found for id_ in ids_in(one)]
+    if not isinstance(found, dict):
+        return []
+    return list(found.get("output_ids", [])) + [
+        id_ for one in found.values() if isinstance(one, list | dict) for id_ in ids_in(one)
+    ]
+
+
+@each
+async def test_details_are_those_of_the_answer(
+    place: Place, demo_model: TransformersModel, command: str, options: dict[str, Any]
+) -> None:
+    asked = (await place.member.slash(place.channel, command, **options)).response
+    shown = (await place.other.click(asked, label="Details")).response
+    assert shown.ephemeral
+    receipt = await receipt_of(asked)
+    assert receipt == await receipt_of(shown)
+    assert receipt["command"] == command
+    assert options.items() <= receipt["options"].items()
+    assert receipt["model"] == {
+        "name": "demo",
+        "revision": None,
+        "dtype": "float32",
+        "device": "cpu",
+        "engine_path": demo_model.info.engine_path,
+    }
+    assert receipt["versions"] == versions()
+    assert receipt["output_sha256"] == output_hash(receipt["outputs"])
+    text = options.get("prompt", options.get("text"))
+    if command not in ("tokenize", "sentiment"):
+        assert receipt["input_ids"] == [token.id for token in demo_model.tokenize(str(text)).tokens]
+    found = fields(shown)
+    assert found["Model"] == "demo"
+    assert found["Computed in"].startswith("float32 on cpu")
+    assert receipt["output_sha256"] == "".join(found["SHA-256 of the output ids"].split("\n")[1:3])
+    for name, value in options.items():
+        if not isinstance(value, str) or name == "strategy":
+            assert f"`{name}={value}`" in found["Options"]
+
+
+@each
+async def test_its_command_computes_the_same_in_a_terminal(
+    place: Place, capsys: pytest.CaptureFixture[str], command: str, options: dict[str, Any]
+) -> None:
+    asked = (await place.member.slash(place.channel, command, **options)).response
+    shown = (await place.member.click(asked, label="Details")).response
+    line = shown.embeds[0].description.split("```")[1].strip()
+    program, *words = shlex.split(line.replace("\\\n", ""))
+    assert program == "nightword"
+    assert cli.run([words[0], "--json", *words[1:]]) == 0
+    printed = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    receipt = await receipt_of(asked)
+    if command in ("continue", "compare"):
+        assert ids_in(printed) == [id_ for ids in receipt["outputs"] for id_ in ids]
+    elif command == "tokenize":
+        assert [[token["id"] for token in one["tokens"]] for one in printed] == receipt["outputs"]
+    elif command == "topk":
+        assert [[token["id"] for token in printed[0]["tokens"]]] == receipt["outputs"]
+    elif command == "xray":
+        found = [token["log_probability"] for token in printed[0]["tokens"][1:]]
+        assert found == pytest.approx(receipt["figures"], abs=1e-5)
+    elif command == "sentiment":
+        logits = printed[0]["logits"]
+        assert [logits["positive"], logits["negative"]] == pytest.approx(receipt["figures"][:2], abs=1e-4)
+    else:
+        places = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
+        assert [[token["id"] for token in one["tokens"]] for one in places] == receipt["outputs"]
+
+
+@each
+async def test_replay_is_identical_also_beside_others_and_after_a_restart(
+    place: Place, demo_model: TransformersModel, settings: Settings, command: str, options: dict[str, Any]
+) -> None:
+    asked = (await place.member.slash(place.channel, command, **options)).response
+    bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+    await place.env.restart_bot(bot)
+    bot.executor.wait_until_loaded()
+    shown = (await place.other.click(asked, label="Details")).response
+    sampled = [GenerationParameters.from_options(strategy="sample", seed=seed, max_new_tokens=99) for seed in range(8)]
+    others = [AskedContinuation("Once upon a time", parameters) for parameters in sampled]
+    busy = [bot.executor.submit(user, other.ask) for user, other in enumerate(others)]
+    replayed = (await place.other.click(shown, label="Replay")).response
+    assert replayed.ephemeral
+    assert embed_of(replayed)["title"] == "Replay: identical"
+    count = sum(map(len, (await receipt_of(asked))["outputs"]))
+    assert embed_of(replayed)["description"].startswith("1 output id" if count == 1 else f"{count} output ids")
+    for future in busy:
+        await future
+    await bot.close()
+
+
+async def test_a_walk_s_explanation_s_and_menu_s_answers_have_receipts_too(place: Place) -> None:
+    walk = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
+    await place.member.click(walk, label="Sample")
+    form = await place.member.click(walk, label="Temperature")
+    await place.member.submit_modal(form, {"temperature": "1.5"})
+    (walk,) = place.channel.history(viewer=place.member)
+    verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
+    why = (await place.member.click(verdict, label="Explain")).response
+    xray = (await place.member.slash(place.channel, "xray", text=PROMPT)).response
+    options = [option for row in xray.components for part in row["components"] for option in part.get("options", [])]
+    expected = (await place.member.select(xray, [options[0]["value"]])).response
+    for message, command in ((walk, "topk"), (why, "explain"), (expected, "xray")):
+        receipt = await receipt_of(message)
+        assert receipt["command"] == command
+        shown = (await place.member.click(message, label="Details")).response
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(replayed)["title"] == "Replay: identical"
+    assert len((await receipt_of(walk))["options"]["after_ids"]) == 1
+    assert "--temperature=1.5" in (await place.member.click(walk, label="Details")).response.embeds[0].description
+    assert "--explain" in (await place.member.click(why, label="Details")).response.embeds[0].description
+
+
+async def test_a_continued_text_is_replayed_from_its_beginning(place: Place) -> None:
+    for options in ({}, {"strategy": "sample", "seed": 4}, {"strategy": "beam", "num_beams": 2}):
+        first = (await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)).response
+        more = (await place.member.click(first, label="Continue (20 more)")).response
+        shown = (await place.member.click(more, label="Details")).response
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(replayed)["title"] == "Replay: identical"
+        assert embed_of(replayed)["description"].startswith("40 output ids")
+        no_command = shown.embeds[0].description == "The terminal has no single command for this."
+        assert no_command == (options.get("strategy") == "beam")  # which searched on from a text
+
+
+async def test_a_long_text_s_command_is_in_a_file(place: Place) -> None:
+    text = "It was a dark night. " * 80 + "The end."
+    asked = (await place.member.slash(place.channel, "tokenize", text=text)).response
+    shown = (await place.member.click(asked, label="Details")).response
+    assert shown.embeds[0].description == "The command for a terminal is in the file command.txt."
+    (file,) = [one for one in shown.attachments if one.filename == "command.txt"]
+    assert shlex.split((await file.read()).decode())[-1] == text
+
+
+async def test_another_model_or_dtype_is_no_difference(place: Place, settings: Settings, tmp_path: Path) -> None:
+    asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
+    shown = (await place.member.click(asked, label="Details")).response
+    folder = str(shutil.copytree(DEMO_FOLDER, tmp_path / "another"))
+    for name, dtype, what in (
+        ("demo", "bfloat16", "the same model in another dtype"),
+        (folder, "float32", "another model"),
+    ):
+        model = load_model(name, dtype=dtype, max_prompt_tokens=100)
+        bot = Nightword(settings, make_executor(lambda model=model: model, settings))  # type: ignore[misc]  # a default
+        await place.env.restart_bot(bot)
+        bot.executor.wait_until_loaded()
+        told = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(told) == {
+            "title": "Replay: not comparable",
+            "description": (
+                f"Now {what} answers, so other numbers would say nothing against the answer above. To repeat it, start "
+                "the bot with the model and dtype of then, or use the command of *Details* in a terminal."
+            ),
+            "color": 0xF0B232,
+            "fields": [
+                {"name": "Then", "value": "demo, float32"},
+                {"name": "Now", "value": f"{'demo' if name == 'demo' else 'another'}, {dtype}"},
+            ],
+        }
+        await bot.close()
+
+
+class TestWhereAnotherTextComesOut:
+    @pytest.fixture
+    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(TransformersModel, instance=True)
+        fake.info = demo_model.info
+        first = demo_model.generate(PROMPT, GenerationParameters.from_options(max_new_tokens=4), lambda: False)
+        ids = first.output_ids
+        fake.generate.side_effect = [first, replace(first, output_ids=(*ids[:2], 7, ids[3]))]
+        return lambda: fake
+
+    async def test_the_first_difference_is_shown(self, place: Place) -> None:
+        asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=4)).response
+        shown = (await place.member.click(asked, label="Details")).response
+        third = (await receipt_of(asked))["outputs"][0][2]
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(replayed) == {
+            "title": "Replay: different",
+            "description": f"The first difference is output id 3: **{third}** then, **7** now.",
+            "color": 0xF0B232,
+            "footer": "demo · float32",
+        }
+
+
+async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
+    asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
+    place.env.backend.get_message(place.channel.id, asked.id).attachments.clear()
+    details = await place.other.click(asked, label="Details")
+    more = await place.other.click(asked, label="Continue (20 more)")
+    for refused in (details.response, more.followups[0]):
+        assert refused.ephemeral
+        assert embed_of(refused) == {
+            "title": "Expired",
+            "description": "This message has lost its file receipt.json, from which it would go on. Ask again.",
+            "color": 0xF0B232,
+        }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf", b"\xff\xfe", b"", b"{}", b"\x89PNG", b"[" * 100_000,
+        "prompt",
+    ],
+)  # fmt: skip
+async def test_a_receipt_that_is_damaged_is_said_to_be(place: Place, content: bytes | str) -> None:
+    asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
+    (stored,) = [
+        one for one in place.env.backend.get_message(place.channel.id, asked.id).attachments
+        if one["filename"] == "receipt.json"
+    ]  # fmt: skip
+    receipt = await receipt_of(asked)
+    if isinstance(content, str):
+        content = json.dumps(receipt | {"options": receipt["options"] | {content: 5}}).encode()
+    place.env.backend.cdn._blobs[stored["url"]] = content
+    for label in ("Details", "Sample"):
+        clicked = await place.member.click(asked, label=label)
+        refused = clicked.followups[0] if clicked.followups else clicked.response
+        assert embed_of(refused) == {
+            "title": "Expired",
+            "description": "This message's file receipt.json cannot be read any more. Ask again.",
+            "color": 0xF0B232,
+        }

@@ -1,0 +1,69 @@
+"""`/sentiment` and `/continue` without their text open a form for several lines."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+import simcord
+
+from bot.engine.transformers.model import TransformersModel
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import LanguageModel
+from tests.features.people import Place, embed_of
+
+LINES = "I laughed.\n\nA wonderful film,\nfrom start to finish."
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_review_of_several_lines(place: Place, demo_model: TransformersModel, private: bool) -> None:
+    shown = await place.member.slash(place.channel, "sentiment", private=private)
+    result = await place.member.submit_modal(shown, {"review": LINES})
+    assert result.response.ephemeral == private
+    embed = embed_of(result.response)
+    assert embed["title"] == demo_model.sentiment(LINES).label
+    assert embed["description"] == "> I laughed.\n> \n> A wonderful film,\n> from start to finish."
+
+
+async def test_a_prompt_of_several_lines_with_the_command_s_options(
+    place: Place, demo_model: TransformersModel
+) -> None:
+    shown = await place.member.slash(place.channel, "continue", strategy="sample", seed=3, max_new_tokens=8)
+    result = await place.member.submit_modal(shown, {"prompt": LINES})
+    parameters = GenerationParameters.from_options(strategy="sample", seed=3, max_new_tokens=8)
+    text = demo_model.generate(LINES, parameters, lambda: False).text
+    written = result.response.embeds[0].description
+    assert written.replace("**", "").replace("\\", "") == LINES + text
+
+
+async def test_a_wrong_option_is_refused_before_the_form_opens(place: Place) -> None:
+    result = await place.member.slash(place.channel, "continue", seed=3)
+    assert result.response.ephemeral
+    assert embed_of(result.response)["title"] == "Option without effect"
+
+
+async def test_a_form_that_is_too_long_says_so(place: Place) -> None:
+    shown = await place.member.slash(place.channel, "sentiment", private=True)
+    result = await place.member.submit_modal(shown, {"review": "the " * 900})
+    assert result.response.ephemeral
+    assert embed_of(result.response)["title"] == "Too long"
+
+
+class TestABug:
+    @pytest.fixture
+    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(TransformersModel, instance=True)
+        fake.info = demo_model.info
+        fake.sentiment.side_effect = ZeroDivisionError
+        return lambda: fake
+
+    async def test_in_a_form_is_answered_with_a_reference_id(
+        self, place: Place, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        shown = await place.member.slash(place.channel, "sentiment")
+        result = await place.member.submit_modal(shown, {"review": "Good."})
+        (message,) = [message for message in (result.response, *result.followups) if message is not None]
+        assert message.ephemeral
+        assert embed_of(message)["title"] == "A bug in the bot"
+        assert "in the form 'Sentiment of a review'" in caplog.text
+        simcord.assert_error(place.env, ZeroDivisionError)

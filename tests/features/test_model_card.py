@@ -1,0 +1,78 @@
+"""`/model` as a member meets it: loaded, loading, failed, computing."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import simcord
+
+from bot import __version__
+from bot.engine.transformers.model import TransformersModel
+from bot.errors import ModelUnavailable
+from bot.questions.language_model import LanguageModel
+from tests.features.people import Place
+
+
+def facts(message: Any) -> dict[str, str]:
+    (embed,) = message.embeds
+    assert embed.footer.text == f"Nightword {__version__}"
+    return {"": embed.description} | {field.name: field.value for field in embed.fields}
+
+
+async def test_the_model_and_its_state(place: Place, demo_model: TransformersModel) -> None:
+    result = await place.member.slash(place.channel, "model")
+    assert facts(result.response) == {
+        "": "demo",
+        "Revision": "local files",
+        "Parameters": "5,773,568",
+        "Computes in": ", ".join(filter(None, ("float32 on cpu", demo_model.info.engine_path))),
+        "Context": "512 tokens",
+        "Vocabulary": "4,096 tokens",
+        "State": "ready",
+        "Queue": "0 of 32 waiting",
+    }
+    assert not result.response.ephemeral
+    assert (await place.member.slash(place.channel, "model", private=True)).response.ephemeral
+
+
+async def test_while_it_computes(place: Place) -> None:
+    begun, opened = threading.Event(), threading.Event()
+
+    def occupy(model: LanguageModel, should_stop: object) -> None:
+        begun.set()
+        opened.wait(30)
+
+    executor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
+    running = executor.submit(1, occupy)
+    waiting = executor.submit(2, occupy)
+    assert begun.wait(30)
+    shown = facts((await place.member.slash(place.channel, "model")).response)
+    assert (shown["State"], shown["Queue"]) == ("computing", "1 of 32 waiting")
+    opened.set()
+    await running
+    await waiting
+
+
+class TestBeforeItIsLoaded:
+    @pytest.fixture
+    def loaded(self) -> threading.Event:
+        return threading.Event()
+
+    @pytest.fixture
+    def load(self, loaded: threading.Event) -> Callable[[], LanguageModel]:
+        def load() -> LanguageModel:
+            loaded.wait(30)
+            raise ModelUnavailable("demo", "it is gone")
+
+        return load
+
+    async def test_it_says_so_and_then_that_it_failed(self, simcord_env: simcord.Env, loaded: threading.Event) -> None:
+        place = Place.build(simcord_env)
+        shown = facts((await place.member.slash(place.channel, "model")).response)
+        assert shown == {"": "demo", "State": "loading", "Queue": "0 of 32 waiting"}
+        loaded.set()
+        with pytest.raises(ModelUnavailable):
+            simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
+        shown = facts((await place.member.slash(place.channel, "model")).response)
+        assert shown["State"] == "could not be loaded"

@@ -1,0 +1,45 @@
+"""The pictures of the explorer's commands: in the embed, with alt text, and with the sizes that pictures have."""
+
+from typing import Any
+
+import pytest
+
+from bot.rendering.pictures.picture import ALT_LIMIT
+from tests.features.people import Place
+
+PNG = b"\x89PNG\r\n\x1a\n"
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("xray", {"text": "The old man looked at the banana. 你好 🤷🏽‍♀️"}),
+    ("sampler", {"prompt": "The old man", "temperature": 1.5}),
+    ("compare", {"prompt": "The old man", "max_new_tokens": 6, "seed": 1}),
+    ("tokenize", {"text": "positive", "compare_with": " positive"}),
+    ("topk", {"prompt": "The old man"}),
+]
+
+
+async def check_picture(message: Any) -> None:
+    (picture,) = [one for one in message.attachments if one.filename == "picture.png"]
+    content = await picture.read()
+    assert content.startswith(PNG)
+    assert len(content) < 200_000
+    assert 20 < len(picture.description) <= ALT_LIMIT
+    assert "picture.png" in message.embeds[0].image.url
+
+
+@pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
+async def test_a_command_s_answer_has_its_picture(place: Place, command: str, options: dict[str, Any]) -> None:
+    await check_picture((await place.member.slash(place.channel, command, **options)).response)
+
+
+async def test_an_explained_verdict_has_its_picture(place: Place) -> None:
+    verdict = await place.member.slash(place.channel, "sentiment", review="I laughed all the way home.")
+    await check_picture((await place.member.click(verdict.response, label="Explain")).response)
+
+
+async def test_each_step_of_a_walk_has_its_own(place: Place) -> None:
+    asked = (await place.member.slash(place.channel, "topk", prompt="The old man")).response
+    before = asked.attachments[-1].description
+    await place.member.click(asked, label="Sample")
+    (message,) = place.channel.history(viewer=place.member)
+    await check_picture(message)
+    assert message.attachments[-1].description != before

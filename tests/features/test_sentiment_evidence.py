@@ -1,0 +1,61 @@
+"""The button *Explain* below a verdict, as members meet it."""
+
+from typing import Any
+
+import pytest
+
+from bot.app.client import Nightword
+from bot.engine.transformers.model import TransformersModel
+from bot.rendering.tables import percentage
+from bot.settings import Settings
+from tests.conftest import make_executor
+from tests.features.people import Place, embed_of
+
+REVIEW = "A slow beginning, but I laughed all the way home. Wonderful!"
+
+
+@pytest.mark.parametrize("review", [REVIEW, "Terrible, boring mess.\nI fell **asleep**.", "word " * 150])
+async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
+    place: Place, demo_model: TransformersModel, settings: Settings, review: str
+) -> None:
+    verdict = await place.member.slash(place.channel, "sentiment", review=review)
+    bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+    await place.env.restart_bot(bot)
+    bot.executor.wait_until_loaded()
+    shown = (await place.other.click(verdict.response, label="Explain")).response
+    assert shown.ephemeral
+    assert len(place.channel.history(viewer=place.member)) == 1
+    own = demo_model.explain_sentiment(review)
+    embed = embed_of(shown)
+    assert embed["title"] == f"Why {own.sentiment.label}"
+    words, calibrated, mass = embed["fields"]
+    assert words["name"] == f"What leaving out each word takes from the margin of {own.margin:+.2f}"
+    strongest = sorted(own.words, key=lambda one: -abs(one.effect))[:8]
+    rows = words["value"].split("\n")[2 : 2 + len(strongest)]
+    assert [row.split()[0] for row in rows] == [f"{one.effect:+.2f}" for one in strongest]
+    assert ("in a row are left out together" in words["value"]) == (own.words_together > 1)
+    assert f"**{own.sentiment.label}**, {percentage(own.sentiment.positive_probability)}" in calibrated["value"]
+    assert f"**{own.calibration.label}**, {percentage(own.calibration.positive_probability)}" in calibrated["value"]
+    assert percentage(own.calibration.content_free_positive) in calibrated["value"]
+    assert mass["name"].startswith("⚠") == (own.sentiment.label_mass < 0.5)
+    await bot.close()
+
+
+async def test_it_is_below_every_verdict(place: Place) -> None:
+    message = await place.other.send(place.channel, REVIEW)
+    asked: list[Any] = [
+        await place.member.context_menu(place.channel, "Score sentiment", message),
+        await place.member.slash(place.channel, "sentiment", review=REVIEW, private=True),
+        await place.member.submit_modal(await place.member.slash(place.channel, "sentiment"), {"review": REVIEW}),
+    ]
+    shown = [(await place.member.click(one.response, label="Explain")).response for one in asked]
+    assert [one.ephemeral for one in shown] == [True, True, True]
+    assert len({str(embed_of(one)) for one in shown}) == 1
+
+
+async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
+    verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
+    place.env.backend.get_message(place.channel.id, verdict.id).attachments.clear()
+    refused = (await place.member.click(verdict, label="Explain")).response
+    assert refused.ephemeral
+    assert embed_of(refused)["title"] == "Expired"

@@ -1,0 +1,56 @@
+"""`/tokenize` as a member meets it."""
+
+from bot.engine.transformers.model import TransformersModel
+from tests.features.people import Place, embed_of
+
+
+async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: TransformersModel) -> None:
+    result = await place.member.slash(place.channel, "tokenize", text="a dark night")
+    ids = [token.id for token in demo_model.tokenize("a dark night").tokens]
+    digits = max(len(str(id_)) for id_ in ids)
+    rows = [f"# {'id':>{digits}} token"]
+    rows += [
+        f"{position} {id_:>{digits}} {text}"
+        for position, (id_, text) in enumerate(zip(ids, ["a", "·dark", "·night"], strict=True), start=1)
+    ]
+    table = "\n".join(rows)
+    assert embed_of(result.response) == {
+        "title": "3 tokens",
+        "description": f"```\n{table}\n```",
+        "color": 0x5865F2,
+        "fields": [{"name": "Ids", "value": f"```\n{ids}\n```"}],
+        "footer": "demo · float32",
+    }
+
+
+async def test_a_long_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+    text = " ".join(f"word{number}" for number in range(400))
+    result = await place.member.slash(place.channel, "tokenize", text=text)
+    tokens = demo_model.tokenize(text).tokens
+    assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
+    assert result.response.embeds[0].description.startswith("The first 40; all of them are in the file.")
+    (attachment,) = [one for one in result.response.attachments if one.filename == "tokens.txt"]
+    whole = (await attachment.read()).decode()
+    assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
+    assert len(whole.splitlines()) == 1 + len(tokens) + 2
+
+
+async def test_a_second_text_is_shown_below(place: Place, demo_model: TransformersModel) -> None:
+    result = await place.member.slash(place.channel, "tokenize", text="positive", compare_with=" positive film")
+    first, second = demo_model.tokenize("positive"), demo_model.tokenize(" positive film")
+    embed = embed_of(result.response)
+    count = f"{len(first.tokens)} tokens" if len(first.tokens) > 1 else "1 token"
+    assert embed["title"] == f"{count}, compared with {len(second.tokens)}"
+    ids, compared, its_ids = embed["fields"]
+    assert ids["value"] == f"```\n{[token.id for token in first.tokens]}\n```"
+    assert compared["name"] == f"Compared with: {len(second.tokens)} tokens, 0 of them in both"
+    assert compared["value"].count("\n") == 1 + 1 + len(second.tokens)
+    assert its_ids["value"] == f"```\n{[token.id for token in second.tokens]}\n```"
+
+
+async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+    text = " ".join(f"word{number}" for number in range(100))
+    result = await place.member.slash(place.channel, "tokenize", text="word", compare_with=text)
+    (attachment,) = [one for one in result.response.attachments if one.filename == "compared.txt"]
+    ids = [token.id for token in demo_model.tokenize(text).tokens]
+    assert (await attachment.read()).decode().endswith(f"ids = {ids}\n")

@@ -1,0 +1,126 @@
+"""The explorer in the terminal: the results of its operations, as tables and as JSON."""
+
+import json
+import re
+
+import pytest
+
+from bot.engine.transformers.model import TransformersModel
+from bot.features.comparison.terminal import comparison_object
+from bot.features.sampler.terminal import stages_object
+from bot.features.xray.terminal import surprisals_object
+from tests.cli.test_cli import MODEL, PROMPT, Console, console
+
+__all__ = ["console"]
+
+
+def test_xray(console: Console, demo_model: TransformersModel) -> None:
+    answer = console.json("xray", PROMPT)
+    result = demo_model.surprisals(PROMPT)
+    assert answer["command"] == "xray"
+    assert answer["model"] == MODEL
+    assert answer["tokens"][0]["log_probability"] is None
+    assert [one["rank"] for one in answer["tokens"][1:]] == [one.rank for one in result.likelihoods]
+    assert answer["perplexity"] == pytest.approx(result.perplexity, rel=1e-5)
+    assert set(answer) == set(surprisals_object(result, demo_model.info))
+
+    out, err = console.run("xray", PROMPT + " funny", "--model", "demo")
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0].split() == ["rank", "bits", "prob.", "token"]
+    assert lines[1].split() == ["–", "–", "–", "It"]
+    assert re.search(r"^perplexity \d+\.\d\d, \d+\.\d\d bits per character$", out, re.MULTILINE)
+    assert "expected ·night (" in out
+    assert lines[-1].startswith("demo · float32 · ")
+
+
+def test_xray_reads_standard_input(console: Console) -> None:
+    text = "two\r\n\tlines 你\n"
+    assert console.json("xray", "-", stdin=text.encode())["text"] == text
+
+
+def test_compare(console: Console, demo_model: TransformersModel) -> None:
+    options = ["--seed", "3", "--max-new-tokens", "6", "--num-beams", "3", "--repetition-penalty", "1.4"]
+    answer = console.json("compare", "Once upon", *options)
+    result = demo_model.compare("Once upon", 6, 3, 3, 1.4, lambda: False)
+    expected = json.loads(json.dumps(comparison_object(result, demo_model.info)))
+    assert [one["output_ids"] for one in answer["texts"]] == [one["output_ids"] for one in expected["texts"]]
+    assert [one["parameters"] for one in answer["texts"]] == [one["parameters"] for one in expected["texts"]]
+    assert answer["tree"]["winner"] == expected["tree"]["winner"]
+    assert len(answer["tree"]["steps"]) == 6
+
+    out, _ = console.run("compare", "Once upon", *options, "--model", "demo")
+    assert out.splitlines()[0].split() == ["log-prob.", "mean", "search", "tokens", "distinct", "strategy"]
+    assert "\n\ngreedy\nOnce upon" in out
+    assert "beam, repetition_penalty 1.4\nOnce upon" in out
+    assert "\nseed=3\n" in out
+
+
+def test_sampler(console: Console, demo_model: TransformersModel) -> None:
+    options = ["--temperature", "2", "--top-k", "9", "--top-p", "0.8"]
+    answer = console.json("sampler", PROMPT, *options)
+    expected = stages_object(demo_model.sampler_stages(PROMPT, 2.0, 9, 0.8, 1.0), demo_model.info)
+    names = ["repetition_penalty", "temperature", "top_k", "top_p"]
+    assert [one["name"] for one in answer["stages"]] == names
+    assert [one["is_on"] for one in answer["stages"]] == [False, True, True, True]
+    assert [one["tokens_cut"] for one in answer["stages"]] == [one["tokens_cut"] for one in expected["stages"]]
+
+    out, _ = console.run("sampler", PROMPT, *options, "--model", "demo")
+    assert "repetition_penalty off" in out
+    assert "rank 10, beyond top_k 9" in out
+    assert "enough for top_p 0.8" in out
+
+
+def test_an_explained_verdict(console: Console, demo_model: TransformersModel) -> None:
+    review = "I laughed all the way,\nbut the ending was bad."
+    answer = console.json("sentiment", review, "--explain")
+    plain, found = console.json("sentiment", review), demo_model.explain_sentiment(review)
+    assert {name: answer[name] for name in ("command", "model", "label")} == {
+        name: plain[name] for name in ("command", "model", "label")
+    }
+    assert answer["margin"] == pytest.approx(plain["logits"]["positive"] - plain["logits"]["negative"], abs=1e-3)
+    assert [one["text"] for one in answer["words"]] == review.split()
+    assert [one["effect"] for one in answer["words"]] == pytest.approx([one.effect for one in found.words], abs=1e-3)
+    assert [review[one["start"] : one["end"]] for one in answer["words"]] == review.split()
+    assert answer["words_together"] == 1
+    calibration = answer["calibration"]
+    assert calibration["label"] == found.calibration.label
+    assert sum(calibration["content_free"].values()) == pytest.approx(1)
+    assert calibration["probabilities"]["positive"] == pytest.approx(found.calibration.positive_probability, abs=1e-4)
+
+    out, err = console.run("sentiment", review, "--explain", "--model", "demo")
+    assert err == ""
+    assert out.startswith(f"{found.sentiment.label}\n\n")
+    assert [line.split()[-1] for line in out.split("\n\n")[3].split("\n")[1:-1]] == review.split()
+    assert f"{found.margin:+.2f} margin of the whole review\n" in out
+    assert re.search(rf"% {found.sentiment.label} raw, the verdict\n", out)
+    assert re.search(rf"% {found.calibration.label} calibrated\n", out)
+    assert re.search(r"% +reviews that say nothing\n", out)
+
+    long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
+    assert "left out (3 words at a time):" in long
+
+
+def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: TransformersModel) -> None:
+    end = demo_model._codec.end_ids
+    options = ["--after-ids", str(min(end)), "--model", "demo"]
+    out, err = console.run("topk", PROMPT, *options)
+    assert "The text has ended." in out
+    assert err == ""
+    out, err = console.run("topk", PROMPT, *options, "--png", "out.png", code=2)
+    assert err.startswith("nightword: --png was not written: the text has ended")
+
+
+def test_a_walk_in_the_terminal(console: Console, demo_model: TransformersModel) -> None:
+    ids = [one.token.id for one in demo_model.next_tokens(PROMPT, 2).candidates]
+    own = demo_model.walk(PROMPT, ids, 3, 0.7)
+    answer = console.json("topk", PROMPT, "-k", "3", "--after-ids", ",".join(map(str, ids)), "--temperature", "0.7")
+    assert [one["id"] for one in answer["steps"]] == ids
+    assert answer["log_probability"] == pytest.approx(own.log_probability, abs=1e-5)
+    for shown, candidate in zip(answer["tokens"], own.candidates, strict=True):
+        assert shown["id"] == candidate.candidate.token.id
+        assert shown["probability_at_temperature"] == pytest.approx(candidate.probability_at_temperature, abs=1e-5)
+    out, _ = console.run("topk", PROMPT, "--after-ids", ",".join(map(str, ids)), "--model", "demo")
+    assert "log-probability of the path" in out
+    wrong = console.error("topk", PROMPT, "--after-ids", "1,x", code=2)
+    assert "'1,x' is no list of ids: write numbers with commas, 12,345" in wrong

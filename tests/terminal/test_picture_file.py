@@ -1,0 +1,86 @@
+"""`--png FILE`: the picture that Discord shows, whole or not at all, beside what the terminal prints."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.engine.transformers.model import TransformersModel
+from bot.features.comparison.picture import beam_tree_picture
+from bot.features.sampler.picture import stages_picture
+from bot.features.sentiment.picture import words_picture
+from bot.features.tokenization.picture import token_borders_picture
+from bot.features.xray.picture import xray_picture
+from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.picture import Picture
+from tests.cli.test_cli import PROMPT, Console, console
+
+__all__ = ["console"]
+
+Draw = Callable[[TransformersModel], Picture]
+BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
+
+
+def topk(model: TransformersModel) -> Picture:
+    result = model.next_tokens(PROMPT, 30)
+    tokens, chances = [one.token for one in result.candidates], [one.probability for one in result.candidates]
+    return candidates_picture(PROMPT, tokens, chances, result.remainder)
+
+
+COMMANDS: list[tuple[list[str], Draw]] = [
+    (["xray", BROKEN], lambda model: xray_picture(model.surprisals(BROKEN))),
+    (
+        ["compare", PROMPT, "--max-new-tokens", "4", "--seed", "1"],
+        lambda model: beam_tree_picture(model.compare(PROMPT, 4, 1, 5, 1.3, lambda: False)),
+    ),
+    (["sampler", PROMPT, "--top-k", "9"], lambda model: stages_picture(model.sampler_stages(PROMPT, 0.8, 9, 0.95, 1))),
+    (["topk", PROMPT, "-k", "30"], topk),
+    (["tokenize", BROKEN], lambda model: token_borders_picture(model.tokenize(BROKEN))),
+    (["sentiment", "Not bad.", "--explain"], lambda model: words_picture(model.explain_sentiment("Not bad."))),
+]
+
+
+@pytest.mark.parametrize(("command", "draw"), COMMANDS, ids=[command[0] for command, _ in COMMANDS])
+def test_the_picture_is_that_of_discord_and_what_is_printed_stays(
+    console: Console, demo_model: TransformersModel, tmp_path: Path, command: list[str], draw: Draw
+) -> None:
+    without = console.json(*command)
+    assert console.json(*command, "--png", "out.png") == without
+    assert (tmp_path / "out.png").read_bytes() == draw(demo_model).png
+    out, err = console.run(*command, "--png", "table.PNG", "--model", "demo")
+    assert (bool(out), err) == (True, "")
+    assert (tmp_path / "table.PNG").read_bytes() == draw(demo_model).png
+    assert {file.name for file in tmp_path.iterdir()} == {"out.png", "table.PNG"}
+
+
+def test_a_file_that_is_there_is_replaced_and_a_link_stays_one(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "real.png").write_text("an earlier one")
+    (tmp_path / "link.png").symlink_to("real.png")
+    console.run("tokenize", "x", "--png", "link.png", "--model", "demo")
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_or_a_circle_of_links_is_no_file(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    assert "folder.png cannot be written: Is a directory." in console.error("xray", "x", "--png", "folder.png", code=2)
+    assert "circle.png cannot be written: " in console.error("xray", "x", "--png", "circle.png", code=2)
+
+
+def test_a_disk_that_fills_leaves_the_earlier_picture_and_no_half_one(
+    console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def half(file: Path, content: bytes) -> int:
+        with file.open("wb") as opened:
+            opened.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "out.png").write_text("an earlier one")
+    monkeypatch.setattr(Path, "write_bytes", half)
+    out, err = console.run("tokenize", "x", "--png", "out.png", "--model", "demo", code=1)
+    assert out.startswith("#")  # what was asked is printed all the same
+    assert err == f"nightword: The picture {tmp_path / 'out.png'} could not be written: No space left on device.\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
+    assert (tmp_path / "out.png").read_text() == "an earlier one"
