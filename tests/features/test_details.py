@@ -12,7 +12,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from bot.app.client import Nightword
-from bot.cli.main import main as cli
+from bot.cli import main as cli
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel
