@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.cli.bench.work import median, quantile
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel
+from bot.questions.topk import TopKQuestion
 
 REVIEWS = Path(__file__).parent.parent / "tests" / "data" / "plain_reviews.jsonl"
 PROMPTS = 200
@@ -49,7 +50,10 @@ def _demo(dtype: str) -> LanguageModel:
 
 def _distribution(model: LanguageModel, asked: list[str]) -> list[Distribution]:
     return [
-        {one.token.id: one.probability for one in model.next_tokens(prompt, model.info.vocab_size).candidates}
+        {
+            one.token.id: one.probability
+            for one in model.answer(TopKQuestion(prompt, model.info.vocab_size)).next_tokens.candidates
+        }
         for prompt in asked
     ]
 

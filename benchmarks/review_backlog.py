@@ -22,6 +22,7 @@ from bot.features.review.scoring.score import Scoring
 from bot.features.review.showing.publish import Live
 from bot.questions.language_model import LanguageModel
 from bot.questions.tokens import NextTokens
+from bot.questions.topk import TopKQuestion
 from bot.settings import read_settings
 from bot.storage.database import Database
 from bot.storage.store import ReviewStore
@@ -107,7 +108,7 @@ async def _asked(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[f
     waits: list[float] = []
 
     def ask(model: LanguageModel, _: object) -> NextTokens:
-        return model.next_tokens("It was a dark and stormy", 10)
+        return model.answer(TopKQuestion("It was a dark and stormy", 10)).next_tokens
 
     while not until.done():
         began = time.perf_counter()

@@ -16,6 +16,7 @@ from bot.cli.bench.work import REVIEW_WORDS, Stamps, continuation, median, words
 from bot.engine.scheduler import Scheduler
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel
+from bot.questions.sentiment import SentimentQuestion
 
 STEPS, PROFILED, REVIEWS = 9, 3, 16
 PARTS = {
@@ -50,7 +51,7 @@ def _score(model: LanguageModel) -> None:
     scheduler = Scheduler()
     for number in range(REVIEWS):
         review = words(5000 + number, REVIEW_WORDS)
-        scheduler.start(lambda review=review: model.sentiment(review), _never, lambda *_: None)  # type: ignore[misc]  # its text is bound
+        scheduler.start(lambda review=review: model.answer(SentimentQuestion(review)), _never, lambda *_: None)  # type: ignore[misc]  # its text is bound
     while len(scheduler):
         scheduler.step()
 

@@ -19,9 +19,9 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from bot.app.client import Nightword
 from bot.engine.executor import ModelExecutor
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, keep_few_kernels
 
@@ -67,12 +67,12 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.fixture(scope="session")
-def demo_model() -> TransformersModel:
+def demo_model() -> EngineModel:
     return load_model("demo", max_prompt_tokens=1024)
 
 
 @pytest.fixture(scope="session")
-def stories_model() -> TransformersModel:
+def stories_model() -> EngineModel:
     return load_model(str(need_shared(STORIES)), max_prompt_tokens=1024)
 
 
@@ -93,7 +93,7 @@ def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def qwen2_model(qwen2_folder: Path) -> TransformersModel:
+def qwen2_model(qwen2_folder: Path) -> EngineModel:
     return load_model(str(qwen2_folder), max_prompt_tokens=1024)
 
 
@@ -111,7 +111,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def load(demo_model: TransformersModel) -> Callable[[], LanguageModel]:
+def load(demo_model: EngineModel) -> Callable[[], LanguageModel]:
     """How the bot under test loads its model; tests of other models override it."""
     return lambda: demo_model
 

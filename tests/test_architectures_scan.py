@@ -9,7 +9,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from benchmarks.architectures.comparison import Comparison, compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.questions.tokens import NextTokens
 
 SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
@@ -55,13 +55,13 @@ def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pyte
 
 
 def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = TransformersModel.next_tokens
+    exact = EngineModel.next_tokens
 
-    def a_little_more(self: TransformersModel, prompt: str, k: int) -> NextTokens:
+    def a_little_more(self: EngineModel, prompt: str, k: int) -> NextTokens:
         found = exact(self, prompt, k)
         return replace(found, candidates=tuple(replace(one, logit=one.logit + 0.01) for one in found.candidates))
 
-    monkeypatch.setattr(TransformersModel, "next_tokens", a_little_more)
+    monkeypatch.setattr(EngineModel, "next_tokens", a_little_more)
     found = compare(made("llama", tmp_path))
     assert found.outcome == "differs"
     assert found.reason.startswith("topk: figures differ by")

@@ -11,8 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.engine.transformers.loading import load_model
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
+from bot.questions.sentiment import SentimentQuestion
+from bot.questions.topk import TopKQuestion
 from training.review_grammar import LabelledReview
 
 OPENING_PROMPT = "It was a dark and stormy"
@@ -28,7 +31,7 @@ CONTEXT = 512
 def evaluate(folder: Path, *, novels: list[str], held_out: list[str], reviews: list[LabelledReview]) -> dict[str, Any]:
     """Return the figures of MODEL_CARD.md for the model in `folder`, computed in float32 by the bot's own code."""
     model = load_model(str(folder), max_prompt_tokens=CONTEXT)
-    opening = model.next_tokens(OPENING_PROMPT, 5)
+    opening = model.answer(TopKQuestion(OPENING_PROMPT, 5)).next_tokens
     return {
         "parameters": model.info.parameter_count,
         "nats_per_token_on_held_out_novels": round(nats_per_token(folder, held_out), 3),
@@ -66,7 +69,7 @@ def real_word_share(model: LanguageModel, known: frozenset[str]) -> float:
     words: list[str] = []
     for prompt, seed in itertools.product(SAMPLE_PROMPTS, range(SAMPLES)):
         parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=SAMPLED_TOKENS, seed=seed)
-        words += _words(model.generate(prompt, parameters, lambda: False).text)[:-1]
+        words += _words(model.answer(ContinuationQuestion(prompt, parameters)).text)[:-1]
     return sum(word in known for word in words) / len(words)
 
 
@@ -75,7 +78,7 @@ def _words(text: str) -> list[str]:
 
 
 def _accuracy(model: LanguageModel, reviews: list[LabelledReview]) -> float:
-    return sum(model.sentiment(review).label == label for review, label in reviews) / len(reviews)
+    return sum(model.answer(SentimentQuestion(review)).label == label for review, label in reviews) / len(reviews)
 
 
 def _plain_reviews() -> list[LabelledReview]:

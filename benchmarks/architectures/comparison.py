@@ -7,12 +7,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from bot.engine.model import EngineModel
 from bot.engine.scheduler import Scheduler
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError, ModelUnavailable
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, SentimentQuestion, sentiment_prompt
+from bot.questions.topk import TopKQuestion
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
 REVIEW = "I laughed all the way home."
@@ -138,16 +140,16 @@ def _tried(check: Callable[[], str]) -> str:
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
 
 
-def _topk(ours: TransformersModel, plain: _Plain) -> str:
+def _topk(ours: EngineModel, plain: _Plain) -> str:
     for prompt in PROMPTS:
         if difference := _candidates(ours, plain, prompt):
             return difference
     return ""
 
 
-def _candidates(ours: TransformersModel, plain: _Plain, prompt: str) -> str:
+def _candidates(ours: EngineModel, plain: _Plain, prompt: str) -> str:
     logits = plain.logits(prompt)
-    candidates = ours.next_tokens(prompt, K).candidates
+    candidates = ours.answer(TopKQuestion(prompt, K)).next_tokens.candidates
     ids = [one.token.id for one in candidates]
     if ids != logits.topk(K).indices.tolist():
         return f"{ids} for {logits.topk(K).indices.tolist()} after {prompt!r}"
@@ -161,7 +163,7 @@ def _apart(figures: list[float], expected: torch.Tensor, scale: torch.Tensor) ->
     return "" if apart < TOLERANCE else f"figures differ by {apart:.1e}"
 
 
-def _greedy(ours: TransformersModel, plain: _Plain) -> str:
+def _greedy(ours: EngineModel, plain: _Plain) -> str:
     try:
         expected = {prompt: plain.written(prompt) for prompt in PROMPTS}
     except Exception as error:
@@ -182,7 +184,7 @@ def _greedy(ours: TransformersModel, plain: _Plain) -> str:
     return "" if together == expected else f"together {together} for {expected}"
 
 
-def _beam(ours: TransformersModel, plain: _Plain) -> str:
+def _beam(ours: EngineModel, plain: _Plain) -> str:
     try:
         expected = [plain.written(prompt, num_beams=NUM_BEAMS) for prompt in PROMPTS]
     except Exception as error:
@@ -191,7 +193,7 @@ def _beam(ours: TransformersModel, plain: _Plain) -> str:
     return "" if found == expected else f"{found} for {expected}"
 
 
-def _is_refused(ours: TransformersModel, error: Exception, strategy: Any, **options: Any) -> str:
+def _is_refused(ours: EngineModel, error: Exception, strategy: Any, **options: Any) -> str:
     """Return RIGHTLY_REFUSED where a way of writing that plain transformers does not have is refused in one line."""
     try:
         _written(ours, PROMPTS[0], strategy, **options)
@@ -200,19 +202,19 @@ def _is_refused(ours: TransformersModel, error: Exception, strategy: Any, **opti
     return f"not refused, where transformers raises {type(error).__name__}"
 
 
-def _written(ours: TransformersModel, prompt: str, strategy: Any, **options: Any) -> list[int]:
+def _written(ours: EngineModel, prompt: str, strategy: Any, **options: Any) -> list[int]:
     parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=NEW_TOKENS, **options)
-    return list(ours.generate(prompt, parameters, lambda: False).output_ids)
+    return list(ours.answer(ContinuationQuestion(prompt, parameters)).output_ids)
 
 
-def _labels(ours: TransformersModel, plain: _Plain) -> str:
+def _labels(ours: EngineModel, plain: _Plain) -> str:
     logits = plain.logits(sentiment_prompt(REVIEW))
     ids = [int(plain.ids(label)[0, 0]) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
-    verdict = ours.sentiment(REVIEW)
+    verdict = ours.answer(SentimentQuestion(REVIEW))
     return _apart([verdict.positive_logit, verdict.negative_logit], logits[ids], logits)
 
 
-_CHECKS: dict[str, Callable[[TransformersModel, _Plain], str]] = {
+_CHECKS: dict[str, Callable[[EngineModel, _Plain], str]] = {
     "topk": _topk,
     "greedy": _greedy,
     "beam": _beam,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import RunInfo
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import visible_excerpt
 from bot.rendering.tables import duration
@@ -16,14 +16,6 @@ BLURPLE = discord.Colour(0x5865F2)
 GREEN = discord.Colour(0x248046)
 RED = discord.Colour(0xDA373C)
 AMBER = discord.Colour(0xF0B232)
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """Which model computed a result, and the seconds that the computation took."""
-
-    model: ModelInfo
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ class Answer:
         return replace(self, embed=embed, attachments=(*self.attachments, shown))
 
 
-def footer(computed: Computed) -> str:
+def footer(run: RunInfo) -> str:
     """Return model, dtype and time taken."""
-    text = f"{computed.model.short_name} · {computed.model.dtype} · {duration(computed.seconds)}"
+    text = f"{run.model.short_name} · {run.model.dtype} · {duration(run.seconds)}"
     return visible_excerpt(text, FOOTER_LIMIT)

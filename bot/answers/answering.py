@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-import time
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import discord
 
 from bot.answers import error_reply
-from bot.answers.answer import Answer, Computed
+from bot.answers.answer import Answer
+from bot.answers.client import Interaction
 from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
 from bot.engine.executor import ModelExecutor
-from bot.engine.waiting import Operation, Place
+from bot.engine.waiting import Place
 from bot.errors import RequestCancelled
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import RunInfo, Watcher
+from bot.questions.question import Question
 from bot.rendering.escaping import escape_prose
 from bot.rendering.pictures.drawing import drawn
 from bot.rendering.pictures.picture import Picture
@@ -22,57 +24,50 @@ from bot.rendering.pictures.picture import Picture
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Interaction = discord.Interaction[Any]
 
 LOOK_SECONDS = 2.0  # after which to look whether the place in the queue is another
 DRAFT = "draft"  # key of an interaction's extras: the message that its asker sees
 PRIVATE_OPTION = "Show the answer to you alone"  # the description of an option that every command has
 
 
-class Progress(Protocol):
-    """What there is to see of a request before its answer."""
+class Progress(Watcher[T]):
+    """Watches an answer, and shows what there is of it before it is complete."""
 
     changed: asyncio.Event  # set where there is something new
     withdrawn: bool  # whether its asker no longer wants an answer
 
+    @abstractmethod
     def render(self, place: Place | None) -> Answer:
         """Return what there is to see now, at its place in the queue if it still waits."""
-        ...
 
 
 async def answer(
     interaction: Interaction,
-    executor: ModelExecutor,
-    operation: Operation[T],
-    render: Callable[[T, Computed], Answer],
+    question: Question[T],
+    render: Callable[[T, RunInfo], Answer],
     *,
     private: bool,
-    progress: Progress | None = None,
+    progress: Progress[T] | None = None,
     draw: Callable[[T], Picture | None] | None = None,
 ) -> bool:
-    """Compute `operation` on the model and answer with what `render` makes of it, for the asker alone if `private`.
+    """Ask the model `question` and answer with what `render` makes of it, for the asker alone if `private`.
 
     Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer; one that has been
     deferred already is only edited. `progress` is shown until the answer is there, and `draw` draws the result off the
     event loop, as the answer's picture, where there is one. Return whether Discord took the answer.
     """
-
-    def timed(model: LanguageModel, should_stop: ShouldStop) -> tuple[T, Computed]:
-        began = time.perf_counter()
-        result = operation(model, should_stop)
-        return result, Computed(model.info, time.perf_counter() - began)
-
-    future = executor.submit(interaction.user.id, timed)
+    executor = interaction.client.executor
+    future = executor.submit(interaction.user.id, question, progress)
     try:
         if not (interaction.response.is_done() or await defer(interaction, private=private)):
             return False  # nobody is left to be answered
         if progress is not None:
             await _show(interaction, executor, progress, future)
-        result, computed = await future
+        answered = await future
     finally:
         future.cancel()  # of no effect once it is done
-    rendered = render(result, computed)
-    picture = None if draw is None else await drawn(draw, result)
+    rendered = render(answered.result, answered.run)
+    picture = None if draw is None else await drawn(draw, answered.result)
     if picture is not None:
         rendered = rendered.with_picture(picture)
     delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
@@ -81,9 +76,9 @@ async def answer(
     return delivery is Delivery.DONE
 
 
-async def reply(interaction: Interaction, answered: Answer) -> None:
-    """Edit what was deferred into `answered`, again where Discord stumbles."""
-    await deliver(interaction, lambda: _edit(interaction, answered))
+async def reply(interaction: Interaction, shown: Answer) -> None:
+    """Edit what was deferred into `shown`, again where Discord stumbles."""
+    await deliver(interaction, lambda: _edit(interaction, shown))
 
 
 async def defer(interaction: Interaction, *, private: bool) -> bool:
@@ -93,12 +88,12 @@ async def defer(interaction: Interaction, *, private: bool) -> bool:
 
 
 async def _show(
-    interaction: Interaction, executor: ModelExecutor, progress: Progress, future: "asyncio.Future[Any]"
+    interaction: Interaction, executor: ModelExecutor, progress: Progress[T], future: "asyncio.Future[Any]"
 ) -> None:
     """Edit what the asker sees whenever there is something new, until `future` is done; an edit may fail."""
     seen: discord.Embed | None = None
     while not future.done():
-        changed = asyncio.ensure_future(progress.changed.wait())
+        changed = asyncio.create_task(progress.changed.wait())
         try:
             await asyncio.wait({future, changed}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:

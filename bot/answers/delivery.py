@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any
 
 import aiohttp
 import discord
 
+from bot.answers.client import Interaction
 from bot.errors import AcknowledgedLate
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord waits for 3; the library alone would try again after that
@@ -19,8 +19,6 @@ MAYBE_ACKNOWLEDGED = "maybe_acknowledged"  # key of an interaction's extras: Dis
 NO_NEWS_FROM_DISCORD = (TimeoutError, aiohttp.ClientError, OSError)
 
 log = logging.getLogger(__name__)
-
-Interaction = discord.Interaction[Any]
 
 
 async def acknowledge(interaction: Interaction, response: Awaitable[object]) -> bool:

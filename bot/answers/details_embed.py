@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.answers.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, Computed, footer
+from bot.answers.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, footer
 from bot.answers.receipt import RECEIPT, AnsweredBy, Receipt, write_receipt
 from bot.answers.terminal_command import terminal_command
 from bot.errors import ReceiptUnusable
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.outcome import Difference, Outcome, output_hash, versions
 from bot.rendering.escaping import code_block, escape_prose, visible_text
 from bot.rendering.prose import plain_excerpt
@@ -39,7 +39,7 @@ def details_answer(receipt: Receipt) -> Answer:
         shown += f"\nFor `--model` write the path of the folder {escape_prose(model.name)}."
     embed = discord.Embed(title="Details", description=shown, colour=BLURPLE)
     embed.add_field(name="Model", value=_shown(_model_text(model)))
-    embed.add_field(name="Computed in", value=_shown(_path_text(model)))
+    embed.add_field(name="RunInfo in", value=_shown(_path_text(model)))
     embed.add_field(name="Options", value=_options_text(receipt), inline=False)
     embed.add_field(name=_count("input id", len(outcome.input_ids)), value=_ids_text([outcome.input_ids]), inline=False)
     embed.add_field(name=_count("output id", outcome.output_count), value=_ids_text(outcome.outputs), inline=False)
@@ -48,9 +48,9 @@ def details_answer(receipt: Receipt) -> Answer:
     return Answer(embed, tuple(files))
 
 
-def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None, computed: Computed) -> Answer:
+def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None, run: RunInfo) -> Answer:
     """Say that the same came out as then, or where it first differs and what may be the reason."""
-    others = _changes(receipt, AnsweredBy.of(computed.model))
+    others = _changes(receipt, AnsweredBy.of(run.model))
     if difference is None:
         figures = len(now.figures)
         besides = f", and {_count('figure', figures)} within rounding" if figures else ""
@@ -61,12 +61,12 @@ def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None,
         )
     else:
         embed = discord.Embed(title="Replay: different", description=_difference_text(difference), colour=AMBER)
-        if computed.model.dtype != "float32":
-            reason = f"{computed.model.dtype} rounds otherwise beside other requests than alone; float32 does not."
+        if run.model.dtype != "float32":
+            reason = f"{run.model.dtype} rounds otherwise beside other requests than alone; float32 does not."
             embed.add_field(name="Perhaps because", value=reason, inline=False)
     if others:
         embed.add_field(name="Changed since then", value=others, inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

@@ -5,15 +5,15 @@ import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from bot import errors
 from bot.answers.answer import AMBER, DESCRIPTION_LIMIT, RED
+from bot.answers.client import BotClient, Interaction
 from bot.answers.delivery import (
     ATTEMPT_SECONDS,
     MAYBE_ACKNOWLEDGED,
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 SelfT = TypeVar("SelfT")  # a cog, or a modal
-Interaction = discord.Interaction[Any]
 Callback = Callable[Concatenate[SelfT, Interaction, P], Awaitable[None]]
 
 # One row for each failure that a member can meet. The text is the error's own.
@@ -61,12 +60,12 @@ TITLES: dict[type[errors.BotError], str] = {
 }
 
 
-def answers_errors(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[SelfT, Interaction, P], Any]":
+def reply_on_error(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[SelfT, Interaction, P], Any]":
     """Wrap a command so that its BotErrors are answered, for the asker alone; everything else is a bug."""
 
     @functools.wraps(callback)
     async def answered(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        with interaction.client.tree.in_progress():
+        with interaction.client.open_answers.counted():
             try:
                 await callback(self, interaction, *args, **kwargs)
             except errors.BotError as error:
@@ -74,58 +73,28 @@ def answers_errors(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[Self
             except Exception as error:
                 if interaction.type is not discord.InteractionType.component:
                     raise
-                await _answer_bug(interaction, error, "a button")  # where the library would only log it
+                await answer_bug(interaction, error, "a button")  # where the library would only log it
 
     return answered
 
 
-class CommandTree(app_commands.CommandTree[commands.Bot]):
+class CommandTree(app_commands.CommandTree[BotClient]):
     """The bot's commands, everywhere: in servers, in direct messages, installed by a person for themselves."""
 
-    def __init__(self, client: commands.Bot) -> None:
+    def __init__(self, client: BotClient) -> None:
         super().__init__(
             client,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
-        self._in_progress: set[asyncio.Task[Any]] = set()
-
-    @contextlib.contextmanager
-    def in_progress(self) -> Iterator[None]:
-        """Count the current task as a command that is being answered."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # commands run in tasks
-        self._in_progress.add(task)
-        try:
-            yield
-        finally:
-            self._in_progress.discard(task)
-
-    async def finish(self, seconds: float) -> None:
-        """Wait until every command has been answered, for at most `seconds`; what is not by then is given up."""
-        if not self._in_progress:
-            return
-        _, unanswered = await asyncio.wait(set(self._in_progress), timeout=seconds)
-        for task in unanswered:
-            task.cancel()
-        if unanswered:
-            log.warning("%d answers could not be delivered before the end", len(unanswered))
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Answer a bug in a command."""
         command = interaction.command.qualified_name if interaction.command else "an unknown command"
-        await _answer_bug(interaction, getattr(error, "original", error), command)
+        await answer_bug(interaction, getattr(error, "original", error), command)
 
 
-class Form(discord.ui.Modal):
-    """A modal whose bugs are answered like a command's."""
-
-    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as discord.py's own Modal
-        """Answer a bug in the form."""
-        await _answer_bug(interaction, error, f"the form {self.title!r}")
-
-
-async def _answer_bug(interaction: Interaction, error: BaseException, where: str) -> None:
+async def answer_bug(interaction: Interaction, error: BaseException, where: str) -> None:
     """Give the asker a reference id, which stands in the log beside the traceback."""
     reference = secrets.token_hex(4)
     log.error("unexpected failure %s in %s", reference, where, exc_info=error)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import discord
 
+from bot.answers.client import Interaction
 from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD
 from bot.answers.receipt import AnsweredBy
 from bot.errors import ReceiptUnusable
@@ -14,7 +15,7 @@ from bot.questions.language_model import ModelInfo
 T = TypeVar("T")
 
 
-async def message_now(interaction: discord.Interaction[Any]) -> discord.Message:
+async def message_now(interaction: Interaction) -> discord.Message:
     """Return the message below which something was pressed, as it stands now: what the press brought can be older.
 
     The press has been deferred. Raises ReceiptUnusable.

@@ -8,15 +8,16 @@ from pydantic import TypeAdapter
 
 from bot.answers.answer import Attachment
 from bot.engine.model_files import DEMO
-from bot.questions.asked import Asked, asked
+from bot.questions.catalogue import parse_question
 from bot.questions.generation import RANGES
 from bot.questions.language_model import ModelInfo
 from bot.questions.outcome import Outcome, output_hash, versions
+from bot.questions.question import RepeatableQuestion
 from bot.rendering.json_objects import JsonObject
 
 RECEIPT = "receipt.json"
 
-Question = TypeVar("Question", bound=Asked[Any])
+Question = TypeVar("Question", bound=RepeatableQuestion[Any])
 T = TypeVar("T")
 
 # Of options that a model is asked for as they stand there. A text that was continued is longer than can be asked for.
@@ -52,14 +53,16 @@ class AnsweredBy:
 class Receipt:
     """What an answer came from. `state` is what its buttons need besides; `versions` are those that computed it."""
 
-    asked: Asked[Any]
+    asked: RepeatableQuestion[Any]
     outcome: Outcome
     model: AnsweredBy
     versions: dict[str, str]
     state: JsonObject
 
 
-def receipt_file(question: Asked[Any], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
+def receipt_file(
+    question: RepeatableQuestion[Any], outcome: Outcome, model: ModelInfo, state: JsonObject
+) -> Attachment:
     """Return the file of an answer that was computed now."""
     receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
     return Attachment(RECEIPT, write_receipt(receipt), "What was asked and what came out, for the buttons")
@@ -88,7 +91,7 @@ def read_receipt(text: str) -> Receipt:
     if any(not _is_in_range(name, value) for name, value in found.options.items()):
         raise ValueError("not the file of an answer")
     try:
-        question = asked(found.command, found.options)
+        question = parse_question(found.command, found.options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError("not the file of an answer") from error
     question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass

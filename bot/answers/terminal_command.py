@@ -4,8 +4,8 @@ import shlex
 from typing import Any
 
 from bot.answers.receipt import AnsweredBy
-from bot.questions.asked import Asked
 from bot.questions.generation import MAX_NEW_TOKENS, STRATEGY_OF
+from bot.questions.question import RepeatableQuestion
 
 _TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal
 _NAMES = {"k": "-k"}
@@ -13,7 +13,7 @@ _NEW_LINE = " \\\n  "  # which a shell reads as a space
 _COMMANDS = {"explain": ("sentiment", "--explain")}
 
 
-def terminal_command(question: Asked[Any], model: AnsweredBy) -> str | None:
+def terminal_command(question: RepeatableQuestion[Any], model: AnsweredBy) -> str | None:
     """Return the command for a POSIX shell; None where the terminal has none.
 
     That is so for a text that no command line can hold, for one longer than the terminal writes, and for a beam search

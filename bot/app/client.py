@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from typing import cast
 
 import discord
 from discord.ext import commands
 
+from bot.answers.client import BotClient, OpenAnswers
 from bot.answers.details import DetailsButton, ReplayButton
 from bot.answers.error_reply import CommandTree
+from bot.answers.turns import Turns
 from bot.app.command_sync import PROBLEMS, sync_commands
 from bot.app.discovery import add_commands
 from bot.app.heartbeat import Heartbeat
@@ -23,7 +24,7 @@ ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
 log = logging.getLogger(__name__)
 
 
-class Nightword(commands.Bot):
+class Nightword(BotClient):
     """The bot: slash commands over one model executor, which it starts and closes.
 
     Raises InvalidSettings where the heartbeat cannot be written.
@@ -40,6 +41,8 @@ class Nightword(commands.Bot):
         )
         self.settings = settings
         self.executor = executor
+        self.open_answers = OpenAnswers()
+        self.turns = Turns()
         file = settings.heartbeat_file
         self._heartbeat = None if file is None else Heartbeat(executor, file)
 
@@ -53,7 +56,7 @@ class Nightword(commands.Bot):
 
             database = Database(self.settings.database_url.get_secret_value())
             await self.add_cog(ReviewReader(self, database, self.executor))
-        await add_commands(self, self.executor, self.settings)
+        await add_commands(self)
         self.add_dynamic_items(DetailsButton, ReplayButton)  # below answers of every command, and of earlier runs
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
@@ -73,5 +76,5 @@ class Nightword(commands.Bot):
     async def close(self) -> None:
         """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
-        await cast("CommandTree", self.tree).finish(ANSWER_SECONDS)
+        await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()

@@ -1,13 +1,10 @@
-"""Finding the slash commands: each feature's `command` module has a `setup(bot, executor, settings)`."""
+"""Finding the slash commands: each feature's `command` module has a `setup(bot)`."""
 
-from discord.ext import commands
-
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient
 from bot.features import feature_modules
-from bot.settings import Settings
 
 
-async def add_commands(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def add_commands(bot: BotClient) -> None:
     """Add the commands of every feature to `bot`."""
     for module in feature_modules("command", "commands"):
-        await module.setup(bot, executor, settings)
+        await module.setup(bot)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bot.engine.scheduler import Scheduler
-from bot.engine.waiting import ExecutorStatus, Operation, Place, Request, WaitingLine
+from bot.engine.waiting import Answered, ExecutorStatus, Place, Request, WaitingLine
 from bot.errors import (
     BotError,
     ModelLoading,
@@ -18,7 +18,8 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.questions.language_model import LanguageModel
+from bot.questions.language_model import LanguageModel, Watcher
+from bot.questions.question import Question
 
 log = logging.getLogger(__name__)
 
@@ -90,13 +91,15 @@ class ModelExecutor:
             if self._load_error is not None:
                 raise self._load_error.with_traceback(None)
 
-    def submit(self, user_id: int, operation: Operation[T]) -> "asyncio.Future[T]":
-        """Queue `operation` for `user_id`; cancelling the future withdraws it.
+    def submit(
+        self, user_id: int, question: Question[T], watcher: Watcher[T] | None = None
+    ) -> "asyncio.Future[Answered[T]]":
+        """Queue `question` for `user_id`, followed by `watcher`; cancelling the future withdraws it.
 
         Raises ModelLoading, QueueFull, UserLimitReached, ShuttingDown, or the error that loading ended with, at once.
         """
         loop = asyncio.get_running_loop()
-        request = Request(user_id, operation, loop.create_future(), loop)
+        request = Request(user_id, question, watcher or Watcher(), loop.create_future(), loop)
         with self._changed:
             self._check_open()
             of_user = self._waiting.count(user_id) + sum(one.user_id == user_id for one in self._interactive())
@@ -106,13 +109,13 @@ class ModelExecutor:
                 raise QueueFull(len(self._waiting))
             return self._queue(request, self._waiting)
 
-    def submit_background(self, owner_id: int, operation: Operation[T]) -> "asyncio.Future[T]":
-        """Queue `operation`, for which nobody waits: it is computed while there is nothing else to do.
+    def submit_background(self, owner_id: int, question: Question[T]) -> "asyncio.Future[Answered[T]]":
+        """Queue `question`, for which nobody waits: it is computed while there is nothing else to do.
 
         Owners take turns. It has no deadline, and its caller bounds how many there are. Raises as `submit` does.
         """
         loop = asyncio.get_running_loop()
-        request = Request(owner_id, operation, loop.create_future(), loop, background=True)
+        request = Request(owner_id, question, Watcher(), loop.create_future(), loop, background=True)
         with self._changed:
             self._check_open()
             return self._queue(request, self._background)
@@ -147,7 +150,7 @@ class ModelExecutor:
         if self._model is None:
             raise ModelLoading(self._name)
 
-    def _queue(self, request: Request[T], line: WaitingLine) -> "asyncio.Future[T]":
+    def _queue(self, request: Request[T], line: WaitingLine) -> "asyncio.Future[Answered[T]]":
         line.add(request)
         self._changed.notify_all()
         request.future.add_done_callback(lambda future: self._withdraw(request, line) if future.cancelled() else None)
@@ -244,4 +247,4 @@ class ModelExecutor:
                 request.reject(error)
 
         stopped = request.stop.is_set
-        scheduler.start(lambda: request.operation(model, stopped), stopped, ended, background=request.background)
+        scheduler.start(lambda: request.compute(model), stopped, ended, background=request.background)

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from greenlet import getcurrent, greenlet
 
 from bot.errors import RequestCancelled
-from bot.questions.language_model import ShouldStop
 
 
 class ForwardPass(Protocol):
@@ -27,7 +26,7 @@ class _Task:
     """An operation under way: its greenlet, what it waits for, and whom to tell of its end."""
 
     run: greenlet
-    should_stop: ShouldStop
+    should_stop: Callable[[], bool]
     ended: "Ended"
     background: bool
     waits_for: ForwardPass | None = None
@@ -63,7 +62,7 @@ class Scheduler:
         return len(self._tasks)
 
     def start(
-        self, operation: Callable[[], Any], should_stop: ShouldStop, ended: Ended, *, background: bool = False
+        self, operation: Callable[[], Any], should_stop: Callable[[], bool], ended: Ended, *, background: bool = False
     ) -> None:
         """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended.
 

@@ -1,7 +1,6 @@
 """From text to token ids and back: limits, special tokens, and the text of a single token."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -16,8 +15,6 @@ from bot.errors import (
     TokenizerFailed,
     TokenWithoutWeights,
 )
-from bot.questions.continuation import Continuation, FinishReason
-from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Token
 
@@ -185,33 +182,12 @@ class TextCodec:
         count = len(self.decode([id_ for id_ in ids if not self.is_special(id_)]))
         return count if self.is_special(ids[0]) else count - len(self.decode(ids[:1]).rstrip(REPLACEMENT))
 
-    def continuation(
-        self,
-        prompt: str,
-        parameters: GenerationParameters,
-        input_ids: Sequence[int],
-        output_ids: Sequence[int],
-        finish_reason: FinishReason,
-        written_before: int = 0,
-    ) -> Continuation:
-        """Return the continuation with these new ids, a final end-of-text token left out of its text."""
-        ended = bool(output_ids) and output_ids[-1] in self.end_ids
-        text = self.added_text(input_ids, output_ids[:-1] if ended else output_ids)
-        return Continuation(
-            prompt, parameters, tuple(input_ids), tuple(output_ids), text, finish_reason, written_before
-        )
-
     def label_id(self, label: str, prompt: str) -> int:
         """Return the id of a label that is one token after `prompt`. Raises SentimentUnsupported."""
         ids = self._following_ids(prompt, label)
         if len(ids) != 1 or ids[0] >= self._info.vocab_size:
             raise SentimentUnsupported(self._info.short_name, label, [self.token(id_).text for id_ in ids])
         return ids[0]
-
-
-def without_half_character(draft: Continuation) -> Continuation:
-    """Return a draft whose text ends with a whole character: tokens may end within one, which the next completes."""
-    return replace(draft, text=draft.text.rstrip(REPLACEMENT))
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:

@@ -1,55 +1,47 @@
-"""A walk along tokens that somebody chooses: what each choice was worth, and what can come next."""
+"""The next token, and a walk along tokens that people choose: what each was worth, and what can come next."""
 
-from collections.abc import Sequence
+import math
 
-import torch
+import numpy as np
 
-from bot.engine.likelihoods import likelihoods, most_probable, scored
-from bot.engine.tokenizer import TextCodec
-from bot.engine.transformers.decoding import Choice, processors
-from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.primitives import Engine, TokenScore
+from bot.engine.scores import candidates, likelihood
 from bot.questions.generation import GenerationParameters
-from bot.questions.tokens import TokenProbability
-from bot.questions.topk import Walk, WalkCandidate, WalkStep
+from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk, WalkCandidate, WalkStep
 
 
-def walk(
-    passes: ForwardPasses, codec: TextCodec, prompt: str, chosen_ids: Sequence[int], k: int, temperature: float
-) -> Walk:
-    """Return the likelihood of each of `chosen_ids` after `prompt`, and the `k` candidates for the next one."""
-    parameters = _only_temperature(temperature, seed=0)
-    input_ids = codec.encode(prompt)
-    path = codec.with_path(input_ids, chosen_ids)
-    steps: list[WalkStep] = []
-    for logits in passes.logits_after(path, first=len(input_ids) - 1):
-        chosen = chosen_ids[len(steps) : len(steps) + len(logits)]  # nothing is chosen yet after the last
-        found = likelihoods(logits[: len(chosen)], chosen) if chosen else []
-        steps += [WalkStep(codec.token(id_), likelihood) for id_, likelihood in zip(chosen, found, strict=True)]
-        last = logits[-1]
-    at_temperature = _processed(path, last, parameters).softmax(-1)
+def walk(engine: Engine, question: TopKQuestion) -> Walk:
+    """Return the likelihood of each id of the path, and the candidates for the next one.
+
+    Raises EmptyPrompt, PromptTooLong where prompt and path have no room in the context, and OptionOutOfRange for a
+    temperature, or for an id that the model does not predict.
+    """
+    _only_temperature(question.temperature, seed=0)
+    codec, chosen = engine.codec, question.after_ids
+    input_ids = codec.encode(question.prompt)
+    path = codec.with_path(input_ids, chosen)
+    *steps, last = engine.score_after_each(path, first=len(input_ids) - 1, following=chosen, top=question.k)
+    at_temperature = _at_temperature(engine, path, last.top, question.temperature)
     return Walk(
-        prompt=prompt,
+        prompt=question.prompt,
         input_ids=tuple(input_ids),
-        steps=tuple(steps),
-        text=codec.added_text(input_ids, chosen_ids),
-        temperature=temperature,
-        candidates=tuple(
-            WalkCandidate(one, at_temperature[one.token.id].item()) for one in most_probable(last, k, codec)
-        ),
-        ended=bool(chosen_ids) and chosen_ids[-1] in codec.end_ids,
+        steps=tuple(WalkStep(codec.token(one.chosen[0].id), likelihood(one.chosen[0])) for one in steps),
+        text=codec.added_text(input_ids, chosen),
+        temperature=question.temperature,
+        candidates=tuple(map(WalkCandidate, candidates(last.top, codec), at_temperature)),
+        ended=bool(chosen) and chosen[-1] in codec.end_ids,
     )
 
 
-def drawn(
-    passes: ForwardPasses, codec: TextCodec, prompt: str, chosen_ids: Sequence[int], temperature: float, seed: int
-) -> TokenProbability:
-    """Return the token that `seed` draws next: its draw after as many as are chosen, whatever they are."""
-    choose = Choice(_only_temperature(temperature, seed))
-    path = codec.with_path(codec.encode(prompt), chosen_ids)
-    logits = passes.last_logits(path)
-    choose.skip(len(chosen_ids), logits)
-    id_ = choose(path, logits)
-    return scored(logits, [id_], codec)[0]
+def sampled_step(engine: Engine, question: SampledStepQuestion) -> Walk:
+    """Draw the next token of a walk, and return the walk after it.
+
+    The draw is the one that a sample with this seed, top_k 0 and top_p 1 makes after as many tokens.
+    """
+    at = question.walk
+    path = engine.codec.with_path(engine.codec.encode(at.prompt), at.after_ids)
+    drawn = engine.draw(path, _only_temperature(at.temperature, question.seed), len(at.after_ids))
+    return walk(engine, at.then(drawn))
 
 
 def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
@@ -59,8 +51,11 @@ def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
     )
 
 
-def _processed(ids: Sequence[int], logits: torch.Tensor, parameters: GenerationParameters) -> torch.Tensor:
-    scores = logits[None]
-    for processor in processors(parameters).values():
-        scores = processor(torch.tensor([list(ids)]), scores)
-    return scores[0]
+def _at_temperature(engine: Engine, path: list[int], top: tuple[TokenScore, ...], temperature: float) -> list[float]:
+    """Return the probabilities of `top` at a temperature: at any but 1 they need the logits of the whole vocabulary."""
+    if temperature == 1.0:
+        return [one.probability for one in top]
+    logits = engine.next_logits(path).astype(np.float64) / temperature
+    highest = float(logits.max())
+    total = float(np.exp(logits - highest).sum())
+    return [math.exp(one.logit / temperature - highest) / total for one in top]

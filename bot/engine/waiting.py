@@ -3,34 +3,51 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
-from bot.questions.language_model import LanguageModel, ModelInfo, ShouldStop
+from bot.questions.language_model import LanguageModel, ModelInfo, RunInfo, Watcher
+from bot.questions.question import Question
 
 T = TypeVar("T")
-Operation = Callable[[LanguageModel, ShouldStop], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """An answer, and what computed it."""
+
+    result: T
+    run: RunInfo
 
 
 @dataclass(eq=False, slots=True)
 class Request(Generic[T]):
-    """One operation, the event loop's future for its result, and the wish that it stop.
+    """A question on its way to the model, the event loop's future for its answer, and the wish that it stop.
 
     One in the `background` has nobody who waits for it.
     """
 
     user_id: int
-    operation: Operation[T]
-    future: "asyncio.Future[T]"
+    question: Question[T]
+    watcher: Watcher[T]
+    future: "asyncio.Future[Answered[T]]"
     loop: asyncio.AbstractEventLoop
     background: bool = False
     began: float = 0.0  # when its computation began, by time.perf_counter()
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def resolve(self, result: T) -> None:
+    def compute(self, model: LanguageModel) -> Answered[T]:
+        """Return the model's answer, which may be cancelled meanwhile."""
+        self.watcher.begin()
+        began = time.perf_counter()
+        result = model.answer(self.question, _Stoppable(self.watcher, self.stop))
+        return Answered(result, RunInfo(model.info, time.perf_counter() - began))
+
+    def resolve(self, result: Answered[T]) -> None:
         """Give the asker the result, unless they have been answered already."""
         self._from_thread(lambda: self.future.set_result(result))
 
@@ -53,6 +70,23 @@ def _as_exception(error: BaseException) -> Exception:
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     return RuntimeError(f"{type(error).__name__} in the model's thread")  # without its words, which may quote a prompt
+
+
+class _Stoppable(Watcher[T]):
+    """A request's watcher, cancelled also by the executor: at a deadline, or where the asker went away."""
+
+    def __init__(self, watcher: Watcher[T], stop: threading.Event) -> None:
+        self._watcher = watcher
+        self._stop = stop
+
+    def is_cancelled(self) -> bool:
+        return self._stop.is_set() or self._watcher.is_cancelled()
+
+    def wants_end(self) -> bool:
+        return self._watcher.wants_end()
+
+    def offer(self, partial: Callable[[], T]) -> None:
+        self._watcher.offer(partial)
 
 
 class WaitingLine:

@@ -1,22 +1,32 @@
 """How much each token of a text surprises the model."""
 
-from bot.engine.likelihoods import likelihoods, most_probable_of_each
-from bot.engine.tokenizer import TextCodec
-from bot.engine.transformers.forward_passes import ForwardPasses
-from bot.questions.xray import Surprisals, TokenSurprisal
+from bot.engine.primitives import Engine
+from bot.engine.scores import candidates, likelihood
+from bot.errors import EmptyPrompt
+from bot.questions.xray import Surprisals, TokenSurprisal, XrayQuestion
 
 FAVOURITES = 5  # shown for each position
 
 
-def surprisals(passes: ForwardPasses, codec: TextCodec, text: str, input_ids: list[int]) -> Surprisals:
-    """Return the likelihood of each of `input_ids` after those before it, and the model's favourites there."""
-    tokens = [TokenSurprisal(codec.token(input_ids[0]), None, (), codec.is_special(input_ids[0]))]
-    for logits in passes.logits_after(input_ids[:-1]):
-        ids = input_ids[len(tokens) : len(tokens) + len(logits)]
-        tokens += [
-            TokenSurprisal(codec.token(id_), likelihood, favourites, codec.is_special(id_))
-            for id_, likelihood, favourites in zip(
-                ids, likelihoods(logits, ids), most_probable_of_each(logits, FAVOURITES, codec), strict=True
-            )
-        ]
-    return Surprisals(text, tuple(tokens), codec.measured_characters(input_ids))
+def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
+    """Return the likelihood of each token after those before it, and the model's favourites there.
+
+    Raises EmptyPrompt, also for one token with nothing before it, PromptTooLong and TokenWithoutWeights.
+    """
+    codec = engine.codec
+    input_ids = codec.encode(question.text, what="text")
+    if len(input_ids) == 1:
+        found = "is one token, and nothing before it predicts it"
+        raise EmptyPrompt("text", codec.prompt_limit, least=2, found=found)
+    if all(map(codec.is_special, input_ids[1:])):
+        found = "has only special tokens after its first, which are not measured"
+        raise EmptyPrompt("text", codec.prompt_limit, least=2, found=found)
+    codec.refuse_unpredicted(input_ids[1:])
+    first, *rest = input_ids
+    tokens = [TokenSurprisal(codec.token(first), None, (), codec.is_special(first))]
+    scores = engine.score_after_each(input_ids[:-1], following=rest, top=FAVOURITES)
+    tokens += [
+        TokenSurprisal(codec.token(id_), likelihood(one.chosen[0]), candidates(one.top, codec), codec.is_special(id_))
+        for id_, one in zip(rest, scores, strict=True)
+    ]
+    return Surprisals(question.text, tuple(tokens), codec.measured_characters(input_ids))

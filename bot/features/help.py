@@ -8,11 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answer import BLURPLE
+from bot.answers.client import BotClient, Interaction
 from bot.answers.delivery import acknowledge
-from bot.answers.error_reply import answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.error_reply import reply_on_error
 from bot.rendering.escaping import escape_prose
-from bot.settings import Settings
 
 MOST_FIELDS = 25  # of an embed
 INTRODUCTION = (
@@ -28,8 +27,8 @@ class Help(commands.Cog):
         self._bot = bot
 
     @app_commands.command(name="help", extras={"example": "/help"})
-    @answers_errors
-    async def help(self, interaction: discord.Interaction[Any]) -> None:
+    @reply_on_error
+    async def help(self, interaction: Interaction) -> None:
         """Show every command with an example."""
         found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
         menus = [menu.name for menu in self._bot.tree.get_commands(type=discord.AppCommandType.message)]
@@ -37,7 +36,7 @@ class Help(commands.Cog):
         await acknowledge(interaction, interaction.response.send_message(embeds=embeds, ephemeral=True))
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command."""
     await bot.add_cog(Help(bot))
 

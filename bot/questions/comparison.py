@@ -1,14 +1,15 @@
 """One prompt continued in several ways, and the tree of a beam search."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from bot.questions.continuation import Continuation
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token
 
 MAX_COMPARED_TOKENS = 64  # new ones: a tree of more steps is no picture any more
 DEFAULT_PENALTY = 2.0  # of the second beam search: the notebook's
-
 Fate = Literal["kept", "pruned", "finished"]
 
 
@@ -96,3 +97,24 @@ class Comparison:
     prompt: str
     texts: tuple[ComparedText, ...]
     tree: BeamTree
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonQuestion(RepeatableQuestion[Comparison]):
+    """A prompt continued in several ways."""
+
+    command: ClassVar[str] = "compare"
+    prompt: str
+    max_new_tokens: int
+    seed: int
+    num_beams: int
+    repetition_penalty: float
+
+    def outcome(self, result: Comparison) -> Outcome:
+        """Return each text's new ids, its log-probability and its search score."""
+        scores = [score for one in result.texts for score in (one.log_probability, one.search_score)]
+        return Outcome(
+            result.texts[0].continuation.input_ids,
+            tuple(one.continuation.output_ids for one in result.texts),
+            tuple(score for score in scores if score is not None),
+        )

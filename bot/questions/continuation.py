@@ -1,11 +1,13 @@
 """What a model writes after a prompt."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
+from bot.errors import ReceiptUnusable
 from bot.questions.generation import GenerationParameters
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 
 FinishReason = Literal["length", "stop", "stopped"]
 
@@ -28,34 +30,35 @@ class Continuation:
     written_before: int = 0
 
 
-class WatchedDraft(Protocol):
-    """Somebody who watches a continuation while it is written, and may end it."""
+@dataclass(frozen=True, slots=True)
+class ContinuationQuestion(RepeatableQuestion[Continuation]):
+    """What comes after a prompt, and after the output ids that are `written` already."""
 
-    stop_requested: bool
+    command: ClassVar[str] = "continue"
+    prompt: str
+    parameters: GenerationParameters
+    written: tuple[int, ...] = ()
 
-    def offer(self, so_far: Callable[[], Continuation]) -> None:
-        """Take what is written so far."""
-        ...
+    def outcome(self, result: Continuation) -> Outcome:
+        """Return the new ids, those written before among them."""
+        return Outcome(result.input_ids, (result.output_ids,), is_cut_short=result.finish_reason == "stopped")
 
+    def again(self, outcome: Outcome) -> Self:
+        """Return what writes as much as stands there; all of it anew, but for a search that went on from a text."""
+        parameters = self.parameters
+        if outcome.is_cut_short:
+            if outcome.output_count <= len(self.written):
+                raise ReceiptUnusable("This was stopped before anything was written, so there is nothing to repeat.")
+            parameters = parameters.with_max_new_tokens(outcome.output_count)
+        return replace(self, parameters=parameters, written=self.written if parameters.num_beams else ())
 
-class Draft:
-    """What the model's thread has written so far, renewed at most once in `pace` seconds; `changed` is called then."""
+    def options(self) -> dict[str, Any]:
+        """Return the parameters by their own names; those of other strategies are None."""
+        return {"prompt": self.prompt, **asdict(self.parameters), "written": self.written}
 
-    def __init__(self, pace: float, changed: Callable[[], object]) -> None:
-        self.latest: Continuation | None = None
-        self.stop_requested = False
-        self._pace = pace
-        self._changed = changed
-        self._renewed = time.perf_counter()
-
-    def stop(self) -> None:
-        """Ask that the continuation end with the token that is being computed."""
-        self.stop_requested = True
-
-    def offer(self, so_far: Callable[[], Continuation]) -> None:
-        """Take what is written so far, if it is time; called on the model's thread after every token."""
-        now = time.perf_counter()
-        if now - self._renewed >= self._pace:
-            self._renewed = now
-            self.latest = so_far()
-            self._changed()
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return the question with these options. Raises KeyError and TypeError where they are another's."""
+        rest = dict(options)
+        prompt, written = rest.pop("prompt"), tuple(rest.pop("written"))
+        return cls(prompt, GenerationParameters(**rest), written)

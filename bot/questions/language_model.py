@@ -1,21 +1,13 @@
 """A language model: which one it is, and what it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from bot.questions.comparison import Comparison
-from bot.questions.continuation import Continuation, WatchedDraft
-from bot.questions.generation import GenerationParameters
-from bot.questions.sampler import SamplerStages
-from bot.questions.sentiment import Sentiment, SentimentEvidence
-from bot.questions.tokenization import Tokenization
-from bot.questions.tokens import NextTokens, TokenProbability
-from bot.questions.topk import Walk
-from bot.questions.xray import Surprisals
+from bot.questions.question import Question
 
-ShouldStop = Callable[[], bool]
+T = TypeVar("T")
 
 
 def display_name(name: str) -> str:
@@ -48,103 +40,44 @@ class ModelInfo:
     engine_path: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which model computed an answer, and the seconds that it took."""
+
+    model: ModelInfo
+    seconds: float
+
+
+class Watcher(Generic[T]):
+    """Follows an answer while it is computed; everything is called on the model's thread. This one only looks on."""
+
+    def begin(self) -> None:
+        """Take note that the computation begins."""
+
+    def is_cancelled(self) -> bool:
+        """Return whether the answer is no longer wanted: the model then raises RequestCancelled."""
+        return False
+
+    def wants_end(self) -> bool:
+        """Return whether the answer should end with what there is of it."""
+        return False
+
+    def offer(self, partial: Callable[[], T]) -> None:
+        """Take a look at what there is so far, if wanted: `partial()` returns it."""
+
+
 class LanguageModel(Protocol):
-    """A causal language model. Its methods block and are called from one thread."""
+    """A causal language model. Its calls block and come from one thread."""
 
     @property
     def info(self) -> ModelInfo:
         """Which model this is."""
         ...
 
-    def tokenize(self, text: str) -> Tokenization:
-        """Split `text` into tokens. Raises EmptyPrompt."""
-        ...
+    def answer(self, question: Question[T], watcher: Watcher[T] | None = None) -> T:
+        """Answer `question`; `watcher` follows it, is offered what there is so far, and may end it.
 
-    def next_tokens(self, prompt: str, k: int) -> NextTokens:
-        """Return the `k` most probable next tokens. Raises EmptyPrompt and PromptTooLong."""
-        ...
-
-    def scored(self, prompt: str, ids: Sequence[int]) -> tuple[TokenProbability, ...]:
-        """Return rank and probability of each of `ids` as the next token, in their order.
-
-        Raises EmptyPrompt and PromptTooLong.
+        Raises EmptyPrompt, PromptTooLong, OptionOutOfRange and the other usage errors of `bot.errors`, and
+        RequestCancelled once the watcher says so.
         """
-        ...
-
-    def guessed(self, prompt: str, guess: str) -> TokenProbability:
-        """Return the token with which `guess` begins after `prompt`.
-
-        It is the first one of the guess as it is written, or with a space before it: the more probable of the two.
-        Raises EmptyPrompt, also for an empty guess, and PromptTooLong.
-        """
-        ...
-
-    def generate(
-        self,
-        prompt: str,
-        parameters: GenerationParameters,
-        should_stop: ShouldStop,
-        *,
-        draft: "WatchedDraft | None" = None,
-        written: Sequence[int] = (),
-    ) -> Continuation:
-        """Continue `prompt`, after the output ids that are `written` already and count as new tokens.
-
-        Raises EmptyPrompt, PromptTooLong, OptionOutOfRange where the context has no room, and RequestCancelled once
-        `should_stop()` is true.
-        """
-        ...
-
-    def sentiment(self, review: str) -> Sentiment:
-        """Judge `review`. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
-        ...
-
-    def surprisals(self, text: str) -> "Surprisals":
-        """Return how much each token of `text` surprised the model.
-
-        Raises EmptyPrompt, also for one token with nothing before it, and PromptTooLong.
-        """
-        ...
-
-    def walk(self, prompt: str, chosen_ids: Sequence[int], k: int, temperature: float) -> "Walk":
-        """Return what stands after `prompt` and the ids chosen after it, with `k` candidates for the next one.
-
-        The chosen ids are appended as they are. Raises EmptyPrompt, PromptTooLong where prompt and path have no room
-        in the context, and OptionOutOfRange for a temperature, or an id that is none.
-        """
-        ...
-
-    def drawn(self, prompt: str, chosen_ids: Sequence[int], temperature: float, seed: int) -> TokenProbability:
-        """Return the next token that `seed` draws there, with the model's own rank and probability.
-
-        It is the token that `generate` draws with top_k 0 and top_p 1 after as many tokens. Raises as `walk` does.
-        """
-        ...
-
-    def compare(
-        self,
-        prompt: str,
-        max_new_tokens: int,
-        seed: int,
-        num_beams: int,
-        repetition_penalty: float,
-        should_stop: ShouldStop,
-    ) -> "Comparison":
-        """Continue `prompt` greedily, by sampling, by beam search, and by beam search with the penalty.
-
-        Raises as `generate` does; OptionOutOfRange also for more than `MAX_COMPARED_TOKENS` new tokens.
-        """
-        ...
-
-    def sampler_stages(
-        self, prompt: str, temperature: float, top_k: int, top_p: float, repetition_penalty: float
-    ) -> "SamplerStages":
-        """Return the next token's distribution before and after each stage of the sampler.
-
-        Raises EmptyPrompt, PromptTooLong and OptionOutOfRange.
-        """
-        ...
-
-    def explain_sentiment(self, review: str) -> "SentimentEvidence":
-        """Judge `review`, and say what each word did to the verdict. Raises as `sentiment` does."""
         ...

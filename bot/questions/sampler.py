@@ -1,9 +1,11 @@
 """The distribution over the next token on its way through the stages of the sampler."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from bot.questions.generation import GenerationParameters
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token, TokenProbability
 
 Stage = Literal["repetition_penalty", "temperature", "top_k", "top_p"]
@@ -60,3 +62,24 @@ class SamplerStages:
     parameters: GenerationParameters
     before: Distribution
     stages: tuple[SamplerStage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerQuestion(RepeatableQuestion[SamplerStages]):
+    """The next token's distribution on its way through the sampler."""
+
+    command: ClassVar[str] = "sampler"
+    prompt: str
+    temperature: float
+    top_k: int
+    top_p: float
+    repetition_penalty: float
+
+    def outcome(self, result: SamplerStages) -> Outcome:
+        """Return the first tokens before the sampler and after each stage, with their probabilities."""
+        distributions: list[Distribution] = [result.before, *(stage.after for stage in result.stages)]
+        return Outcome(
+            result.input_ids,
+            tuple(tuple(one.token.id for one in found.top) for found in distributions),
+            tuple(one.probability for found in distributions for one in found.top),
+        )

@@ -3,7 +3,10 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 
 SentimentLabel = Literal["Positive", "Negative"]
 MAX_GROUPS = 64  # of adjacent words, each left out once
@@ -82,6 +85,32 @@ class SentimentEvidence:
     def margin(self) -> float:
         """The logit of " positive" minus that of " negative"."""
         return self.sentiment.positive_logit - self.sentiment.negative_logit
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentQuestion(RepeatableQuestion[Sentiment]):
+    """The verdict on a review."""
+
+    command: ClassVar[str] = "sentiment"
+    review: str
+
+    def outcome(self, result: Sentiment) -> Outcome:
+        """Return the label's token, both logits and the label mass."""
+        figures = (result.positive_logit, result.negative_logit, result.label_mass)
+        return Outcome(result.input_ids, ((result.label_id,),), figures)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceQuestion(RepeatableQuestion[SentimentEvidence]):
+    """The verdict on a review, and what each word did to it."""
+
+    command: ClassVar[str] = "explain"
+    review: str
+
+    def outcome(self, result: SentimentEvidence) -> Outcome:
+        """Return the label's token, the calibrated probability, and each word's effect."""
+        figures = (result.calibration.positive_probability, *(word.effect for word in result.words))
+        return Outcome(result.sentiment.input_ids, ((result.sentiment.label_id,),), figures)
 
 
 def word_groups(review: str, most: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:

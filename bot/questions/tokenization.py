@@ -1,7 +1,10 @@
 """A text and its tokens."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token
 
 
@@ -11,3 +14,17 @@ class Tokenization:
 
     text: str
     tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizationQuestion(RepeatableQuestion[tuple[Tokenization, Tokenization | None]]):
+    """The tokens of a text, and of a second one."""
+
+    command: ClassVar[str] = "tokenize"
+    text: str
+    compare_with: str | None = None
+
+    def outcome(self, result: tuple[Tokenization, Tokenization | None]) -> Outcome:
+        """Return the ids of each."""
+        texts = [one for one in result if one is not None]
+        return Outcome((), tuple(tuple(token.id for token in one.tokens) for one in texts))

@@ -1,7 +1,10 @@
 """The next token after a prompt, and a walk along the tokens chosen after it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from bot.questions.outcome import Outcome
+from bot.questions.question import Question, RepeatableQuestion
 from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
 
 
@@ -50,3 +53,34 @@ class Walk:
     def remainder(self) -> float:
         """The model's own probability of all tokens that are no candidates."""
         return self.next_tokens.remainder
+
+
+@dataclass(frozen=True, slots=True)
+class TopKQuestion(RepeatableQuestion[Walk]):
+    """The next token after a prompt and the ids that a walk took after it."""
+
+    command: ClassVar[str] = "topk"
+    prompt: str
+    k: int
+    after_ids: tuple[int, ...] = ()
+    temperature: float = 1.0
+
+    def outcome(self, result: Walk) -> Outcome:
+        """Return the candidates, and the log-probability of each step."""
+        candidates = [one.candidate for one in result.candidates]
+        steps = [step.likelihood.log_probability for step in result.steps]
+        read = (*result.input_ids, *self.after_ids)
+        figures = (*steps, *(one.probability for one in candidates))
+        return Outcome(read, (tuple(one.token.id for one in candidates),), figures)
+
+    def then(self, id_: int) -> "TopKQuestion":
+        """Return the question one token further."""
+        return replace(self, after_ids=(*self.after_ids, id_))
+
+
+@dataclass(frozen=True, slots=True)
+class SampledStepQuestion(Question[Walk]):
+    """The next step of a walk, drawn with `seed` at the walk's temperature, and what can follow it."""
+
+    walk: TopKQuestion
+    seed: int

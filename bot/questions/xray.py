@@ -2,7 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
+from bot.questions.outcome import Outcome
+from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Likelihood, Token, TokenProbability
 
 
@@ -63,3 +66,17 @@ class Surprisals:
         measured = {n: one.likelihood for n, one in enumerate(self.tokens) if one.is_measured}
         surprisals = {n: likelihood.surprisal for n, likelihood in measured.items() if likelihood is not None}
         return tuple(sorted(surprisals, key=lambda position: (-surprisals[position], position))[:count])
+
+
+@dataclass(frozen=True, slots=True)
+class XrayQuestion(RepeatableQuestion[Surprisals]):
+    """How much each token of a text surprises the model."""
+
+    command: ClassVar[str] = "xray"
+    text: str
+
+    def outcome(self, result: Surprisals) -> Outcome:
+        """Return the model's favourite in each place, and each token's log-probability."""
+        read = tuple(one.token.id for one in result.tokens)
+        favourites = tuple(one.favourites[0].token.id for one in result.tokens if one.favourites)
+        return Outcome(read, (favourites,), tuple(one.log_probability for one in result.likelihoods))

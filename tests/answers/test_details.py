@@ -8,26 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
 from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
 from bot.answers.terminal_command import terminal_command
 from bot.cli.main import build_parser
-from bot.engine.transformers.model import TransformersModel
-from bot.questions.asked import (
-    Asked,
-    AskedComparison,
-    AskedContinuation,
-    AskedEvidence,
-    AskedSentiment,
-    AskedStages,
-    AskedSurprisals,
-    AskedTokens,
-    AskedTopK,
-)
+from bot.engine.model import EngineModel
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import RunInfo
 from bot.questions.outcome import Difference, Outcome, first_difference
 from bot.questions.outcome import versions as versions_now
+from bot.questions.question import RepeatableQuestion
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from tests.rendering.test_renderers import check, computed, long_texts, texts
 
 ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)
@@ -42,15 +39,15 @@ parameters = st.one_of(
         GenerationParameters, st.just("beam"), st.integers(1, 256), st.floats(0.5, 5), num_beams=st.integers(2, 10)
     ),
 )  # fmt: skip
-questions: st.SearchStrategy[Asked[Any]] = st.one_of(
-    st.builds(AskedTopK, long_texts, st.integers(1, 25), ids, st.floats(0.05, 5)),
-    st.builds(AskedContinuation, long_texts, parameters, ids),
-    st.builds(AskedSentiment, long_texts),
-    st.builds(AskedEvidence, long_texts),
-    st.builds(AskedTokens, long_texts, st.none() | texts),
-    st.builds(AskedSurprisals, long_texts),
-    st.builds(AskedComparison, long_texts, st.integers(1, 64), seeds, st.integers(2, 10), st.floats(0.5, 5)),
-    st.builds(AskedStages, texts, st.floats(0.05, 5), st.integers(0, 1000), st.floats(0.01, 1), st.floats(0.5, 5)),
+questions: st.SearchStrategy[RepeatableQuestion[Any]] = st.one_of(
+    st.builds(TopKQuestion, long_texts, st.integers(1, 25), ids, st.floats(0.05, 5)),
+    st.builds(ContinuationQuestion, long_texts, parameters, ids),
+    st.builds(SentimentQuestion, long_texts),
+    st.builds(EvidenceQuestion, long_texts),
+    st.builds(TokenizationQuestion, long_texts, st.none() | texts),
+    st.builds(XrayQuestion, long_texts),
+    st.builds(ComparisonQuestion, long_texts, st.integers(1, 64), seeds, st.integers(2, 10), st.floats(0.5, 5)),
+    st.builds(SamplerQuestion, texts, st.floats(0.05, 5), st.integers(0, 1000), st.floats(0.01, 1), st.floats(0.5, 5)),
 )
 outcomes = st.builds(
     Outcome, ids, st.lists(ids, max_size=4).map(tuple), st.lists(st.floats(-1e4, 1e4), max_size=9).map(tuple)
@@ -75,7 +72,7 @@ differences = st.none() | st.builds(
 
 @given(receipts, outcomes, differences)
 @settings(max_examples=100, deadline=None)
-def test_embeds(found: tuple[Receipt, Computed], now: Outcome, difference: Difference | None) -> None:
+def test_embeds(found: tuple[Receipt, RunInfo], now: Outcome, difference: Difference | None) -> None:
     receipt, how = found
     check(details_answer(receipt))
     check(replay_answer(receipt, now, difference, how))
@@ -84,7 +81,7 @@ def test_embeds(found: tuple[Receipt, Computed], now: Outcome, difference: Diffe
 
 @given(receipts)
 @settings(max_examples=100, deadline=None)
-def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt, Computed]) -> None:
+def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt, RunInfo]) -> None:
     receipt, _ = found
     assert read_receipt(write_receipt(receipt)) == receipt
     assert first_difference(receipt.outcome, receipt.outcome) is None
@@ -99,7 +96,7 @@ def words_of(command: str) -> list[str]:
 
 @given(questions)
 @settings(max_examples=200, deadline=None)
-def test_a_command_says_what_was_asked(question: Asked[Any]) -> None:
+def test_a_command_says_what_was_asked(question: RepeatableQuestion[Any]) -> None:
     command = terminal_command(question, AnsweredBy("demo", None, "float32", "cpu", ""))
     if command is None:
         return
@@ -117,49 +114,49 @@ def test_a_command_says_what_was_asked(question: Asked[Any]) -> None:
 
 def test_a_command_names_model_revision_and_dtype() -> None:
     published = AnsweredBy("Qwen/Qwen2-0.5B", "c291d6fce4804a1d39305f388dd32897d1f7acc4", "bfloat16", "cpu", "")
-    assert terminal_command(AskedSurprisals("It's"), published) == (
+    assert terminal_command(XrayQuestion("It's"), published) == (
         "BOT_MODEL_REVISION=c291d6fce4804a1d39305f388dd32897d1f7acc4 \\\n  nightword xray \\\n"
         "  --model Qwen/Qwen2-0.5B \\\n  --dtype bfloat16 \\\n  -- 'It'\"'\"'s'"
     )
     local = AnsweredBy("my model", None, "int8", "cpu", "")
-    assert terminal_command(AskedSurprisals("-"), local) == (
+    assert terminal_command(XrayQuestion("-"), local) == (
         "printf %s - | \\\n  nightword xray \\\n  --model 'my model' \\\n  --dtype int8 \\\n  -"
     )
 
 
 def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> None:
-    question = AskedContinuation("Once", GenerationParameters.from_options(max_new_tokens=30))
+    question = ContinuationQuestion("Once", GenerationParameters.from_options(max_new_tokens=30))
     model = AnsweredBy("demo", None, "float32", "cpu", "")
     for ids, shown in (((4, 5), "--max-new-tokens=2 "), ((), "The terminal has no single command for this.")):
         receipt = Receipt(question, Outcome((1,), (ids,), is_cut_short=True), model, {}, {})
         assert shown in str(details_answer(receipt).embed.description)
 
 
-def test_a_replay_says_what_has_changed_since(demo_model: TransformersModel) -> None:
+def test_a_replay_says_what_has_changed_since(demo_model: EngineModel) -> None:
     outcome = Outcome((1,), ((2,),))
     found = versions_now()
     then = Receipt(
-        AskedSurprisals("a"),
+        XrayQuestion("a"),
         outcome,
         AnsweredBy("demo", None, "float32", "cpu", "by hand"),
         found | {"torch": "1.0"},
         {},
     )
-    embed = replay_answer(then, outcome, None, Computed(demo_model.info, 0.1)).embed
+    embed = replay_answer(then, outcome, None, RunInfo(demo_model.info, 0.1)).embed
     changed = f"float32 on cpu, by hand → float32 on cpu, {demo_model.info.engine_path}".removesuffix(", ")
     assert [(field.name, field.value) for field in embed.fields] == [
         ("Changed since then", f"torch 1.0 → {found['torch']} · computed in {changed}")
     ]
     same = replace(then, model=AnsweredBy.of(demo_model.info), versions=found)
-    assert replay_answer(same, outcome, None, Computed(demo_model.info, 0.1)).embed.fields == []
+    assert replay_answer(same, outcome, None, RunInfo(demo_model.info, 0.1)).embed.fields == []
 
 
 def test_what_no_command_line_can_hold_has_no_command() -> None:
     model = AnsweredBy("demo", None, "float32", "cpu", "")
-    assert terminal_command(AskedSurprisals("a\x00b"), model) is None
-    assert terminal_command(AskedTokens("a", "\ud800"), model) is None
+    assert terminal_command(XrayQuestion("a\x00b"), model) is None
+    assert terminal_command(TokenizationQuestion("a", "\ud800"), model) is None
     longer = GenerationParameters.from_options().with_max_new_tokens(257)
-    assert terminal_command(AskedContinuation("a", longer), model) is None
+    assert terminal_command(ContinuationQuestion("a", longer), model) is None
 
 
 @given(st.text())

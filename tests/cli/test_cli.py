@@ -14,8 +14,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.cli.main import run
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.sentiment import SentimentQuestion
+from bot.questions.tokenization import TokenizationQuestion
 
 PROMPT = "It was a dark and stormy"
 MODEL = {"name": "demo", "revision": None, "dtype": "float32", "device": "cpu"}
@@ -105,9 +107,9 @@ def test_continue_json_when_the_model_ends_the_text(console: Console) -> None:
     assert answer["text"] == " positive"
 
 
-def test_sentiment_json(console: Console, demo_model: TransformersModel) -> None:
+def test_sentiment_json(console: Console, demo_model: EngineModel) -> None:
     answer = console.json("sentiment", "I loved it.")
-    result = demo_model.sentiment("I loved it.")
+    result = demo_model.answer(SentimentQuestion("I loved it."))
     assert answer == {
         "command": "sentiment",
         "model": MODEL,
@@ -134,7 +136,7 @@ def test_standard_input_is_read_as_it_is(console: Console) -> None:
     assert console.json("tokenize", "-", stdin=text.encode())["text"] == text
 
 
-def test_tables_for_people(console: Console, demo_model: TransformersModel) -> None:
+def test_tables_for_people(console: Console, demo_model: EngineModel) -> None:
     out, err = console.run("topk", PROMPT, "-k", "2", "--model", "demo")
     assert err == ""
     header, first, second, others, footer = out.splitlines()
@@ -152,7 +154,7 @@ def test_tables_for_people(console: Console, demo_model: TransformersModel) -> N
     out, _ = console.run("sentiment", "I loved it.", "--model", "demo")
     assert out.startswith("Positive\n")
     out, _ = console.run("tokenize", "a night", "--model", "demo")
-    ids = [token.id for token in demo_model.tokenize("a night").tokens]
+    ids = [token.id for token in demo_model.answer(TokenizationQuestion("a night"))[0].tokens]
     assert out.endswith(f"{ids}\n")
 
 

@@ -10,11 +10,14 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from tests.engine.small_models import added_token, demo_with, plain_model, random_model, spaced_model
 
 ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]
@@ -32,15 +35,15 @@ def add_words(tokenizer: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_words(tmp_path_factory: pytest.TempPathFactory) -> TransformersModel:
+def with_words(tmp_path_factory: pytest.TempPathFactory) -> EngineModel:
     return load_model(str(demo_with(tmp_path_factory.mktemp("words"), tokenizer=add_words)), max_prompt_tokens=100)
 
 
 @pytest.mark.parametrize("word", ADDED)
-def test_an_added_token_is_shown_as_it_is_written(with_words: TransformersModel, word: str) -> None:
-    assert word in [token.text for token in with_words.tokenize(f"In {word}: what").tokens]
-    ids = [token.id for token in with_words.tokenize(f" {word}!").tokens]
-    assert with_words.walk("In", ids, 1, 1.0).text == f" {word}!"
+def test_an_added_token_is_shown_as_it_is_written(with_words: EngineModel, word: str) -> None:
+    assert word in [token.text for token in with_words.answer(TokenizationQuestion(f"In {word}: what"))[0].tokens]
+    ids = [token.id for token in with_words.answer(TokenizationQuestion(f" {word}!"))[0].tokens]
+    assert with_words.answer(TopKQuestion("In", 1, tuple(ids), 1.0)).text == f" {word}!"
 
 
 @pytest.mark.parametrize("content", ["▁<PRE>", "▁▁▁▁", "<é>"])
@@ -60,15 +63,15 @@ def test_an_added_token_of_a_sentencepiece_tokenizer_is_decoded_by_it(tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[TransformersModel, Any]:
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
     folder = spaced_model(tmp_path_factory.mktemp("ended"), ends_texts=True)
     plain = plain_model(folder)
     return load_model(str(folder), max_prompt_tokens=100), plain
 
 
-def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[TransformersModel, Any]) -> None:
+def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any]) -> None:
     ours, plain = ended
-    result = ours.surprisals("It was a dark")
+    result = ours.answer(XrayQuestion("It was a dark"))
     ids = [one.token.id for one in result.tokens]
     with torch.no_grad():
         rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
@@ -89,8 +92,8 @@ def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[TransformersMode
         "<|endoftext|><|endoftext|>It was a",
     ],
 )
-def test_special_tokens_are_no_text_in_any_position(demo_model: TransformersModel, text: str) -> None:
-    result = demo_model.surprisals(text)
+def test_special_tokens_are_no_text_in_any_position(demo_model: EngineModel, text: str) -> None:
+    result = demo_model.answer(XrayQuestion(text))
     special = [place for place, one in enumerate(result.tokens) if one.token.text == "<|endoftext|>"]
     measured = [
         one.likelihood.surprisal
@@ -105,9 +108,9 @@ def test_special_tokens_are_no_text_in_any_position(demo_model: TransformersMode
     assert set(special).isdisjoint(result.most_surprising(10))
 
 
-def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: TransformersModel) -> None:
+def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt):
-        demo_model.surprisals("<|endoftext|><|endoftext|>")
+        demo_model.answer(XrayQuestion("<|endoftext|><|endoftext|>"))
 
 
 class Watching:
@@ -123,14 +126,14 @@ class Watching:
         self.texts.append(draft.text)
 
 
-def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: TransformersModel) -> None:
+def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:
     emoji = " 😂日🤷"
-    ids = [token.id for token in demo_model.tokenize(emoji).tokens]
+    ids = [token.id for token in demo_model.answer(TokenizationQuestion(emoji))[0].tokens]
     assert len(ids) > len(emoji)
     model = load_model(str(_writes(tmp_path, ids)), max_prompt_tokens=100)
     watching = Watching()
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=len(ids))
-    result = model.generate("It", parameters, lambda: False, draft=watching)
+    result = model.answer(ContinuationQuestion("It", parameters), watching)
     assert result.text == emoji
     assert watching.texts
     assert all(emoji.startswith(text) for text in watching.texts), watching.texts

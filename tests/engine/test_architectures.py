@@ -11,7 +11,9 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.tokenization import TokenizationQuestion
 from tests.engine.together import written_together
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
@@ -55,8 +57,8 @@ def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_pat
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
     expected = []
     for prompt in PROMPTS:
-        ids = torch.tensor([[token.id for token in model.tokenize(prompt).tokens]])
+        ids = torch.tensor([[token.id for token in model.answer(TokenizationQuestion(prompt))[0].tokens]])
         output = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
     assert [list(one.output_ids) for one in written_together(model, PROMPTS, parameters)] == expected
-    assert [list(model.generate(prompt, parameters, lambda: False).output_ids) for prompt in PROMPTS] == expected
+    assert [list(model.answer(ContinuationQuestion(prompt, parameters)).output_ids) for prompt in PROMPTS] == expected

@@ -13,15 +13,18 @@ import pytest_asyncio
 import torch
 
 from bot.engine.executor import ModelExecutor
+from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.engine.transformers.forward_passes import ForwardPasses
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import QueueFull, RequestCancelled
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel, ShouldStop
-from bot.questions.sentiment import Sentiment, sentiment_prompt
+from bot.questions.sentiment import Sentiment, SentimentQuestion, sentiment_prompt
+from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import NextTokens
+from bot.questions.topk import TopKQuestion
+from tests.engine.watching import Cancelling
 
 PATIENCE = 60.0
 PROMPTS = ("It was a dark and stormy", "Once upon a time", "The", "I loved this film, because it had everything " * 3)
@@ -31,7 +34,7 @@ Ask = Callable[[LanguageModel, ShouldStop], Any]
 
 def continuation(prompt: str, **options: Any) -> Ask:
     parameters = GenerationParameters.from_options(**options)
-    return lambda model, should_stop: model.generate(prompt, parameters, should_stop)
+    return lambda model, should_stop: model.answer(ContinuationQuestion(prompt, parameters), Cancelling(should_stop))
 
 
 def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
@@ -45,10 +48,10 @@ def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
             continuation(prompt, strategy="greedy", max_new_tokens=12, repetition_penalty=1.3),
             continuation(prompt, strategy="sample", max_new_tokens=9, seed=number, top_k=0, top_p=0.7),
             continuation(prompt, strategy="beam", max_new_tokens=6, num_beams=3),
-            lambda model, _, prompt=prompt: model.next_tokens(prompt, 10),  # type: ignore[misc]  # as Ask, with its prompt bound
+            lambda model, _, prompt=prompt: model.answer(TopKQuestion(prompt, 10)).next_tokens,  # type: ignore[misc]  # as Ask, with its prompt bound
         ]
         if judges:
-            kinds.append(lambda model, _, prompt=prompt: model.sentiment(prompt))  # type: ignore[misc]  # as above
+            kinds.append(lambda model, _, prompt=prompt: model.answer(SentimentQuestion(prompt)))  # type: ignore[misc]  # as above
         made.append(kinds[number % len(kinds)])
     return made
 
@@ -75,8 +78,8 @@ def live_tensors() -> int:
 
 
 @pytest.fixture(params=["demo_model", "stories_model"])
-def model(request: pytest.FixtureRequest) -> TransformersModel:
-    found: TransformersModel = request.getfixturevalue(request.param)
+def model(request: pytest.FixtureRequest) -> EngineModel:
+    found: EngineModel = request.getfixturevalue(request.param)
     return found
 
 
@@ -87,7 +90,7 @@ Start = Callable[..., ModelExecutor]
 async def start() -> AsyncIterator[Start]:
     started: list[ModelExecutor] = []
 
-    def build(model: TransformersModel, *, batch_size: int = 16, queue_limit: int = 64) -> ModelExecutor:
+    def build(model: EngineModel, *, batch_size: int = 16, queue_limit: int = 64) -> ModelExecutor:
         executor = ModelExecutor(
             lambda: model, name="demo", batch_size=batch_size, queue_limit=queue_limit, user_limit=64,
             request_timeout=PATIENCE,
@@ -104,7 +107,7 @@ async def start() -> AsyncIterator[Start]:
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
 async def test_each_of_32_requests_gives_together_what_it_gives_alone(
-    start: Start, model: TransformersModel, batch_size: int
+    start: Start, model: EngineModel, batch_size: int
 ) -> None:
     asked = mixed_requests(32, judges="demo" in model.info.name)
     alone = [ask(model, lambda: False) for ask in asked]
@@ -115,11 +118,11 @@ async def test_each_of_32_requests_gives_together_what_it_gives_alone(
 
 
 async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
-    start: Start, model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = mixed_requests(12, judges=False)
     alone = [ask(model, lambda: False) for ask in asked]
-    spoilt = model.tokenize("and ~")
+    spoilt = model.answer(TokenizationQuestion("and ~"))[0]
     bad_id = spoilt.tokens[-1].id
     exact = ForwardPasses._forward
 
@@ -146,7 +149,7 @@ async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
 
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
 async def test_prompts_in_pieces_give_what_they_give_whole(
-    start: Start, model: TransformersModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
+    start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
     asked = mixed_requests(16, judges="demo" in model.info.name)
     alone = [ask(model, lambda: False) for ask in asked]
@@ -157,7 +160,7 @@ async def test_prompts_in_pieces_give_what_they_give_whole(
         assert_same(one, other)
 
 
-class Computed:
+class RunInfo:
     """Notes the shape of each forward pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,18 +178,18 @@ class Computed:
 
 
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
-    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = Computed(monkeypatch)
+    computed = RunInfo(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
 
     def long(model: LanguageModel, _: ShouldStop) -> None:
-        model.next_tokens("word " * 480, 3)
+        model.answer(TopKQuestion("word " * 480, 3)).next_tokens
         order.append("long")
 
     def short(model: LanguageModel, _: ShouldStop) -> None:
-        model.next_tokens("Once upon a time", 3)
+        model.answer(TopKQuestion("Once upon a time", 3)).next_tokens
         order.append("short")
 
     computed.go_on.clear()
@@ -200,24 +203,27 @@ async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
 
 
 async def test_the_beginning_of_the_sentiment_prompt_is_computed_once(
-    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = Computed(monkeypatch)
+    computed = RunInfo(monkeypatch)
     reviews = ["A good film.", "\n Bad", "The plot was thin but I liked every one of the actors."]
-    whole = [len(demo_model.tokenize(sentiment_prompt(review)).tokens) for review in reviews]
+    whole = [len(demo_model.answer(TokenizationQuestion(sentiment_prompt(review)))[0].tokens) for review in reviews]
     executor = start(demo_model)
     for number, review in enumerate(reviews):
-        await executor.submit(1, lambda model, _, review=review: model.sentiment(review))  # type: ignore[misc]  # as above
+        await executor.submit(1, lambda model, _, review=review: model.answer(SentimentQuestion(review)))  # type: ignore[misc]  # as above
         assert computed.shapes[number][1] < whole[number]
 
 
 async def test_a_backlog_in_the_background_adds_at_most_one_forward_pass(
-    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = start(demo_model)
-    background = [executor.submit_background(7, lambda model, _: model.sentiment("Fine. " * 60)) for _ in range(40)]
+    background = [
+        executor.submit_background(7, lambda model, _: model.answer(SentimentQuestion("Fine. " * 60)))
+        for _ in range(40)
+    ]
     await until(lambda: any(future.done() for future in background))
-    passes = Computed(monkeypatch).shapes
+    passes = RunInfo(monkeypatch).shapes
     written = await executor.submit(1, continuation("Once", strategy="greedy", max_new_tokens=20))
     others = [shape for shape in passes[: passes.index((1, 1)) + 19] if shape[1] > 20]
     assert len(others) <= 1
@@ -243,7 +249,7 @@ STAGES = {
 
 @pytest.mark.parametrize("stage", STAGES)
 async def test_cancelling_frees_the_slot_and_leaves_the_others_unchanged(
-    start: Start, demo_model: TransformersModel, stage: str
+    start: Start, demo_model: EngineModel, stage: str
 ) -> None:
     others = mixed_requests(6, judges=True)
     alone = [ask(demo_model, lambda: False) for ask in others]
@@ -262,9 +268,7 @@ async def test_cancelling_frees_the_slot_and_leaves_the_others_unchanged(
     assert_same(alone[0], await executor.submit(2, others[0]))
 
 
-async def test_a_stopped_request_ends_within_one_step_of_the_others(
-    start: Start, demo_model: TransformersModel
-) -> None:
+async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
     steps: list[int] = []
 
@@ -274,7 +278,10 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(
             return should_stop()
 
         with pytest.raises(RequestCancelled):
-            model.generate("Once", GenerationParameters.from_options(strategy="greedy", **LONG), counting)
+            model.answer(
+                ContinuationQuestion("Once", GenerationParameters.from_options(strategy="greedy", **LONG)),
+                Cancelling(counting),
+            )
 
     counted = executor.submit(1, count)
     await until(lambda: len(steps) > 5)
@@ -285,7 +292,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(
 
 
 async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
-    start: Start, demo_model: TransformersModel
+    start: Start, demo_model: EngineModel
 ) -> None:
     executor = start(demo_model, queue_limit=40)
     kinds = mixed_requests(24, judges=True)

@@ -10,8 +10,9 @@ from transformers import PreTrainedConfig
 
 from bot.engine.transformers.loading import load_model
 from bot.errors import PromptTooLong
-from tests.engine.small_models import SMALL, llama, random_model, roberta, rwkv
+from bot.questions.topk import TopKQuestion
 from tests.cli.test_cli import PROMPT, Console, console
+from tests.engine.small_models import SMALL, llama, random_model, roberta, rwkv
 
 __all__ = ["console"]
 
@@ -54,18 +55,18 @@ def test_the_length_is_the_configuration_s(config: Callable[[], PreTrainedConfig
 def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: str, tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, no_length(name))), max_prompt_tokens=300)
     assert model.info.context_length is None
-    assert len(model.next_tokens(" the" * 300, 1).candidates) == 1
+    assert len(model.answer(TopKQuestion(" the" * 300, 1)).next_tokens.candidates) == 1
     with pytest.raises(PromptTooLong, match="has 301 tokens, but at most 300 are allowed") as refusal:
-        model.next_tokens(" the" * 301, 1)
+        model.answer(TopKQuestion(" the" * 301, 1)).next_tokens
     assert "context" not in str(refusal.value)
 
 
 def test_a_length_that_the_model_does_not_reach_is_found_by_trying(tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, roberta())), max_prompt_tokens=1024)
     assert model.info.context_length == 128
-    assert model.next_tokens(" the" * 128, 1).candidates
+    assert model.answer(TopKQuestion(" the" * 128, 1)).next_tokens.candidates
     with pytest.raises(PromptTooLong, match="at most 128"):
-        model.next_tokens(" the" * 129, 1)
+        model.answer(TopKQuestion(" the" * 129, 1)).next_tokens
 
 
 def test_a_long_prompt_is_answered_by_a_composite_model(
@@ -80,4 +81,4 @@ def test_a_long_prompt_is_answered_by_a_composite_model(
 def test_a_state_has_the_length_that_its_configuration_states(tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, rwkv())), max_prompt_tokens=1024)
     assert model.info.context_length == 256
-    assert model.next_tokens(PROMPT, 1).candidates
+    assert model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates

@@ -8,12 +8,15 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import SentimentUnsupported
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import SentimentQuestion
+from bot.questions.topk import TopKQuestion
 from tests.conftest import STORIES
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
@@ -28,9 +31,9 @@ def plain_transformers(folder: Path) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def ours(model_folder: Path, request: pytest.FixtureRequest) -> TransformersModel:
+def ours(model_folder: Path, request: pytest.FixtureRequest) -> EngineModel:
     names = {DEMO_FOLDER: "demo_model", STORIES: "stories_model"}
-    model: TransformersModel = request.getfixturevalue(names.get(model_folder, "qwen2_model"))
+    model: EngineModel = request.getfixturevalue(names.get(model_folder, "qwen2_model"))
     return model
 
 
@@ -45,14 +48,14 @@ def tokenizer(model_folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_next_tokens(ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str) -> None:
+def test_next_tokens(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
     inputs = tokenizer(prompt, return_tensors="pt")
     with torch.no_grad():
         logits = plain(inputs.input_ids).logits[0, -1]
     probabilities = torch.softmax(logits, dim=-1)
     order = torch.argsort(logits, descending=True)[:25].tolist()
 
-    result = ours.next_tokens(prompt, 25)
+    result = ours.answer(TopKQuestion(prompt, 25)).next_tokens
 
     assert list(result.input_ids) == inputs.input_ids[0].tolist()
     assert [candidate.token.id for candidate in result.candidates] == order
@@ -90,7 +93,7 @@ def test_next_tokens(ours: TransformersModel, plain: Any, tokenizer: Any, prompt
 )
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_generation(
-    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str, options: Any, plain_options: Any
+    ours: EngineModel, plain: Any, tokenizer: Any, prompt: str, options: Any, plain_options: Any
 ) -> None:
     inputs = tokenizer(prompt, return_tensors="pt")
     torch.manual_seed(options.get("seed", 0))
@@ -98,7 +101,7 @@ def test_generation(
         0
     ].tolist()
 
-    result = ours.generate(prompt, GenerationParameters.from_options(**options), lambda: False)
+    result = ours.answer(ContinuationQuestion(prompt, GenerationParameters.from_options(**options)))
 
     assert list(result.input_ids) + list(result.output_ids) == output
     ended = output[-1] == tokenizer.eos_token_id and len(result.output_ids) > 0
@@ -110,24 +113,24 @@ def test_generation(
 def test_a_checkpoint_s_generation_config_decides_nothing(model_folder: Path) -> None:
     ours = load_model(str(model_folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
-    before = ours.generate("Once upon", parameters, lambda: False)
+    before = ours.answer(ContinuationQuestion("Once upon", parameters))
     config = ours._model.generation_config
     assert config is not None
     config.do_sample, config.temperature, config.top_k, config.repetition_penalty = True, 5.0, 3, 1.9
     config.num_beams = 4
-    assert ours.generate("Once upon", parameters, lambda: False) == before
+    assert ours.answer(ContinuationQuestion("Once upon", parameters)) == before
 
 
-def test_sampling_repeats_whatever_happens_between_and_leaves_the_generator_alone(ours: TransformersModel) -> None:
+def test_sampling_repeats_whatever_happens_between_and_leaves_the_generator_alone(ours: EngineModel) -> None:
     parameters = GenerationParameters.from_options(strategy="sample", seed=5, max_new_tokens=40)
     torch.manual_seed(99)
     state = torch.random.get_rng_state()
-    first = ours.generate("Once upon", parameters, lambda: False)
+    first = ours.answer(ContinuationQuestion("Once upon", parameters))
     assert torch.equal(torch.random.get_rng_state(), state)
     torch.rand(1000)
     other = GenerationParameters.from_options(strategy="sample", seed=6, max_new_tokens=40)
-    assert ours.generate("Once upon", other, lambda: False).output_ids != first.output_ids
-    assert ours.generate("Once upon", parameters, lambda: False) == first
+    assert ours.answer(ContinuationQuestion("Once upon", other)).output_ids != first.output_ids
+    assert ours.answer(ContinuationQuestion("Once upon", parameters)) == first
 
 
 REVIEWS = [
@@ -139,7 +142,7 @@ REVIEWS = [
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
 @pytest.mark.parametrize("review", REVIEWS)
-def test_sentiment(ours: TransformersModel, plain: Any, tokenizer: Any, review: str) -> None:
+def test_sentiment(ours: EngineModel, plain: Any, tokenizer: Any, review: str) -> None:
     # The second notebook's function, its line breaks and indentation included.
     prompt = f"""Question: Is the following review positive or
     negative about the movie?
@@ -149,7 +152,7 @@ def test_sentiment(ours: TransformersModel, plain: Any, tokenizer: Any, review: 
         logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
     whole = logits.softmax(-1)
 
-    result = ours.sentiment(review)
+    result = ours.answer(SentimentQuestion(review))
 
     assert result.label == ("Positive" if logits[positive] > logits[negative] else "Negative")
     assert result.positive_logit == pytest.approx(logits[positive].item(), rel=TOLERANCE, abs=TOLERANCE)
@@ -160,14 +163,14 @@ def test_sentiment(ours: TransformersModel, plain: Any, tokenizer: Any, review: 
     assert result.label_mass == pytest.approx((whole[positive] + whole[negative]).item(), abs=1e-5)
 
 
-def test_equal_logits_are_negative(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_logits_are_negative(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardPasses, "last_logits", lambda *_: torch.zeros(4096))
-    assert demo_model.sentiment("so-so").label == "Negative"
+    assert demo_model.answer(SentimentQuestion("so-so")).label == "Negative"
 
 
-def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_model: TransformersModel) -> None:
+def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_model: EngineModel) -> None:
     with pytest.raises(SentimentUnsupported, match=r"' positive' into '▁p' \+ 'o' \+ 's' \+ 'it' \+ 'i' \+ 've'"):
-        stories_model.sentiment("good")
+        stories_model.answer(SentimentQuestion("good"))
 
 
 def test_dtype_is_float32_unless_told_otherwise(model_folder: Path) -> None:
@@ -175,8 +178,8 @@ def test_dtype_is_float32_unless_told_otherwise(model_folder: Path) -> None:
     assert load_model(str(model_folder), dtype="bfloat16", max_prompt_tokens=10).info.dtype == "bfloat16"
 
 
-def test_no_warnings_on_the_console(ours: TransformersModel, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_warnings_on_the_console(ours: EngineModel, capfd: pytest.CaptureFixture[str]) -> None:
     for strategy in ("greedy", "sample", "beam"):
         parameters = GenerationParameters.from_options(strategy=strategy)
-        ours.generate("Once upon a time", parameters, lambda: False)
+        ours.answer(ContinuationQuestion("Once upon a time", parameters))
     assert capfd.readouterr() == ("", "")

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from bot.engine.executor import ModelExecutor
+from bot.engine.model import EngineModel
 from bot.engine.scheduler import ForwardPass, wait_for
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import (
     BotError,
     EmptyPrompt,
@@ -52,7 +52,7 @@ class Gate:
 @pytest.fixture
 def model() -> Any:
     """A fake that has exactly what the real model has."""
-    return create_autospec(TransformersModel, instance=True)
+    return create_autospec(EngineModel, instance=True)
 
 
 Make = Callable[..., ModelExecutor]

@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.guess import RevealQuestion
 from bot.questions.language_model import LanguageModel, ShouldStop
-from tests.engine.test_batching import Ask, Computed, Start, assert_same, mixed_requests, start, until
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
+from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.xray import XrayQuestion
+from tests.engine.test_batching import Ask, RunInfo, Start, assert_same, mixed_requests, start, until
+from tests.engine.watching import Cancelling
 
 __all__ = ["start"]
 
@@ -17,16 +24,18 @@ TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind 
 
 def explorations(judges: bool) -> list[Ask]:
     asked: list[Ask] = [
-        lambda model, _: model.surprisals(TEXT),
-        lambda model, _: model.surprisals("Once upon a time"),
-        lambda model, _: model.walk("Once upon", [5, 300, 7], 10, 0.7),
-        lambda model, _: model.drawn("Once upon", [5, 300, 7], 1.4, 11),
-        lambda model, _: model.scored("Once upon", [5, 300, 7]),
-        lambda model, stop: model.compare("Once upon", 8, 3, 3, 1.5, stop),
-        lambda model, _: model.sampler_stages("Once upon", 1.5, 20, 0.8, 1.2),
+        lambda model, _: model.answer(XrayQuestion(TEXT)),
+        lambda model, _: model.answer(XrayQuestion("Once upon a time")),
+        lambda model, _: model.answer(TopKQuestion("Once upon", 10, tuple([5, 300, 7]), 0.7)),
+        lambda model, _: model.answer(
+            SampledStepQuestion(TopKQuestion("Once upon", 1, tuple([5, 300, 7]), 1.4), 11)
+        ).steps[-1],
+        lambda model, _: model.answer(RevealQuestion(TopKQuestion("Once upon", 1), tuple([5, 300, 7]))).guesses,
+        lambda model, stop: model.answer(ComparisonQuestion("Once upon", 8, 3, 3, 1.5), Cancelling(stop)),
+        lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
     ]
     if judges:
-        asked.append(lambda model, _: model.explain_sentiment("I loved it, though the plot was thin. " * 3))
+        asked.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))
     return asked
 
 
@@ -56,7 +65,7 @@ def numbers(result: Any) -> tuple[list[Any], list[float]]:
 async def test_each_gives_together_what_it_gives_alone(
     start: Start, name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
-    model: TransformersModel = request.getfixturevalue(name)
+    model: EngineModel = request.getfixturevalue(name)
     judges = name == "demo_model"
     asked = explorations(judges)
     others = mixed_requests(8, judges=judges)
@@ -75,14 +84,14 @@ async def test_each_gives_together_what_it_gives_alone(
 
 @pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])
 async def test_a_short_prompt_does_not_wait_for_all_of_it(
-    start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch, number: int
+    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    computed = Computed(monkeypatch)
+    computed = RunInfo(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
     asks: list[Ask] = [
-        lambda model, _: model.surprisals("word " * 400),
-        lambda model, _: model.explain_sentiment("A good film, and long. " * 12),
+        lambda model, _: model.answer(XrayQuestion("word " * 400)),
+        lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 12)),
     ]
 
     def long(model: LanguageModel, should_stop: ShouldStop) -> None:
@@ -90,7 +99,7 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
         order.append("long")
 
     def short(model: LanguageModel, _: ShouldStop) -> None:
-        model.next_tokens("Once upon a time", 3)
+        model.answer(TopKQuestion("Once upon a time", 3)).next_tokens
         order.append("short")
 
     computed.go_on.clear()
@@ -102,10 +111,10 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
     assert order == ["short", "long"]
 
 
-async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: TransformersModel) -> None:
+async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
-    future = executor.submit(1, lambda model, _: model.explain_sentiment("A good film, and long. " * 40))
+    future = executor.submit(1, lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 40)))
     await until(lambda: executor.status.running)
     future.cancel()
     await until(lambda: not executor.status.running)
-    assert (await executor.submit(1, lambda model, _: model.sentiment("Good."))).label == "Positive"
+    assert (await executor.submit(1, lambda model, _: model.answer(SentimentQuestion("Good.")))).label == "Positive"

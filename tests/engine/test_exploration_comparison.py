@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 import torch
 
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong, RequestCancelled
-from bot.questions.comparison import BeamTree, Comparison
+from bot.questions.comparison import BeamTree, Comparison, ComparisonQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from tests.engine.exploring import close
 from tests.engine.test_equality import ours, plain, plain_transformers, tokenizer
+from tests.engine.watching import Cancelling
 
 __all__ = ["ours", "plain", "tokenizer"]
 
@@ -39,14 +41,12 @@ def searched(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -
     )
 
 
-def compare(model: TransformersModel, prompt: str, penalty: float = PENALTY) -> Comparison:
-    return model.compare(prompt, NEW_TOKENS, SEED, BEAMS, penalty, lambda: False)
+def compare(model: EngineModel, prompt: str, penalty: float = PENALTY) -> Comparison:
+    return model.answer(ComparisonQuestion(prompt, NEW_TOKENS, SEED, BEAMS, penalty))
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_the_texts_and_their_log_probabilities(
-    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str
-) -> None:
+def test_the_texts_and_their_log_probabilities(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
     result = compare(ours, prompt)
 
     assert [one.name for one in result.texts] == ["greedy", "sample", "beam", f"beam, repetition_penalty {PENALTY}"]
@@ -72,7 +72,7 @@ def test_the_texts_and_their_log_probabilities(
     assert beam.search_score == close(beam.mean_log_probability)
 
 
-def test_a_penalty_parts_the_search_score_from_the_text_s_own(demo_model: TransformersModel) -> None:
+def test_a_penalty_parts_the_search_score_from_the_text_s_own(demo_model: EngineModel) -> None:
     penalised = compare(demo_model, "the night and the night and the night and the", 1.3).texts[3]
     assert penalised.search_score is not None
     assert abs(penalised.search_score - penalised.mean_log_probability) > 0.01
@@ -97,9 +97,7 @@ def texts_of(tree: BeamTree) -> list[list[tuple[int, ...]]]:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_the_tree_s_winner_is_generate_s_output(
-    ours: TransformersModel, plain: Any, tokenizer: Any, prompt: str
-) -> None:
+def test_the_tree_s_winner_is_generate_s_output(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
     output = searched(plain, tokenizer, prompt, OPTIONS[2])
     result = compare(ours, prompt)
     tree = result.tree
@@ -118,7 +116,7 @@ def test_the_tree_s_winner_is_generate_s_output(
         assert path[-1].score == best
 
 
-def test_a_beam_that_ends_its_text(demo_model: TransformersModel) -> None:
+def test_a_beam_that_ends_its_text(demo_model: EngineModel) -> None:
     prompt = "Question: Is the following review positive or\n    negative about the movie?\n    Review: Good. Answer:"
     result = compare(demo_model, prompt)
     beam = result.texts[2]
@@ -128,9 +126,9 @@ def test_a_beam_that_ends_its_text(demo_model: TransformersModel) -> None:
     assert (last.token.id, last.fate, last.row) == (0, "finished", None)
 
 
-def test_beams_are_those_of_generate_at_every_length(demo_model: TransformersModel, plain_demo: Any) -> None:
+def test_beams_are_those_of_generate_at_every_length(demo_model: EngineModel, plain_demo: Any) -> None:
     model, tokenizer = plain_demo
-    running = texts_of(demo_model.compare("Once upon", 5, 1, 3, 1.0, lambda: False).tree)
+    running = texts_of(demo_model.answer(ComparisonQuestion("Once upon", 5, 1, 3, 1.0)).tree)
     inputs = tokenizer("Once upon", return_tensors="pt")
     for length in range(1, 5):
         output = model.generate(
@@ -144,20 +142,20 @@ def plain_demo() -> Any:
     return plain_transformers(DEMO_FOLDER)
 
 
-def test_without_a_penalty_there_is_no_fourth_text(demo_model: TransformersModel) -> None:
+def test_without_a_penalty_there_is_no_fourth_text(demo_model: EngineModel) -> None:
     result = compare(demo_model, "Once upon", penalty=1.0)
     assert [one.name for one in result.texts] == ["greedy", "sample", "beam"]
 
 
-def test_a_comparison_s_texts_are_those_of_generate(demo_model: TransformersModel) -> None:
+def test_a_comparison_s_texts_are_those_of_generate(demo_model: EngineModel) -> None:
     for one in compare(demo_model, "Once upon").texts:
         parameters = one.continuation.parameters
         assert isinstance(parameters, GenerationParameters)
-        assert demo_model.generate("Once upon", parameters, lambda: False) == one.continuation
+        assert demo_model.answer(ContinuationQuestion("Once upon", parameters)) == one.continuation
 
 
 @pytest.mark.parametrize("stop_after", [0, 5, 15, 30])
-def test_a_comparison_stops(demo_model: TransformersModel, stop_after: int) -> None:
+def test_a_comparison_stops(demo_model: EngineModel, stop_after: int) -> None:
     asked: list[None] = []
 
     def should_stop() -> bool:
@@ -165,13 +163,13 @@ def test_a_comparison_stops(demo_model: TransformersModel, stop_after: int) -> N
         return len(asked) > stop_after
 
     with pytest.raises(RequestCancelled):
-        demo_model.compare("Once upon", 12, 1, 3, 1.0, should_stop)
+        demo_model.answer(ComparisonQuestion("Once upon", 12, 1, 3, 1.0), Cancelling(should_stop))
     assert len(asked) <= stop_after + 3
 
 
-def test_the_limits_of_a_comparison(demo_model: TransformersModel) -> None:
+def test_the_limits_of_a_comparison(demo_model: EngineModel) -> None:
     def ask(prompt: str = "It", new_tokens: int = 4, beams: int = 3, penalty: float = 1.0) -> Comparison:
-        return demo_model.compare(prompt, new_tokens, 1, beams, penalty, lambda: False)
+        return demo_model.answer(ComparisonQuestion(prompt, new_tokens, 1, beams, penalty))
 
     with pytest.raises(OptionOutOfRange, match="max_new_tokens is 65, but must be from 1 to 64"):
         ask(new_tokens=65)

@@ -8,10 +8,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.forward_passes import ForwardPasses
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
-from bot.questions.sentiment import MAX_GROUPS, sentiment_prompt, without, word_groups
+from bot.questions.sentiment import (
+    MAX_GROUPS,
+    EvidenceQuestion,
+    SentimentQuestion,
+    sentiment_prompt,
+    without,
+    word_groups,
+)
 from tests.engine.exploring import close
 from tests.engine.test_equality import REVIEWS, ours, plain, tokenizer
 
@@ -20,9 +27,9 @@ __all__ = ["ours", "plain", "tokenizer"]
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
 @pytest.mark.parametrize("review", [*REVIEWS, "Good", "  👍👍 très 好看!  "])
-def test_each_word_left_out_is_a_verdict_on_what_remains(ours: TransformersModel, review: str) -> None:
-    result = ours.explain_sentiment(review)
-    verdict = ours.sentiment(review)
+def test_each_word_left_out_is_a_verdict_on_what_remains(ours: EngineModel, review: str) -> None:
+    result = ours.answer(EvidenceQuestion(review))
+    verdict = ours.answer(SentimentQuestion(review))
     assert result.sentiment.label == verdict.label
     assert result.margin == close(verdict.positive_logit - verdict.negative_logit)
     assert result.sentiment.label_mass == close(verdict.label_mass)
@@ -32,14 +39,14 @@ def test_each_word_left_out_is_a_verdict_on_what_remains(ours: TransformersModel
         assert review[one.start : one.end] == one.text
         reduced = without(review, one.start, one.end)
         if reduced.strip():
-            other = ours.sentiment(reduced)
+            other = ours.answer(SentimentQuestion(reduced))
             assert one.effect == pytest.approx(
                 result.margin - (other.positive_logit - other.negative_logit), abs=1e-4, rel=1e-5
             )
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
-def test_contextual_calibration(ours: TransformersModel, plain: Any, tokenizer: Any) -> None:
+def test_contextual_calibration(ours: EngineModel, plain: Any, tokenizer: Any) -> None:
     review = "It was fine, I suppose."
     ids = [tokenizer.encode(label)[0] for label in (" positive", " negative")]
 
@@ -54,13 +61,13 @@ def test_contextual_calibration(ours: TransformersModel, plain: Any, tokenizer: 
     raw = labels(review) / labels(review).sum()
     calibrated = torch.linalg.inv(torch.diag(content_free)) @ raw
     calibrated /= calibrated.sum()
-    found = ours.explain_sentiment(review).calibration
+    found = ours.answer(EvidenceQuestion(review)).calibration
     assert [found.content_free_positive, found.content_free_negative] == close(content_free.tolist())
     assert [found.positive_probability, found.negative_probability] == close(calibrated.tolist())
     assert found.label == ("Positive" if calibrated[0] > calibrated[1] else "Negative")
 
 
-def test_a_long_review_is_left_out_in_groups(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_review_is_left_out_in_groups(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     last_logits_of = ForwardPasses.last_logits_of
 
@@ -70,7 +77,7 @@ def test_a_long_review_is_left_out_in_groups(demo_model: TransformersModel, monk
 
     monkeypatch.setattr(ForwardPasses, "last_logits_of", noting)
     review = "good film " * 65
-    result = demo_model.explain_sentiment(review)
+    result = demo_model.answer(EvidenceQuestion(review))
     assert result.words_together == 3
     assert asked == [1 + 3 + len(result.words)]
     assert len(result.words) == math.ceil(130 / 3)
@@ -97,10 +104,10 @@ def test_leaving_out_keeps_the_rest_as_it_is() -> None:
     assert without("  a ", 2, 3) == "   "
 
 
-def test_what_has_no_verdict_has_no_evidence(demo_model: TransformersModel, stories_model: TransformersModel) -> None:
+def test_what_has_no_verdict_has_no_evidence(demo_model: EngineModel, stories_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The review is empty"):
-        demo_model.explain_sentiment(" \n")
+        demo_model.answer(EvidenceQuestion(" \n"))
     with pytest.raises(PromptTooLong, match="The review with the question around it"):
-        demo_model.explain_sentiment(" the" * 512)
+        demo_model.answer(EvidenceQuestion(" the" * 512))
     with pytest.raises(SentimentUnsupported):
-        stories_model.explain_sentiment("good")
+        stories_model.answer(EvidenceQuestion("good"))

@@ -12,9 +12,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import EmptyPrompt, OptionOutOfRange
-from bot.questions.sampler import Distribution
+from bot.questions.sampler import Distribution, SamplerQuestion
+from bot.questions.topk import TopKQuestion
 from tests.engine.exploring import close
 from tests.engine.test_equality import ours, plain, tokenizer
 
@@ -38,12 +39,12 @@ def assert_distribution(found: Distribution, scores: torch.Tensor) -> None:
     ("temperature", "top_k", "top_p", "penalty"), [(1.5, 12, 0.7, 1.3), (0.5, 0, 0.9, 1.0), (1.0, 40, 1.0, 2.0)]
 )
 def test_each_stage(
-    ours: TransformersModel, plain: Any, tokenizer: Any, temperature: float, top_k: int, top_p: float, penalty: float
+    ours: EngineModel, plain: Any, tokenizer: Any, temperature: float, top_k: int, top_p: float, penalty: float
 ) -> None:
     ids = tokenizer(PROMPT).input_ids
     with torch.no_grad():
         scores = plain(torch.tensor([ids])).logits[0, -1:]
-    result = ours.sampler_stages(PROMPT, temperature, top_k, top_p, penalty)
+    result = ours.answer(SamplerQuestion(PROMPT, temperature, top_k, top_p, penalty))
 
     assert list(result.input_ids) == ids
     assert_distribution(result.before, scores[0])
@@ -80,16 +81,16 @@ def test_each_stage(
     assert scores[0].softmax(-1).sum().item() == close(1.0)
 
 
-def test_stages_that_do_nothing_are_off(demo_model: TransformersModel) -> None:
-    result = demo_model.sampler_stages("Once upon", 1.0, 0, 1.0, 1.0)
+def test_stages_that_do_nothing_are_off(demo_model: EngineModel) -> None:
+    result = demo_model.answer(SamplerQuestion("Once upon", 1.0, 0, 1.0, 1.0))
     assert [one.is_on for one in result.stages] == [False] * 4
     assert all(one.after == result.before and not one.cut for one in result.stages)
-    top = demo_model.next_tokens("Once upon", 10).candidates
+    top = demo_model.answer(TopKQuestion("Once upon", 10)).next_tokens.candidates
     assert list(result.before.top) == list(top)
 
 
-def test_the_limits(demo_model: TransformersModel) -> None:
+def test_the_limits(demo_model: EngineModel) -> None:
     with pytest.raises(OptionOutOfRange, match="top_p is 0"):
-        demo_model.sampler_stages("It", 1.0, 0, 0.0, 1.0)
+        demo_model.answer(SamplerQuestion("It", 1.0, 0, 0.0, 1.0))
     with pytest.raises(EmptyPrompt):
-        demo_model.sampler_stages("", 1.0, 0, 1.0, 1.0)
+        demo_model.answer(SamplerQuestion("", 1.0, 0, 1.0, 1.0))

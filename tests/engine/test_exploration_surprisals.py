@@ -8,12 +8,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import Likelihood
-from bot.questions.xray import Surprisals
+from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.xray import Surprisals, XrayQuestion
 from tests.engine.exploring import ODD_TEXTS, close, plain_log_probabilities
 from tests.engine.test_equality import ours, plain, tokenizer
 
@@ -43,26 +46,26 @@ def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> Non
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
-def test_surprisals(ours: TransformersModel, plain: Any, tokenizer: Any, text: str) -> None:
+def test_surprisals(ours: EngineModel, plain: Any, tokenizer: Any, text: str) -> None:
     ids = tokenizer(text).input_ids
     if len(ids) == 1:
         pytest.skip("one token: refused, as another test says")
-    result = ours.surprisals(text)
+    result = ours.answer(XrayQuestion(text))
     assert_equal_to_plain(result, plain, ids)
     assert [one.is_special for one in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
 
 
 @pytest.mark.parametrize("piece", [7, 64])
 def test_a_long_text_in_pieces(
-    ours: TransformersModel, plain: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, piece: int
+    ours: EngineModel, plain: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     monkeypatch.setattr(forward_passes, "LOGITS_ROWS", piece)
     text = "Once upon a time there was a little girl. " * 5
-    assert_equal_to_plain(ours.surprisals(text), plain, tokenizer(text).input_ids)
+    assert_equal_to_plain(ours.answer(XrayQuestion(text)), plain, tokenizer(text).input_ids)
 
 
 def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
-    qwen2_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    qwen2_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shapes: list[tuple[int, ...]] = []
     forward = forward_passes.ForwardPasses._forward
@@ -73,7 +76,7 @@ def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
         return logits
 
     monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", noting)
-    result = qwen2_model.surprisals("word " * 300)
+    result = qwen2_model.answer(XrayQuestion("word " * 300))
     assert len(result.likelihoods) >= 300
     assert max(rows * columns for rows, columns, _ in shapes) == 64
 
@@ -83,13 +86,13 @@ def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
     text=st.text(min_size=1, max_size=40)
     | st.sampled_from(["🧑🏽‍🚀" * 3, "漢字かな交じり文", "\u0627\u0644\u0644\u063a\u0629"])
 )
-def test_any_text_is_explored_or_refused(demo_model: TransformersModel, text: str) -> None:
+def test_any_text_is_explored_or_refused(demo_model: EngineModel, text: str) -> None:
     try:
-        result = demo_model.surprisals(text)
+        result = demo_model.answer(XrayQuestion(text))
     except EmptyPrompt:
-        assert len(demo_model.tokenize(text).tokens) == 1
+        assert len(demo_model.answer(TokenizationQuestion(text))[0].tokens) == 1
         return
-    assert [one.token for one in result.tokens] == list(demo_model.tokenize(text).tokens)
+    assert [one.token for one in result.tokens] == list(demo_model.answer(TokenizationQuestion(text))[0].tokens)
     assert len(result.likelihoods) == len(result.tokens) - 1
     assert 0 <= result.predicted_characters <= len(text)
     assert (result.perplexity or 0) >= 1
@@ -99,25 +102,26 @@ def test_any_text_is_explored_or_refused(demo_model: TransformersModel, text: st
     assert [bits[position] for position in result.most_surprising()] == sorted(surprisals, reverse=True)[:5]
 
 
-def test_what_the_first_token_begins_is_not_predicted(
-    demo_model: TransformersModel, stories_model: TransformersModel
-) -> None:
-    assert demo_model.surprisals("It was").predicted_characters == len(" was")
-    with_bos = stories_model.surprisals("It was")
+def test_what_the_first_token_begins_is_not_predicted(demo_model: EngineModel, stories_model: EngineModel) -> None:
+    assert demo_model.answer(XrayQuestion("It was")).predicted_characters == len(" was")
+    with_bos = stories_model.answer(XrayQuestion("It was"))
     assert with_bos.tokens[0].token.text == "<s>"
     assert with_bos.predicted_characters == len("It was")
 
 
-def test_one_token_predicts_nothing(demo_model: TransformersModel, stories_model: TransformersModel) -> None:
+def test_one_token_predicts_nothing(demo_model: EngineModel, stories_model: EngineModel) -> None:
     message = "The text is one token, and nothing before it predicts it, where 2 to 512 are allowed"
     with pytest.raises(EmptyPrompt, match=message):
-        demo_model.surprisals("It")
+        demo_model.answer(XrayQuestion("It"))
     with pytest.raises(EmptyPrompt, match="The text is empty: 0 tokens"):
-        demo_model.surprisals("")
+        demo_model.answer(XrayQuestion(""))
     with pytest.raises(PromptTooLong, match="The text has 513 tokens"):
-        demo_model.surprisals(" the" * 513)
-    demo_model.surprisals(" the" * 512)
-    assert len(stories_model.surprisals("a").likelihoods) == len(stories_model.tokenize("a").tokens) - 1
+        demo_model.answer(XrayQuestion(" the" * 513))
+    demo_model.answer(XrayQuestion(" the" * 512))
+    assert (
+        len(stories_model.answer(XrayQuestion("a")).likelihoods)
+        == len(stories_model.answer(TokenizationQuestion("a"))[0].tokens) - 1
+    )
 
 
 def test_rank_classes_are_those_of_gltr() -> None:
@@ -129,14 +133,16 @@ def test_rank_classes_are_those_of_gltr() -> None:
 
 @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.0])
 def test_a_walk_is_next_tokens_along_its_path(
-    ours: TransformersModel, plain: Any, tokenizer: Any, temperature: float
+    ours: EngineModel, plain: Any, tokenizer: Any, temperature: float
 ) -> None:
     prompt = "It was a dark"
     input_ids = tokenizer(prompt).input_ids
     chosen: list[int] = []
     for number in range(6):
-        chosen.append(ours.walk(prompt, chosen, 8, temperature).candidates[number % 3].candidate.token.id)
-    result = ours.walk(prompt, chosen, 8, temperature)
+        chosen.append(
+            ours.answer(TopKQuestion(prompt, 8, tuple(chosen), temperature)).candidates[number % 3].candidate.token.id
+        )
+    result = ours.answer(TopKQuestion(prompt, 8, tuple(chosen), temperature))
     expected = plain_log_probabilities(plain, input_ids + chosen)
     last = expected[-1]
     assert list(result.input_ids) == input_ids
@@ -153,9 +159,11 @@ def test_a_walk_is_next_tokens_along_its_path(
     )
 
 
-def test_the_first_step_of_a_walk_is_next_tokens(ours: TransformersModel) -> None:
-    result = ours.walk("Once upon", [], 12, 1.0)
-    assert [one.candidate for one in result.candidates] == list(ours.next_tokens("Once upon", 12).candidates)
+def test_the_first_step_of_a_walk_is_next_tokens(ours: EngineModel) -> None:
+    result = ours.answer(TopKQuestion("Once upon", 12, tuple([]), 1.0))
+    assert [one.candidate for one in result.candidates] == list(
+        ours.answer(TopKQuestion("Once upon", 12)).next_tokens.candidates
+    )
     assert [one.probability_at_temperature for one in result.candidates] == close(
         [one.candidate.probability for one in result.candidates]
     )
@@ -163,32 +171,32 @@ def test_the_first_step_of_a_walk_is_next_tokens(ours: TransformersModel) -> Non
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_draws_along_a_walk_are_a_sampled_continuation(ours: TransformersModel, temperature: float) -> None:
+def test_draws_along_a_walk_are_a_sampled_continuation(ours: EngineModel, temperature: float) -> None:
     parameters = GenerationParameters.from_options(
         strategy="sample", max_new_tokens=8, temperature=temperature, top_k=0, top_p=1.0, seed=17
     )
-    expected = ours.generate("Once upon", parameters, lambda: False).output_ids
+    expected = ours.answer(ContinuationQuestion("Once upon", parameters)).output_ids
     chosen: list[int] = []
     while len(chosen) < len(expected):
-        one = ours.drawn("Once upon", chosen, temperature, 17)
+        one = ours.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, tuple(chosen), temperature), 17)).steps[-1]
         chosen.append(one.token.id)
-        step = ours.walk("Once upon", chosen, 1, temperature).steps[-1]
+        step = ours.answer(TopKQuestion("Once upon", 1, tuple(chosen), temperature)).steps[-1]
         assert step.likelihood.rank == one.rank
         assert step.likelihood.probability == close(one.probability)
     assert tuple(chosen) == expected
 
 
-def test_the_limits_of_a_walk(demo_model: TransformersModel) -> None:
-    the = demo_model.tokenize(" the").tokens[0].id
-    demo_model.walk(" the" * 500, [the] * 12, 3, 1.0)
+def test_the_limits_of_a_walk(demo_model: EngineModel) -> None:
+    the = demo_model.answer(TokenizationQuestion(" the"))[0].tokens[0].id
+    demo_model.answer(TopKQuestion(" the" * 500, 3, tuple([the] * 12), 1.0))
     with pytest.raises(PromptTooLong, match="The prompt with its path has 513 tokens, but at most 512"):
-        demo_model.walk(" the" * 500, [the] * 13, 3, 1.0)
+        demo_model.answer(TopKQuestion(" the" * 500, 3, tuple([the] * 13), 1.0))
     with pytest.raises(OptionOutOfRange, match="a chosen id is 4096, but must be from 0 to 4,095"):
-        demo_model.drawn("It", [4096], 1.0, 3)
+        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, tuple([4096]), 1.0), 3)).steps[-1]
     with pytest.raises(OptionOutOfRange, match="temperature is 0"):
-        demo_model.walk("It", [], 3, 0.0)
+        demo_model.answer(TopKQuestion("It", 3, tuple([]), 0.0))
     with pytest.raises(OptionOutOfRange, match="seed is -1"):
-        demo_model.drawn("It", [], 1.0, -1)
+        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, tuple([]), 1.0), -1)).steps[-1]
     with pytest.raises(EmptyPrompt):
-        demo_model.walk("", [], 3, 1.0)
-    assert demo_model.walk("It", [0], 3, 1.0).ended
+        demo_model.answer(TopKQuestion("", 3, tuple([]), 1.0))
+    assert demo_model.answer(TopKQuestion("It", 3, tuple([0]), 1.0)).ended

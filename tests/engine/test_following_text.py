@@ -8,9 +8,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.guess import GuessQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt
 from tests.engine.small_models import plain_model, spaced_model
 
 REVIEW = "I laughed all the way home."
@@ -22,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 @pytest.fixture(scope="module")
-def spaced(folder: Path) -> TransformersModel:
+def spaced(folder: Path) -> EngineModel:
     return load_model(str(folder), max_prompt_tokens=100)
 
 
@@ -36,15 +37,15 @@ def tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder)
 
 
-def test_labels_are_single_tokens_after_the_question(spaced: TransformersModel, plain: Any, tokenizer: Any) -> None:
+def test_labels_are_single_tokens_after_the_question(spaced: EngineModel, plain: Any, tokenizer: Any) -> None:
     prompt = sentiment_prompt(REVIEW)
     with torch.no_grad():
         logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
     positive, negative = tokenizer.convert_tokens_to_ids(["▁positive", "▁negative"])
-    verdict = spaced.sentiment(REVIEW)
+    verdict = spaced.answer(SentimentQuestion(REVIEW))
     assert verdict.positive_logit == pytest.approx(logits[positive].item(), abs=1e-4)
     assert verdict.negative_logit == pytest.approx(logits[negative].item(), abs=1e-4)
-    assert spaced.explain_sentiment(REVIEW).sentiment == verdict
+    assert spaced.answer(EvidenceQuestion(REVIEW)).sentiment == verdict
 
 
 @pytest.mark.parametrize(
@@ -57,25 +58,25 @@ def test_labels_are_single_tokens_after_the_question(spaced: TransformersModel, 
         ("It was ", "k", "k"),
     ],
 )
-def test_a_guess_is_what_follows(spaced: TransformersModel, prompt: str, guess: str, token: str) -> None:
-    assert spaced.guessed(prompt, guess).token.text == token
+def test_a_guess_is_what_follows(spaced: EngineModel, prompt: str, guess: str, token: str) -> None:
+    assert spaced.answer(GuessQuestion(prompt, guess)).token.text == token
 
 
 @pytest.mark.parametrize(
     ("prompt", "guess", "tokens"), [("It was a", "dark", {"▁dark", "d"}), ("It was ", "a", {"▁a", "a"})]
 )
 def test_of_two_ways_to_write_a_guess_the_more_probable_counts(
-    spaced: TransformersModel, plain: Any, tokenizer: Any, prompt: str, guess: str, tokens: set[str]
+    spaced: EngineModel, plain: Any, tokenizer: Any, prompt: str, guess: str, tokens: set[str]
 ) -> None:
     with torch.no_grad():
         logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
     expected = max(tokens, key=lambda piece: float(logits[tokenizer.convert_tokens_to_ids(piece)]))
-    assert spaced.guessed(prompt, guess).token.id == tokenizer.convert_tokens_to_ids(expected)
+    assert spaced.answer(GuessQuestion(prompt, guess)).token.id == tokenizer.convert_tokens_to_ids(expected)
 
 
 @pytest.mark.parametrize(("guess", "token"), [(",", ","), ("night", " night"), ("y", "y")])
-def test_bytes_need_no_difference(demo_model: TransformersModel, guess: str, token: str) -> None:
-    assert demo_model.guessed("It was a dark and storm", guess).token.text == token
+def test_bytes_need_no_difference(demo_model: EngineModel, guess: str, token: str) -> None:
+    assert demo_model.answer(GuessQuestion("It was a dark and storm", guess)).token.text == token
 
 
 def test_a_tokenizer_that_drops_line_breaks_needs_another_beginning(tmp_path: Path) -> None:

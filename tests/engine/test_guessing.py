@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import EmptyPrompt, PromptTooLong
+from bot.questions.guess import GuessQuestion, RevealQuestion
+from bot.questions.topk import TopKQuestion
 from tests.engine.exploring import close
 from tests.engine.test_equality import ours, plain, tokenizer
 
@@ -17,7 +19,7 @@ PROMPT = "It was a dark and stormy"
 
 @pytest.mark.parametrize("guess", ["night", "Night", "and then", "thunderstorm", "!", "😀", "雨", "\u202e", "7"])
 def test_the_more_probable_way_to_write_a_guess_counts(
-    ours: TransformersModel, plain: Any, tokenizer: Any, guess: str
+    ours: EngineModel, plain: Any, tokenizer: Any, guess: str
 ) -> None:
     with torch.no_grad():
         logits = plain(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
@@ -33,27 +35,29 @@ def test_the_more_probable_way_to_write_a_guess_counts(
     both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone is no guess
     expected = max(both, key=lambda id_: float(logits[id_]))
 
-    found = ours.guessed(PROMPT, guess)
+    found = ours.answer(GuessQuestion(PROMPT, guess))
 
     assert found.token.id == expected
     assert found.probability == close(logits.softmax(-1)[expected].item())
     assert found.rank == int((logits > logits[expected]).sum()) + 1
-    assert ours.scored(PROMPT, both) == tuple(ours.scored(PROMPT, [id_])[0] for id_ in both)
+    assert ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), tuple(both))).guesses == tuple(
+        ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), tuple([id_]))).guesses[0] for id_ in both
+    )
 
 
-def test_a_word_is_meant_with_the_space_before_it(demo_model: TransformersModel) -> None:
-    assert demo_model.guessed(PROMPT, "night").token.text == " night"
-    assert demo_model.guessed(PROMPT, ", and").token.text == ","
+def test_a_word_is_meant_with_the_space_before_it(demo_model: EngineModel) -> None:
+    assert demo_model.answer(GuessQuestion(PROMPT, "night")).token.text == " night"
+    assert demo_model.answer(GuessQuestion(PROMPT, ", and")).token.text == ","
 
 
-def test_no_ids_have_no_scores(demo_model: TransformersModel) -> None:
-    assert demo_model.scored(PROMPT, []) == ()
+def test_no_ids_have_no_scores(demo_model: EngineModel) -> None:
+    assert demo_model.answer(RevealQuestion(TopKQuestion(PROMPT, 1), tuple([]))).guesses == ()
 
 
-def test_what_cannot_be_scored(demo_model: TransformersModel) -> None:
+def test_what_cannot_be_scored(demo_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The guess is empty"):
-        demo_model.guessed(PROMPT, "")
+        demo_model.answer(GuessQuestion(PROMPT, ""))
     with pytest.raises(EmptyPrompt, match="The prompt is empty"):
-        demo_model.guessed("", "night")
+        demo_model.answer(GuessQuestion("", "night"))
     with pytest.raises(PromptTooLong):
-        demo_model.scored("the " * 600, [1])
+        demo_model.answer(RevealQuestion(TopKQuestion("the " * 600, 1), tuple([1]))).guesses

@@ -8,6 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bot.engine.transformers.layers.half import HalfLinear, halve_linear_layers
 from bot.engine.transformers.loading import load_model
+from bot.questions.topk import TopKQuestion
 
 PROMPT = "It was a dark and stormy"
 HALVED = "weights kept in float16"
@@ -48,7 +49,7 @@ def test_a_model_with_halved_weights_gives_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
     other = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     assert (halved.info.engine_path, other.info.engine_path == HALVED) == (HALVED, False)
-    answers = [model.next_tokens(PROMPT, 4096).candidates for model in (halved, other)]
+    answers = [model.answer(TopKQuestion(PROMPT, 4096)).next_tokens.candidates for model in (halved, other)]
     found, expected = [{one.token.id: one.probability for one in candidates} for candidates in answers]
     assert found == pytest.approx(expected, abs=2e-2)
 
@@ -80,7 +81,7 @@ def test_kernels_that_compute_something_else_are_not_used(monkeypatch: pytest.Mo
     monkeypatch.setattr(HalfLinear, "forward", lambda self, states: states.new_ones(3, self.out_features))
     model = load_model("demo", dtype="bfloat16", max_prompt_tokens=10)
     assert model.info.engine_path != HALVED
-    assert model.next_tokens(PROMPT, 1).candidates[0].token.text == " night"
+    assert model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates[0].token.text == " night"
 
 
 def _fail(*_: Any) -> torch.Tensor:

@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 import torch
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers import loading
 from bot.engine.transformers.layers import int8 as int8_linear
 from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import ModelUnavailable
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import SentimentQuestion
+from bot.questions.topk import TopKQuestion
 
 PROMPTS = [
     "It was a dark and stormy", "Once upon a time, there was a", "She opened the door and", "The old man looked at the",
@@ -20,7 +23,7 @@ PROMPTS = [
 
 
 @pytest.fixture(params=["int8 sums", "int8 kernel", "int8 widened at each call"])
-def int8_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> TransformersModel:
+def int8_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> EngineModel:
     def fail(*_: Any) -> torch.Tensor:
         raise RuntimeError("no such operator\nand why")
 
@@ -52,11 +55,12 @@ def test_a_layer_multiplies_by_its_rounded_weights(rows: int, inputs: int, outpu
         torch.testing.assert_close(layer(states).float(), expected, rtol=3e-2, atol=3e-2)
 
 
-def test_probabilities_are_close_to_those_of_float32(
-    demo_model: TransformersModel, int8_model: TransformersModel
-) -> None:
+def test_probabilities_are_close_to_those_of_float32(demo_model: EngineModel, int8_model: EngineModel) -> None:
     for prompt in PROMPTS:
-        exact, rounded = demo_model.next_tokens(prompt, 4096), int8_model.next_tokens(prompt, 4096)
+        exact, rounded = (
+            demo_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
+            int8_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
+        )
         expected = {one.token.id: one.probability for one in exact.candidates}
         differences = [abs(expected[one.token.id] - one.probability) for one in rounded.candidates]
         assert 0 < max(differences) < 0.05
@@ -64,11 +68,11 @@ def test_probabilities_are_close_to_those_of_float32(
         assert len(top[0] & top[1]) >= 8
 
 
-def test_it_writes_and_judges(int8_model: TransformersModel) -> None:
+def test_it_writes_and_judges(int8_model: EngineModel) -> None:
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
-    text = int8_model.generate("It was a dark and stormy", parameters, lambda: False).text
+    text = int8_model.answer(ContinuationQuestion("It was a dark and stormy", parameters)).text
     assert text.startswith(" night; the rain fell in")
-    assert int8_model.sentiment("A wonderful, moving film with a great cast.").label == "Positive"
+    assert int8_model.answer(SentimentQuestion("A wonderful, moving film with a great cast.")).label == "Positive"
 
 
 def test_another_device_than_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

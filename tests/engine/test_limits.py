@@ -5,88 +5,91 @@ from typing import Any
 
 import pytest
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, InputUnreadable, PromptTooLong, RequestCancelled
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.sentiment import SentimentQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from tests.engine.watching import Cancelling
 
-Ask = Callable[[TransformersModel, str], Any]
+Ask = Callable[[EngineModel, str], Any]
 
 
-def generate(model: TransformersModel, prompt: str, max_new_tokens: int = 20) -> Any:
+def generate(model: EngineModel, prompt: str, max_new_tokens: int = 20) -> Any:
     parameters = GenerationParameters.from_options(max_new_tokens=max_new_tokens)
-    return model.generate(prompt, parameters, lambda: False)
+    return model.answer(ContinuationQuestion(prompt, parameters))
 
 
-ASKS: list[Ask] = [lambda model, prompt: model.next_tokens(prompt, 3), generate]
+ASKS: list[Ask] = [lambda model, prompt: model.answer(TopKQuestion(prompt, 3)).next_tokens, generate]
 
 
 @pytest.fixture(scope="module")
-def short() -> TransformersModel:
+def short() -> EngineModel:
     return load_model("demo", max_prompt_tokens=10)
 
 
 @pytest.mark.parametrize("ask", ASKS)
-def test_an_empty_prompt_is_refused(short: TransformersModel, ask: Ask) -> None:
+def test_an_empty_prompt_is_refused(short: EngineModel, ask: Ask) -> None:
     with pytest.raises(EmptyPrompt, match="The prompt is empty: 0 tokens, where 1 to 10 are allowed"):
         ask(short, "")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t "])
-def test_an_empty_review_is_refused_with_the_room_that_the_question_leaves(
-    demo_model: TransformersModel, text: str
-) -> None:
+def test_an_empty_review_is_refused_with_the_room_that_the_question_leaves(demo_model: EngineModel, text: str) -> None:
     with pytest.raises(EmptyPrompt, match=r"The review is empty: 0 tokens, where 1 to \d+ are allowed") as refusal:
-        demo_model.sentiment(text)
+        demo_model.answer(SentimentQuestion(text))
     allowed = int(str(refusal.value).split("1 to ")[1].split()[0])
-    demo_model.sentiment(" the" * (allowed - 1))
+    demo_model.answer(SentimentQuestion(" the" * (allowed - 1)))
     with pytest.raises(PromptTooLong):
-        demo_model.sentiment(" the" * (allowed + 2))
+        demo_model.answer(SentimentQuestion(" the" * (allowed + 2)))
 
 
-def test_an_empty_text_is_refused(short: TransformersModel) -> None:
+def test_an_empty_text_is_refused(short: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The text is empty"):
-        short.tokenize("")
+        short.answer(TokenizationQuestion(""))[0]
 
 
 @pytest.mark.parametrize("ask", ASKS)
-def test_the_limit_itself_is_allowed_and_one_more_is_not(short: TransformersModel, ask: Ask) -> None:
+def test_the_limit_itself_is_allowed_and_one_more_is_not(short: EngineModel, ask: Ask) -> None:
     ask(short, " the" * 10)
     with pytest.raises(PromptTooLong, match="has 11 tokens, but at most 10 are allowed"):
         ask(short, " the" * 11)
 
 
-def test_the_model_s_context_is_a_limit_too(demo_model: TransformersModel) -> None:
-    demo_model.next_tokens(" the" * 512, 1)
+def test_the_model_s_context_is_a_limit_too(demo_model: EngineModel) -> None:
+    demo_model.answer(TopKQuestion(" the" * 512, 1)).next_tokens
     with pytest.raises(PromptTooLong, match="has 513 tokens, but at most 512 are allowed"):
-        demo_model.next_tokens(" the" * 513, 1)
+        demo_model.answer(TopKQuestion(" the" * 513, 1)).next_tokens
 
 
-def test_new_tokens_need_room_in_the_context(demo_model: TransformersModel) -> None:
+def test_new_tokens_need_room_in_the_context(demo_model: EngineModel) -> None:
     generate(demo_model, " the" * 511, max_new_tokens=1)
     with pytest.raises(PromptTooLong, match=r"511 tokens, but at most 492 .*holds 512, 20 of them for new ones"):
         generate(demo_model, " the" * 511)
 
 
-def test_the_review_s_whole_prompt_counts(demo_model: TransformersModel) -> None:
+def test_the_review_s_whole_prompt_counts(demo_model: EngineModel) -> None:
     with pytest.raises(
         PromptTooLong, match=r"The review with the question around it has .* but at most 512 are allowed"
     ):
-        demo_model.sentiment(" the" * 512)
+        demo_model.answer(SentimentQuestion(" the" * 512))
 
 
-def test_text_that_is_no_unicode_is_refused(demo_model: TransformersModel) -> None:
+def test_text_that_is_no_unicode_is_refused(demo_model: EngineModel) -> None:
     asks: list[Callable[[str], Any]] = [
         demo_model.tokenize,
         demo_model.sentiment,
-        lambda text: demo_model.next_tokens(text, 3),
+        lambda text: demo_model.answer(TopKQuestion(text, 3)).next_tokens,
     ]
     for ask in asks:
         with pytest.raises(InputUnreadable, match="not valid UTF-8"):
             ask("a\ud800")
 
 
-def test_a_stop_ends_generation_within_one_token(demo_model: TransformersModel) -> None:
+def test_a_stop_ends_generation_within_one_token(demo_model: EngineModel) -> None:
     asked = 0
 
     def should_stop() -> bool:
@@ -98,5 +101,5 @@ def test_a_stop_ends_generation_within_one_token(demo_model: TransformersModel) 
         asked = 0
         parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=200)
         with pytest.raises(RequestCancelled):
-            demo_model.generate("Once", parameters, should_stop)
+            demo_model.answer(ContinuationQuestion("Once", parameters), Cancelling(should_stop))
         assert asked <= 5

@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable, OptionOutOfRange
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import display_name
+from bot.questions.tokenization import TokenizationQuestion
 
 
 @pytest.fixture
@@ -174,7 +176,7 @@ def test_an_end_of_text_that_is_no_id_is_refused(folder: Path) -> None:
 
 def test_a_checkpoint_s_generation_config_decides_nothing_but_the_end_of_text(folder: Path) -> None:
     parameters = GenerationParameters.from_options(strategy="beam", max_new_tokens=30)
-    plain = load_model(str(folder), max_prompt_tokens=10).generate("The old man", parameters, lambda: False)
+    plain = load_model(str(folder), max_prompt_tokens=10).answer(ContinuationQuestion("The old man", parameters))
     hostile = {
         "eos_token_id": 0, "do_sample": True, "temperature": 5.0, "top_k": 3, "repetition_penalty": 1.9,
         "no_repeat_ngram_size": 1, "length_penalty": -5.0, "max_time": 0.001, "stop_strings": ["a"],
@@ -182,7 +184,7 @@ def test_a_checkpoint_s_generation_config_decides_nothing_but_the_end_of_text(fo
     }  # fmt: skip
     (folder / "generation_config.json").write_text(json.dumps(hostile))
     model = load_model(str(folder), max_prompt_tokens=10)
-    assert model.generate("The old man", parameters, lambda: False) == plain
+    assert model.answer(ContinuationQuestion("The old man", parameters)) == plain
 
 
 def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path) -> None:
@@ -190,7 +192,7 @@ def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path)
     model = load_model(str(folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(max_new_tokens=256)
     with pytest.raises(OptionOutOfRange, match=r"max_new_tokens is 256, but must be from 1 to 127, since the model's"):
-        model.generate("Once", parameters, lambda: False)
+        model.answer(ContinuationQuestion("Once", parameters))
 
 
 def test_a_folder_s_path_is_nobody_s_business(folder: Path) -> None:
@@ -261,9 +263,9 @@ def bytes_pairs(folder: Path) -> None:
 
 def test_a_tokenizer_in_vocab_and_merges_is_loaded(folder: Path) -> None:
     text = "It was a dark and stormy night"
-    whole = load_model(str(folder), max_prompt_tokens=100).tokenize(text)
+    whole = load_model(str(folder), max_prompt_tokens=100).answer(TokenizationQuestion(text))[0]
     bytes_pairs(folder)
-    assert load_model(str(folder), max_prompt_tokens=100).tokenize(text).tokens == whole.tokens
+    assert load_model(str(folder), max_prompt_tokens=100).answer(TokenizationQuestion(text))[0].tokens == whole.tokens
 
 
 def only(*names: str) -> Callable[[Path], None]:

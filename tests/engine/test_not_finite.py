@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 from transformers import TokenizersBackend
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError
 from bot.features.xray.terminal import surprisals_object
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
+from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import Likelihood, Token
+from bot.questions.topk import TopKQuestion
 from bot.questions.xray import Surprisals, TokenSurprisal
+from tests.cli.test_cli import PROMPT, Console, console
 from tests.engine.small_models import llama, overflowing_demo, random_model
 from tests.engine.together import written_together
-from tests.cli.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
 
@@ -44,8 +47,8 @@ def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersModel) -> TransformersModel:
-    (id_,) = (token.id for token in demo_model.tokenize(WORD).tokens)
+def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
+    (id_,) = (token.id for token in demo_model.answer(TokenizationQuestion(WORD))[0].tokens)
 
     def spoil(model: Any) -> None:
         model.get_input_embeddings().weight[id_] = float("nan")
@@ -66,12 +69,16 @@ def test_an_overflow_is_one_line_with_another_dtype(
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
-    assert load_model(str(overflowing), dtype=dtype, max_prompt_tokens=100).next_tokens(PROMPT, 3).candidates
+    assert (
+        load_model(str(overflowing), dtype=dtype, max_prompt_tokens=100)
+        .answer(TopKQuestion(PROMPT, 3))
+        .next_tokens.candidates
+    )
 
 
-def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: TransformersModel) -> None:
+def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: EngineModel) -> None:
     texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
-    alone = {text: one_bad_word.generate(text, GREEDY, lambda: False) for text in texts if WORD not in text}
+    alone = {text: one_bad_word.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
     ended = dict(zip(texts, written_together(one_bad_word, texts, GREEDY), strict=True))
     assert {text: result for text, result in ended.items() if WORD not in text} == alone
     for text in texts:

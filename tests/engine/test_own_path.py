@@ -12,9 +12,12 @@ from transformers import PreTrainedConfig
 from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable
 from bot.questions.generation import GenerationParameters
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
+from tests.cli.test_cli import PROMPT, Console, console
 from tests.engine.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.engine.together import written_together
-from tests.cli.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
 
@@ -47,17 +50,17 @@ def assert_equal_to_plain(folder: Path) -> None:
     plain: Any = plain_model(folder)
     ours = load_model(str(folder), max_prompt_tokens=100)
     text = f"{PROMPT} night; the rain fell in torrents, and the wind swept up the streets"
-    ids = [token.id for token in ours.tokenize(text).tokens]
+    ids = [token.id for token in ours.answer(TokenizationQuestion(text))[0].tokens]
     with torch.no_grad():
         logits = plain(input_ids=torch.tensor([ids])).logits[0]
-    found = ours.next_tokens(text, 10)
+    found = ours.answer(TopKQuestion(text, 10)).next_tokens
     assert [one.token.id for one in found.candidates] == logits[-1].topk(10).indices.tolist()
     expected = logits[-1].softmax(0)
     assert [one.probability for one in found.candidates] == pytest.approx(
         [expected[one.token.id].item() for one in found.candidates], abs=1e-5
     )
     rows = logits.log_softmax(-1)
-    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
         [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
     )
 
@@ -102,7 +105,7 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
     prompts = [" the" * 36, " the" * 38, " old" * 41]
     expected = []
     for prompt in prompts:
-        ids = torch.tensor([[token.id for token in ours.tokenize(prompt).tokens]])
+        ids = torch.tensor([[token.id for token in ours.answer(TokenizationQuestion(prompt))[0].tokens]])
         output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
     greedy = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
@@ -122,10 +125,10 @@ def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(100))
     plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=200)
     text = " the old man" * 60
-    ids = [token.id for token in ours.tokenize(text).tokens]
+    ids = [token.id for token in ours.answer(TokenizationQuestion(text))[0].tokens]
     assert len(ids) > 150
     with torch.no_grad():
         rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-    assert [one.log_probability for one in ours.surprisals(text).likelihoods] == pytest.approx(
+    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
         [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
     )

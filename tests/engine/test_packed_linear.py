@@ -6,21 +6,23 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.layers.packed import PackedLinear, PackedMLP, pack_gated_mlps, pack_linear_layers
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.topk import TopKQuestion
 
 PROMPT = "It was a dark and stormy"
 
 
 @pytest.fixture
-def packed_model() -> TransformersModel:
+def packed_model() -> EngineModel:
     return load_model("demo", max_prompt_tokens=1024)
 
 
 @pytest.fixture
-def plain_model(monkeypatch: pytest.MonkeyPatch) -> TransformersModel:
+def plain_model(monkeypatch: pytest.MonkeyPatch) -> EngineModel:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     return load_model("demo", max_prompt_tokens=1024)
 
@@ -40,19 +42,17 @@ def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dty
         torch.testing.assert_close(PackedLinear(linear)(states), linear(states), rtol=tolerance, atol=tolerance)
 
 
-def test_a_model_without_packed_weights_gives_the_same(
-    packed_model: TransformersModel, plain_model: TransformersModel
-) -> None:
+def test_a_model_without_packed_weights_gives_the_same(packed_model: EngineModel, plain_model: EngineModel) -> None:
     assert (packed_model.info.engine_path == "packed weights") == HAS_KERNELS
     assert plain_model.info.engine_path == ""
-    packed, plain = packed_model.next_tokens(PROMPT, 20), plain_model.next_tokens(PROMPT, 20)
+    packed, plain = packed_model.answer(TopKQuestion(PROMPT, 20)).next_tokens, plain_model.next_tokens(PROMPT, 20)
     assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
     expected = [one.probability for one in plain.candidates]
     assert [one.probability for one in packed.candidates] == pytest.approx(expected, abs=1e-5)
     for strategy in ("greedy", "sample", "beam"):
         seed = 3 if strategy == "sample" else None
         parameters = GenerationParameters.from_options(strategy=strategy, seed=seed, max_new_tokens=40)
-        written = [model.generate(PROMPT, parameters, lambda: False) for model in (packed_model, plain_model)]
+        written = [model.answer(ContinuationQuestion(PROMPT, parameters)) for model in (packed_model, plain_model)]
         assert written[0].output_ids == written[1].output_ids
 
 
@@ -84,4 +84,4 @@ def test_operators_that_fail_or_compute_something_else_are_not_used(monkeypatch:
     monkeypatch.setattr(PackedLinear, "forward", fail)
     model = load_model("demo", max_prompt_tokens=10)
     assert model.info.engine_path == ""
-    assert model.next_tokens(PROMPT, 1).candidates[0].token.text == " night"
+    assert model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates[0].token.text == " night"

@@ -6,10 +6,13 @@ import pytest
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.sentiment import SentimentQuestion, sentiment_prompt
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
 
 NAME = "Qwen/Qwen2-0.5B"
 PROMPT = "It was a dark and stormy"
@@ -64,7 +67,7 @@ def test_the_prompt_is_the_notebook_s_character_for_character() -> None:
 
 
 @pytest.fixture(scope="module")
-def qwen2() -> TransformersModel:
+def qwen2() -> EngineModel:
     try:
         snapshot_download(NAME, local_files_only=True)
     except LocalEntryNotFoundError:
@@ -73,8 +76,8 @@ def qwen2() -> TransformersModel:
 
 
 @pytest.mark.reference
-def test_tokens_and_probabilities(qwen2: TransformersModel) -> None:
-    result = qwen2.next_tokens(PROMPT, 10)
+def test_tokens_and_probabilities(qwen2: EngineModel) -> None:
+    result = qwen2.answer(TopKQuestion(PROMPT, 10)).next_tokens
     assert result.input_ids == INPUT_IDS
     assert result.candidates[0].token.id == 3729
     assert [candidate.token.text for candidate in result.candidates] == [text for text, _ in TOP10]
@@ -83,8 +86,8 @@ def test_tokens_and_probabilities(qwen2: TransformersModel) -> None:
 
 @pytest.mark.reference
 @pytest.mark.parametrize(("options", "text"), CONTINUATIONS)
-def test_continuations(qwen2: TransformersModel, options: dict[str, Any], text: str) -> None:
-    result = qwen2.generate(PROMPT, GenerationParameters.from_options(**options), lambda: False)
+def test_continuations(qwen2: EngineModel, options: dict[str, Any], text: str) -> None:
+    result = qwen2.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(**options)))
     assert result.text == text
     if not options:
         assert result.output_ids == GREEDY_IDS
@@ -92,11 +95,11 @@ def test_continuations(qwen2: TransformersModel, options: dict[str, Any], text: 
 
 @pytest.mark.reference
 @pytest.mark.parametrize("review", REVIEWS)
-def test_sentiment(qwen2: TransformersModel, review: str) -> None:
-    assert qwen2.sentiment(review).label == "Negative"
+def test_sentiment(qwen2: EngineModel, review: str) -> None:
+    assert qwen2.answer(SentimentQuestion(review)).label == "Negative"
 
 
 @pytest.mark.reference
-def test_label_ids(qwen2: TransformersModel) -> None:
-    assert [token.id for token in qwen2.tokenize(" positive").tokens] == [6785]
-    assert [token.id for token in qwen2.tokenize(" negative").tokens] == [8225]
+def test_label_ids(qwen2: EngineModel) -> None:
+    assert [token.id for token in qwen2.answer(TokenizationQuestion(" positive"))[0].tokens] == [6785]
+    assert [token.id for token in qwen2.answer(TokenizationQuestion(" negative"))[0].tokens] == [8225]

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError, OptionOutOfRange
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from tests.engine.small_models import added_token, demo_with
+from bot.questions.guess import GuessQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
 from tests.cli.test_cli import PROMPT, Console, console
+from tests.engine.small_models import added_token, demo_with
 
 __all__ = ["console"]
 
@@ -37,11 +41,9 @@ def beyond_a_gap(tokenizer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("edit", [one_more, many_more])
-def test_more_tokens_than_rows_answer_what_has_none_of_them(
-    edit: Any, tmp_path: Path, demo_model: TransformersModel
-) -> None:
+def test_more_tokens_than_rows_answer_what_has_none_of_them(edit: Any, tmp_path: Path, demo_model: EngineModel) -> None:
     model = load_model(str(demo_with(tmp_path / "model", tokenizer=edit)), max_prompt_tokens=100)
-    assert model.next_tokens(PROMPT, 5) == demo_model.next_tokens(PROMPT, 5)
+    assert model.answer(TopKQuestion(PROMPT, 5)).next_tokens == demo_model.answer(TopKQuestion(PROMPT, 5)).next_tokens
 
 
 @pytest.mark.parametrize(
@@ -62,13 +64,13 @@ def test_a_token_without_a_row_is_one_line_that_names_it(
 
 def test_such_a_token_is_shown_and_is_no_guess(tmp_path: Path) -> None:
     model = load_model(str(demo_with(tmp_path / "model", tokenizer=one_more)), max_prompt_tokens=100)
-    assert "<image>" in [token.text for token in model.tokenize("a <image> b").tokens]
+    assert "<image>" in [token.text for token in model.answer(TokenizationQuestion("a <image> b"))[0].tokens]
     with pytest.raises(BotError, match="<image>"):
-        model.guessed(PROMPT, "<image>")
+        model.answer(GuessQuestion(PROMPT, "<image>"))
 
 
 @pytest.mark.parametrize("id_", [4096, 10**9, -1])
-def test_an_id_that_is_none_continues_nothing(demo_model: TransformersModel, id_: int) -> None:
+def test_an_id_that_is_none_continues_nothing(demo_model: EngineModel, id_: int) -> None:
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=4)
     with pytest.raises(OptionOutOfRange, match="a written id is"):
-        demo_model.generate(PROMPT, parameters, lambda: False, written=[5, id_])
+        demo_model.answer(ContinuationQuestion(PROMPT, parameters, tuple([5, id_])))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bot.engine.scheduler import Scheduler
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
 
@@ -25,4 +26,6 @@ def together(asks: Sequence[Callable[[], Any]]) -> list[Any]:
 
 def written_together(model: LanguageModel, prompts: Sequence[str], parameters: GenerationParameters) -> list[Any]:
     """Return what the model writes after each of `prompts`, side by side."""
-    return together([lambda prompt=prompt: model.generate(prompt, parameters, lambda: False) for prompt in prompts])  # type: ignore[misc]  # its prompt is bound
+    return together(
+        [lambda prompt=prompt: model.answer(ContinuationQuestion(prompt, parameters)) for prompt in prompts]
+    )  # type: ignore[misc]  # its prompt is bound

@@ -7,10 +7,11 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.questions.language_model import LanguageModel
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
+from bot.questions.topk import TopKQuestion
 from bot.rendering.escaping import code_point
 from tests.features.people import Place
 
@@ -19,12 +20,12 @@ BLANK = ["\u2800", "\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u17b4", "
 
 class TestTokens:
     @pytest.fixture
-    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(TransformersModel, instance=True)
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
         tokens = tuple(Token(number, text) for number, text in enumerate(BLANK))
         fake.tokenize.return_value = Tokenization("".join(BLANK), tokens)
-        walk = demo_model.walk("Once", [], len(BLANK), 1.0)
+        walk = demo_model.answer(TopKQuestion("Once", len(BLANK), tuple([]), 1.0))
         fake.walk.return_value = replace(
             walk,
             prompt="Once\u2800\u3164",

@@ -5,7 +5,8 @@ import json
 import pytest
 import simcord
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.comparison import ComparisonQuestion
 from bot.settings import Settings
 from tests.features.people import Place, embed_of
 
@@ -13,13 +14,11 @@ PROMPT = "The old man looked at the sea and"
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.5])
-async def test_the_texts_and_figures_are_the_model_s_own(
-    place: Place, demo_model: TransformersModel, penalty: float
-) -> None:
+async def test_the_texts_and_figures_are_the_model_s_own(place: Place, demo_model: EngineModel, penalty: float) -> None:
     result = await place.member.slash(
         place.channel, "compare", prompt=PROMPT, max_new_tokens=12, num_beams=3, repetition_penalty=penalty, seed=7
     )
-    own = demo_model.compare(PROMPT, 12, 7, 3, penalty, lambda: False)
+    own = demo_model.answer(ComparisonQuestion(PROMPT, 12, 7, 3, penalty))
     embed = embed_of(result.response)
     assert embed["description"].startswith(f"{PROMPT} **▁**")
     assert len(embed["fields"]) == len(own.texts) == (3 if penalty == 1.0 else 4)

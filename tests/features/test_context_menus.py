@@ -7,7 +7,8 @@ import pytest
 from simcord.backend.models.message import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.tokenization import TokenizationQuestion
 from tests.features.people import Place, embed_of
 
 MENUS = {"Score sentiment": ("sentiment", "review"), "Tokenize": ("tokenize", "text"), "X-ray": ("xray", "text")}
@@ -124,9 +125,9 @@ async def _forwarded(place: Place, make: Callable[[Place], Awaitable[Any]]) -> A
     return await forward(place, await make(place))
 
 
-async def test_a_long_message_keeps_its_lines(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_long_message_keeps_its_lines(place: Place, demo_model: EngineModel) -> None:
     text = "  first\n\nsecond  "
     message = await place.other.send(place.channel, text)
     result = await place.member.context_menu(place.channel, "Tokenize", message)
-    count = len(demo_model.tokenize(message.content).tokens)
+    count = len(demo_model.answer(TokenizationQuestion(message.content))[0].tokens)
     assert result.response.embeds[0].title == f"{count} tokens"

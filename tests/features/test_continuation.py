@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.settings import Settings
 from tests.features.people import Place, embed_of
@@ -12,11 +13,11 @@ from tests.features.people import Place, embed_of
 PROMPT = "It was a dark and stormy"
 
 
-def expected(model: TransformersModel, **options: Any) -> str:
-    return model.generate(PROMPT, GenerationParameters.from_options(**options), lambda: False).text
+def expected(model: EngineModel, **options: Any) -> str:
+    return model.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(**options))).text
 
 
-async def test_greedy(place: Place, demo_model: TransformersModel) -> None:
+async def test_greedy(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "continue", prompt=PROMPT)
     embed = embed_of(result.response)
     assert float(embed["fields"].pop()["value"].removesuffix(" tokens/s")) > 0
@@ -46,7 +47,7 @@ async def test_greedy(place: Place, demo_model: TransformersModel) -> None:
     ids=lambda options: str(options["strategy"]),
 )
 async def test_every_option_reaches_the_model_and_is_shown(
-    place: Place, demo_model: TransformersModel, options: dict[str, Any]
+    place: Place, demo_model: EngineModel, options: dict[str, Any]
 ) -> None:
     result = await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)
     embed = result.response.embeds[0]
@@ -76,11 +77,11 @@ async def test_an_option_of_another_strategy_is_refused_for_the_asker_alone(plac
     assert place.channel.history(viewer=place.other) == []
 
 
-async def test_what_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+async def test_what_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     prompt = "It was a dark night and the wind blew. " * 20
     result = await place.member.slash(place.channel, "continue", prompt=prompt.strip())
     _, attachment = result.response.attachments
-    text = demo_model.generate(prompt.strip(), GenerationParameters.from_options(), lambda: False).text
+    text = demo_model.answer(ContinuationQuestion(prompt.strip(), GenerationParameters.from_options())).text
     assert attachment.filename == "continuation.txt"
     assert (await attachment.read()).decode() == prompt.strip() + text
     assert result.response.embeds[0].description.startswith("… ")

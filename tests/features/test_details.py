@@ -13,13 +13,14 @@ import pytest
 
 from bot.app.client import Nightword
 from bot.cli import main as cli
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
-from bot.questions.asked import AskedContinuation
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
 from bot.questions.outcome import output_hash, versions
+from bot.questions.tokenization import TokenizationQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.features.people import Place, embed_of
@@ -63,7 +64,7 @@ def ids_in(found: Any) -> list[int]:
 
 @each
 async def test_details_are_those_of_the_answer(
-    place: Place, demo_model: TransformersModel, command: str, options: dict[str, Any]
+    place: Place, demo_model: EngineModel, command: str, options: dict[str, Any]
 ) -> None:
     asked = (await place.member.slash(place.channel, command, **options)).response
     shown = (await place.other.click(asked, label="Details")).response
@@ -83,10 +84,12 @@ async def test_details_are_those_of_the_answer(
     assert receipt["output_sha256"] == output_hash(receipt["outputs"])
     text = options.get("prompt", options.get("text"))
     if command not in ("tokenize", "sentiment"):
-        assert receipt["input_ids"] == [token.id for token in demo_model.tokenize(str(text)).tokens]
+        assert receipt["input_ids"] == [
+            token.id for token in demo_model.answer(TokenizationQuestion(str(text)))[0].tokens
+        ]
     found = fields(shown)
     assert found["Model"] == "demo"
-    assert found["Computed in"].startswith("float32 on cpu")
+    assert found["RunInfo in"].startswith("float32 on cpu")
     assert receipt["output_sha256"] == "".join(found["SHA-256 of the output ids"].split("\n")[1:3])
     for name, value in options.items():
         if not isinstance(value, str) or name == "strategy":
@@ -124,7 +127,7 @@ async def test_its_command_computes_the_same_in_a_terminal(
 
 @each
 async def test_replay_is_identical_also_beside_others_and_after_a_restart(
-    place: Place, demo_model: TransformersModel, settings: Settings, command: str, options: dict[str, Any]
+    place: Place, demo_model: EngineModel, settings: Settings, command: str, options: dict[str, Any]
 ) -> None:
     asked = (await place.member.slash(place.channel, command, **options)).response
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
@@ -132,7 +135,7 @@ async def test_replay_is_identical_also_beside_others_and_after_a_restart(
     bot.executor.wait_until_loaded()
     shown = (await place.other.click(asked, label="Details")).response
     sampled = [GenerationParameters.from_options(strategy="sample", seed=seed, max_new_tokens=99) for seed in range(8)]
-    others = [AskedContinuation("Once upon a time", parameters) for parameters in sampled]
+    others = [ContinuationQuestion("Once upon a time", parameters) for parameters in sampled]
     busy = [bot.executor.submit(user, other.ask) for user, other in enumerate(others)]
     replayed = (await place.other.click(shown, label="Replay")).response
     assert replayed.ephemeral
@@ -217,10 +220,10 @@ async def test_another_model_or_dtype_is_no_difference(place: Place, settings: S
 
 class TestWhereAnotherTextComesOut:
     @pytest.fixture
-    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(TransformersModel, instance=True)
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
-        first = demo_model.generate(PROMPT, GenerationParameters.from_options(max_new_tokens=4), lambda: False)
+        first = demo_model.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=4)))
         ids = first.output_ids
         fake.generate.side_effect = [first, replace(first, output_ids=(*ids[:2], 7, ids[3]))]
         return lambda: fake

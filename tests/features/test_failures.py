@@ -12,7 +12,7 @@ import pytest
 import simcord
 
 from bot.engine.executor import ModelExecutor
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import LanguageModel, ShouldStop
 from bot.settings import Settings
@@ -46,7 +46,7 @@ class TestWhileTheModelLoads:
         return threading.Event()
 
     @pytest.fixture
-    def load(self, demo_model: TransformersModel, loaded: threading.Event) -> Callable[[], LanguageModel]:
+    def load(self, demo_model: EngineModel, loaded: threading.Event) -> Callable[[], LanguageModel]:
         def load() -> LanguageModel:
             loaded.wait(30)
             return demo_model
@@ -121,8 +121,8 @@ class TestWhenTheModelCannotBeLoaded:
 
 class TestABugInTheModel:
     @pytest.fixture
-    def model(self, demo_model: TransformersModel) -> Any:
-        fake = create_autospec(TransformersModel, instance=True)
+    def model(self, demo_model: EngineModel) -> Any:
+        fake = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
         for method in (
             fake.walk, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages,
@@ -157,8 +157,8 @@ class TestASlowModel:
         return Settings(model="demo", request_timeout=0.3)
 
     @pytest.fixture
-    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
-        fake = create_autospec(TransformersModel, instance=True)
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        fake = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
         fake.walk.side_effect = lambda *_: threading.Event().wait(1.0)
         fake.tokenize.side_effect = demo_model.tokenize

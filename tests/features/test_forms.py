@@ -7,31 +7,31 @@ from unittest.mock import create_autospec
 import pytest
 import simcord
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
+from bot.questions.sentiment import SentimentQuestion
 from tests.features.people import Place, embed_of
 
 LINES = "I laughed.\n\nA wonderful film,\nfrom start to finish."
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_a_review_of_several_lines(place: Place, demo_model: TransformersModel, private: bool) -> None:
+async def test_a_review_of_several_lines(place: Place, demo_model: EngineModel, private: bool) -> None:
     shown = await place.member.slash(place.channel, "sentiment", private=private)
     result = await place.member.submit_modal(shown, {"review": LINES})
     assert result.response.ephemeral == private
     embed = embed_of(result.response)
-    assert embed["title"] == demo_model.sentiment(LINES).label
+    assert embed["title"] == demo_model.answer(SentimentQuestion(LINES)).label
     assert embed["description"] == "> I laughed.\n> \n> A wonderful film,\n> from start to finish."
 
 
-async def test_a_prompt_of_several_lines_with_the_command_s_options(
-    place: Place, demo_model: TransformersModel
-) -> None:
+async def test_a_prompt_of_several_lines_with_the_command_s_options(place: Place, demo_model: EngineModel) -> None:
     shown = await place.member.slash(place.channel, "continue", strategy="sample", seed=3, max_new_tokens=8)
     result = await place.member.submit_modal(shown, {"prompt": LINES})
     parameters = GenerationParameters.from_options(strategy="sample", seed=3, max_new_tokens=8)
-    text = demo_model.generate(LINES, parameters, lambda: False).text
+    text = demo_model.answer(ContinuationQuestion(LINES, parameters)).text
     written = result.response.embeds[0].description
     assert written.replace("**", "").replace("\\", "") == LINES + text
 
@@ -51,8 +51,8 @@ async def test_a_form_that_is_too_long_says_so(place: Place) -> None:
 
 class TestABug:
     @pytest.fixture
-    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(TransformersModel, instance=True)
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
         fake.sentiment.side_effect = ZeroDivisionError
         return lambda: fake

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from bot.app.client import Nightword
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
-from bot.engine.transformers.model import TransformersModel
 from bot.features.guess.embed import MOST_GUESSERS
 from bot.features.guess.openings import OPENINGS
+from bot.questions.topk import TopKQuestion
 from bot.rendering.tables import PHONE_WIDTH, next_tokens_table, percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -68,9 +69,9 @@ def fields(message: Any) -> dict[str, str]:
     return {field["name"]: field["value"] for field in embed_of(message)["fields"]}
 
 
-async def test_a_round_opens(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
     message = await opened(place)
-    (favourite,) = demo_model.next_tokens(PROMPT, 1).candidates
+    (favourite,) = demo_model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates
     assert embed_of(message) == {
         "title": "What comes next?",
         "description": f"{PROMPT} **▁**",
@@ -91,7 +92,7 @@ async def test_a_round_opens(place: Place, demo_model: TransformersModel) -> Non
     assert buttons(message) == {"Guess": True, "Reveal": True}
 
 
-async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_model: TransformersModel) -> None:
+async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_model: EngineModel) -> None:
     message = await opened(place)
     await guess(place.member, message, "day")
     told = await guess(place.other, message, "nightfall")
@@ -118,7 +119,7 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
         assert one["rank"] == int((logits > logits[one["id"]]).sum()) + 1
         assert one["points"] == round(100 * (probabilities[one["id"]] / probabilities.max()).item())
     points = scores[1]["points"]
-    top = demo_model.next_tokens(PROMPT, 5)
+    top = demo_model.answer(TopKQuestion(PROMPT, 5)).next_tokens
     assert embed_of(shown) == {
         "title": "The guesses are revealed",
         "description": (
@@ -180,7 +181,7 @@ async def test_only_the_opener_and_moderators_reveal(place: Place) -> None:
     assert "*Nobody guessed.*" in seen(place).embeds[0].description
 
 
-async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: TransformersModel, settings: Settings) -> None:
+async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
     message = await opened(place)
     await guess(place.member, message, "night")
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
@@ -196,7 +197,7 @@ async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: Transfo
 
 
 async def test_another_token_cannot_open_what_was_sealed(
-    place: Place, demo_model: TransformersModel, settings: Settings
+    place: Place, demo_model: EngineModel, settings: Settings
 ) -> None:
     message = await opened(place)
     await guess(place.member, message, "night")
@@ -275,13 +276,13 @@ async def test_a_round_has_room_for_twenty(place: Place) -> None:
     assert [line.split()[0] for line in lines[:7]] == ["🥇"] * 6 + [r"7\."]
 
 
-async def test_without_a_prompt_a_well_known_book_is_opened(place: Place, demo_model: TransformersModel) -> None:
+async def test_without_a_prompt_a_well_known_book_is_opened(place: Place, demo_model: EngineModel) -> None:
     message = (await place.member.slash(place.channel, "guess")).response
     assert (await file_of(message))["prompt"] in OPENINGS
     assert len(set(OPENINGS)) == len(OPENINGS) == 21
     for opening in OPENINGS:
         assert not opening.endswith(" ")
-        assert demo_model.next_tokens(opening, 1).candidates
+        assert demo_model.answer(TopKQuestion(opening, 1)).next_tokens.candidates
 
 
 async def test_alone_in_private_and_in_a_direct_message(place: Place) -> None:

@@ -8,7 +8,7 @@ import pytest
 import simcord
 
 from bot import __version__
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import LanguageModel
 from tests.features.people import Place
@@ -20,7 +20,7 @@ def facts(message: Any) -> dict[str, str]:
     return {"": embed.description} | {field.name: field.value for field in embed.fields}
 
 
-async def test_the_model_and_its_state(place: Place, demo_model: TransformersModel) -> None:
+async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "model")
     assert facts(result.response) == {
         "": "demo",

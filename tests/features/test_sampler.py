@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.rendering.tables import percentage
 from tests.features.people import Place, embed_of
 
@@ -22,7 +22,7 @@ PROMPT = "It was a dark and stormy"
     ids=["defaults", "all", "none", "one token"],
 )
 async def test_each_stage_shows_the_model_s_own_figures(
-    place: Place, demo_model: TransformersModel, options: dict[str, Any]
+    place: Place, demo_model: EngineModel, options: dict[str, Any]
 ) -> None:
     result = await place.member.slash(place.channel, "sampler", prompt=PROMPT, **options)
     given = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "repetition_penalty": 1.0} | options
@@ -50,7 +50,7 @@ async def test_each_stage_shows_the_model_s_own_figures(
             assert f"rank {stage.cut[0].rank:,}" in field["value"]
 
 
-async def test_a_token_that_was_cut_names_the_stage(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_token_that_was_cut_names_the_stage(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "sampler", prompt=PROMPT, top_k=3)
     rows = result.response.embeds[0].description.split("\n")
     assert sum(row.split()[1:2] == ["top_k"] for row in rows) == 7

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.sentiment.text import sentiment_table
 from bot.questions.language_model import LanguageModel
+from bot.questions.sentiment import SentimentQuestion
 from tests.features.people import Place, embed_of
 
 GOOD = "I laughed all the way through. A wonderful film."
@@ -15,7 +16,7 @@ BAD = "I fell asleep. A terrible, boring mess."
 
 @pytest.mark.parametrize(("review", "label", "colour"), [(GOOD, "Positive", 0x248046), (BAD, "Negative", 0xDA373C)])
 async def test_verdict_and_evidence(
-    place: Place, demo_model: TransformersModel, review: str, label: str, colour: int
+    place: Place, demo_model: EngineModel, review: str, label: str, colour: int
 ) -> None:
     result = await place.member.slash(place.channel, "sentiment", review=review)
     embed = embed_of(result.response)
@@ -24,7 +25,12 @@ async def test_verdict_and_evidence(
         "title": label,
         "description": f"> {review}",
         "color": colour,
-        "fields": [{"name": "Between the two", "value": f"```\n{sentiment_table(demo_model.sentiment(review))}\n```"}],
+        "fields": [
+            {
+                "name": "Between the two",
+                "value": f"```\n{sentiment_table(demo_model.answer(SentimentQuestion(review)))}\n```",
+            }
+        ],
         "footer": "demo · float32",
     }
     assert mass["name"] == "Label mass"
@@ -41,7 +47,7 @@ async def test_white_space_alone_is_no_review(place: Place) -> None:
 
 class TestOnAModelThatSplitsTheLabels:
     @pytest.fixture
-    def load(self, stories_model: TransformersModel) -> Callable[[], LanguageModel]:
+    def load(self, stories_model: EngineModel) -> Callable[[], LanguageModel]:
         return lambda: stories_model
 
     async def test_it_is_refused_with_the_pieces(self, place: Place) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.sentiment import EvidenceQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -16,7 +17,7 @@ REVIEW = "A slow beginning, but I laughed all the way home. Wonderful!"
 
 @pytest.mark.parametrize("review", [REVIEW, "Terrible, boring mess.\nI fell **asleep**.", "word " * 150])
 async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
-    place: Place, demo_model: TransformersModel, settings: Settings, review: str
+    place: Place, demo_model: EngineModel, settings: Settings, review: str
 ) -> None:
     verdict = await place.member.slash(place.channel, "sentiment", review=review)
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
@@ -25,7 +26,7 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     shown = (await place.other.click(verdict.response, label="Explain")).response
     assert shown.ephemeral
     assert len(place.channel.history(viewer=place.member)) == 1
-    own = demo_model.explain_sentiment(review)
+    own = demo_model.answer(EvidenceQuestion(review))
     embed = embed_of(shown)
     assert embed["title"] == f"Why {own.sentiment.label}"
     words, calibrated, mass = embed["fields"]

@@ -1,12 +1,13 @@
 """`/tokenize` as a member meets it."""
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.tokenization import TokenizationQuestion
 from tests.features.people import Place, embed_of
 
 
-async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: TransformersModel) -> None:
+async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "tokenize", text="a dark night")
-    ids = [token.id for token in demo_model.tokenize("a dark night").tokens]
+    ids = [token.id for token in demo_model.answer(TokenizationQuestion("a dark night"))[0].tokens]
     digits = max(len(str(id_)) for id_ in ids)
     rows = [f"# {'id':>{digits}} token"]
     rows += [
@@ -23,10 +24,10 @@ async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: Transform
     }
 
 
-async def test_a_long_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_long_text_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     text = " ".join(f"word{number}" for number in range(400))
     result = await place.member.slash(place.channel, "tokenize", text=text)
-    tokens = demo_model.tokenize(text).tokens
+    tokens = demo_model.answer(TokenizationQuestion(text))[0].tokens
     assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
     assert result.response.embeds[0].description.startswith("The first 40; all of them are in the file.")
     (attachment,) = [one for one in result.response.attachments if one.filename == "tokens.txt"]
@@ -35,9 +36,12 @@ async def test_a_long_text_is_attached_whole(place: Place, demo_model: Transform
     assert len(whole.splitlines()) == 1 + len(tokens) + 2
 
 
-async def test_a_second_text_is_shown_below(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_second_text_is_shown_below(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "tokenize", text="positive", compare_with=" positive film")
-    first, second = demo_model.tokenize("positive"), demo_model.tokenize(" positive film")
+    first, second = (
+        demo_model.answer(TokenizationQuestion("positive"))[0],
+        demo_model.answer(TokenizationQuestion(" positive film"))[0],
+    )
     embed = embed_of(result.response)
     count = f"{len(first.tokens)} tokens" if len(first.tokens) > 1 else "1 token"
     assert embed["title"] == f"{count}, compared with {len(second.tokens)}"
@@ -48,9 +52,9 @@ async def test_a_second_text_is_shown_below(place: Place, demo_model: Transforme
     assert its_ids["value"] == f"```\n{[token.id for token in second.tokens]}\n```"
 
 
-async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: TransformersModel) -> None:
+async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     text = " ".join(f"word{number}" for number in range(100))
     result = await place.member.slash(place.channel, "tokenize", text="word", compare_with=text)
     (attachment,) = [one for one in result.response.attachments if one.filename == "compared.txt"]
-    ids = [token.id for token in demo_model.tokenize(text).tokens]
+    ids = [token.id for token in demo_model.answer(TokenizationQuestion(text))[0].tokens]
     assert (await attachment.read()).decode().endswith(f"ids = {ids}\n")

@@ -3,17 +3,18 @@
 import pytest
 import simcord
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.topk import TopKQuestion
 from bot.rendering.tables import bar, percentage
 from tests.features.people import Place, embed_of
 
 PROMPT = "It was a dark and stormy"
 
 
-async def test_the_table_shows_the_model_s_own_numbers(place: Place, demo_model: TransformersModel) -> None:
+async def test_the_table_shows_the_model_s_own_numbers(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "topk", prompt=PROMPT, k=2)
 
-    first, second = demo_model.next_tokens(PROMPT, 2).candidates
+    first, second = demo_model.answer(TopKQuestion(PROMPT, 2)).next_tokens.candidates
     rest = 1 - first.probability - second.probability
     ids = [str(candidate.token.id) for candidate in (first, second)]
     digits = max(map(len, ids))

@@ -13,10 +13,11 @@ from unittest.mock import create_autospec
 import pytest
 
 from bot.app.client import Nightword
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.questions.language_model import LanguageModel
+from bot.questions.topk import SampledStepQuestion, TopKQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -46,9 +47,9 @@ async def walk_of(message: Any) -> dict[str, Any]:
     return {**receipt["options"], **receipt["state"]}
 
 
-async def check(message: Any, model: TransformersModel, ids: list[int], temperature: float) -> None:
+async def check(message: Any, model: EngineModel, ids: list[int], temperature: float) -> None:
     """Hold what a message shows against the model's own walk along `ids`."""
-    own = model.walk(PROMPT, ids, 10, temperature)
+    own = model.answer(TopKQuestion(PROMPT, 10, tuple(ids), temperature))
     found = await walk_of(message)
     assert [step["id"] for step in found["steps"]] == ids
     assert found["temperature"] == temperature
@@ -72,7 +73,7 @@ async def check(message: Any, model: TransformersModel, ids: list[int], temperat
             assert percentage(step.likelihood.probability) in row
 
 
-async def test_a_walk_of_thirty_steps(place: Place, demo_model: TransformersModel, settings: Settings) -> None:
+async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, settings: Settings) -> None:
     """With undo, a temperature, a restart in the middle, and a second person."""
     asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     choice, temperature = random.Random(1), 1.0
@@ -105,7 +106,9 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: TransformersMode
             await actor.click(seen(), label="Sample")
             step = (await walk_of(seen()))["steps"][-1]
             assert (step["how"], step["by"]) == ("drawn", actor.name)
-            drawn = demo_model.drawn(PROMPT, ids, temperature, step["seed"])
+            drawn = demo_model.answer(
+                SampledStepQuestion(TopKQuestion(PROMPT, 1, tuple(ids), temperature), step["seed"])
+            ).steps[-1]
             assert (step["id"], step["rank"]) == (drawn.token.id, drawn.rank)
             ids.append(step["id"])
         else:
@@ -113,7 +116,7 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: TransformersMode
         await check(seen(), demo_model, ids, temperature)
     found = await walk_of(seen())
     assert {step["by"] for step in found["steps"][18:]} == {"ada", "bob"}
-    own = demo_model.walk(PROMPT, ids, 10, temperature)
+    own = demo_model.answer(TopKQuestion(PROMPT, 10, tuple(ids), temperature))
     assert math.isclose(sum(step["log_probability"] for step in found["steps"]), own.log_probability, abs_tol=1e-4)
     path = next(field["value"] for field in embed_of(seen())["fields"] if field["name"].startswith("Path of 30 steps"))
     assert " ada " in path
@@ -180,8 +183,8 @@ async def test_a_temperature_that_is_none_is_refused(place: Place, written: str)
 
 class TestAtTheEndOfTheText:
     @pytest.fixture
-    def load(self, demo_model: TransformersModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(TransformersModel, instance=True)
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        fake: Any = create_autospec(EngineModel, instance=True)
         fake.info = demo_model.info
         fake.walk.side_effect = lambda prompt, ids, *how: replace(demo_model.walk(prompt, ids, *how), ended=bool(ids))
         return lambda: fake

@@ -8,9 +8,10 @@ import pytest
 
 from bot.answers.receipt import read_receipt
 from bot.app.client import Nightword
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -30,12 +31,14 @@ def written(message: Any) -> str:
 
 @pytest.mark.parametrize("options", [SAMPLE, {}, {"repetition_penalty": 1.3}], ids=["sample", "greedy", "penalty"])
 async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
-    place: Place, demo_model: TransformersModel, options: dict[str, Any]
+    place: Place, demo_model: EngineModel, options: dict[str, Any]
 ) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)
     more = await place.other.click(first.response, label="Continue (20 more)")
     parameters = GenerationParameters.from_options(**options)
-    whole = demo_model.generate(PROMPT, parameters.with_max_new_tokens(parameters.max_new_tokens + 20), lambda: False)
+    whole = demo_model.answer(
+        ContinuationQuestion(PROMPT, parameters.with_max_new_tokens(parameters.max_new_tokens + 20))
+    )
     assert written(more.response) == PROMPT + whole.text
     assert labels(first.response) == labels(more.response)
     again = await place.member.click(more.response, label="Continue (20 more)")
@@ -63,9 +66,7 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     assert labels(greedy.response) == ["Continue (20 more)", "Details"]
 
 
-async def test_the_buttons_work_after_a_restart(
-    place: Place, demo_model: TransformersModel, settings: Settings
-) -> None:
+async def test_the_buttons_work_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **SAMPLE)
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.app.client import Nightword
+from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
+from bot.questions.xray import XrayQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -24,9 +25,9 @@ def options(message: Any) -> list[dict[str, Any]]:
     return list(menu["options"])
 
 
-async def test_the_figures_are_the_model_s_own(place: Place, demo_model: TransformersModel) -> None:
+async def test_the_figures_are_the_model_s_own(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "xray", text=TEXT)
-    own = demo_model.surprisals(TEXT)
+    own = demo_model.answer(XrayQuestion(TEXT))
     embed = embed_of(result.response)
     assert embed["title"] == f"X-ray of {len(own.tokens)} tokens"
     assert embed["description"] == f"> {TEXT}"
@@ -46,10 +47,10 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: Transfo
 
 
 async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
-    place: Place, demo_model: TransformersModel, settings: Settings
+    place: Place, demo_model: EngineModel, settings: Settings
 ) -> None:
     asked = await place.member.slash(place.channel, "xray", text=TEXT)
-    own = demo_model.surprisals(TEXT)
+    own = demo_model.answer(XrayQuestion(TEXT))
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import ReceiptUnusable
-from bot.questions.asked import AskedContinuation
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.outcome import first_difference
+from tests.engine.watching import Cancelling
 
 PROMPT = "The old man looked at the sea and"
 STRATEGIES: list[dict[str, Any]] = [
@@ -48,8 +48,8 @@ def never() -> bool:
 
 
 @each
-def test_what_was_stopped_is_held_against_its_length(demo_model: TransformersModel, options: dict[str, Any]) -> None:
-    question = AskedContinuation(PROMPT, GenerationParameters.from_options(max_new_tokens=30, **options))
+def test_what_was_stopped_is_held_against_its_length(demo_model: EngineModel, options: dict[str, Any]) -> None:
+    question = ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=30, **options))
     stopped = question.ask(demo_model, never, StopsAfter(7))
     outcome = question.outcome(stopped)
     assert (stopped.finish_reason, outcome.is_cut_short) == ("stopped", True)
@@ -59,18 +59,20 @@ def test_what_was_stopped_is_held_against_its_length(demo_model: TransformersMod
 
 
 @each
-def test_what_was_written_in_two_goes_is_computed_again(demo_model: TransformersModel, options: dict[str, Any]) -> None:
-    first = demo_model.generate(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options), never)
+def test_what_was_written_in_two_goes_is_computed_again(demo_model: EngineModel, options: dict[str, Any]) -> None:
+    first = demo_model.answer(
+        ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options)), Cancelling(never)
+    )
     parameters = first.parameters.with_max_new_tokens(16)
-    question = AskedContinuation(PROMPT, parameters, first.output_ids)
+    question = ContinuationQuestion(PROMPT, parameters, first.output_ids)
     outcome = question.outcome(question.ask(demo_model, never))
     again = question.again(outcome)
     assert again.written == (first.output_ids if parameters.num_beams else ())
     assert first_difference(outcome, again.outcome(again.ask(demo_model, never))) is None
 
 
-def test_nothing_can_be_repeated_where_nothing_was_written(demo_model: TransformersModel) -> None:
-    question = AskedContinuation(PROMPT, GenerationParameters.from_options())
+def test_nothing_can_be_repeated_where_nothing_was_written(demo_model: EngineModel) -> None:
+    question = ContinuationQuestion(PROMPT, GenerationParameters.from_options())
     outcome = question.outcome(question.ask(demo_model, never, StopsAfter(0)))
     with pytest.raises(ReceiptUnusable, match="stopped before anything was written"):
         question.again(outcome)

@@ -12,15 +12,15 @@ from bot.answers.details_embed import details_answer
 from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
 from bot.features.guess.record import read_round
 from bot.features.topk.record import read_walk
-from bot.questions.asked import AskedTopK
 from bot.questions.outcome import Outcome
+from bot.questions.topk import TopKQuestion
 from tests.rendering.test_renderers import check
 
 BY = AnsweredBy("demo", None, "float32", "cpu", "")
 STEP = {"id": 7, "token": " a", "how": "chosen", "by": "Ada", "temperature": None, "seed": None}
 WALK = write_receipt(
     Receipt(
-        AskedTopK("Once", 5, (7,)), Outcome((1, 2), ((3,),), (0.5,)), BY, {"torch": "2"},
+        TopKQuestion("Once", 5, (7,)), Outcome((1, 2), ((3,),), (0.5,)), BY, {"torch": "2"},
         {"opener": str(2**62), "is_open": False, "turn": 1, "log_probability": -1.5, "steps": [STEP]},
     )
 )  # fmt: skip

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed
 from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
 from bot.features.sampler.embed import sampler_answer
@@ -15,6 +14,7 @@ from bot.features.topk.embed import candidate_options, walk_answer
 from bot.features.topk.record import WalkedStep, WalkRecord, read_walk, walk_state
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.language_model import RunInfo
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.sentiment import Calibration, SentimentEvidence, WordEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
@@ -47,7 +47,7 @@ surprisals = st.builds(
 
 @given(surprisals, computed)
 @settings(max_examples=60, deadline=None)
-def test_xray(result: Surprisals, how: Computed) -> None:
+def test_xray(result: Surprisals, how: RunInfo) -> None:
     check(xray_answer(result, how))
     options = surprising_options(result)
     assert 1 <= len(options) <= 5
@@ -78,7 +78,7 @@ sampler_stages = st.builds(
 
 @given(sampler_stages, computed)
 @settings(max_examples=60, deadline=None)
-def test_sampler(result: SamplerStages, how: Computed) -> None:
+def test_sampler(result: SamplerStages, how: RunInfo) -> None:
     check(sampler_answer(result, how))
 
 
@@ -95,7 +95,7 @@ comparisons = st.builds(
 
 @given(comparisons, computed)
 @settings(max_examples=60, deadline=None)
-def test_comparison(result: Comparison, how: Computed) -> None:
+def test_comparison(result: Comparison, how: RunInfo) -> None:
     check(comparison_answer(result, how))
 
 
@@ -113,7 +113,7 @@ evidence = st.builds(
 
 @given(evidence, computed)
 @settings(max_examples=60, deadline=None)
-def test_evidence(result: SentimentEvidence, how: Computed) -> None:
+def test_evidence(result: SentimentEvidence, how: RunInfo) -> None:
     check(evidence_answer(result, how))
 
 
@@ -138,7 +138,7 @@ walks = st.builds(
 
 @given(walks, computed)
 @settings(max_examples=60, deadline=None)
-def test_walk(result: tuple[WalkRecord, Walk], how: Computed) -> None:
+def test_walk(result: tuple[WalkRecord, Walk], how: RunInfo) -> None:
     record, walk = result
     answer = walk_answer(record, walk, how)
     check(answer)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed
 from bot.answers.receipt import AnsweredBy
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
 from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
+from bot.questions.language_model import RunInfo
 from bot.questions.tokens import NextTokens, TokenProbability
 from tests.rendering.test_renderers import (
     check,
@@ -44,7 +44,7 @@ top_tokens = st.builds(
 
 @given(rounds, top_tokens, computed)
 @settings(max_examples=60, deadline=None)
-def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, how: Computed) -> None:
+def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, how: RunInfo) -> None:
     asked, found = result
     by = AnsweredBy.of(how.model)
     shown = open_answer(asked, how)

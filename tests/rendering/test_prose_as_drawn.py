@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed, footer
+from bot.answers.answer import footer
 from bot.answers.details_embed import _shown
 from bot.answers.error_reply import error_embed
 from bot.errors import ModelUnavailable
 from bot.features.review.embeds.card import _event, model_text, spoilered_excerpt
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.rendering.escaping import escape_prose, visible_text
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, quote_excerpt
 from bot.storage.records import CaseEvent
@@ -96,5 +96,5 @@ def test_no_escape_is_cut_in_two() -> None:
                     assert not part_of_one.search(shown), shown[-20:]
     name = replace(INFO, short_name="a" + "\u202e" * 1000)
     for begin in ("", "a", "aa", "aaa", "aaaa", "aaaaa"):
-        shown = footer(Computed(replace(name, short_name=begin + name.short_name), 1.0))
+        shown = footer(RunInfo(replace(name, short_name=begin + name.short_name), 1.0))
         assert not re.search(r"\\u\w{0,3}( ?…)?$", shown), shown[-20:]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import errors
-from bot.answers.answer import Answer, Computed
+from bot.answers.answer import Answer
 from bot.answers.error_reply import bug_embed, error_embed
 from bot.engine.waiting import ExecutorStatus, Place
 from bot.features.continuation.embed import continuation_answer, draft_answer
@@ -17,7 +17,7 @@ from bot.features.sentiment.embed import sentiment_answer
 from bot.features.tokenization.embed import tokenization_answer
 from bot.questions.continuation import Continuation
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.sentiment import Sentiment
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
@@ -37,7 +37,7 @@ probabilities = st.floats(0, 1)
 logits = st.floats(-1e4, 1e4)
 tokens = st.builds(Token, st.integers(0, 2**20), texts | st.just("x" * 300))
 computed = st.builds(
-    Computed,
+    RunInfo,
     st.builds(
         ModelInfo,
         name=texts,
@@ -118,7 +118,7 @@ def check(answer: Answer) -> None:
 
 @given(continuations, computed)
 @settings(max_examples=60, deadline=None)
-def test_continuation(result: Continuation, how: Computed) -> None:
+def test_continuation(result: Continuation, how: RunInfo) -> None:
     check(continuation_answer(result, how))
 
 
@@ -135,20 +135,20 @@ def test_draft(draft: Continuation, place: Place | None) -> None:
 
 @given(texts.filter(bool), st.none() | computed, st.booleans(), st.booleans(), st.integers(0, 9999))
 @settings(max_examples=60, deadline=None)
-def test_model_card(name: str, how: Computed | None, failed: bool, running: bool, waiting: int) -> None:
+def test_model_card(name: str, how: RunInfo | None, failed: bool, running: bool, waiting: int) -> None:
     model = None if how is None else how.model
     check(model_card_answer(ExecutorStatus(name, model, failed, running, waiting, 9999), "1.2.3"))
 
 
 @given(sentiments, computed)
 @settings(max_examples=60, deadline=None)
-def test_sentiment(result: Sentiment, how: Computed) -> None:
+def test_sentiment(result: Sentiment, how: RunInfo) -> None:
     check(sentiment_answer(result, how))
 
 
 @given(tokenizations, st.none() | tokenizations, computed)
 @settings(max_examples=60, deadline=None)
-def test_tokenization(result: Tokenization, other: Tokenization | None, how: Computed) -> None:
+def test_tokenization(result: Tokenization, other: Tokenization | None, how: RunInfo) -> None:
     check(tokenization_answer(result, how, other))
 
 

@@ -11,13 +11,13 @@ import discord
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed
 from bot.features.review.embeds.backfill import backfill_answer
 from bot.features.review.embeds.card import case_card, digest_embed, digest_options, label_text, spoilered_excerpt
 from bot.features.review.embeds.figures import Week, preview_answer, stats_answer, weekly_embed
 from bot.features.review.embeds.privacy import export_answer
 from bot.features.review.embeds.status import PlaceStatus, case_answer, live_answer, status_answer, watch_answer
 from bot.features.review.showing.thresholds import Suggestion
+from bot.questions.language_model import RunInfo
 from bot.storage.records import (
     AuditEntry,
     AuthorRow,
@@ -112,7 +112,7 @@ def test_the_status_of_many_places(
     times: int,
     exempt: list[Exemption],
     latest: list[AuditEntry],
-    how: Computed | None,
+    how: RunInfo | None,
     failed: list[Unscored],
 ) -> None:
     answer = status_answer(

@@ -7,13 +7,12 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.answer import Computed
 from bot.features.comparison.terminal import comparison_object, comparison_table
 from bot.features.sampler.terminal import stages_object, stages_table
 from bot.features.sentiment.terminal import calibration_table, evidence_object, words_table
 from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
 from bot.questions.xray import Surprisals
@@ -71,7 +70,7 @@ def test_compare(result: Comparison, tree: BeamTree, model: ModelInfo) -> None:
 
 @given(evidence, computed)
 @settings(max_examples=60, deadline=None)
-def test_explain(result: SentimentEvidence, how: Computed) -> None:
+def test_explain(result: SentimentEvidence, how: RunInfo) -> None:
     shown = words_table(result)
     check_printed(shown)
     assert len(shown.split("\n")) == 1 + len(result.words) + 1

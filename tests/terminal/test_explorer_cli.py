@@ -5,18 +5,23 @@ import re
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.comparison.terminal import comparison_object
 from bot.features.sampler.terminal import stages_object
 from bot.features.xray.terminal import surprisals_object
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from tests.cli.test_cli import MODEL, PROMPT, Console, console
 
 __all__ = ["console"]
 
 
-def test_xray(console: Console, demo_model: TransformersModel) -> None:
+def test_xray(console: Console, demo_model: EngineModel) -> None:
     answer = console.json("xray", PROMPT)
-    result = demo_model.surprisals(PROMPT)
+    result = demo_model.answer(XrayQuestion(PROMPT))
     assert answer["command"] == "xray"
     assert answer["model"] == MODEL
     assert answer["tokens"][0]["log_probability"] is None
@@ -39,10 +44,10 @@ def test_xray_reads_standard_input(console: Console) -> None:
     assert console.json("xray", "-", stdin=text.encode())["text"] == text
 
 
-def test_compare(console: Console, demo_model: TransformersModel) -> None:
+def test_compare(console: Console, demo_model: EngineModel) -> None:
     options = ["--seed", "3", "--max-new-tokens", "6", "--num-beams", "3", "--repetition-penalty", "1.4"]
     answer = console.json("compare", "Once upon", *options)
-    result = demo_model.compare("Once upon", 6, 3, 3, 1.4, lambda: False)
+    result = demo_model.answer(ComparisonQuestion("Once upon", 6, 3, 3, 1.4))
     expected = json.loads(json.dumps(comparison_object(result, demo_model.info)))
     assert [one["output_ids"] for one in answer["texts"]] == [one["output_ids"] for one in expected["texts"]]
     assert [one["parameters"] for one in answer["texts"]] == [one["parameters"] for one in expected["texts"]]
@@ -56,10 +61,10 @@ def test_compare(console: Console, demo_model: TransformersModel) -> None:
     assert "\nseed=3\n" in out
 
 
-def test_sampler(console: Console, demo_model: TransformersModel) -> None:
+def test_sampler(console: Console, demo_model: EngineModel) -> None:
     options = ["--temperature", "2", "--top-k", "9", "--top-p", "0.8"]
     answer = console.json("sampler", PROMPT, *options)
-    expected = stages_object(demo_model.sampler_stages(PROMPT, 2.0, 9, 0.8, 1.0), demo_model.info)
+    expected = stages_object(demo_model.answer(SamplerQuestion(PROMPT, 2.0, 9, 0.8, 1.0)), demo_model.info)
     names = ["repetition_penalty", "temperature", "top_k", "top_p"]
     assert [one["name"] for one in answer["stages"]] == names
     assert [one["is_on"] for one in answer["stages"]] == [False, True, True, True]
@@ -71,10 +76,10 @@ def test_sampler(console: Console, demo_model: TransformersModel) -> None:
     assert "enough for top_p 0.8" in out
 
 
-def test_an_explained_verdict(console: Console, demo_model: TransformersModel) -> None:
+def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None:
     review = "I laughed all the way,\nbut the ending was bad."
     answer = console.json("sentiment", review, "--explain")
-    plain, found = console.json("sentiment", review), demo_model.explain_sentiment(review)
+    plain, found = console.json("sentiment", review), demo_model.answer(EvidenceQuestion(review))
     assert {name: answer[name] for name in ("command", "model", "label")} == {
         name: plain[name] for name in ("command", "model", "label")
     }
@@ -101,7 +106,7 @@ def test_an_explained_verdict(console: Console, demo_model: TransformersModel) -
     assert "left out (3 words at a time):" in long
 
 
-def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: TransformersModel) -> None:
+def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:
     end = demo_model._codec.end_ids
     options = ["--after-ids", str(min(end)), "--model", "demo"]
     out, err = console.run("topk", PROMPT, *options)
@@ -111,9 +116,9 @@ def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: Tran
     assert err.startswith("nightword: --png was not written: the text has ended")
 
 
-def test_a_walk_in_the_terminal(console: Console, demo_model: TransformersModel) -> None:
-    ids = [one.token.id for one in demo_model.next_tokens(PROMPT, 2).candidates]
-    own = demo_model.walk(PROMPT, ids, 3, 0.7)
+def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> None:
+    ids = [one.token.id for one in demo_model.answer(TopKQuestion(PROMPT, 2)).next_tokens.candidates]
+    own = demo_model.answer(TopKQuestion(PROMPT, 3, tuple(ids), 0.7))
     answer = console.json("topk", PROMPT, "-k", "3", "--after-ids", ",".join(map(str, ids)), "--temperature", "0.7")
     assert [one["id"] for one in answer["steps"]] == ids
     assert answer["log_probability"] == pytest.approx(own.log_probability, abs=1e-5)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.cli.main import run
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.settings import read_settings, unknown_variables
 from bot.terminal import console as terminal_io
 
@@ -51,9 +51,7 @@ class Console:
 
 
 @pytest.fixture
-def console(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel
-) -> Console:
+def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> Console:
     monkeypatch.setattr(terminal_io, "load_language_model", lambda _: demo_model)  # loaded once
     return Console(capsys, monkeypatch)
 

@@ -6,44 +6,53 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.comparison.picture import beam_tree_picture
 from bot.features.sampler.picture import stages_picture
 from bot.features.sentiment.picture import words_picture
 from bot.features.tokenization.picture import token_borders_picture
 from bot.features.xray.picture import xray_picture
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
 from tests.cli.test_cli import PROMPT, Console, console
 
 __all__ = ["console"]
 
-Draw = Callable[[TransformersModel], Picture]
+Draw = Callable[[EngineModel], Picture]
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 
-def topk(model: TransformersModel) -> Picture:
-    result = model.next_tokens(PROMPT, 30)
+def topk(model: EngineModel) -> Picture:
+    result = model.answer(TopKQuestion(PROMPT, 30)).next_tokens
     tokens, chances = [one.token for one in result.candidates], [one.probability for one in result.candidates]
     return candidates_picture(PROMPT, tokens, chances, result.remainder)
 
 
 COMMANDS: list[tuple[list[str], Draw]] = [
-    (["xray", BROKEN], lambda model: xray_picture(model.surprisals(BROKEN))),
+    (["xray", BROKEN], lambda model: xray_picture(model.answer(XrayQuestion(BROKEN)))),
     (
         ["compare", PROMPT, "--max-new-tokens", "4", "--seed", "1"],
-        lambda model: beam_tree_picture(model.compare(PROMPT, 4, 1, 5, 1.3, lambda: False)),
+        lambda model: beam_tree_picture(model.answer(ComparisonQuestion(PROMPT, 4, 1, 5, 1.3))),
     ),
-    (["sampler", PROMPT, "--top-k", "9"], lambda model: stages_picture(model.sampler_stages(PROMPT, 0.8, 9, 0.95, 1))),
+    (
+        ["sampler", PROMPT, "--top-k", "9"],
+        lambda model: stages_picture(model.answer(SamplerQuestion(PROMPT, 0.8, 9, 0.95, 1))),
+    ),
     (["topk", PROMPT, "-k", "30"], topk),
-    (["tokenize", BROKEN], lambda model: token_borders_picture(model.tokenize(BROKEN))),
-    (["sentiment", "Not bad.", "--explain"], lambda model: words_picture(model.explain_sentiment("Not bad."))),
+    (["tokenize", BROKEN], lambda model: token_borders_picture(model.answer(TokenizationQuestion(BROKEN))[0])),
+    (["sentiment", "Not bad.", "--explain"], lambda model: words_picture(model.answer(EvidenceQuestion("Not bad.")))),
 ]
 
 
 @pytest.mark.parametrize(("command", "draw"), COMMANDS, ids=[command[0] for command, _ in COMMANDS])
 def test_the_picture_is_that_of_discord_and_what_is_printed_stays(
-    console: Console, demo_model: TransformersModel, tmp_path: Path, command: list[str], draw: Draw
+    console: Console, demo_model: EngineModel, tmp_path: Path, command: list[str], draw: Draw
 ) -> None:
     without = console.json(*command)
     assert console.json(*command, "--png", "out.png") == without

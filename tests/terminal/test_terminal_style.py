@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import run
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.terminal import console as terminal_io
 
 ESCAPE = "\033"
@@ -50,7 +50,7 @@ class Terminal(io.TextIOWrapper):
 
 
 @pytest.fixture(autouse=True)
-def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel) -> None:
+def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> None:
     monkeypatch.setattr(terminal_io, "load_language_model", lambda _: demo_model)
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import psutil
 
 from tests.wire.discord_peer import TOKEN, Discord
-from tests.wire.people import Asked
+from tests.wire.people import RepeatableQuestion
 from tests.wire.rest import SIGNS_OF_LIFE
 
 Found = TypeVar("Found")
@@ -100,19 +100,19 @@ async def until_loaded(discord: Discord) -> None:
             return
 
 
-async def first_shown(asked: Asked) -> Asked:
+async def first_shown(asked: RepeatableQuestion) -> RepeatableQuestion:
     """Wait for whatever is shown first: a draft, where the answer takes long enough for one."""
     await until(asked.answered.is_set)
     return asked
 
 
-async def answered(asked: Asked) -> Asked:
+async def answered(asked: RepeatableQuestion) -> RepeatableQuestion:
     """Wait for the answer itself, past every draft: how many there are is a matter of the machine's speed."""
     await until(lambda: asked.answered.is_set() and not asked.is_draft)
     return asked
 
 
-async def finished(asked: Asked) -> Asked:
+async def finished(asked: RepeatableQuestion) -> RepeatableQuestion:
     """Wait for the one answer that stays; a late refusal stands twice until its public words are deleted."""
     await answered(asked)
     await until(lambda: len(asked.titles) == 1 and not asked.is_draft)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.sentiment import SentimentQuestion
 from bot.storage.store import ReviewStore
 from tests.features.review.conftest import BAD, GOOD
 from tests.wire.discord_peer import Discord, discord_on_loopback
@@ -38,7 +39,7 @@ async def reviewed(discord: Discord, url: str, *texts: str) -> list[Json]:
 
 @pytest.mark.parametrize("is_restarted", [True, False])
 async def test_edits_and_deletions_of_an_absence_are_noticed(
-    tmp_path: Path, sqlite_url: str, demo_model: TransformersModel, is_restarted: bool
+    tmp_path: Path, sqlite_url: str, demo_model: EngineModel, is_restarted: bool
 ) -> None:
     settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": sqlite_url}
 
@@ -69,9 +70,9 @@ async def test_edits_and_deletions_of_an_absence_are_noticed(
             await settled(discord, sqlite_url, [*reviews[:2], new], demo_model)
 
 
-async def settled(discord: Discord, url: str, there: list[Json], model: TransformersModel) -> None:
+async def settled(discord: Discord, url: str, there: list[Json], model: EngineModel) -> None:
     """Wait until what is kept is what is there, and the log channel has the card of what is flagged now."""
-    expected = {int(one["id"]): model.sentiment(one["content"]).positive_probability for one in there}
+    expected = {int(one["id"]): model.answer(SentimentQuestion(one["content"])).positive_probability for one in there}
     await until_kept(url, lambda found: found == pytest.approx(expected, abs=1e-5))
     link = f"/{CHANNEL}/{there[1]['id']})"
     await until(lambda: [link in one["embeds"][0]["description"] for one in discord.said_in(LOG)] == [True])

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import Json, in_server
-from tests.wire.people import EVERYTHING, MEMBER, Asked
+from tests.wire.people import EVERYTHING, MEMBER, RepeatableQuestion
 from tests.wire.rest import API, answer, payload
 from tests.wire.running import PROMPT, answered, started, until, until_loaded
 
@@ -49,7 +49,7 @@ class Board:
         return json.loads(self._discord.files[path])
 
 
-async def told(asked: Asked) -> str:
+async def told(asked: RepeatableQuestion) -> str:
     """Return the title of what the presser alone is told."""
     await until(lambda: asked.followups)
     (title,) = asked.titles

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, select
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.sentiment import SentimentQuestion
 from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
 from bot.storage.tables import Message, ReviewCase, Score
@@ -100,12 +101,10 @@ def is_intact(url: str) -> bool:
     return True
 
 
-async def test_kills_while_scoring_lose_and_repeat_nothing(
-    url: str, tmp_path: Path, demo_model: TransformersModel
-) -> None:
+async def test_kills_while_scoring_lose_and_repeat_nothing(url: str, tmp_path: Path, demo_model: EngineModel) -> None:
     database = Database(url)
     drawn = random.Random(5)
-    judged = {text: demo_model.sentiment(text).positive_probability for text in (*TEXTS, BAD, ENDING)}
+    judged = {text: demo_model.answer(SentimentQuestion(text)).positive_probability for text in (*TEXTS, BAD, ENDING)}
     texts = [text for text in TEXTS if judged[text] >= FLAG_BELOW]
     reviews: list[Json] = []
     interrupted = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.people import Asked
+from tests.wire.people import RepeatableQuestion
 from tests.wire.rest import Fault
 from tests.wire.running import PROMPT, finished, started, still_serves, until, until_loaded
 
@@ -63,7 +63,7 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
     tmp_path: Path, slow_model: Path
 ) -> None:
     prompts = [f"{PROMPT} night number {number}" for number in range(4)]
-    failures: list[Asked] = []
+    failures: list[RepeatableQuestion] = []
     async with discord_on_loopback() as (discord, port):
 
         async def texts(*, among_failures: bool) -> list[str]:

@@ -7,7 +7,7 @@ from bot.storage.records import Case
 from tests.features.review.conftest import BAD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import GUILD, Json
-from tests.wire.people import Asked
+from tests.wire.people import RepeatableQuestion
 from tests.wire.rest import Fault
 from tests.wire.review_server import LOG, MODERATES, MODERATORS, granting, posted, store_of, watch
 from tests.wire.running import started, until, until_loaded
@@ -37,7 +37,7 @@ async def flagged(discord: Discord) -> Json:
     return dict(card)
 
 
-async def pressed(discord: Discord, card: Json, label: str, user: int) -> Asked:
+async def pressed(discord: Discord, card: Json, label: str, user: int) -> RepeatableQuestion:
     return await discord.press(label, card, user=user, permissions=MODERATES, roles=[MODERATORS])
 
 

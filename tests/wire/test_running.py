@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.wire import running
-from tests.wire.people import Asked
+from tests.wire.people import RepeatableQuestion
 from tests.wire.rest import SIGNS_OF_LIFE
 from tests.wire.running import answered, first_shown, started, until
 
@@ -17,7 +17,7 @@ def message(title: str) -> dict[str, Any]:
 
 
 async def test_an_answer_is_waited_for_past_its_drafts() -> None:
-    asked = Asked("1", "token", 1)
+    asked = RepeatableQuestion("1", "token", 1)
 
     async def answer() -> None:
         for title in ("Waiting …", "Writing …", "Continuation"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
-from tests.wire.people import MEMBER, Asked
+from tests.wire.people import MEMBER, RepeatableQuestion
 from tests.wire.running import (
     PROMPT,
     answered,
@@ -36,7 +36,7 @@ async def slow_bot(tmp_path: Path, slow_model: Path, **settings: str) -> AsyncIt
         yield discord
 
 
-async def first_draft(asked: Asked) -> Any:
+async def first_draft(asked: RepeatableQuestion) -> Any:
     await first_shown(asked)
     assert asked.titles == ["Writing …"]
     return asked.original

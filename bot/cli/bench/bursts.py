@@ -7,6 +7,7 @@ import time
 from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
 from bot.errors import SentimentUnsupported
+from bot.questions.sentiment import SentimentQuestion
 from bot.rendering.json_objects import JsonObject
 
 LAG_PROBE_SECONDS = 0.005
@@ -40,11 +41,11 @@ async def burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) ->
     stamps = [Stamps() for _ in prompts]
     written = await asyncio.gather(
         *(
-            executor.submit(number, continuation(prompt, new_tokens, stamp))
+            executor.submit(number, continuation(prompt, new_tokens), stamp)
             for number, (prompt, stamp) in enumerate(zip(prompts, stamps, strict=True))
         )
     )
-    return [one.times for one in stamps], sum(len(one.output_ids) for one in written)
+    return [one.times for one in stamps], sum(len(one.result.output_ids) for one in written)
 
 
 async def reviews(executor: ModelExecutor, count: int) -> float | None:
@@ -57,10 +58,7 @@ async def reviews(executor: ModelExecutor, count: int) -> float | None:
         began = time.perf_counter()
         try:
             await asyncio.gather(
-                *(
-                    executor.submit(number, lambda model, _, text=text: model.sentiment(text))  # type: ignore[misc]  # its text is bound
-                    for number, text in enumerate(texts)
-                )
+                *(executor.submit(number, SentimentQuestion(text)) for number, text in enumerate(texts))
             )
         except SentimentUnsupported:
             return None

@@ -17,7 +17,7 @@ async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Jso
     for turn in range(ROUNDS):
         stamps = [Stamps() for _ in range(others)]
         writing = [
-            executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens, one))
+            executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens), one)
             for number, one in enumerate(stamps)
         ]
         while not all(len(one.times) > 1 for one in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
@@ -32,23 +32,19 @@ async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Jso
 
 async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> JsonObject:
     """Return how far the estimates of those who wait are off, of `people` who ask at once for texts of many lengths."""
-    begun: list[float] = [0.0] * people
-    futures = []
-    for number in range(people):
-        length = 1 + (number * 7) % (2 * new_tokens)
-
-        def note(number: int = number) -> None:
-            begun[number] = time.perf_counter()
-
-        futures.append(executor.submit(number, continuation(words(30_000 + number), length, begun=note)))
+    stamps = [Stamps() for _ in range(people)]
+    futures = [
+        executor.submit(number, continuation(words(30_000 + number), 1 + (number * 7) % (2 * new_tokens)), one)
+        for number, one in enumerate(stamps)
+    ]
     seen: list[tuple[int, float, float]] = []
     while not all(future.done() for future in futures):
         now = time.perf_counter()
         places = [(number, executor.place(future)) for number, future in enumerate(futures)]
         seen += [(number, now, place.seconds) for number, place in places if place and place.seconds is not None]
         await asyncio.sleep(LOOK_SECONDS)
-    errors = [abs(now + seconds - begun[number]) for number, now, seconds in seen]
-    waited = [begun[number] - now for number, now, _ in seen]
+    errors = [abs(now + seconds - stamps[number].begun) for number, now, seconds in seen]
+    waited = [stamps[number].begun - now for number, now, _ in seen]
     return {
         "seen": len(seen),
         "wait_seconds": median(waited),
@@ -60,5 +56,5 @@ async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Js
 async def _first_token(executor: ModelExecutor, seed: int) -> float:
     stamps = Stamps()
     asked = time.perf_counter()
-    await executor.submit(1000, continuation(words(seed), 2, stamps))
+    await executor.submit(1000, continuation(words(seed), 2), stamps)
     return stamps.times[0] - asked

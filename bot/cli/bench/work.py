@@ -5,9 +5,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import Watcher
 
 PROMPT_WORDS, REVIEW_WORDS = 30, 60
 ROUNDS = 3
@@ -23,30 +23,26 @@ def words(seed: int, count: int = PROMPT_WORDS) -> str:
     return " ".join(choose.choice(_WORDS) for _ in range(count))
 
 
-class Stamps:
-    """A draft that notes when each token was there."""
-
-    stop_requested = False
+class Stamps(Watcher[Continuation]):
+    """Notes when the computation began and when each token was there, by time.perf_counter()."""
 
     def __init__(self) -> None:
+        self.begun = 0.0
         self.times: list[float] = []
 
-    def offer(self, _: Callable[[], Continuation]) -> None:
+    def begin(self) -> None:
+        """Note the beginning."""
+        self.begun = time.perf_counter()
+
+    def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # the text is not wanted
         """Note the time."""
         self.times.append(time.perf_counter())
 
 
-def continuation(
-    prompt: str, new_tokens: int, stamps: Stamps | None = None, begun: Callable[[], None] = lambda: None
-) -> Callable[[LanguageModel, ShouldStop], Continuation]:
-    """Return a greedy continuation, for the executor; `begun` is called where its computation begins."""
+def continuation(prompt: str, new_tokens: int) -> ContinuationQuestion:
+    """Return a greedy continuation."""
     parameters = GenerationParameters.from_options(strategy="greedy").with_max_new_tokens(new_tokens)
-
-    def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
-        begun()
-        return model.generate(prompt, parameters, should_stop, draft=stamps)
-
-    return operation
+    return ContinuationQuestion(prompt, parameters)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

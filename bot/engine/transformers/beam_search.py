@@ -22,19 +22,20 @@ def generate(
     *,
     end_ids: Collection[int],
     pad_id: int,
-    should_stop: Callable[[], bool],
+    should_stop: Callable[[list[int]], bool],
     check: Callable[[torch.Tensor], None],
     watching: Sequence[LogitsProcessor] = (),
     serve_others: bool = True,
 ) -> list[int]:
-    """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop()` is true.
+    """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop` returns true.
 
+    `should_stop` is told the new ids after each step, of a beam search those of the best beam.
     `check` raises for scores that are not finite. Those `watching` are told of each step, after the repetition penalty.
     Other requests are served between its steps, unless `serve_others` is false, for a model that keeps its state in
     itself; and not between those of a sample, which draws from the process's random generator and leaves it as it was.
     """
     ids = torch.tensor([input_ids], device=model.device)
-    between = _BetweenSteps(should_stop, serve_others=serve_others and not parameters.do_sample)
+    between = _BetweenSteps(should_stop, len(input_ids), serve_others=serve_others and not parameters.do_sample)
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices, enabled=parameters.do_sample):
         if parameters.seed is not None:
@@ -57,7 +58,7 @@ def generation_problem(model: PreTrainedModel, *, is_search: bool) -> str | None
     )
     try:
         generate(
-            model, [1, 2, 3], parameters, end_ids=(), pad_id=0, should_stop=lambda: False, check=lambda _: None,
+            model, [1, 2, 3], parameters, end_ids=(), pad_id=0, should_stop=lambda _: False, check=lambda _: None,
             serve_others=False,
         )  # fmt: skip
     except Exception as error:  # each class fails in its own way
@@ -78,15 +79,17 @@ class _Checking(LogitsProcessor):
 
 @dataclass(frozen=True, slots=True)
 class _BetweenSteps(StoppingCriteria):
-    """Serve others after each step, and end the search once `should_stop()` is true."""
+    """Serve others after each step, and end the text once `should_stop` returns true."""
 
-    should_stop: Callable[[], bool]
+    should_stop: Callable[[list[int]], bool]
+    prompt_length: int
     serve_others: bool
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
         if self.serve_others:
             let_others_go_on()
-        return torch.full((input_ids.shape[0],), self.should_stop(), device=input_ids.device, dtype=torch.bool)
+        best = input_ids[0, self.prompt_length :].tolist()  # a search hands its candidates over best first
+        return torch.full((input_ids.shape[0],), self.should_stop(best), device=input_ids.device, dtype=torch.bool)
 
 
 def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:

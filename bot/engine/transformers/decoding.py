@@ -1,6 +1,6 @@
 """Writing on, token by token: greedy or sampled, with the numbers of transformers' `generate`."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from transformers import (
@@ -12,10 +12,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from bot.engine.primitives import Steps
 from bot.engine.transformers import sequences
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import ShouldStop
 from bot.questions.sampler import Stage
 
 
@@ -24,21 +24,19 @@ def decode(
     input_ids: list[int],
     parameters: GenerationParameters,
     end_ids: Collection[int],
-    should_stop: ShouldStop,
-    enough: Callable[[list[int]], bool],
-    written: Sequence[int],
+    steps: Steps,
+    written: Sequence[int] = (),
 ) -> list[int]:
     """Return the new ids after `input_ids`, those `written` before first, up to the first of `end_ids`.
 
-    `enough` is told the new ids after each, and ends the text where it returns true. Raises RequestCancelled once
-    `should_stop()` is true.
+    Raises RequestCancelled.
     """
     choose = Choice(parameters)
     new_ids = list(written)
     logits = sequence.next_logits(input_ids + new_ids)
     choose.skip(len(new_ids), logits)
-    while not enough(new_ids):
-        if should_stop():
+    while not steps.is_enough(new_ids):
+        if steps.is_cancelled():
             raise RequestCancelled
         new_ids.append(choose(input_ids + new_ids, logits))
         if new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens:

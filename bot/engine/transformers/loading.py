@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
+from bot.engine.model import EngineModel
 from bot.engine.model_files import ModelFiles, find_model
 from bot.engine.transformers.context_length import (
     changes_with_length,
@@ -15,11 +16,11 @@ from bot.engine.transformers.context_length import (
     stated_context_length,
     tried_context_length,
 )
+from bot.engine.transformers.engine import TransformersEngine
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.layers.half import halve_linear_layers
 from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, quantize_linear_layers
 from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
-from bot.engine.transformers.model import TransformersModel
 from bot.engine.transformers.self_test import matches_reference, take_reference
 from bot.errors import ModelUnavailable
 from bot.questions.generation import MAX_NEW_TOKENS
@@ -38,7 +39,7 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     max_prompt_tokens: int,
-) -> TransformersModel:
+) -> EngineModel:
     """Find and load `name`. Raises ModelUnavailable with a remedy for whatever is wrong with it."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as above
@@ -78,7 +79,7 @@ def load_model(
         passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), by_token=False)
     if stated is None or (not passes.by_token and has_position_table(model)):
         passes.info = replace(passes.info, context_length=tried_context_length(model, stated, wanted))
-    return TransformersModel(tokenizer, passes, max_prompt_tokens=max_prompt_tokens)
+    return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
 
 
 def _load_model(files: ModelFiles, dtype: str, device: str) -> Any:

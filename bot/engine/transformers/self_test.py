@@ -28,6 +28,16 @@ _WRITING = GenerationParameters.from_options(strategy="greedy", max_new_tokens=3
 log = logging.getLogger(__name__)
 
 
+class _ToTheEnd:
+    """Lets a text be written to its end."""
+
+    def is_cancelled(self) -> bool:
+        return False
+
+    def is_enough(self, _: list[int]) -> bool:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Plain transformers' logits after each token of a few short texts: [tokens, vocabulary] each.
@@ -75,7 +85,7 @@ def _written(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
         return ()
     try:
         found = generate(
-            model, text, _WRITING, end_ids=(), pad_id=0, should_stop=lambda: False, check=lambda _: None,
+            model, text, _WRITING, end_ids=(), pad_id=0, should_stop=lambda _: False, check=lambda _: None,
             serve_others=False,
         )  # fmt: skip
     except Exception as error:  # each class fails in its own way
@@ -93,7 +103,7 @@ def matches_reference(passes: ForwardPasses, reference: Reference) -> bool:
         rows = list(torch.cat(list(passes.logits_after(longest))))
         together = passes.complete([Sequence(passes, keeps=True, ids=list(text)) for text in reference.texts])
         in_pieces = _in_pieces(passes, reference.texts)
-        written = decode(passes.begin(), longest, _WRITING, (), lambda: False, lambda _: False, ())
+        written = decode(passes.begin(), longest, _WRITING, (), _ToTheEnd())
     except Exception as error:  # whatever such a model makes of a cache, or a mask, that it does not know
         log.info("requests are computed one by one, by transformers itself: %s", str(error).partition("\n")[0])
         return False

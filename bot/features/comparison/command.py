@@ -1,30 +1,25 @@
 """`/compare`: one prompt continued greedily, by sampling, and by beam search, side by side."""
 
 import random
-from typing import Any
 
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answering import PRIVATE_OPTION, answer
-from bot.answers.details import receipted
-from bot.answers.error_reply import answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient, Interaction
+from bot.answers.details import with_receipt_below
+from bot.answers.error_reply import reply_on_error
 from bot.errors import OptionOutOfRange
 from bot.features.comparison.embed import comparison_answer
 from bot.features.comparison.picture import beam_tree_picture
-from bot.questions.asked import AskedComparison
-from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS
+from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS, ComparisonQuestion
 from bot.questions.generation import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
-from bot.settings import Settings
 
 
 class Compare(commands.Cog):
     """Sets the ways to continue a text side by side."""
 
-    def __init__(self, executor: ModelExecutor, max_new_tokens_limit: int) -> None:
-        self._executor = executor
+    def __init__(self, max_new_tokens_limit: int) -> None:
         self._most_tokens = min(MAX_COMPARED_TOKENS, max_new_tokens_limit)
 
     @app_commands.command(name="compare", extras={"example": "/compare prompt:The old man looked at the sea and"})
@@ -36,10 +31,10 @@ class Compare(commands.Cog):
         seed="sample: the same seed gives the same text (drawn and shown unless given)",
         private=PRIVATE_OPTION,
     )
-    @answers_errors
+    @reply_on_error
     async def compare(
         self,
-        interaction: discord.Interaction[Any],
+        interaction: Interaction,
         prompt: app_commands.Range[str, 1, 6000],
         max_new_tokens: app_commands.Range[int, 1, MAX_COMPARED_TOKENS] | None = None,
         num_beams: app_commands.Range[int, 2, 10] = DEFAULT_NUM_BEAMS,
@@ -53,17 +48,11 @@ class Compare(commands.Cog):
             raise OptionOutOfRange("max_new_tokens", length, f"from 1 to {self._most_tokens}")
         drawn = random.randint(0, MAX_SEED) if seed is None else seed
 
-        question = AskedComparison(prompt, length, drawn, num_beams, repetition_penalty)
-        await answer(
-            interaction,
-            self._executor,
-            question.ask,
-            receipted(question, comparison_answer),
-            private=private,
-            draw=beam_tree_picture,
-        )
+        question = ComparisonQuestion(prompt, length, drawn, num_beams, repetition_penalty)
+        render = with_receipt_below(question, comparison_answer)
+        await answer(interaction, question, render, private=private, draw=beam_tree_picture)
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command."""
-    await bot.add_cog(Compare(executor, settings.max_new_tokens))
+    await bot.add_cog(Compare(bot.settings.max_new_tokens))

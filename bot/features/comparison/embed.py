@@ -2,8 +2,9 @@
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Computed, footer
+from bot.answers.answer import BLURPLE, Answer, footer
 from bot.questions.comparison import ComparedText, Comparison
+from bot.questions.language_model import RunInfo
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
 
 TEXT_LIMIT = 600  # characters of each continuation, escaped
@@ -15,7 +16,7 @@ EXPLANATION = (
 )
 
 
-def comparison_answer(result: Comparison, computed: Computed) -> Answer:
+def comparison_answer(result: Comparison, run: RunInfo) -> Answer:
     """Show each continuation with its log-probability, its length and its share of distinct tokens."""
     embed = discord.Embed(
         title="Comparison",
@@ -27,7 +28,7 @@ def comparison_answer(result: Comparison, computed: Computed) -> Answer:
         mark = " · likeliest" if one is best and len(result.texts) > 1 else ""
         written = bold_excerpt(one.continuation.text, TEXT_LIMIT).text.strip() or "*(no text)*"
         embed.add_field(name=f"{one.name}{mark}", value=f"{written}\n{figures_text(one)}", inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

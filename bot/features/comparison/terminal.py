@@ -4,7 +4,7 @@ import argparse
 import random
 
 from bot.features.comparison.picture import beam_tree_picture
-from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS, BeamCandidate, Comparison
+from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS, BeamCandidate, Comparison, ComparisonQuestion
 from bot.questions.generation import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
 from bot.questions.language_model import ModelInfo
 from bot.rendering.escaping import visible_text
@@ -82,14 +82,14 @@ def compare(arguments: argparse.Namespace) -> int:
     model = load(settings)
     most = min(DEFAULT_NEW_TOKENS, settings.max_new_tokens, MAX_COMPARED_TOKENS)
     with timed() as seconds:
-        result = model.compare(
+        question = ComparisonQuestion(
             prompt,
             _or(arguments.max_new_tokens, most),
             _or(arguments.seed, random.randint(0, MAX_SEED)),
             _or(arguments.num_beams, DEFAULT_NUM_BEAMS),
             _or(arguments.repetition_penalty, DEFAULT_PENALTY),
-            lambda: False,
         )
+        result = model.answer(question)
     if arguments.json:
         print_json(comparison_object(result, model.info))
     else:

@@ -1,16 +1,16 @@
 """`/continue`: what the model writes after a prompt, which a form takes where it has several lines."""
 
-from typing import Any
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answering import PRIVATE_OPTION
+from bot.answers.client import BotClient, Interaction
+from bot.answers.components import Form
 from bot.answers.delivery import acknowledge
-from bot.answers.error_reply import Form, answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.error_reply import reply_on_error
 from bot.features.continuation.writing import AgainButton, StopButton, write
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import (
     DEFAULT_NEW_TOKENS,
     DEFAULT_NUM_BEAMS,
@@ -22,16 +22,12 @@ from bot.questions.generation import (
     GenerationParameters,
     Strategy,
 )
-from bot.settings import Settings
-
-Interaction = discord.Interaction[Any]
 
 
 class Continue(commands.Cog):
     """Lets the model write on."""
 
-    def __init__(self, executor: ModelExecutor, max_new_tokens_limit: int) -> None:
-        self._executor = executor
+    def __init__(self, max_new_tokens_limit: int) -> None:
         self._max_new_tokens_limit = max_new_tokens_limit
 
     @app_commands.command(
@@ -49,7 +45,7 @@ class Continue(commands.Cog):
         seed="sample: the same seed gives the same text (drawn and shown unless given)",
         private=PRIVATE_OPTION,
     )
-    @answers_errors
+    @reply_on_error
     async def continue_(
         self,
         interaction: Interaction,
@@ -78,10 +74,10 @@ class Continue(commands.Cog):
         )
 
         if prompt is None:
-            form = PromptForm(self._executor, parameters, private=private)
+            form = PromptForm(parameters, private=private)
             await acknowledge(interaction, interaction.response.send_modal(form))
         else:
-            await write(interaction, self._executor, prompt, parameters, private=private)
+            await write(interaction, ContinuationQuestion(prompt, parameters), private=private)
 
 
 class PromptForm(Form, title="Text to continue"):
@@ -95,19 +91,18 @@ class PromptForm(Form, title="Text to continue"):
         placeholder="It was a dark and stormy",
     )
 
-    def __init__(self, executor: ModelExecutor, parameters: GenerationParameters, *, private: bool) -> None:
+    def __init__(self, parameters: GenerationParameters, *, private: bool) -> None:
         super().__init__()
-        self._executor = executor
         self._parameters = parameters
         self._private = private
 
-    @answers_errors
-    async def on_submit(self, interaction: Interaction, /) -> None:
+    async def submit(self, interaction: Interaction) -> None:
         """Continue what was written."""
-        await write(interaction, self._executor, self.prompt.value, self._parameters, private=self._private)
+        question = ContinuationQuestion(self.prompt.value, self._parameters)
+        await write(interaction, question, private=self._private)
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command and its buttons, also those below messages of an earlier run."""
-    await bot.add_cog(Continue(executor, settings.max_new_tokens))
+    await bot.add_cog(Continue(bot.settings.max_new_tokens))
     bot.add_dynamic_items(StopButton, AgainButton)

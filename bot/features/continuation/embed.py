@@ -2,22 +2,23 @@
 
 import discord
 
-from bot.answers.answer import AMBER, BLURPLE, Answer, Attachment, Computed, footer
+from bot.answers.answer import AMBER, BLURPLE, Answer, Attachment, footer
 from bot.engine.waiting import Place
 from bot.questions.continuation import Continuation
+from bot.questions.language_model import RunInfo
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
 
 FINISHED = "Continuation"
 TEXT_LIMIT = 2000  # characters of the continuation, escaped
 
 
-def continuation_answer(result: Continuation, computed: Computed) -> Answer:
+def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
     """Show prompt and continuation, the parameters used, the speed, and why it stopped."""
     embed = _embed(FINISHED, result)
     embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
-    embed.add_field(name="Speed", value=speed(result, computed.seconds), inline=True)
-    embed.set_footer(text=footer(computed))
+    embed.add_field(name="Speed", value=speed(result, run.seconds), inline=True)
+    embed.set_footer(text=footer(run))
     if prompt_excerpt(result.prompt).complete and bold_excerpt(result.text, TEXT_LIMIT).complete:
         return Answer(embed)
     whole = Attachment("continuation.txt", result.prompt + result.text, "The prompt and the whole continuation")
@@ -31,7 +32,10 @@ def draft_answer(draft: Continuation, place: Place | None) -> Answer:
         embed.set_footer(text=place_text(place))
         return Answer(embed)
     embed = _embed("Writing …", draft)
-    embed.set_footer(text=f"{len(draft.output_ids)} of at most {draft.parameters.max_new_tokens} new tokens")
+    progress = f"{len(draft.output_ids)} of at most {draft.parameters.max_new_tokens} new tokens"
+    if draft.parameters.num_beams is not None:
+        progress += f", the best of {draft.parameters.num_beams} beams so far"
+    embed.set_footer(text=progress)
     return Answer(embed)
 
 

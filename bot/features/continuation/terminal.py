@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import get_args
 
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import RANGES, GenerationParameters, Strategy
 from bot.questions.language_model import ModelInfo
 from bot.rendering.escaping import visible_text
@@ -44,7 +44,7 @@ def continue_(arguments: argparse.Namespace) -> int:
     )
     model = load(settings)
     with timed() as seconds:
-        result = model.generate(prompt, parameters, lambda: False)
+        result = model.answer(ContinuationQuestion(prompt, parameters))
     if arguments.json:
         print_json(continuation_object(result, model.info))
         return 0

@@ -2,108 +2,92 @@
 
 import asyncio
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import discord
 
-from bot.answers.answer import Answer, Computed
-from bot.answers.answering import answer, defer
+from bot.answers.answer import Answer
+from bot.answers.answering import Progress, answer, defer
+from bot.answers.client import Interaction
+from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
-from bot.answers.details import receipted
-from bot.answers.error_reply import answers_errors
+from bot.answers.details import with_receipt_below
 from bot.answers.message_state import check_model, read_attached
 from bot.answers.receipt import RECEIPT, read_receipt_of
-from bot.engine.executor import ModelExecutor
 from bot.engine.waiting import Place
 from bot.errors import NotYours
 from bot.features.continuation.embed import continuation_answer, cut_off, draft_answer
-from bot.questions.asked import AskedContinuation
-from bot.questions.continuation import Continuation, Draft
-from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.continuation import Continuation, ContinuationQuestion
+from bot.questions.language_model import RunInfo
 
 PACE_SECONDS = 1.2  # between two edits of one message; Discord takes five in five seconds
 MORE_TOKENS = 20
 
-Interaction = discord.Interaction[Any]
-Button = discord.ui.DynamicItem[discord.ui.Button[Any]]
 
-_under_way: "dict[int, _Writing]" = {}  # by the id of the interaction that asked
-
-
-async def write(
-    interaction: Interaction,
-    executor: ModelExecutor,
-    prompt: str,
-    parameters: GenerationParameters,
-    *,
-    private: bool,
-    written: tuple[int, ...] = (),
-) -> None:
-    """Answer with the continuation of `prompt`, which goes on after the output ids `written`."""
-    writing = _Writing(interaction, prompt, parameters, written)
-    question = AskedContinuation(prompt, parameters, written)
-
-    def operation(model: LanguageModel, should_stop: ShouldStop) -> Continuation:
-        writing.begun = True
-        return question.ask(model, should_stop, writing.draft)
-
-    _under_way.setdefault(interaction.id, writing)  # an interaction may arrive twice; the first is answered
-    try:
-        render = receipted(question, with_buttons)
-        await answer(interaction, executor, operation, render, private=private, progress=writing)
-    finally:
-        if _under_way.get(interaction.id) is writing:
-            del _under_way[interaction.id]
+async def write(interaction: Interaction, question: ContinuationQuestion, *, private: bool) -> None:
+    """Answer with a continuation, which people watch being written and may stop."""
+    writing = _Writing(interaction, question)
+    render = with_receipt_below(question, with_buttons)
+    with interaction.client.open_answers.stoppable(interaction.id, writing):
+        await answer(interaction, question, render, private=private, progress=writing)
 
 
-class _Writing:
-    """A continuation under way, as its asker sees it."""
+class _Writing(Progress[Continuation]):
+    """A continuation under way, as its asker sees it: renewed at most once in `PACE_SECONDS`."""
 
-    def __init__(
-        self, interaction: Interaction, prompt: str, parameters: GenerationParameters, written: tuple[int, ...]
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        self._nothing_yet = Continuation(prompt, parameters, (), written, "", "length", len(written))
+    def __init__(self, interaction: Interaction, question: ContinuationQuestion) -> None:
+        written = question.written
+        self._latest = Continuation(question.prompt, question.parameters, (), written, "", "length", len(written))
+        self._loop = asyncio.get_running_loop()
+        self._renewed = time.perf_counter()
+        self._has_begun = False
+        self._is_stopped = False
+        self._stop_button = StopButton(interaction.id, interaction.user.id)
         self.changed = asyncio.Event()
         self.withdrawn = False
-        self.begun = False
-        self.draft = Draft(PACE_SECONDS, lambda: loop.call_soon_threadsafe(self.changed.set))
-        self._stop_button = StopButton(interaction.id, interaction.user.id)
 
     def stop(self) -> None:
         """End it with what is written, or at once where it has not begun."""
-        self.draft.stop()
-        self.withdrawn = not self.begun
+        self._is_stopped = True
+        self.withdrawn = not self._has_begun
         if self.withdrawn:
             self.changed.set()
 
+    def begin(self) -> None:
+        """Take note that the computation begins: from now on *Stop* keeps what is written."""
+        self._has_begun = True
+
+    def wants_end(self) -> bool:
+        """Return whether someone pressed *Stop*."""
+        return self._is_stopped
+
+    def offer(self, partial: Callable[[], Continuation]) -> None:
+        """Take what is written so far, if it is time."""
+        now = time.perf_counter()
+        if now - self._renewed >= PACE_SECONDS:
+            self._renewed = now
+            self._latest = partial()
+            self._loop.call_soon_threadsafe(self.changed.set)
+
     def render(self, place: Place | None) -> Answer:
         """Return what is written so far, or the place in the queue, with a button to stop it."""
-        shown = draft_answer(self.draft.latest or self._nothing_yet, place)
-        return replace(shown, view=_view(self._stop_button))
+        return replace(draft_answer(self._latest, place), view=view_of(self._stop_button))
 
 
-def with_buttons(result: Continuation, computed: Computed) -> Answer:
+def with_buttons(result: Continuation, run: RunInfo) -> Answer:
     """Return the finished continuation, with the buttons that make sense below it."""
-    buttons: list[Button] = []
+    buttons: list[PersistentButton] = []
     if result.finish_reason != "stop":
         buttons.append(AgainButton("more"))
     if result.parameters.do_sample:
         buttons.append(AgainButton("retry"))
-    return replace(continuation_answer(result, computed), view=_view(*buttons) if buttons else None)
+    return replace(continuation_answer(result, run), view=view_of(*buttons) if buttons else None)
 
 
-def _view(*buttons: Button) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for button in buttons:
-        view.add_item(button)
-    return view
-
-
-class StopButton(Button, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"):
+class StopButton(PersistentButton, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"):
     """Ends a continuation; for its asker and for moderators."""
 
     def __init__(self, asked: int, asker: int) -> None:
@@ -111,25 +95,24 @@ class StopButton(Button, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"
         self._asked, self._asker = asked, asker
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "StopButton":
+    def of(cls, match: re.Match[str]) -> "StopButton":
         """Return the button that was pressed."""
         return cls(int(match["asked"]), int(match["asker"]))
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Stop it, or say that it ended with an earlier run of the bot."""
         if interaction.user.id != self._asker and not interaction.permissions.manage_messages:
             raise NotYours("Only who asked can stop this, and moderators, who may manage messages.")
-        writing = _under_way.get(self._asked)
-        if writing is not None:
-            writing.stop()
+        running = interaction.client.open_answers.find(self._asked)
+        if running is not None:
+            running.stop()
             await acknowledge(interaction, interaction.response.defer())
         elif interaction.message is not None:
             embed = cut_off(interaction.message.embeds[0])
             await acknowledge(interaction, interaction.response.edit_message(embed=embed, view=None))
 
 
-class AgainButton(Button, template="continue:(?P<how>more|retry)"):
+class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
     """Goes on from what the message holds, in a new message: *Continue* and *Retry*."""
 
     def __init__(self, how: str) -> None:
@@ -137,32 +120,29 @@ class AgainButton(Button, template="continue:(?P<how>more|retry)"):
         super().__init__(discord.ui.Button(label=label, custom_id=f"continue:{how}"))
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "AgainButton":
+    def of(cls, match: re.Match[str]) -> "AgainButton":
         """Return the button that was pressed."""
         return cls(match["how"])
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Write again from what the message's file says."""
         message = interaction.message
         assert message is not None  # noqa: S101  # a button is below one
         private = message.flags.ephemeral
         if not await defer(interaction, private=private):
             return
-        executor: ModelExecutor = interaction.client.executor
-        asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, AskedContinuation))
-        check_model(receipt.model, executor.status.model)
+        asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
+        check_model(receipt.model, interaction.client.executor.status.model)
         (written,) = receipt.outcome.outputs
-        again = self._change(replace(asked, written=written))
-        await write(interaction, executor, again.prompt, again.parameters, private=private, written=again.written)
+        await write(interaction, self._change(replace(asked, written=written)), private=private)
 
 
-def _with_more_tokens(asked: AskedContinuation) -> AskedContinuation:
+def _with_more_tokens(asked: ContinuationQuestion) -> ContinuationQuestion:
     """Return what asks for all of it at once."""
     return replace(asked, parameters=asked.parameters.with_max_new_tokens(len(asked.written) + MORE_TOKENS))
 
 
-def _with_another_seed(asked: AskedContinuation) -> AskedContinuation:
+def _with_another_seed(asked: ContinuationQuestion) -> ContinuationQuestion:
     return replace(asked, parameters=asked.parameters.with_new_seed(), written=())
 
 

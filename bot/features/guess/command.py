@@ -1,43 +1,37 @@
 """`/guess`: people guess the next token, and the model scores them."""
 
 import random
-from typing import Any
 
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answering import PRIVATE_OPTION
-from bot.answers.error_reply import answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient, Interaction
+from bot.answers.error_reply import reply_on_error
 from bot.features.guess.openings import OPENINGS
 from bot.features.guess.rounds import RoundButton, open_round
-from bot.settings import Settings
 
 
 class Guess(commands.Cog):
     """Lets people guess what the model would say next."""
-
-    def __init__(self, executor: ModelExecutor) -> None:
-        self._executor = executor
 
     @app_commands.command(name="guess", extras={"example": "/guess prompt:The old man looked at the"})
     @app_commands.describe(
         prompt="The text whose next token is guessed; without it, the opening of a well-known book",
         private=PRIVATE_OPTION,
     )
-    @answers_errors
+    @reply_on_error
     async def guess(
         self,
-        interaction: discord.Interaction[Any],
+        interaction: Interaction,
         prompt: app_commands.Range[str, 1, 6000] | None = None,
         private: bool = False,
     ) -> None:
         """Guess together what the model would say next, and see how probable it found each guess."""
-        await open_round(interaction, self._executor, prompt or random.choice(OPENINGS), private=private)
+        await open_round(interaction, prompt or random.choice(OPENINGS), private=private)
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command and the buttons below its rounds, also those of an earlier run."""
-    await bot.add_cog(Guess(executor))
+    await bot.add_cog(Guess())
     bot.add_dynamic_items(RoundButton)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.answers.answer import BLURPLE, GREEN, Answer, Attachment, Computed, footer
+from bot.answers.answer import BLURPLE, GREEN, Answer, Attachment, footer
 from bot.features.guess.record import GUESS, GuessRound, Reveal, ScoredGuess, write_round
+from bot.questions.language_model import RunInfo
 from bot.questions.tokens import Token
 from bot.rendering.escaping import code_block, escape_prose
 from bot.rendering.pictures.candidates import candidates_picture
@@ -20,7 +21,7 @@ NAME_COLUMNS = 20
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
-def open_answer(asked: GuessRound, computed: Computed) -> Answer:
+def open_answer(asked: GuessRound, run: RunInfo) -> Answer:
     """Show what is to be continued, how it is scored, and who has guessed, but not what."""
     embed = discord.Embed(title="What comes next?", description=f"{_prompt(asked)} **▁**", colour=BLURPLE)
     embed.add_field(
@@ -35,8 +36,8 @@ def open_answer(asked: GuessRound, computed: Computed) -> Answer:
     names = _joined([_name(guess.name) for guess in asked.guesses], ", ", NAMES_LIMIT)
     count = f": {len(asked.guesses)} of at most {MOST_GUESSERS}" if asked.guesses else ""
     embed.add_field(name=f"Have guessed{count}", value=names or "*Nobody yet.*", inline=False)
-    embed.set_footer(text=footer(computed))
-    file = Attachment(GUESS, write_round(asked, computed.model), "The round for the buttons, its guesses sealed")
+    embed.set_footer(text=footer(run))
+    file = Attachment(GUESS, write_round(asked, run.model), "The round for the buttons, its guesses sealed")
     return Answer(embed, (file,))
 
 
@@ -53,7 +54,7 @@ def taken_embed(token: Token, *, replaced: bool) -> discord.Embed:
     )
 
 
-def revealed_answer(asked: GuessRound, reveal: Reveal, computed: Computed) -> Answer:
+def revealed_answer(asked: GuessRound, reveal: Reveal, run: RunInfo) -> Answer:
     """Show the scoreboard, and what the model itself would have said."""
     favourite = bold_excerpt(reveal.top.candidates[0].token.text, 100).text
     lines = [_line(reveal, guess) for guess in reveal.guesses]
@@ -64,7 +65,7 @@ def revealed_answer(asked: GuessRound, reveal: Reveal, computed: Computed) -> An
     table = code_block(next_tokens_table(reveal.top, PHONE_WIDTH))
     embed.add_field(name="The model's own guesses", value=table, inline=False)
     embed.add_field(name="Points", value="100 × the token's probability ÷ the favourite's", inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

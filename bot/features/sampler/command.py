@@ -1,27 +1,20 @@
 """`/sampler`: the next token's distribution on its way through the sampler, stage by stage."""
 
-from typing import Any
-
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answering import PRIVATE_OPTION, answer
-from bot.answers.details import receipted
-from bot.answers.error_reply import answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient, Interaction
+from bot.answers.details import with_receipt_below
+from bot.answers.error_reply import reply_on_error
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sampler.picture import stages_picture
-from bot.questions.asked import AskedStages
 from bot.questions.generation import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
-from bot.settings import Settings
+from bot.questions.sampler import SamplerQuestion
 
 
 class Sampler(commands.Cog):
     """Shows what temperature, top_k, top_p and the repetition penalty do to what comes next."""
-
-    def __init__(self, executor: ModelExecutor) -> None:
-        self._executor = executor
 
     @app_commands.command(
         name="sampler", extras={"example": "/sampler prompt:The old man looked at the temperature:1.5 top_k:20"}
@@ -34,10 +27,10 @@ class Sampler(commands.Cog):
         repetition_penalty="Above 1, tokens that were there before become less likely (1 unless given: off)",
         private=PRIVATE_OPTION,
     )
-    @answers_errors
+    @reply_on_error
     async def sampler(
         self,
-        interaction: discord.Interaction[Any],
+        interaction: Interaction,
         prompt: app_commands.Range[str, 1, 6000],
         temperature: app_commands.Range[float, 0.05, 5.0] = DEFAULT_TEMPERATURE,
         top_k: app_commands.Range[int, 0, 1000] = DEFAULT_TOP_K,
@@ -46,17 +39,11 @@ class Sampler(commands.Cog):
         private: bool = False,
     ) -> None:
         """Show what each stage of the sampler does to the next token's distribution."""
-        question = AskedStages(prompt, temperature, top_k, top_p, repetition_penalty)
-        await answer(
-            interaction,
-            self._executor,
-            question.ask,
-            receipted(question, sampler_answer),
-            private=private,
-            draw=stages_picture,
-        )
+        question = SamplerQuestion(prompt, temperature, top_k, top_p, repetition_penalty)
+        render = with_receipt_below(question, sampler_answer)
+        await answer(interaction, question, render, private=private, draw=stages_picture)
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command."""
-    await bot.add_cog(Sampler(executor))
+    await bot.add_cog(Sampler())

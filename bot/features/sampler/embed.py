@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Computed, footer
+from bot.answers.answer import BLURPLE, Answer, footer
+from bot.questions.language_model import RunInfo
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
 from bot.rendering.escaping import code_block, visible_token
@@ -14,7 +15,7 @@ from bot.rendering.tables import PHONE_WIDTH, percentage, table
 _OFF = {"repetition_penalty": "1", "temperature": "1", "top_k": "0", "top_p": "1"}
 
 
-def sampler_answer(result: SamplerStages, computed: Computed) -> Answer:
+def sampler_answer(result: SamplerStages, run: RunInfo) -> Answer:
     """Show the distribution before the first stage and after the last, and what each stage did to it."""
     shown = code_block(sampler_table(result, PHONE_WIDTH))
     embed = discord.Embed(
@@ -24,7 +25,7 @@ def sampler_answer(result: SamplerStages, computed: Computed) -> Answer:
     )
     for number, stage in enumerate(result.stages, start=1):
         embed.add_field(name=f"{number}. {stage.name} {stage.value:g}", value=stage_text(stage), inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

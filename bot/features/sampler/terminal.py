@@ -6,7 +6,7 @@ from bot.features.sampler.picture import stages_picture
 from bot.features.sampler.text import cut_reason
 from bot.questions.generation import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
 from bot.questions.language_model import ModelInfo
-from bot.questions.sampler import Distribution, SamplerStages
+from bot.questions.sampler import Distribution, SamplerQuestion, SamplerStages
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.tables import percentage, table
@@ -87,13 +87,14 @@ def sampler(arguments: argparse.Namespace) -> int:
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
-        result = model.sampler_stages(
+        question = SamplerQuestion(
             prompt,
             _or(arguments.temperature, DEFAULT_TEMPERATURE),
             _or(arguments.top_k, DEFAULT_TOP_K),
             _or(arguments.top_p, DEFAULT_TOP_P),
             _or(arguments.repetition_penalty, 1.0),
         )
+        result = model.answer(question)
     if arguments.json:
         print_json(stages_object(result, model.info))
     else:

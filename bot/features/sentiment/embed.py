@@ -2,8 +2,9 @@
 
 import discord
 
-from bot.answers.answer import GREEN, RED, Answer, Computed, footer
+from bot.answers.answer import GREEN, RED, Answer, footer
 from bot.features.sentiment.text import TRUSTED_LABEL_MASS, label_mass_text, sentiment_table
+from bot.questions.language_model import RunInfo
 from bot.questions.sentiment import Sentiment, SentimentEvidence, WordEvidence
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.prose import quote_excerpt
@@ -14,17 +15,17 @@ EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture has more of it
 SHOWN_WORDS = 8
 
 
-def sentiment_answer(result: Sentiment, computed: Computed) -> Answer:
+def sentiment_answer(result: Sentiment, run: RunInfo) -> Answer:
     """Show the verdict in its colour, both logits, the probability between the two, and the label mass."""
     quoted = quote_excerpt(result.review.strip(), REVIEW_LIMIT).text
     embed = discord.Embed(title=result.label, description=quoted, colour=GREEN if result.label == "Positive" else RED)
     embed.add_field(name="Between the two", value=code_block(sentiment_table(result)), inline=False)
     embed.add_field(name="Label mass", value=label_mass_text(result.label_mass), inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
-def evidence_answer(result: SentimentEvidence, computed: Computed) -> Answer:
+def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
     """Show the words that moved the verdict most, the raw verdict beside the calibrated one, and the label mass."""
     verdict = result.sentiment
     embed = discord.Embed(
@@ -42,7 +43,7 @@ def evidence_answer(result: SentimentEvidence, computed: Computed) -> Answer:
     is_low = verdict.label_mass < TRUSTED_LABEL_MASS
     warning = "⚠ Label mass is low" if is_low else "Label mass"
     embed.add_field(name=warning, value=label_mass_text(verdict.label_mass), inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

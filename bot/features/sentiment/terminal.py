@@ -10,7 +10,7 @@ from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.features.sentiment.picture import words_picture
 from bot.features.sentiment.text import label_mass_text, sentiment_table
 from bot.questions.language_model import ModelInfo
-from bot.questions.sentiment import Sentiment, SentimentEvidence
+from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
 from bot.rendering.escaping import visible_text, visible_token
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.rendering.tables import percentage, table
@@ -94,7 +94,7 @@ def sentiment(arguments: argparse.Namespace) -> int:
         return _explain(arguments, review)
     model = load(settings_of(arguments))
     with timed() as seconds:
-        result = model.sentiment(review)
+        result = model.answer(SentimentQuestion(review))
     if arguments.json:
         print_json(sentiment_object(result, model.info))
     else:
@@ -108,7 +108,7 @@ def _explain(arguments: argparse.Namespace, review: str) -> int:
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
-        result = model.explain_sentiment(review)
+        result = model.answer(EvidenceQuestion(review))
     if arguments.json:
         print_json(evidence_object(result, model.info))
     else:
@@ -138,7 +138,7 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
     failed = 0
     for number, review in enumerate(tqdm(reviews, unit="review", disable=not can_redraw(sys.stderr)), start=1):
         try:
-            result = model.sentiment(review)
+            result = model.answer(SentimentQuestion(review))
         except UsageError as error:
             failed += 1
             tqdm.write(f"nightword: line {number}: {error}", file=sys.stderr)

@@ -1,33 +1,26 @@
 """`/tokenize` and the context menu *Tokenize*: a text as the model reads it."""
 
-from typing import Any
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers.answer import Answer, Computed
+from bot.answers.answer import Answer
 from bot.answers.answering import PRIVATE_OPTION, answer
-from bot.answers.details import receipted
-from bot.answers.error_reply import answers_errors
+from bot.answers.client import BotClient, Interaction
+from bot.answers.details import with_receipt_below
+from bot.answers.error_reply import reply_on_error
 from bot.answers.message_text import text_to_read
-from bot.engine.executor import ModelExecutor
 from bot.features.tokenization.embed import tokenization_answer
 from bot.features.tokenization.picture import token_borders_picture
-from bot.questions.asked import AskedTokens
-from bot.questions.tokenization import Tokenization
+from bot.questions.language_model import RunInfo
+from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.pictures.picture import Picture
-from bot.settings import Settings
 
-Interaction = discord.Interaction[Any]
 Compared = tuple[Tokenization, Tokenization | None]
 
 
 class Tokenize(commands.Cog):
     """Shows the tokens of a text."""
-
-    def __init__(self, executor: ModelExecutor) -> None:
-        self._executor = executor
 
     @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
     @app_commands.describe(
@@ -35,7 +28,7 @@ class Tokenize(commands.Cog):
         compare_with="A second text to show below it, such as the same word without its space",
         private=PRIVATE_OPTION,
     )
-    @answers_errors
+    @reply_on_error
     async def tokenize(
         self,
         interaction: Interaction,
@@ -46,7 +39,7 @@ class Tokenize(commands.Cog):
         """Show how the model splits a text into tokens, and their ids."""
         await self.show(interaction, text, compare_with, private=private)
 
-    @answers_errors
+    @reply_on_error
     async def tokenize_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Show a message's tokens, for the asker alone."""
         await self.show(interaction, text_to_read(message), private=True)
@@ -55,22 +48,20 @@ class Tokenize(commands.Cog):
         self, interaction: Interaction, text: str, compare_with: str | None = None, *, private: bool
     ) -> None:
         """Answer with the tokens of `text`, and of the text to compare it with."""
-        question = AskedTokens(text, compare_with)
-        await answer(
-            interaction, self._executor, question.ask, receipted(question, _render), private=private, draw=_draw
-        )
+        question = TokenizationQuestion(text, compare_with)
+        await answer(interaction, question, with_receipt_below(question, _render), private=private, draw=_draw)
 
 
-def _render(results: Compared, computed: Computed) -> Answer:
-    return tokenization_answer(results[0], computed, results[1])
+def _render(results: Compared, run: RunInfo) -> Answer:
+    return tokenization_answer(results[0], run, results[1])
 
 
 def _draw(results: Compared) -> Picture:
     return token_borders_picture(*results)
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the command and the context menu."""
-    cog = Tokenize(executor)
+    cog = Tokenize()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="Tokenize", callback=cog.tokenize_message))

@@ -2,8 +2,9 @@
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Attachment, Computed, footer
+from bot.answers.answer import BLURPLE, Answer, Attachment, footer
 from bot.features.tokenization.text import tokens_table
+from bot.questions.language_model import RunInfo
 from bot.questions.tokenization import Tokenization
 from bot.rendering.escaping import code_block
 from bot.rendering.tables import PHONE_WIDTH, ids_text
@@ -13,7 +14,7 @@ COMPARED_TOKENS = 16  # of the second text, in a field
 BYTES_NOTE = "Rows like `\\xf0` are bytes: here one character is several tokens."
 
 
-def tokenization_answer(result: Tokenization, computed: Computed, other: Tokenization | None = None) -> Answer:
+def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization | None = None) -> Answer:
     """Show the count, the tokens and the ids, then those of an `other` text; what is longer goes into a file."""
     count = len(result.tokens)
     shown = result.tokens[:SHOWN_TOKENS]
@@ -44,7 +45,7 @@ def tokenization_answer(result: Tokenization, computed: Computed, other: Tokeniz
         else:
             value = code_block(ids_text([token.id for token in compared]))
             embed.add_field(name="Its ids", value=value, inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed, tuple(files))
 
 

@@ -6,7 +6,7 @@ from bot.errors import UsageError
 from bot.features.tokenization.picture import token_borders_picture
 from bot.features.tokenization.text import tokens_table
 from bot.questions.language_model import ModelInfo
-from bot.questions.tokenization import Tokenization
+from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.terminal.console import load, print_json, settings_of, text_of
 from bot.terminal.options import TEXT_HELP, Commands, add_model_options, add_outputs
@@ -31,8 +31,8 @@ def tokenize(arguments: argparse.Namespace) -> int:
     other = None if arguments.compare_with is None else text_of(arguments.compare_with)
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
-    texts = [text] if other is None else [text, other]
-    results = [model.tokenize(one) for one in texts]
+    both = model.answer(TokenizationQuestion(text, other))
+    results = [one for one in both if one is not None]
     if arguments.json:
         for result in results:
             print_json(tokenization_object(result, model.info))

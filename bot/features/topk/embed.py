@@ -4,9 +4,10 @@ import math
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Computed, footer
+from bot.answers.answer import BLURPLE, Answer, footer
 from bot.features.topk.record import WalkRecord
 from bot.features.topk.text import candidates_table
+from bot.questions.language_model import RunInfo
 from bot.questions.topk import Walk
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.pictures.candidates import candidates_picture
@@ -19,7 +20,7 @@ PATH_LIMIT = 900  # characters, escaped
 NAME_COLUMNS = 10
 
 
-def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
+def walk_answer(record: WalkRecord, walk: Walk, run: RunInfo) -> Answer:
     """Show where a walk stands: before its first step what /topk always showed."""
     prompt = prompt_excerpt(walk.prompt, PROMPT_LIMIT).text
     path = bold_excerpt(walk.text, PATH_LIMIT).text
@@ -38,7 +39,7 @@ def walk_answer(record: WalkRecord, walk: Walk, computed: Computed) -> Answer:
         embed.add_field(name="Temperature", value=text, inline=False)
     if record.is_open:
         embed.add_field(name="Open to everyone", value="Whoever likes takes the next step.", inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

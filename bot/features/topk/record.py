@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.answers.receipt import AnsweredBy, read_receipt_of, read_value
-from bot.questions.asked import AskedTopK
 from bot.questions.generation import RANGES
-from bot.questions.topk import Walk
+from bot.questions.topk import TopKQuestion, Walk
 from bot.rendering.json_objects import JsonObject
 
 How = Literal["chosen", "drawn"]
@@ -41,9 +40,9 @@ class WalkRecord:
         return tuple(step.id for step in self.steps)
 
     @property
-    def asked(self) -> AskedTopK:
+    def question(self) -> TopKQuestion:
         """What is asked of the model where the walk stands."""
-        return AskedTopK(self.prompt, self.k, self.ids, self.temperature)
+        return TopKQuestion(self.prompt, self.k, self.ids, self.temperature)
 
     def then(self, step: WalkedStep) -> "WalkRecord":
         """Return the walk with one more step."""
@@ -80,7 +79,7 @@ def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
 
 def read_walk(text: str) -> tuple[WalkRecord, AnsweredBy]:
     """Return a walk, and the model that answered. Raises ValueError where `text` is no walk's receipt."""
-    asked, receipt = read_receipt_of(AskedTopK, text)
+    asked, receipt = read_receipt_of(TopKQuestion, text)
     options = {"prompt": asked.prompt, "k": asked.k, "temperature": asked.temperature}
     return read_value(WalkRecord, receipt.state | options, "a walk"), receipt.model
 

@@ -6,7 +6,7 @@ from bot.errors import UsageError
 from bot.features.topk.text import candidates_table, path_table
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import NextTokens
-from bot.questions.topk import Walk
+from bot.questions.topk import TopKQuestion, Walk
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.tables import next_tokens_table
@@ -63,7 +63,7 @@ def topk(arguments: argparse.Namespace) -> int:
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
-        result = model.next_tokens(prompt, arguments.k)
+        result = model.answer(TopKQuestion(prompt, arguments.k)).next_tokens
     if arguments.json:
         print_json(next_tokens_object(result, model.info))
     else:
@@ -82,7 +82,7 @@ def _walk(arguments: argparse.Namespace) -> int:
     model = load(settings_of(arguments))
     temperature = 1.0 if arguments.temperature is None else arguments.temperature
     with timed() as seconds:
-        result = model.walk(prompt, arguments.after_ids, arguments.k, temperature)
+        result = model.answer(TopKQuestion(prompt, arguments.k, arguments.after_ids, temperature))
     if arguments.json:
         print_json(walk_object(result, model.info))
     else:

@@ -2,38 +2,30 @@
 
 import random
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import discord
 
-from bot.answers.answer import Answer, Computed
+from bot.answers.answer import Answer
 from bot.answers.answering import answer
+from bot.answers.client import Interaction
+from bot.answers.components import Form, PersistentButton, PersistentMenu
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt
-from bot.answers.error_reply import Form, answers_errors
 from bot.answers.message_state import check_model, read_attached
 from bot.answers.receipt import RECEIPT
-from bot.engine.executor import ModelExecutor
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
 from bot.features.topk.embed import candidate_options, walk_answer, walk_picture
 from bot.features.topk.record import WalkedStep, WalkRecord, read_temperature, read_walk, walk_state
 from bot.questions.generation import MAX_SEED, RANGES
-from bot.questions.language_model import LanguageModel
-from bot.questions.topk import Walk
-from bot.rendering.pictures.picture import Picture
+from bot.questions.language_model import RunInfo
+from bot.questions.topk import SampledStepQuestion, Walk
 
-Interaction = discord.Interaction[Any]
-Walked = tuple[WalkRecord, Walk]
-Step = Callable[[LanguageModel, WalkRecord], WalkRecord]
-
-KEPT_TURNS = 1000  # messages of which the latest turn is remembered: presses at the same time meet within seconds
 FASTER = "Another press was faster, and the walk has gone on. Look where it stands now, then choose."
-_BUTTONS = {"sample": "Sample", "undo": "Undo", "temperature": "Temperature", "open": "Open to everyone"}
+Change = Callable[[WalkRecord], WalkRecord]
 
-_turns: "OrderedDict[int, int]" = OrderedDict()  # by a message's id: the turn that was taken last
+_BUTTONS = {"sample": "Sample", "undo": "Undo", "temperature": "Temperature", "open": "Open to everyone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +59,23 @@ class Steering:
         if not self.is_open and interaction.user.id != self.opener:
             raise NotYours("Only who opened this walk steers it. Ask /topk for one of your own.")
         message = interaction.message
-        if message is not None and _turns.get(message.id, self.turn) > self.turn:
+        if message is not None and interaction.client.turns.is_taken(message.id, self.turn):
             raise ReceiptUnusable(FASTER)
 
 
-def walked(prompt: str, k: int, opener: int) -> Callable[[LanguageModel, object], Walked]:
-    """Return the operation that begins a walk."""
-    record = WalkRecord(prompt, k, 1.0, opener)
-    return lambda model, _: _at(model, record)
+async def start_walk(interaction: Interaction, prompt: str, k: int, *, private: bool) -> None:
+    """Answer with the next tokens after `prompt`, and with what is needed to walk along them."""
+    record = WalkRecord(prompt, k, 1.0, interaction.user.id)
+    can_open = not private and interaction.guild_id is not None
+
+    def render(result: Walk, run: RunInfo) -> Answer:
+        return steerable(record, result, run, can_open=can_open)
+
+    await answer(interaction, record.question, render, private=private, draw=walk_picture)
 
 
-def drawn_walk(result: Walked) -> Picture | None:
-    """Return the picture of where a walk stands."""
-    return walk_picture(result[1])
-
-
-def steerable(result: Walked, computed: Computed, *, can_open: bool) -> Answer:
+def steerable(record: WalkRecord, walk: Walk, run: RunInfo, *, can_open: bool) -> Answer:
     """Return the answer with the menu of candidates and the buttons that make sense."""
-    record, walk = result
     view, steering = discord.ui.View(timeout=None), Steering.of(record)
     actions = ["sample", "undo", "temperature", "open"]
     if walk.ended:
@@ -95,11 +86,11 @@ def steerable(result: Walked, computed: Computed, *, can_open: bool) -> Answer:
         if action == "open" and (record.is_open or not can_open):
             continue
         view.add_item(WalkButton(action, steering, disabled=action == "undo" and not record.steps))
-    shown = replace(walk_answer(record, walk, computed), view=view)
-    return with_receipt(shown, record.asked, walk, computed, walk_state(record, walk))
+    shown = replace(walk_answer(record, walk, run), view=view)
+    return with_receipt(shown, record.question, walk, run, walk_state(record, walk))
 
 
-class StepMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"walk:step" + Steering.TEMPLATE):
+class StepMenu(PersistentMenu, template=r"walk:step" + Steering.TEMPLATE):
     """Takes the step to the candidate that is chosen."""
 
     def __init__(self, steering: Steering, options: list[discord.SelectOption]) -> None:
@@ -109,20 +100,18 @@ class StepMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"walk:s
         self._steering = steering
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /) -> "StepMenu":
+    def of(cls, match: re.Match[str], options: list[discord.SelectOption]) -> "StepMenu":
         """Return the menu in which something was chosen."""
-        assert isinstance(item, discord.ui.Select)  # noqa: S101  # its custom_id is a menu's
-        return cls(Steering.read(match), item.options)
+        return cls(Steering.read(match), options)
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def choose(self, interaction: Interaction, value: str) -> None:
         """Append the token and show what can follow it."""
-        step = WalkedStep(int(self.item.values[0]), interaction.user.display_name, "chosen")
-        await take_turn(interaction, self._steering, lambda _, record: record.then(step))
+        step = WalkedStep(int(value), interaction.user.display_name, "chosen")
+        await take_turn(interaction, self._steering, lambda record: record.then(step))
 
 
 class WalkButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    PersistentButton,
     template=r"walk:(?P<action>sample|undo|temperature|open)" + Steering.TEMPLATE,
 ):
     """*Sample*, *Undo*, *Temperature* or *Open to everyone*."""
@@ -133,22 +122,21 @@ class WalkButton(
         self._action, self._steering = action, steering
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "WalkButton":
+    def of(cls, match: re.Match[str]) -> "WalkButton":
         """Return the button that was pressed."""
         return cls(match["action"], Steering.read(match))
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Do what the button says; who opened a walk alone hands it to everyone."""
         if self._action == "temperature":
             self._steering.check(interaction)
             await acknowledge(interaction, interaction.response.send_modal(TemperatureForm(self._steering)))
         elif self._action == "sample":
-            await take_turn(interaction, self._steering, _sampled(interaction.user.display_name))
+            await take_turn(interaction, self._steering, lambda record: record, sample=True)
         elif self._action == "undo":
-            await take_turn(interaction, self._steering, lambda _, record: record.undone())
+            await take_turn(interaction, self._steering, lambda record: record.undone())
         else:
-            await take_turn(interaction, self._steering, lambda _, record: replace(record, is_open=True))
+            await take_turn(interaction, self._steering, lambda record: replace(record, is_open=True))
 
 
 class TemperatureForm(Form, title="Temperature"):
@@ -165,62 +153,52 @@ class TemperatureForm(Form, title="Temperature"):
         super().__init__()
         self._steering = steering
 
-    @answers_errors
-    async def on_submit(self, interaction: Interaction, /) -> None:
+    async def submit(self, interaction: Interaction) -> None:
         """Show the candidates at that temperature."""
         found = read_temperature(self.temperature.value)
         if found is None:
             smallest, largest = RANGES["temperature"]
             raise OptionOutOfRange("temperature", self.temperature.value, f"a number from {smallest} to {largest}")
         temperature = found
-        await take_turn(interaction, self._steering, lambda _, record: replace(record, temperature=temperature))
+        await take_turn(interaction, self._steering, lambda record: replace(record, temperature=temperature))
 
 
-async def take_turn(interaction: Interaction, steering: Steering, step: Step) -> None:
-    """Go on from what the message's file says, and show it in the same message; one press a turn."""
+async def take_turn(interaction: Interaction, steering: Steering, change: Change, *, sample: bool = False) -> None:
+    """Go on from what the message's file says, and show it in the same message; one press a turn.
+
+    With `sample` the model draws the next token.
+    """
     steering.check(interaction)
-    message = interaction.message
+    message, turns = interaction.message, interaction.client.turns
     assert message is not None  # noqa: S101  # a component is below one
-    _turns[message.id] = steering.turn + 1  # nothing was awaited since the check, so nobody else takes this turn
-    _turns.move_to_end(message.id)
-    if len(_turns) > KEPT_TURNS:
-        _turns.popitem(last=False)
+    turns.take(message.id, steering.turn)  # nothing was awaited since the check, so nobody else takes this turn
     is_shown = False
     try:
         if await acknowledge(interaction, interaction.response.defer()):
-            is_shown = await _go(interaction, message, steering, step)
+            is_shown = await _go(interaction, message, steering, change, sample=sample)
     finally:
         if not is_shown:  # the message stands where it stood, and can be pressed again
-            _turns.pop(message.id, None)
+            turns.give_back(message.id)
 
 
-async def _go(interaction: Interaction, message: discord.Message, steering: Steering, step: Step) -> bool:
-    executor: ModelExecutor = interaction.client.executor
+async def _go(
+    interaction: Interaction, message: discord.Message, steering: Steering, change: Change, *, sample: bool
+) -> bool:
     record, written_by = await read_attached(message, RECEIPT, read_walk)
     if Steering.of(record) != steering:
         raise ReceiptUnusable(FASTER)
-    check_model(written_by, executor.status.model)
+    check_model(written_by, interaction.client.executor.status.model)
+    record = replace(change(record), turn=record.turn + 1)
+    seed = random.randint(0, MAX_SEED)  # each draw has a seed of its own, which the file names
+    question = SampledStepQuestion(record.question, seed) if sample else record.question
 
-    def operation(model: LanguageModel, _: object) -> Walked:
-        return _at(model, replace(step(model, record), turn=record.turn + 1))
-
-    def render(result: Walked, computed: Computed) -> Answer:
-        return steerable(result, computed, can_open=not message.flags.ephemeral and interaction.guild_id is not None)
+    def render(result: Walk, run: RunInfo) -> Answer:
+        at = record
+        if sample:
+            id_, by = result.steps[-1].token.id, interaction.user.display_name
+            at = record.then(WalkedStep(id_, by, "drawn", record.temperature, seed))
+        can_open = not message.flags.ephemeral and interaction.guild_id is not None
+        return steerable(at, result, run, can_open=can_open)
 
     # Private, so that a step that comes too late for Discord is not posted as a message of its own.
-    return await answer(interaction, executor, operation, render, private=True, draw=drawn_walk)
-
-
-def _at(model: LanguageModel, record: WalkRecord) -> Walked:
-    return record, record.asked.ask(model, lambda: False)
-
-
-def _sampled(by: str) -> Step:
-    """Return the step to a token that is drawn; each draw has a seed of its own, which the file names."""
-    seed = random.randint(0, MAX_SEED)
-
-    def step(model: LanguageModel, record: WalkRecord) -> WalkRecord:
-        found = model.drawn(record.prompt, record.ids, record.temperature, seed)
-        return record.then(WalkedStep(found.token.id, by, "drawn", record.temperature, seed))
-
-    return step
+    return await answer(interaction, question, render, private=True, draw=walk_picture)

@@ -4,7 +4,8 @@ from collections import Counter
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Computed, footer
+from bot.answers.answer import BLURPLE, Answer, footer
+from bot.questions.language_model import RunInfo
 from bot.questions.tokens import RankClass
 from bot.questions.xray import Surprisals
 from bot.rendering.escaping import code_block, escape_prose, visible_token
@@ -16,7 +17,7 @@ MOST_SURPRISING = 5
 RANK_CLASSES: tuple[RankClass, ...] = ("top 10", "top 100", "top 1000", "beyond")
 
 
-def xray_answer(result: Surprisals, computed: Computed) -> Answer:
+def xray_answer(result: Surprisals, run: RunInfo) -> Answer:
     """Show perplexity and bits per character, how many tokens are of each class, and the most surprising ones."""
     count = len(result.tokens)
     embed = discord.Embed(
@@ -28,7 +29,7 @@ def xray_answer(result: Surprisals, computed: Computed) -> Answer:
     embed.add_field(name="Bits per character", value=figure(result.bits_per_character))
     embed.add_field(name="Where the model had what came", value=_classes(result), inline=False)
     embed.add_field(name="Most surprising", value=code_block(_surprising_table(result)), inline=False)
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
@@ -48,7 +49,7 @@ def surprising_options(result: Surprisals) -> list[discord.SelectOption]:
     return options
 
 
-def expected_answer(result: Surprisals, position: int, computed: Computed) -> Answer:
+def expected_answer(result: Surprisals, position: int, run: RunInfo) -> Answer:
     """Show what the model expected in the place of a predicted token, and what came."""
     found = result.tokens[position]
     assert found.likelihood is not None  # noqa: S101  # it was predicted
@@ -78,7 +79,7 @@ def expected_answer(result: Surprisals, position: int, computed: Computed) -> An
         ),
         inline=False,
     )
-    embed.set_footer(text=footer(computed))
+    embed.set_footer(text=footer(run))
     return Answer(embed)
 
 

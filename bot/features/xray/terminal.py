@@ -4,7 +4,7 @@ import argparse
 
 from bot.features.xray.picture import xray_picture
 from bot.questions.language_model import ModelInfo
-from bot.questions.xray import Surprisals
+from bot.questions.xray import Surprisals, XrayQuestion
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.tables import percentage, table
@@ -76,7 +76,7 @@ def xray(arguments: argparse.Namespace) -> int:
     target = picture_target(arguments.png)
     model = load(settings_of(arguments))
     with timed() as seconds:
-        result = model.surprisals(text)
+        result = model.answer(XrayQuestion(text))
     if arguments.json:
         print_json(surprisals_object(result, model.info))
     else:

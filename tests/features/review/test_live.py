@@ -5,9 +5,10 @@ from datetime import timedelta
 import discord
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.review.embeds.card import REACTIONS
 from bot.features.review.showing.weekly import post_weekly_digests
+from bot.questions.sentiment import SentimentQuestion
 from bot.rendering.escaping import escape_prose
 from bot.rendering.tables import percentage
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field
@@ -42,11 +43,11 @@ async def test_a_reaction_follows_an_edit(place: ReviewPlace) -> None:
 
 
 async def test_a_small_reply_follows_an_edit_and_goes_with_its_message(
-    place: ReviewPlace, demo_model: TransformersModel
+    place: ReviewPlace, demo_model: EngineModel
 ) -> None:
     await place.live(label="reply")
     message = await place.member.send(place.channel, GOOD)
-    good, bad = (percentage(demo_model.sentiment(text).positive_probability) for text in (GOOD, BAD))
+    good, bad = (percentage(demo_model.answer(SentimentQuestion(text)).positive_probability) for text in (GOOD, BAD))
     reply = place.channel.history()[-1]
     assert reply.content == f"-# 🙂 Sounds positive · P(positive) {good} · a small model's guess"
     assert reply.reference.message_id == message.id
@@ -59,11 +60,11 @@ async def test_a_small_reply_follows_an_edit_and_goes_with_its_message(
     assert place.channel.history() == []
 
 
-async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: TransformersModel) -> None:
+async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: EngineModel) -> None:
     await place.flagging()
     message = await place.member.send(place.channel, BAD)
     await place.member.send(place.channel, GOOD)
-    verdict = demo_model.sentiment(BAD)
+    verdict = demo_model.answer(SentimentQuestion(BAD))
     (card,) = place.cards
     embed = card.embeds[0]
     assert embed.title == "Case 1 · flagged"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.engine.transformers.model import TransformersModel
 from bot.questions.language_model import LanguageModel
+from bot.questions.tokenization import TokenizationQuestion
 from tests.engine.small_models import llama, random_model
 from tests.features.review.conftest import GOOD, ReviewPlace, field
 
@@ -16,8 +17,8 @@ MESSAGES = 300
 
 
 @pytest.fixture(scope="module")
-def spoilt(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersModel) -> TransformersModel:
-    (id_,) = (token.id for token in demo_model.tokenize(WORD).tokens)
+def spoilt(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
+    (id_,) = (token.id for token in demo_model.answer(TokenizationQuestion(WORD))[0].tokens)
 
     def spoil(model: Any) -> None:
         model.get_input_embeddings().weight[id_] = float("nan")
@@ -26,7 +27,7 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory, demo_model: TransformersMod
 
 
 @pytest.fixture
-def load(spoilt: TransformersModel) -> Callable[[], LanguageModel]:
+def load(spoilt: EngineModel) -> Callable[[], LanguageModel]:
     return lambda: spoilt
 
 

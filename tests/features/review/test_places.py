@@ -8,8 +8,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.review.embeds.status import NOTICE
+from bot.questions.sentiment import SentimentQuestion
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
 
@@ -69,14 +70,14 @@ async def test_a_thread_is_watched_by_itself(place: ReviewPlace) -> None:
 
 
 async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
-    place: ReviewPlace, demo_model: TransformersModel
+    place: ReviewPlace, demo_model: EngineModel
 ) -> None:
     old = [await place.member.send(place.channel, text) for text in (BAD, GOOD, BAD, GOOD, BAD)]
     await place.flagging(label="react")
     result = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=4)
     assert result.response.embeds[0].title == "Backfill done"
     assert description(result) == f"{place.channel.mention}: 4 old messages have their scores."
-    expected = {one.id: demo_model.sentiment(one.content).positive_probability for one in old[1:]}
+    expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in old[1:]}
     found = {one.message_id: one.positive_probability for one in await place.store.latest_scores(place.channel.id)}
     assert found == pytest.approx(expected, abs=1e-5)
     assert place.cards == []

@@ -8,8 +8,9 @@ import pytest
 import simcord
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.review.embeds.status import NOTICE
+from bot.questions.sentiment import SentimentQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
@@ -21,19 +22,19 @@ async def scores(place: ReviewPlace) -> dict[int, float]:
 
 
 async def test_what_is_posted_is_scored_once_with_the_model_s_own_numbers(
-    place: ReviewPlace, demo_model: TransformersModel
+    place: ReviewPlace, demo_model: EngineModel
 ) -> None:
     watching = await place.watch()
     assert watching.response.ephemeral
     assert place.channel.history()[-1].content == NOTICE
     good, bad = [await place.member.send(place.channel, text) for text in (GOOD, BAD)]
     await place.member.send(place.elsewhere, GOOD)
-    expected = {one.id: demo_model.sentiment(one.content).positive_probability for one in (good, bad)}
+    expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in (good, bad)}
     assert await scores(place) == pytest.approx(expected, abs=1e-5)
     assert len(place.channel.history()) == 3  # the notice and the two: nothing was posted in answer
 
 
-async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: TransformersModel) -> None:
+async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: EngineModel) -> None:
     await place.watch(notice=False)
     bad = await place.member.send(place.channel, BAD)
     for _ in range(3):
@@ -41,7 +42,7 @@ async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: 
     result = await place.moderator.slash(place.channel, "review preview", channel=place.channel, flag_below=0.5)
     assert result.response.ephemeral
     text = description(result)
-    probability = percentage(demo_model.sentiment(BAD).positive_probability)
+    probability = percentage(demo_model.answer(SentimentQuestion(BAD)).positive_probability)
     link = f"https://discord.com/channels/{place.channel.guild.id}/{place.channel.id}/{bad.id}"
     assert text == (
         f"With `flag_below:0.5` you would have flagged **1 of the last 4** in {place.channel.mention}.\n"
@@ -56,13 +57,11 @@ async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: 
     assert "**0 of the last 4**" in description(none)
 
 
-async def test_an_edit_is_scored_again_and_a_deletion_forgotten(
-    place: ReviewPlace, demo_model: TransformersModel
-) -> None:
+async def test_an_edit_is_scored_again_and_a_deletion_forgotten(place: ReviewPlace, demo_model: EngineModel) -> None:
     await place.watch(notice=False)
     message = await place.member.send(place.channel, GOOD)
     await place.member.edit(message, BAD)
-    expected = demo_model.sentiment(BAD).positive_probability
+    expected = demo_model.answer(SentimentQuestion(BAD)).positive_probability
     assert (await scores(place))[message.id] == pytest.approx(expected, abs=1e-5)
     assert len(await place.store.of_author(place.member.id)) == 2  # the history is kept
     await place.member.delete(message)
@@ -147,7 +146,7 @@ async def test_a_secret_is_in_no_file(place: ReviewPlace, tmp_path: Path, caplog
 
 
 async def test_what_waited_is_scored_after_a_restart(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.watch(notice=False)
     seen = await place.member.send(place.channel, GOOD)
@@ -162,7 +161,7 @@ async def test_what_waited_is_scored_after_a_restart(
     bot.executor.start()
     bot.executor.wait_until_loaded()
     await place.env.restart_bot(bot)
-    expected = demo_model.sentiment(GOOD).positive_probability
+    expected = demo_model.answer(SentimentQuestion(GOOD)).positive_probability
     assert await scores(place) == pytest.approx({seen.id: expected}, abs=1e-5)  # its text was asked of Discord again
     later = await place.member.send(place.channel, BAD)
     assert set(await scores(place)) == {seen.id, later.id}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.review.cases.alerts import CARDS_A_MINUTE
 from bot.features.review.embeds.card import DIGEST_CASES
 from bot.settings import Settings
@@ -15,7 +15,7 @@ from tests.conftest import make_executor
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field
 
 
-async def restarted(place: ReviewPlace, model: TransformersModel, settings: Settings) -> Nightword:
+async def restarted(place: ReviewPlace, model: EngineModel, settings: Settings) -> Nightword:
     bot = Nightword(settings, make_executor(lambda: model, settings))
     bot.executor.start()
     bot.executor.wait_until_loaded()
@@ -74,7 +74,7 @@ async def test_a_label_that_discord_did_not_take_comes_later_and_once(place: Rev
 
 
 async def test_a_label_that_was_posted_and_not_noted_is_found(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.live(label="reply")
     message = await place.member.send(place.channel, GOOD)
@@ -127,7 +127,7 @@ async def test_a_digest_that_discord_did_not_take_stays_one_digest(place: Review
 
 
 async def test_a_digest_that_was_posted_and_not_noted_is_found_with_what_its_menu_has_no_room_for(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.flagging()
     for _ in range(CARDS_A_MINUTE + DIGEST_CASES + 2):
@@ -144,7 +144,7 @@ async def test_a_digest_that_was_posted_and_not_noted_is_found_with_what_its_men
 
 
 async def test_a_card_that_is_found_shows_what_was_done_meanwhile_and_keeps_its_excerpt(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
     admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])

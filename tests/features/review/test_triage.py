@@ -6,7 +6,7 @@ from typing import Any
 import discord
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.features.review.conftest import BAD, ReviewPlace, description, field
@@ -88,7 +88,7 @@ async def test_a_forgotten_case_says_so(place: ReviewPlace) -> None:
     assert "This case is forgotten" in description(refused)
 
 
-async def test_buttons_outlive_a_restart(place: ReviewPlace, demo_model: TransformersModel, settings: Settings) -> None:
+async def test_buttons_outlive_a_restart(place: ReviewPlace, demo_model: EngineModel, settings: Settings) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
@@ -106,7 +106,7 @@ async def test_buttons_outlive_a_restart(place: ReviewPlace, demo_model: Transfo
 
 
 async def test_a_card_that_an_earlier_run_posted_is_found_again(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)

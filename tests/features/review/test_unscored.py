@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from bot.engine.executor import ModelExecutor
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.errors import ModelLoading
 from bot.questions.sentiment import Sentiment
 from bot.settings import Settings
@@ -31,7 +31,7 @@ class PanicException(BaseException):
 
 
 @pytest.fixture
-def sentiment(demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def sentiment(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Let the model answer BAD_ONE, or every text, in another way."""
     judge = demo_model.sentiment
 
@@ -254,7 +254,7 @@ async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
 
 
 async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
-    place: ReviewPlace, sentiment: Callable[..., None], demo_model: TransformersModel
+    place: ReviewPlace, sentiment: Callable[..., None], demo_model: EngineModel
 ) -> None:
     sentiment(not_finite)
     denied = {place.second: discord.PermissionOverwrite(manage_messages=False)}
@@ -304,7 +304,7 @@ async def test_a_threshold_of_0_is_previewed_as_0(place: ReviewPlace) -> None:
 
 @pytest.mark.parametrize("status_code", [403, 503])
 async def test_a_message_that_discord_hides_stops_no_other(
-    place: ReviewPlace, demo_model: TransformersModel, status_code: int
+    place: ReviewPlace, demo_model: EngineModel, status_code: int
 ) -> None:
     messages = await waiting(place, bad=None, count=70)
     hidden = messages[3].id

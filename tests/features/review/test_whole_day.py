@@ -8,8 +8,9 @@ from typing import Any
 import discord
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.features.review.embeds.card import REACTIONS
+from bot.questions.sentiment import SentimentQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.features.review.conftest import ReviewPlace, description
@@ -29,10 +30,10 @@ def reviews(count: int) -> list[str]:
 
 
 async def test_from_shadow_to_the_last_decision(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     texts = reviews(IN_SHADOW + LIVE)
-    judged = {text: demo_model.sentiment(text) for text in texts}
+    judged = {text: demo_model.answer(SentimentQuestion(text)) for text in texts}
     below = {text for text, verdict in judged.items() if verdict.positive_probability < FLAG_BELOW}
     options: dict[str, Any] = {"flag_below": FLAG_BELOW, "urgent_below": 0.0, "log_channel": place.log}
     await place.watch(label="react", notice=False, **options)

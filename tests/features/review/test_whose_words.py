@@ -8,7 +8,8 @@ from simcord.backend.models.message import Poll, PollAnswer
 from simcord.backend.serializers import message_payload
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
+from bot.questions.sentiment import SentimentQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, field
@@ -36,11 +37,14 @@ async def asked(place: ReviewPlace) -> int:
 
 
 async def test_a_forward_and_a_poll_have_their_scores_as_the_poster_s(
-    place: ReviewPlace, demo_model: TransformersModel
+    place: ReviewPlace, demo_model: EngineModel
 ) -> None:
     await place.watch(notice=False)
     forward, poll = await forwarded(place, BAD), await asked(place)
-    expected = {id_: demo_model.sentiment(text).positive_probability for id_, text in ((forward.id, BAD), (poll, POLL))}
+    expected = {
+        id_: demo_model.answer(SentimentQuestion(text)).positive_probability
+        for id_, text in ((forward.id, BAD), (poll, POLL))
+    }
     assert await probabilities(place) == pytest.approx(expected, abs=1e-5)
     assert {row.message_id for row in await place.store.of_author(place.member.id)} == {forward.id, poll}
     assert await place.store.of_author(place.other.id) == []  # Discord does not tell whose the words were
@@ -93,7 +97,7 @@ async def changed(place: ReviewPlace, message_id: int, **parts: Any) -> None:
 
 
 async def test_a_forward_that_waited_is_asked_of_discord_and_its_hash_stays(
-    place: ReviewPlace, demo_model: TransformersModel, settings: Settings
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.watch(notice=False)
     plain = await place.member.send(place.channel, GOOD)

@@ -6,15 +6,15 @@ from typing import Any, Protocol
 
 import discord
 
+from bot.answers.client import Interaction
+from bot.answers.components import Form, PersistentButton, PersistentMenu, view_of
 from bot.answers.delivery import acknowledge
-from bot.answers.error_reply import Form, answers_errors
 from bot.errors import NotPermitted, ReceiptUnusable
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, find_place
 from bot.storage.records import Case
 
-Interaction = discord.Interaction[Any]
 NOTE_LIMIT = 1000
 
 _CUSTOM_ID = re.compile(r"case:[a-z]+:(\d+)")
@@ -61,7 +61,7 @@ def case_view(case: Case) -> discord.ui.View:
 
 def digest_view(cases: Sequence[Case]) -> discord.ui.View:
     """Return the menu of a digest's cases."""
-    return discord.ui.View(timeout=None).add_item(DigestMenu(digest_options(cases), cases[-1].id))
+    return view_of(DigestMenu(digest_options(cases), cases[-1].id))
 
 
 def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | None:
@@ -86,7 +86,7 @@ def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
 
 
 class CaseButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    PersistentButton,
     template=r"case:(?P<action>claim|release|confirm|dismiss|note):(?P<case_id>\d+)",
 ):
     """*Claim*, *Release*, *Confirm*, *Dismiss* or *Note*, for those who may moderate both channels."""
@@ -97,12 +97,11 @@ class CaseButton(
         self._action, self._case_id = action, case_id
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "CaseButton":
+    def of(cls, match: re.Match[str]) -> "CaseButton":
         """Return the button that was pressed."""
         return cls(match["action"], int(match["case_id"]))
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Do what the button says, once; who comes too late is told what was done."""
         triage = _triage(interaction)
         _check(interaction, await triage.case(self._case_id))
@@ -129,8 +128,7 @@ class NoteForm(Form, title="Note"):
         super().__init__()
         self._case_id = case_id
 
-    @answers_errors
-    async def on_submit(self, interaction: Interaction, /) -> None:
+    async def submit(self, interaction: Interaction) -> None:
         """Add the note to the case's history."""
         triage = _triage(interaction)
         _check(interaction, await triage.case(self._case_id))
@@ -138,7 +136,7 @@ class NoteForm(Form, title="Note"):
             await triage.note(self._case_id, interaction.user.id, self.text.value)
 
 
-class DigestMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"digest(?::(?P<last>\d+))?"):
+class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
     """Posts the card of the case that is chosen. A menu has only the first; its id says which was the last."""
 
     def __init__(self, options: list[discord.SelectOption], last: int) -> None:
@@ -148,16 +146,14 @@ class DigestMenu(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"dige
         super().__init__(menu)
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /) -> "DigestMenu":
+    def of(cls, match: re.Match[str], options: list[discord.SelectOption]) -> "DigestMenu":
         """Return the menu in which something was chosen."""
-        assert isinstance(item, discord.ui.Select)  # noqa: S101  # its custom_id is a menu's
-        return cls(item.options, int(match["last"] or 0))
+        return cls(options, int(match["last"] or 0))
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def choose(self, interaction: Interaction, value: str) -> None:
         """Post the card, unless it is there already."""
         triage = _triage(interaction)
-        case = await triage.case(int(self.item.values[0]))
+        case = await triage.case(int(value))
         _check(interaction, case)
         if case is not None and await acknowledge(interaction, interaction.response.defer()):
             await triage.show_card(case)

@@ -3,14 +3,13 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient
 from bot.features.review.commands.backfill import Backfilling
 from bot.features.review.commands.exempt import Exempting
 from bot.features.review.commands.export import Exporting
 from bot.features.review.commands.inspect import Seeing
 from bot.features.review.commands.watch import Watching
 from bot.features.review.reader import ReviewReader
-from bot.settings import Settings
 
 
 # Said in full: what is left open here, guild_only's other contexts too, the tree's own settings fill in.
@@ -24,7 +23,7 @@ class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, comman
         self._reader = reader
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
     reader = bot.get_cog(ReviewReader.__name__)
     if isinstance(reader, ReviewReader):

@@ -3,8 +3,9 @@
 from discord import app_commands
 
 from bot.answers.answering import defer
-from bot.answers.error_reply import answers_errors
-from bot.features.review.commands.shared import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
+from bot.answers.client import Interaction
+from bot.answers.error_reply import reply_on_error
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
 from bot.features.review.permissions import check_bot, check_moderator
 from bot.features.review.places import Place, channels_in
 from bot.features.review.reading.backfill import MOST
@@ -17,7 +18,7 @@ class Backfilling(ReviewCommands):
     @app_commands.describe(
         channel=PLACE_OPTION, limit=f"How many messages to look at, the newest first, up to {MOST:,}"
     )
-    @answers_errors
+    @reply_on_error
     async def backfill(
         self, interaction: Interaction, channel: Place, limit: app_commands.Range[int, 1, MOST] = 500
     ) -> None:

@@ -4,9 +4,10 @@ import discord
 from discord import app_commands
 
 from bot.answers.answering import defer, reply
-from bot.answers.error_reply import answers_errors
+from bot.answers.client import Interaction
+from bot.answers.error_reply import reply_on_error
 from bot.errors import NotPermitted, UsageError
-from bot.features.review.commands.shared import Interaction, ReviewCommands, asker, server
+from bot.features.review.commands.shared import ReviewCommands, asker, server
 from bot.features.review.embeds.status import exempt_answer
 from bot.storage.records import ExemptionKind
 
@@ -18,7 +19,7 @@ class Exempting(ReviewCommands):
     @app_commands.describe(
         who="A role, or a person, whose messages are not read in this server", remove="Read them again"
     )
-    @answers_errors
+    @reply_on_error
     async def exempt(self, interaction: Interaction, who: discord.Role | discord.Member, remove: bool = False) -> None:
         """Do not read the messages of a role or a person, in any channel of this server; bots never are."""
         guild = server(interaction)

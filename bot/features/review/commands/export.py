@@ -10,10 +10,11 @@ import discord
 from discord import app_commands
 
 from bot.answers.answering import defer
+from bot.answers.client import Interaction
 from bot.answers.delivery import deliver
-from bot.answers.error_reply import answers_errors
+from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
 from bot.features.review.embeds.export import export_answer, write_rows
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place
@@ -30,7 +31,7 @@ class Exporting(ReviewCommands):
         format="For spreadsheets, or for programs",
         days="How far to look back, from 1 to 365 days; all without it",
     )
-    @answers_errors
+    @reply_on_error
     async def export(
         self,
         interaction: Interaction,

@@ -7,11 +7,11 @@ import discord
 from discord import app_commands
 
 from bot.answers.answering import defer, reply
-from bot.answers.error_reply import answers_errors
+from bot.answers.client import Interaction
+from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
 from bot.features.review.commands.shared import (
     PLACE_OPTION,
-    Interaction,
     ReviewCommands,
     asker,
     server,
@@ -31,7 +31,7 @@ class Seeing(ReviewCommands):
     """Commands that change nothing."""
 
     @app_commands.command(extras={"example": "/review status"})
-    @answers_errors
+    @reply_on_error
     async def status(self, interaction: Interaction) -> None:
         """Show the watched channels that you may moderate, how they do, and what waits."""
         if not await defer(interaction, private=True):
@@ -64,7 +64,7 @@ class Seeing(ReviewCommands):
 
     @app_commands.command(extras={"example": "/review preview channel:#film-reviews flag_below:0.2"})
     @app_commands.describe(channel=PLACE_OPTION, flag_below="P(positive) below which a message would be flagged")
-    @answers_errors
+    @reply_on_error
     async def preview(
         self,
         interaction: Interaction,
@@ -84,7 +84,7 @@ class Seeing(ReviewCommands):
 
     @app_commands.command(extras={"example": "/review stats channel:#film-reviews days:30"})
     @app_commands.describe(channel=PLACE_OPTION, days="How far to look back, from 1 to 365 days")
-    @answers_errors
+    @reply_on_error
     async def stats(self, interaction: Interaction, channel: Place, days: app_commands.Range[int, 1, 365] = 30) -> None:
         """Show how much was posted and how positive it was, by day: of the channel, never of a person."""
         check_moderator(asker(interaction), channel)
@@ -97,7 +97,7 @@ class Seeing(ReviewCommands):
 
     @app_commands.command(extras={"example": "/review case number:12"})
     @app_commands.describe(number="The number on a card or in a digest")
-    @answers_errors
+    @reply_on_error
     async def case(self, interaction: Interaction, number: app_commands.Range[int, 1, 2**31]) -> None:
         """Show the whole history of a case, and post its card where it has none."""
         store, guild = self._reader.store, server(interaction)

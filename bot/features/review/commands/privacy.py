@@ -1,19 +1,13 @@
 """`/privacy`: what is kept of members of review channels, a copy of it, its deletion, and never being read."""
 
-from typing import Any
-
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answering import defer, reply
-from bot.answers.error_reply import answers_errors
-from bot.engine.executor import ModelExecutor
+from bot.answers.client import BotClient, Interaction
+from bot.answers.error_reply import reply_on_error
 from bot.features.review.embeds.privacy import deleted_answer, export_answer, opted_in_answer, privacy_answer
 from bot.features.review.reader import ReviewReader
-from bot.settings import Settings
-
-Interaction = discord.Interaction[Any]
 
 
 class Privacy(commands.GroupCog, group_name="privacy"):
@@ -24,7 +18,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         self._live = reader.live
 
     @app_commands.command(name="info", extras={"example": "/privacy info"})
-    @answers_errors
+    @reply_on_error
     async def info(self, interaction: Interaction) -> None:
         """Say what is kept of you, and what you can do about it."""
         if not await defer(interaction, private=True):
@@ -32,7 +26,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         await reply(interaction, privacy_answer(opted_out=await self._store.opted_out(interaction.user.id)))
 
     @app_commands.command(name="export", extras={"example": "/privacy export"})
-    @answers_errors
+    @reply_on_error
     async def export(self, interaction: Interaction) -> None:
         """Give you a copy of all that is kept of you."""
         if not await defer(interaction, private=True):
@@ -42,7 +36,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         await reply(interaction, export_answer(*kept))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
-    @answers_errors
+    @reply_on_error
     async def delete(self, interaction: Interaction) -> None:
         """Delete all that is kept of you, at once."""
         if not await defer(interaction, private=True):
@@ -52,7 +46,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         await reply(interaction, deleted_answer(count, opted_out=await self._store.opted_out(interaction.user.id)))
 
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
-    @answers_errors
+    @reply_on_error
     async def optout(self, interaction: Interaction) -> None:
         """Delete all that is kept of you and never be read again."""
         if not await defer(interaction, private=True):
@@ -62,7 +56,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         await reply(interaction, deleted_answer(count, opted_out=True))
 
     @app_commands.command(name="optin", extras={"example": "/privacy optin"})
-    @answers_errors
+    @reply_on_error
     async def optin(self, interaction: Interaction) -> None:
         """Let new messages of yours be read again."""
         if not await defer(interaction, private=True):
@@ -71,7 +65,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         await reply(interaction, opted_in_answer())
 
 
-async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) -> None:
+async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
     reader = bot.get_cog(ReviewReader.__name__)
     if isinstance(reader, ReviewReader):

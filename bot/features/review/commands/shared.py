@@ -1,15 +1,15 @@
 """What the commands of `/review` share: their options' words, and who asks where."""
 
-from typing import Any, cast
+from typing import cast
 
 import discord
 from discord.ext import commands
 
+from bot.answers.client import Interaction
 from bot.errors import UsageError
 from bot.features.review.reader import ReviewReader
 from bot.storage.records import Watched
 
-Interaction = discord.Interaction[Any]
 PLACE_OPTION = "A channel, thread, forum or category in which you may manage messages"
 
 

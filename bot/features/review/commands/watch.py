@@ -7,9 +7,10 @@ import discord
 from discord import app_commands
 
 from bot.answers.answering import defer, reply
-from bot.answers.error_reply import answers_errors
+from bot.answers.client import Interaction
+from bot.answers.error_reply import reply_on_error
 from bot.errors import NotPermitted, OptionOutOfRange, UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, Interaction, ReviewCommands, asker, watched_or_refused
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
 from bot.features.review.embeds.status import live_answer, unwatch_answer, watch_answer
 from bot.features.review.permissions import LOG_NEEDS, check_bot, check_moderator
 from bot.features.review.places import (
@@ -52,7 +53,7 @@ class Watching(ReviewCommands):
         excerpts="Put a flagged message's beginning on its card, behind a spoiler, for 30 days (Manage Server)",
         notice="Tell the channel's members what is read and why",
     )
-    @answers_errors
+    @reply_on_error
     async def watch(
         self,
         interaction: Interaction,
@@ -96,7 +97,7 @@ class Watching(ReviewCommands):
 
     @app_commands.command(extras={"example": "/review live channel:#film-reviews"})
     @app_commands.describe(channel=PLACE_OPTION, on="False goes back to shadow: nothing is shown any more")
-    @answers_errors
+    @reply_on_error
     async def live(self, interaction: Interaction, channel: Place, on: bool = True) -> None:
         """Show what is scored from now on: labels in the channel, cards in its log channel."""
         check_moderator(asker(interaction), channel)
@@ -122,7 +123,7 @@ class Watching(ReviewCommands):
 
     @app_commands.command(extras={"example": "/review unwatch channel:#film-reviews"})
     @app_commands.describe(channel=PLACE_OPTION)
-    @answers_errors
+    @reply_on_error
     async def unwatch(self, interaction: Interaction, channel: Place) -> None:
         """Read a channel no more, and delete all that was kept of it."""
         check_moderator(asker(interaction), channel)

@@ -11,8 +11,9 @@ from typing import Any
 import discord
 
 from bot.answers.answer import Answer
+from bot.answers.client import Interaction
+from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, acknowledge
-from bot.answers.error_reply import answers_errors
 from bot.errors import NotPermitted
 from bot.features.review.embeds.backfill import backfill_answer
 from bot.features.review.permissions import check_moderator
@@ -24,8 +25,6 @@ PACE_SECONDS = 1.5  # between two edits of the progress
 MOST = 10_000
 
 log = logging.getLogger(__name__)
-
-Interaction = discord.Interaction[Any]
 
 
 @dataclass(slots=True)
@@ -99,7 +98,7 @@ class Backfills:
             await asyncio.sleep(PACE_SECONDS)
 
 
-class BackfillStop(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"backfill:stop:(?P<place_id>\d+)"):
+class BackfillStop(PersistentButton, template=r"backfill:stop:(?P<place_id>\d+)"):
     """Ends a backfill."""
 
     def __init__(self, place_id: int) -> None:
@@ -107,12 +106,11 @@ class BackfillStop(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ba
         self._place_id = place_id
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], match: re.Match[str], /) -> "BackfillStop":
+    def of(cls, match: re.Match[str]) -> "BackfillStop":
         """Return the button that was pressed."""
         return cls(int(match["place_id"]))
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """End it; the progress says so."""
         reader: Any = interaction.client.get_cog("ReviewReader")
         place = None if interaction.guild is None else find_place(interaction.guild, self._place_id)
@@ -124,7 +122,7 @@ class BackfillStop(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ba
 
 
 def _view(place_id: int) -> discord.ui.View:
-    return discord.ui.View(timeout=None).add_item(BackfillStop(place_id))
+    return view_of(BackfillStop(place_id))
 
 
 async def _edited(interaction: Interaction, answer: Answer, view: discord.ui.View | None) -> bool:

@@ -5,29 +5,27 @@ from typing import Any
 
 import discord
 
+from bot.answers.client import Interaction
+from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
-from bot.answers.error_reply import answers_errors
 from bot.errors import NotPermitted
 from bot.features.review.embeds.status import retry_text
 from bot.features.review.permissions import may_moderate
 from bot.features.review.places import find_place
 
-Interaction = discord.Interaction[Any]
 
-
-class RetryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"review:retry"):
+class RetryButton(PersistentButton, template=r"review:retry"):
     """Tries again what could not be scored in the places that the presser may moderate."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Try again", custom_id="review:retry"))
 
     @classmethod
-    async def from_custom_id(cls, _: Interaction, __: discord.ui.Item[Any], ___: re.Match[str], /) -> "RetryButton":
+    def of(cls, _: re.Match[str]) -> "RetryButton":
         """Return the button that was pressed."""
         return cls()
 
-    @answers_errors
-    async def callback(self, interaction: Interaction, /) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Try again, and say how many messages that are."""
         reader: Any = interaction.client.get_cog("ReviewReader")
         guild, member = interaction.guild, interaction.user
@@ -47,4 +45,4 @@ class RetryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"rev
 
 def retry_view() -> discord.ui.View:
     """Return the button."""
-    return discord.ui.View(timeout=None).add_item(RetryButton())
+    return view_of(RetryButton())

@@ -9,13 +9,11 @@ import discord
 
 from bot.answers.message_text import message_text
 from bot.engine.executor import ModelExecutor
-from bot.engine.waiting import Operation
 from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
 from bot.features.review.outage import is_outage, where
 from bot.features.review.showing.publish import Live
 from bot.features.review.worker import Line, Worker
-from bot.questions.language_model import LanguageModel, ModelInfo
-from bot.questions.sentiment import Sentiment
+from bot.questions.sentiment import SentimentQuestion
 from bot.storage.database import Database
 from bot.storage.records import Fault, NewScore, Pending
 from bot.storage.refusal import is_refusal
@@ -144,7 +142,7 @@ class Scoring:
             if text is None:
                 return True
             try:
-                info, verdict = await self._executor.submit_background(waiting.channel_id, _judge(text))
+                answered = await self._executor.submit_background(waiting.channel_id, SentimentQuestion(text))
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
                 await self._live.let_go(waiting, text)
                 self._forget_text(waiting)
@@ -155,6 +153,7 @@ class Scoring:
             except Exception:
                 fault = "model"
                 raise
+            info, verdict = answered.run.model, answered.result
             fault = "not_finite"
             return NewScore(
                 waiting.message_id,
@@ -182,7 +181,7 @@ class Scoring:
 
     async def _probed(self) -> bool:
         try:
-            await self._executor.submit_background(0, _judge(PLAIN_REVIEW))
+            await self._executor.submit_background(0, SentimentQuestion(PLAIN_REVIEW))
         except Exception as problem:
             log.warning("the model answers nothing for now: %s", where(problem))
             return False
@@ -231,10 +230,3 @@ class Scoring:
                 text, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
             )  # fmt: skip
         return None
-
-
-def _judge(text: str) -> Operation[tuple[ModelInfo, Sentiment]]:
-    def operation(model: LanguageModel, _: object) -> tuple[ModelInfo, Sentiment]:
-        return model.info, model.sentiment(text)
-
-    return operation

@@ -1,0 +1,70 @@
+"""What a model writes after a prompt: greedily, by sampling, or by beam search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.engine.primitives import Engine
+from bot.engine.tokenizer import REPLACEMENT, TextCodec
+from bot.questions.continuation import Continuation, ContinuationQuestion, FinishReason
+from bot.questions.language_model import Watcher
+
+
+def write(engine: Engine, question: ContinuationQuestion, watcher: Watcher[Continuation]) -> Continuation:
+    """Continue a prompt, after the output ids that are `written` already and count as new tokens.
+
+    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange where the context has no room, GenerationUnsupported and
+    RequestCancelled.
+    """
+    codec, parameters, written = engine.codec, question.parameters, question.written
+    input_ids = codec.encode(question.prompt, room_for=parameters.max_new_tokens)
+    codec.refuse_no_id(written, "a written id")
+    engine.refuse_unsupported(parameters)
+    steps = WatchedSteps(codec, question, input_ids, watcher)
+    if parameters.num_beams is None:
+        output_ids = engine.write(input_ids, parameters, steps, written)
+    else:
+        output_ids = engine.search(input_ids, parameters, steps, written).output_ids
+    return continuation(codec, question, input_ids, output_ids)
+
+
+def continuation(
+    codec: TextCodec, question: ContinuationQuestion, input_ids: Sequence[int], output_ids: Sequence[int]
+) -> Continuation:
+    """Return the continuation with these new ids; a final end of text is left out of its text."""
+    has_ended = bool(output_ids) and output_ids[-1] in codec.end_ids
+    is_full = len(output_ids) >= question.parameters.max_new_tokens
+    reason: FinishReason = "stop" if has_ended else "length" if is_full else "stopped"
+    return Continuation(
+        prompt=question.prompt,
+        parameters=question.parameters,
+        input_ids=tuple(input_ids),
+        output_ids=tuple(output_ids),
+        text=codec.added_text(input_ids, output_ids[:-1] if has_ended else output_ids),
+        finish_reason=reason,
+        written_before=len(question.written),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSteps:
+    """Offers a watcher the text so far after each token; of a beam search, the text of its best beam."""
+
+    codec: TextCodec
+    question: ContinuationQuestion
+    input_ids: list[int]
+    watcher: Watcher[Continuation]
+
+    def is_cancelled(self) -> bool:
+        """Return whether the answer is no longer wanted."""
+        return self.watcher.is_cancelled()
+
+    def is_enough(self, output_ids: list[int]) -> bool:
+        """Offer what is written so far; return whether the watcher wants it to end there."""
+        if len(output_ids) > len(self.question.written):
+            self.watcher.offer(lambda: self._draft(output_ids))
+        return self.watcher.wants_end()
+
+    def _draft(self, output_ids: list[int]) -> Continuation:
+        """Return a draft whose text ends with a whole character: a token may end within one."""
+        draft = continuation(self.codec, self.question, self.input_ids, output_ids)
+        return replace(draft, text=draft.text.rstrip(REPLACEMENT), finish_reason="length")

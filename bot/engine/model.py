@@ -1,0 +1,56 @@
+"""A language model over an engine: each kind of question goes to the module that answers it."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+
+from bot.engine.comparison import compare
+from bot.engine.continuation import write
+from bot.engine.guess import score_guess, score_guesses
+from bot.engine.primitives import Engine
+from bot.engine.sampler import sampler_stages
+from bot.engine.sentiment import SentimentReader
+from bot.engine.tokenization import tokenize
+from bot.engine.topk import sampled_step, walk
+from bot.engine.xray import surprisals
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.continuation import ContinuationQuestion
+from bot.questions.guess import GuessQuestion, RevealQuestion
+from bot.questions.language_model import ModelInfo, Watcher
+from bot.questions.question import Question
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.xray import XrayQuestion
+
+T = TypeVar("T")
+
+
+class EngineModel:
+    """The LanguageModel over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        sentiment = SentimentReader(engine)
+        self._answers: Mapping[type, Callable[..., object]] = {
+            TopKQuestion: lambda question, _: walk(engine, question),
+            SampledStepQuestion: lambda question, _: sampled_step(engine, question),
+            ContinuationQuestion: lambda question, watcher: write(engine, question, watcher),
+            SentimentQuestion: lambda question, _: sentiment.judge(question),
+            EvidenceQuestion: lambda question, _: sentiment.explain(question),
+            TokenizationQuestion: lambda question, _: tokenize(engine.codec, question),
+            XrayQuestion: lambda question, _: surprisals(engine, question),
+            ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),
+            SamplerQuestion: lambda question, _: sampler_stages(engine, question),
+            GuessQuestion: lambda question, _: score_guess(engine, question),
+            RevealQuestion: lambda question, _: score_guesses(engine, question),
+        }
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model this is."""
+        return self.engine.info
+
+    def answer(self, question: Question[T], watcher: Watcher[T] | None = None) -> T:
+        """Answer `question`, followed by `watcher`. Raises what the module that answers it raises."""
+        return cast("T", self._answers[type(question)](question, watcher or Watcher()))

@@ -1,0 +1,174 @@
+"""The engine over one transformers model in this process, with the numbers that transformers gives."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from bot.engine.primitives import NextScores, Search, Steps, TokenScore
+from bot.engine.tokenizer import TextCodec
+from bot.engine.transformers import sequences
+from bot.engine.transformers.beam_search import BeamRecorder, generate, generation_problem
+from bot.engine.transformers.decoding import Choice, decode
+from bot.engine.transformers.forward_passes import ForwardPasses, input_rows
+from bot.errors import GenerationUnsupported, RequestCancelled
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ModelInfo
+
+BEGINNINGS = 8  # kept of texts that begin alike
+
+
+class TransformersEngine:
+    """The Engine over one transformers model and its tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, passes: ForwardPasses, *, max_prompt_tokens: int) -> None:
+        self.passes = passes
+        self.codec = TextCodec(
+            tokenizer,
+            passes.info,
+            _eos_ids(passes.model),
+            input_rows=input_rows(passes.model),
+            max_prompt_tokens=max_prompt_tokens,
+        )
+        self._beginnings: OrderedDict[tuple[int, ...], sequences.Sequence | None] = OrderedDict()
+        self._problems: dict[bool, str | None] = {}  # by whether it is a beam search, found at the first one
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model this is."""
+        return self.passes.info
+
+    def score_next(
+        self,
+        texts: Sequence[list[int]],
+        *,
+        top: int = 0,
+        chosen: Sequence[int] = (),
+        beginning: Sequence[int] = (),
+    ) -> list[NextScores]:
+        """Score the token after each of `texts`, which are computed together."""
+        logits = self.passes.last_logits_of(list(texts), self._computed(tuple(beginning)))
+        return [_scores(one[None], top, [chosen])[0] for one in logits]
+
+    def score_after_each(
+        self, input_ids: list[int], *, first: int = 0, following: Sequence[int] = (), top: int = 0
+    ) -> Iterator[NextScores]:
+        """Yield the scores after each of `input_ids` from position `first` on, some dozens computed at a time."""
+        done = 0
+        for logits in self.passes.logits_after(input_ids, first):
+            chosen = [following[place : place + 1] for place in range(done, done + len(logits))]
+            yield from _scores(logits, top, chosen)
+            done += len(logits)
+
+    def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:
+        """Return the logits of the token after `input_ids`: [vocab_size]."""
+        logits: NDArray[np.float32] = self.passes.last_logits(input_ids).numpy()
+        return logits
+
+    def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
+        """Return the id that the parameters' seed draws after `input_ids` with its draw `number`, from 0."""
+        choose = Choice(parameters)
+        logits = self.passes.last_logits(input_ids)
+        choose.skip(number, logits)
+        return choose(input_ids, logits)
+
+    def refuse_unsupported(self, parameters: GenerationParameters) -> None:
+        """Raise GenerationUnsupported for what transformers' `generate`, where it writes, cannot do with this model."""
+        is_search = parameters.num_beams is not None
+        if not is_search and self.passes.by_token:
+            return
+        if is_search not in self._problems:
+            self._problems[is_search] = generation_problem(self.passes.model, is_search=is_search)
+        if problem := self._problems[is_search]:
+            what = "beam search" if is_search else "continuations"
+            remedy = "Choose the strategy greedy or sample, or another model." if is_search else "Try another model."
+            raise GenerationUnsupported(self.info.short_name, what, problem, remedy)
+
+    def write(
+        self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
+    ) -> list[int]:
+        """Return new ids, token by token beside other texts; by transformers' `generate` for what cannot be shared."""
+        if self.passes.by_token:
+            return decode(self.passes.begin(), input_ids, parameters, self.codec.end_ids, steps, written)
+        return self._generate(input_ids, parameters, steps, written)
+
+    def search(
+        self,
+        input_ids: list[int],
+        parameters: GenerationParameters,
+        steps: Steps,
+        written: Sequence[int] = (),
+        *,
+        with_tree: bool = False,
+    ) -> Search:
+        """Return what transformers' own beam search writes."""
+        if not with_tree:
+            return Search(self._generate(input_ids, parameters, steps, written))
+        recorder = BeamRecorder(parameters.num_beams or 1, self.codec.end_ids)
+        output_ids = self._generate(input_ids, parameters, steps, written, recorder)
+        tree = recorder.tree(output_ids, parameters.max_new_tokens, self.codec)
+        return Search(output_ids, recorder.score(output_ids), tree)
+
+    def _generate(
+        self,
+        input_ids: list[int],
+        parameters: GenerationParameters,
+        steps: Steps,
+        written: Sequence[int],
+        *recorders: BeamRecorder,
+    ) -> list[int]:
+        new_ids = generate(
+            self.passes.model,
+            [*input_ids, *written],
+            parameters.with_max_new_tokens(parameters.max_new_tokens - len(written)),
+            end_ids=self.codec.end_ids,
+            pad_id=self.codec.pad_id,
+            should_stop=lambda ids: steps.is_cancelled() or steps.is_enough([*written, *ids]),
+            check=self.passes.check_finite,
+            serve_others=self.passes.by_token,
+            watching=recorders,
+        )
+        if steps.is_cancelled():
+            raise RequestCancelled
+        return [*written, *new_ids]
+
+    def _computed(self, beginning: tuple[int, ...]) -> sequences.Sequence | None:
+        """Return a beginning of many texts, computed once."""
+        if beginning not in self._beginnings:
+            self._beginnings[beginning] = self.passes.computed(list(beginning))
+            if len(self._beginnings) > BEGINNINGS:
+                self._beginnings.popitem(last=False)
+        self._beginnings.move_to_end(beginning)
+        return self._beginnings[beginning]
+
+
+def _scores(logits: torch.Tensor, top: int, chosen: Sequence[Sequence[int]]) -> list[NextScores]:
+    """Return the scores of each row of `logits` [positions, vocabulary]; the last row may have no `chosen` ids."""
+    totals = logits.logsumexp(-1, keepdim=True)
+    probabilities = logits.softmax(-1)
+
+    def rows_of(ids: torch.Tensor, ranks: torch.Tensor) -> list[list[TokenScore]]:
+        values = logits.gather(1, ids)
+        figures = (ids, ranks, values, probabilities.gather(1, ids), (values - totals).clamp(max=0))
+        rows = zip(*(one.tolist() for one in figures), strict=True)
+        return [[TokenScore(*one) for one in zip(*row, strict=True)] for row in rows]
+
+    best = logits.topk(min(top, logits.shape[1])).indices
+    best_rows = rows_of(best, torch.arange(1, best.shape[1] + 1).expand_as(best))
+    width = max(map(len, chosen), default=0)
+    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in chosen], dtype=torch.long).view(len(chosen), width)
+    ranks = [(logits > logits.gather(1, column[:, None])).sum(-1) + 1 for column in ids.T]
+    chosen_rows = rows_of(ids, torch.stack(ranks, dim=1) if ranks else torch.zeros_like(ids))
+    return [
+        NextScores(tuple(best_row), tuple(row[: len(wanted)]))
+        for best_row, row, wanted in zip(best_rows, chosen_rows, chosen, strict=True)
+    ]
+
+
+def _eos_ids(model: PreTrainedModel) -> frozenset[int]:
+    generation_config = model.generation_config
+    eos = None if generation_config is None else generation_config.eos_token_id
+    return frozenset([eos] if isinstance(eos, int) else eos or [])
