@@ -20,8 +20,6 @@ from bot.engine.executor import ModelExecutor
 from bot.engine.start import build_executor
 from bot.features.review.scoring.score import Scoring
 from bot.features.review.showing.publish import Live
-from bot.questions.language_model import LanguageModel
-from bot.questions.tokens import NextTokens
 from bot.questions.topk import TopKQuestion
 from bot.settings import read_settings
 from bot.storage.database import Database
@@ -107,12 +105,9 @@ async def _asked(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[f
     """Return how long each `/topk` took that was asked until then."""
     waits: list[float] = []
 
-    def ask(model: LanguageModel, _: object) -> NextTokens:
-        return model.answer(TopKQuestion("It was a dark and stormy", 10)).next_tokens
-
     while not until.done():
         began = time.perf_counter()
-        await executor.submit(AUTHOR, ask)
+        await executor.submit(AUTHOR, TopKQuestion("It was a dark and stormy", 10))
         waits.append(time.perf_counter() - began)
         await asyncio.wait({until}, timeout=ASK_EVERY_SECONDS)
     await until

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
@@ -39,8 +40,8 @@ def _token(model: LanguageModel, people: int) -> dict[str, float]:
     """Return the parts of a step in which each of `people` has its next token."""
     scheduler, stamps = Scheduler(), [Stamps() for _ in range(people)]
     for number, stamp in enumerate(stamps):
-        write = continuation(words(number), 4 * (STEPS + PROFILED), stamp)
-        scheduler.start(lambda write=write: write(model, _never), _never, lambda *_: None)  # type: ignore[misc]  # its text is bound
+        question = continuation(words(number), 4 * (STEPS + PROFILED))
+        scheduler.start(partial(model.answer, question, stamp), _never, lambda *_: None)
     while not all(len(stamp.times) > 1 for stamp in stamps):
         scheduler.step()
     seconds = [_timed(scheduler.step) for _ in range(STEPS)]

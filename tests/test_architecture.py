@@ -55,7 +55,7 @@ def test_only_four_files_stand_at_the_top() -> None:
 
 
 async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
-    await add_commands(simcord_bot, simcord_bot.executor, simcord_bot.settings)
+    await add_commands(simcord_bot)
     found = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}

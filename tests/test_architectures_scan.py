@@ -1,5 +1,6 @@
 """The scan over transformers' classes finds them itself, compares, and tells which refusals hold."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from benchmarks.architectures.comparison import Comparison, compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
-from bot.engine.model import EngineModel
-from bot.questions.tokens import NextTokens
+from bot.engine import scores
+from bot.engine.primitives import TokenScore
+from bot.engine.tokenizer import TextCodec
+from bot.questions.tokens import TokenProbability
 
 SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
 
@@ -55,13 +58,12 @@ def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pyte
 
 
 def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = EngineModel.next_tokens
+    exact = scores.candidates
 
-    def a_little_more(self: EngineModel, prompt: str, k: int) -> NextTokens:
-        found = exact(self, prompt, k)
-        return replace(found, candidates=tuple(replace(one, logit=one.logit + 0.01) for one in found.candidates))
+    def a_little_more(found: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+        return tuple(replace(one, logit=one.logit + 0.01) for one in exact(found, codec))
 
-    monkeypatch.setattr(EngineModel, "next_tokens", a_little_more)
+    monkeypatch.setattr("bot.engine.topk.candidates", a_little_more)
     found = compare(made("llama", tmp_path))
     assert found.outcome == "differs"
     assert found.reason.startswith("topk: figures differ by")

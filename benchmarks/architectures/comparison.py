@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from bot.engine.model import EngineModel
 from bot.engine.scheduler import Scheduler
-from bot.engine.transformers.loading import load_model
+from bot.engine.transformers.loading import OWN_PATH, load_model
 from bot.errors import BotError, ModelUnavailable
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
@@ -47,7 +47,7 @@ def compare(folder: Path) -> Comparison:
     if differences:
         return Comparison("differs", "; ".join(differences))
     refused = [f"{name} is refused, as plain transformers fails" for name, words in found.items() if words]
-    return Comparison("equal" if ours.shares_passes else "equal, own path", "; ".join(refused))
+    return Comparison("equal" if ours.info.engine_path != OWN_PATH else "equal, own path", "; ".join(refused))
 
 
 class _Plain:

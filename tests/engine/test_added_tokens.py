@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.engine.transformers.loading import load_model
 from bot.errors import EmptyPrompt
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import Watcher
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
@@ -55,7 +57,7 @@ def test_an_added_token_of_a_sentencepiece_tokenizer_is_decoded_by_it(tmp_path: 
     tokenizer["added_tokens"].append(added_token(first_free, content))
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     plain = AutoTokenizer.from_pretrained(folder)
-    codec = load_model(str(folder), max_prompt_tokens=100)._codec
+    codec = load_model(str(folder), max_prompt_tokens=100).engine.codec
     for text in (f"It was{content} a dark", f"{content}It was", f"a{content}"):
         ids = plain(text).input_ids
         assert first_free in ids
@@ -113,17 +115,14 @@ def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: Engin
         demo_model.answer(XrayQuestion("<|endoftext|><|endoftext|>"))
 
 
-class Watching:
+class Watching(Watcher[Continuation]):
     """Takes every draft."""
-
-    stop_requested = False
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def offer(self, so_far: Any) -> None:
-        draft: Continuation = so_far()
-        self.texts.append(draft.text)
+    def offer(self, partial: Callable[[], Continuation]) -> None:
+        self.texts.append(partial().text)
 
 
 def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:

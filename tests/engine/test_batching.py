@@ -19,17 +19,18 @@ from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.errors import QueueFull, RequestCancelled
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import LanguageModel
 from bot.questions.sentiment import Sentiment, SentimentQuestion, sentiment_prompt
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import NextTokens
 from bot.questions.topk import TopKQuestion
+from tests.engine.operations import IsCancelled, Operating, Operation, result_of, results_of
 from tests.engine.watching import Cancelling
 
 PATIENCE = 60.0
 PROMPTS = ("It was a dark and stormy", "Once upon a time", "The", "I loved this film, because it had everything " * 3)
 
-Ask = Callable[[LanguageModel, ShouldStop], Any]
+Ask = Callable[[LanguageModel, IsCancelled], Any]
 
 
 def continuation(prompt: str, **options: Any) -> Ask:
@@ -92,7 +93,7 @@ async def start() -> AsyncIterator[Start]:
 
     def build(model: EngineModel, *, batch_size: int = 16, queue_limit: int = 64) -> ModelExecutor:
         executor = ModelExecutor(
-            lambda: model, name="demo", batch_size=batch_size, queue_limit=queue_limit, user_limit=64,
+            lambda: Operating(model), name="demo", batch_size=batch_size, queue_limit=queue_limit, user_limit=64,
             request_timeout=PATIENCE,
         )  # fmt: skip
         started.append(executor)
@@ -112,7 +113,7 @@ async def test_each_of_32_requests_gives_together_what_it_gives_alone(
     asked = mixed_requests(32, judges="demo" in model.info.name)
     alone = [ask(model, lambda: False) for ask in asked]
     executor = start(model, batch_size=batch_size)
-    together = await asyncio.gather(*(executor.submit(number, ask) for number, ask in enumerate(asked)))
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
     for one, other in zip(alone, together, strict=True):
         assert_same(one, other)
 
@@ -135,8 +136,8 @@ async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
     monkeypatch.setattr(ForwardPasses, "_forward", failing)
     bad = [continuation(prompt, strategy="greedy", max_new_tokens=4) for prompt in (spoilt.text, spoilt.text + " the")]
     executor = start(model)
-    results = await asyncio.gather(
-        *(executor.submit(number, ask) for number, ask in enumerate([*asked[:6], *bad, *asked[6:]])),
+    results = await results_of(
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked[:6], *bad, *asked[6:]])),
         return_exceptions=True,
     )
     for failed in results[6:8]:
@@ -144,7 +145,7 @@ async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
         assert str(failed) == "no kernel for this text"
     for one, other in zip(alone, [*results[:6], *results[8:]], strict=True):
         assert_same(one, other)
-    assert_same(alone[0], await executor.submit(1, asked[0]))
+    assert_same(alone[0], await result_of(executor.submit(1, Operation(asked[0]))))
 
 
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
@@ -155,12 +156,12 @@ async def test_prompts_in_pieces_give_what_they_give_whole(
     alone = [ask(model, lambda: False) for ask in asked]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model)
-    together = await asyncio.gather(*(executor.submit(number, ask) for number, ask in enumerate(asked)))
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
     for one, other in zip(alone, together, strict=True):
         assert_same(one, other)
 
 
-class RunInfo:
+class RecordedPasses:
     """Notes the shape of each forward pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,24 +181,24 @@ class RunInfo:
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = RunInfo(monkeypatch)
+    computed = RecordedPasses(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
 
-    def long(model: LanguageModel, _: ShouldStop) -> None:
-        model.answer(TopKQuestion("word " * 480, 3)).next_tokens
+    def long(model: LanguageModel, _: IsCancelled) -> None:
+        model.answer(TopKQuestion("word " * 480, 3))
         order.append("long")
 
-    def short(model: LanguageModel, _: ShouldStop) -> None:
-        model.answer(TopKQuestion("Once upon a time", 3)).next_tokens
+    def short(model: LanguageModel, _: IsCancelled) -> None:
+        model.answer(TopKQuestion("Once upon a time", 3))
         order.append("short")
 
     computed.go_on.clear()
-    first = executor.submit(1, long)
+    first = executor.submit(1, Operation(long))
     await until(lambda: bool(computed.shapes))
-    second = executor.submit(2, short)
+    second = executor.submit(2, Operation(short))
     computed.go_on.set()
-    await asyncio.gather(first, second)
+    await results_of(first, second)
     assert order == ["short", "long"]
     assert max(columns for _, columns in computed.shapes) == forward_passes.PIECE_TOKENS
 
@@ -205,12 +206,12 @@ async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
 async def test_the_beginning_of_the_sentiment_prompt_is_computed_once(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = RunInfo(monkeypatch)
+    computed = RecordedPasses(monkeypatch)
     reviews = ["A good film.", "\n Bad", "The plot was thin but I liked every one of the actors."]
     whole = [len(demo_model.answer(TokenizationQuestion(sentiment_prompt(review)))[0].tokens) for review in reviews]
     executor = start(demo_model)
     for number, review in enumerate(reviews):
-        await executor.submit(1, lambda model, _, review=review: model.answer(SentimentQuestion(review)))  # type: ignore[misc]  # as above
+        await executor.submit(1, SentimentQuestion(review))
         assert computed.shapes[number][1] < whole[number]
 
 
@@ -218,17 +219,14 @@ async def test_a_backlog_in_the_background_adds_at_most_one_forward_pass(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = start(demo_model)
-    background = [
-        executor.submit_background(7, lambda model, _: model.answer(SentimentQuestion("Fine. " * 60)))
-        for _ in range(40)
-    ]
+    background = [executor.submit_background(7, SentimentQuestion("Fine. " * 60)) for _ in range(40)]
     await until(lambda: any(future.done() for future in background))
-    passes = RunInfo(monkeypatch).shapes
-    written = await executor.submit(1, continuation("Once", strategy="greedy", max_new_tokens=20))
+    passes = RecordedPasses(monkeypatch).shapes
+    written = await result_of(executor.submit(1, Operation(continuation("Once", strategy="greedy", max_new_tokens=20))))
     others = [shape for shape in passes[: passes.index((1, 1)) + 19] if shape[1] > 20]
     assert len(others) <= 1
     assert len(written.output_ids) == 20
-    assert {(await future).label for future in background} == {"Positive"}
+    assert {(await future).result.label for future in background} == {"Positive"}
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -255,24 +253,24 @@ async def test_cancelling_frees_the_slot_and_leaves_the_others_unchanged(
     alone = [ask(demo_model, lambda: False) for ask in others]
     victim = STAGES[stage] or continuation("Once", strategy="greedy", **LONG)
     executor = start(demo_model, batch_size=1 if stage == "queued" else 8)
-    first = executor.submit(1, continuation("The", strategy="greedy", max_new_tokens=100))
-    cancelled = executor.submit(2, victim)
+    first = executor.submit(1, Operation(continuation("The", strategy="greedy", max_new_tokens=100)))
+    cancelled = executor.submit(2, Operation(victim))
     await until(lambda: executor.status.waiting == (1 if stage == "queued" else 0))
-    futures = [executor.submit(number + 3, ask) for number, ask in enumerate(others)]
+    futures = [executor.submit(number + 3, Operation(ask)) for number, ask in enumerate(others)]
     cancelled.cancel()
-    for one, other in zip(alone, await asyncio.gather(*futures), strict=True):
+    for one, other in zip(alone, await results_of(*futures), strict=True):
         assert_same(one, other)
     await first
     await until(lambda: not executor.status.running)
     assert cancelled.cancelled()
-    assert_same(alone[0], await executor.submit(2, others[0]))
+    assert_same(alone[0], await result_of(executor.submit(2, Operation(others[0]))))
 
 
 async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
     steps: list[int] = []
 
-    def count(model: LanguageModel, should_stop: ShouldStop) -> None:
+    def count(model: LanguageModel, should_stop: IsCancelled) -> None:
         def counting() -> bool:
             steps.append(executor.status.waiting)
             return should_stop()
@@ -283,7 +281,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
                 Cancelling(counting),
             )
 
-    counted = executor.submit(1, count)
+    counted = executor.submit(1, Operation(count))
     await until(lambda: len(steps) > 5)
     counted.cancel()
     seen = len(steps)
@@ -303,7 +301,7 @@ async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
 
     async def one(number: int) -> None:
         try:
-            future = executor.submit(number % 50, choose.choice(kinds))
+            future = executor.submit(number % 50, Operation(choose.choice(kinds)))
         except QueueFull:
             outcomes["refused"] += 1
             return

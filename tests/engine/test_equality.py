@@ -18,6 +18,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sentiment import SentimentQuestion
 from bot.questions.topk import TopKQuestion
 from tests.conftest import STORIES
+from tests.fakes import engine_of
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
 TOLERANCE = 1e-5
@@ -114,7 +115,7 @@ def test_a_checkpoint_s_generation_config_decides_nothing(model_folder: Path) ->
     ours = load_model(str(model_folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
     before = ours.answer(ContinuationQuestion("Once upon", parameters))
-    config = ours._model.generation_config
+    config = engine_of(ours).passes.model.generation_config
     assert config is not None
     config.do_sample, config.temperature, config.top_k, config.repetition_penalty = True, 5.0, 3, 1.9
     config.num_beams = 4

@@ -24,7 +24,8 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import LanguageModel
+from tests.engine.operations import IsCancelled, Operating, Operation, result_of, results_of
 
 PATIENCE = 20.0  # seconds after which a test is taken to hang
 
@@ -39,7 +40,7 @@ class Gate:
         self._result = result
         self._heeds_stop = heeds_stop
 
-    def __call__(self, model: LanguageModel, should_stop: ShouldStop) -> object:
+    def __call__(self, model: LanguageModel, should_stop: IsCancelled) -> object:
         self.begun.set()
         while not self.opened.wait(0.005):
             if self._heeds_stop and should_stop():
@@ -71,7 +72,7 @@ async def make(model: Any) -> AsyncIterator[Make]:
         request_timeout: float = PATIENCE,
     ) -> ModelExecutor:
         executor = ModelExecutor(
-            load,
+            lambda: Operating(load()),
             name="fake",
             batch_size=batch_size,
             queue_limit=queue_limit,
@@ -87,7 +88,7 @@ async def make(model: Any) -> AsyncIterator[Make]:
         executor.close()
 
 
-def noting(order: list[str], name: str) -> Callable[[LanguageModel, ShouldStop], None]:
+def noting(order: list[str], name: str) -> Callable[[LanguageModel, IsCancelled], None]:
     """Return an operation that adds `name` to `order`."""
     return lambda model, _: order.append(name)
 
@@ -97,13 +98,13 @@ async def wait(event: threading.Event) -> None:
 
 
 async def outcome(future: "asyncio.Future[Any]") -> Any:
-    return await asyncio.wait_for(future, PATIENCE)
+    return await asyncio.wait_for(result_of(future), PATIENCE)
 
 
 async def test_the_operation_gets_the_model_and_its_result_comes_back(make: Make, model: Any) -> None:
     executor = make()
     executor.wait_until_loaded()
-    thread, got = await outcome(executor.submit(1, lambda m, _: (threading.current_thread().name, m)))
+    thread, got = await outcome(executor.submit(1, Operation(lambda m, _: (threading.current_thread().name, m))))
     assert thread == "model"
     assert got is model
 
@@ -118,10 +119,10 @@ async def test_requests_are_refused_while_the_model_loads(make: Make, model: Any
 
     executor = make(load)
     with pytest.raises(ModelLoading, match="fake is still loading"):
-        executor.submit(1, Gate())
+        executor.submit(1, Operation(Gate()))
     loading.set()
     executor.wait_until_loaded()
-    assert await outcome(executor.submit(1, lambda m, _: 5)) == 5
+    assert await outcome(executor.submit(1, Operation(lambda m, _: 5))) == 5
 
 
 async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make) -> None:
@@ -132,7 +133,7 @@ async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make)
     with pytest.raises(ModelUnavailable, match="no such folder"):
         executor.wait_until_loaded()
     with pytest.raises(ModelUnavailable, match="no such folder"):
-        executor.submit(1, Gate())
+        executor.submit(1, Operation(Gate()))
 
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError, type("PanicException", (BaseException,), {})])
@@ -152,27 +153,27 @@ async def test_the_queue_is_bounded_and_the_refusal_says_its_length(make: Make) 
     executor = make(queue_limit=2)
     executor.wait_until_loaded()
     running = Gate()
-    first = executor.submit(1, running)
+    first = executor.submit(1, Operation(running))
     await wait(running.begun)
-    waiting = [executor.submit(user, lambda m, _: "late") for user in (2, 3)]
+    waiting = [executor.submit(user, Operation(lambda m, _: "late")) for user in (2, 3)]
     with pytest.raises(QueueFull, match="2 requests waiting"):
-        executor.submit(4, Gate())
+        executor.submit(4, Operation(Gate()))
     running.opened.set()
     assert await outcome(first) == "done"
     assert [await outcome(future) for future in waiting] == ["late", "late"]
-    assert await outcome(executor.submit(4, lambda m, _: "again")) == "again"
+    assert await outcome(executor.submit(4, Operation(lambda m, _: "again"))) == "again"
 
 
 async def test_one_user_s_waiting_and_running_requests_are_counted(make: Make) -> None:
     executor = make(user_limit=2)
     executor.wait_until_loaded()
     running = Gate()
-    first = executor.submit(1, running)
+    first = executor.submit(1, Operation(running))
     await wait(running.begun)
-    second = executor.submit(1, lambda m, _: 2)
+    second = executor.submit(1, Operation(lambda m, _: 2))
     with pytest.raises(UserLimitReached, match=r"2 requests waiting or running.*queue is 1 long"):
-        executor.submit(1, Gate())
-    other = executor.submit(2, lambda m, _: 3)
+        executor.submit(1, Operation(Gate()))
+    other = executor.submit(2, Operation(lambda m, _: 3))
     running.opened.set()
     assert [await outcome(future) for future in (first, second, other)] == ["done", 2, 3]
 
@@ -181,12 +182,16 @@ async def test_users_take_turns(make: Make) -> None:
     executor = make()
     executor.wait_until_loaded()
     running = Gate()
-    blocker = executor.submit(9, running)
+    blocker = executor.submit(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
     note = functools.partial(noting, order)
-    futures = [executor.submit(1, note(f"a{number}")) for number in range(4)]
-    futures += [executor.submit(2, note("b0")), executor.submit(2, note("b1")), executor.submit(3, note("c0"))]
+    futures = [executor.submit(1, Operation(note(f"a{number}"))) for number in range(4)]
+    futures += [
+        executor.submit(2, Operation(note("b0"))),
+        executor.submit(2, Operation(note("b1"))),
+        executor.submit(3, Operation(note("c0"))),
+    ]
     running.opened.set()
     await asyncio.gather(blocker, *futures)
     assert order == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
@@ -196,13 +201,13 @@ async def test_background_work_comes_last_in_turns_of_its_owners_and_has_no_dead
     executor = make(queue_limit=2, user_limit=1, request_timeout=0.2, batch_size=1)
     executor.wait_until_loaded()
     running = Gate()
-    blocker = executor.submit_background(9, running)
+    blocker = executor.submit_background(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
     note = functools.partial(noting, order)
-    futures = [executor.submit_background(8, note(name)) for name in ("x0", "x1", "x2")]
-    futures += [executor.submit_background(7, note("y0")), executor.submit(8, note("person"))]
-    withdrawn = executor.submit_background(6, note("withdrawn"))
+    futures = [executor.submit_background(8, Operation(note(name))) for name in ("x0", "x1", "x2")]
+    futures += [executor.submit_background(7, Operation(note("y0"))), executor.submit(8, Operation(note("person")))]
+    withdrawn = executor.submit_background(6, Operation(note("withdrawn")))
     withdrawn.cancel()
     assert executor.status.waiting == 1
     await asyncio.sleep(0.3)
@@ -216,22 +221,22 @@ async def test_background_work_that_waits_is_told_of_the_end_at_once(make: Make)
     executor = make(batch_size=1)
     executor.wait_until_loaded()
     running = Gate()
-    blocker = executor.submit(9, running)
+    blocker = executor.submit(9, Operation(running))
     await wait(running.begun)
-    waiting = executor.submit_background(9, Gate())
+    waiting = executor.submit_background(9, Operation(Gate()))
     threading.Timer(0.2, running.opened.set).start()
     await asyncio.to_thread(executor.close, PATIENCE)
     assert await outcome(blocker) == "done"
     with pytest.raises(ShuttingDown):
         await outcome(waiting)
     with pytest.raises(ShuttingDown):
-        executor.submit_background(9, Gate())
+        executor.submit_background(9, Operation(Gate()))
 
 
 async def test_the_deadline_counts_computation_and_not_waiting(make: Make) -> None:
     executor = make(request_timeout=0.6)
     executor.wait_until_loaded()
-    futures = [executor.submit(user, lambda m, _: threading.Event().wait(0.25)) for user in range(5)]
+    futures = [executor.submit(user, Operation(lambda m, _: threading.Event().wait(0.25))) for user in range(5)]
     assert [await outcome(future) for future in futures] == [False] * 5  # 1.25 s in all, none refused
 
 
@@ -239,18 +244,18 @@ async def test_past_its_deadline_a_request_is_told_and_its_slot_stays_taken_unti
     executor = make(request_timeout=0.1, user_limit=1)
     executor.wait_until_loaded()
     stubborn = Gate()
-    future = executor.submit(1, stubborn)
+    future = executor.submit(1, Operation(stubborn))
     with pytest.raises(RequestTimedOut, match=r"after 0\.1 seconds"):
         await outcome(future)
     assert not stubborn.ended.is_set()
     with pytest.raises(UserLimitReached):
-        executor.submit(1, Gate())
-    other = executor.submit(2, lambda m, _: "served")
+        executor.submit(1, Operation(Gate()))
+    other = executor.submit(2, Operation(lambda m, _: "served"))
     await asyncio.sleep(0.05)
     assert not other.done()
     stubborn.opened.set()
     assert await outcome(other) == "served"
-    assert await outcome(executor.submit(1, lambda m, _: "again")) == "again"
+    assert await outcome(executor.submit(1, Operation(lambda m, _: "again"))) == "again"
 
 
 async def test_a_deadline_asks_the_computation_to_stop(make: Make) -> None:
@@ -258,7 +263,7 @@ async def test_a_deadline_asks_the_computation_to_stop(make: Make) -> None:
     executor.wait_until_loaded()
     obedient = Gate(heeds_stop=True)
     with pytest.raises(RequestTimedOut):
-        await outcome(executor.submit(1, obedient))
+        await outcome(executor.submit(1, Operation(obedient)))
     await wait(obedient.ended)
 
 
@@ -266,11 +271,11 @@ async def test_a_waiting_request_can_be_cancelled_and_is_never_computed(make: Ma
     executor = make(queue_limit=1)
     executor.wait_until_loaded()
     running, never = Gate(), Gate()
-    first = executor.submit(1, running)
+    first = executor.submit(1, Operation(running))
     await wait(running.begun)
-    executor.submit(2, never).cancel()
+    executor.submit(2, Operation(never)).cancel()
     await asyncio.sleep(0)  # the future's callbacks run in the next turn of the loop
-    last = executor.submit(3, lambda m, _: "served")
+    last = executor.submit(3, Operation(lambda m, _: "served"))
     running.opened.set()
     assert [await outcome(first), await outcome(last)] == ["done", "served"]
     assert not never.begun.is_set()
@@ -280,11 +285,11 @@ async def test_a_running_request_can_be_cancelled_and_stops(make: Make) -> None:
     executor = make()
     executor.wait_until_loaded()
     running = Gate(heeds_stop=True)
-    future = executor.submit(1, running)
+    future = executor.submit(1, Operation(running))
     await wait(running.begun)
     future.cancel()
     await wait(running.ended)
-    assert await outcome(executor.submit(1, lambda m, _: "next")) == "next"
+    assert await outcome(executor.submit(1, Operation(lambda m, _: "next"))) == "next"
 
 
 @pytest.mark.parametrize(
@@ -302,10 +307,10 @@ async def test_a_failure_reaches_its_own_user_and_no_other(
     executor = make()
     executor.wait_until_loaded()
 
-    def fail(model: LanguageModel, should_stop: ShouldStop) -> None:
+    def fail(model: LanguageModel, should_stop: IsCancelled) -> None:
         raise error
 
-    failing, fine = executor.submit(1, fail), executor.submit(2, lambda m, _: "fine")
+    failing, fine = executor.submit(1, Operation(fail)), executor.submit(2, Operation(lambda m, _: "fine"))
     with pytest.raises(seen):
         await outcome(failing)
     assert await outcome(fine) == "fine"
@@ -322,20 +327,23 @@ async def test_a_panic_in_a_forward_pass_does_not_end_the_model_s_thread(make: M
     executor = make()
     executor.wait_until_loaded()
     with pytest.raises(RuntimeError, match=r"^Panic in the model's thread$"):
-        await outcome(executor.submit(1, lambda m, _: wait_for(Panicking())))
-    assert await outcome(executor.submit(2, lambda m, _: "fine")) == "fine"
+        await outcome(executor.submit(1, Operation(lambda m, _: wait_for(Panicking()))))
+    assert await outcome(executor.submit(2, Operation(lambda m, _: "fine"))) == "fine"
 
 
 async def test_closing_computes_what_was_taken_and_refuses_the_rest(make: Make) -> None:
     executor = make()
     executor.wait_until_loaded()
     running = Gate()
-    futures: list[asyncio.Future[Any]] = [executor.submit(1, running), executor.submit(2, lambda m, _: "last")]
+    futures: list[asyncio.Future[Any]] = [
+        executor.submit(1, Operation(running)),
+        executor.submit(2, Operation(lambda m, _: "last")),
+    ]
     await wait(running.begun)
     closing = asyncio.create_task(asyncio.to_thread(executor.close, PATIENCE))
     while True:
         try:
-            executor.submit(3, Gate()).cancel()
+            executor.submit(3, Operation(Gate())).cancel()
         except ShuttingDown:
             break
         await asyncio.sleep(0.001)
@@ -350,9 +358,9 @@ async def test_what_is_not_computed_in_time_is_told(make: Make, heeds_stop: bool
     executor = make()
     executor.wait_until_loaded()
     running = Gate(heeds_stop=heeds_stop)
-    futures = [executor.submit(1, running)]
+    futures = [executor.submit(1, Operation(running))]
     await wait(running.begun)
-    futures += [executor.submit(user, Gate()) for user in (2, 3)]
+    futures += [executor.submit(user, Operation(Gate())) for user in (2, 3)]
     await asyncio.to_thread(executor.close, 0.1)
     for future in futures:
         with pytest.raises(ShuttingDown):
@@ -381,20 +389,20 @@ async def test_a_thousand_mixed_requests_each_end_once(make: Make) -> None:
     executor.wait_until_loaded()
     ended: list[str] = []
 
-    def operation(number: int) -> Callable[[LanguageModel, ShouldStop], int]:
-        def compute(model: LanguageModel, should_stop: ShouldStop) -> int:
+    def operation(number: int) -> Callable[[LanguageModel, IsCancelled], int]:
+        def compute(model: LanguageModel, should_stop: IsCancelled) -> int:
             if number % 7 == 0:
                 raise EmptyPrompt("prompt", 1)
             return number
 
         return compute
 
-    futures = [executor.submit(number % 40, operation(number)) for number in range(1000)]
+    futures = [executor.submit(number % 40, Operation(operation(number))) for number in range(1000)]
     for number, future in enumerate(futures):
         future.add_done_callback(lambda f, n=number: ended.append("cancelled" if f.cancelled() else f"ended{n}"))  # type: ignore[misc]  # a default binds the loop's variable
         if number % 10 == 3:
             future.cancel()
-    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), PATIENCE)
+    results = await asyncio.wait_for(results_of(*futures, return_exceptions=True), PATIENCE)
     for number, result in enumerate(results):
         if number % 10 == 3:
             assert isinstance(result, asyncio.CancelledError)

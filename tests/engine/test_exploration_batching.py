@@ -1,6 +1,5 @@
 """The explorer's operations give beside other requests what they give alone, and let the others through."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -9,12 +8,13 @@ from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.guess import RevealQuestion
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import LanguageModel
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.engine.test_batching import Ask, RunInfo, Start, assert_same, mixed_requests, start, until
+from tests.engine.operations import IsCancelled, Operation, result_of, results_of
+from tests.engine.test_batching import Ask, RecordedPasses, Start, assert_same, mixed_requests, start, until
 from tests.engine.watching import Cancelling
 
 __all__ = ["start"]
@@ -26,11 +26,11 @@ def explorations(judges: bool) -> list[Ask]:
     asked: list[Ask] = [
         lambda model, _: model.answer(XrayQuestion(TEXT)),
         lambda model, _: model.answer(XrayQuestion("Once upon a time")),
-        lambda model, _: model.answer(TopKQuestion("Once upon", 10, tuple([5, 300, 7]), 0.7)),
-        lambda model, _: model.answer(
-            SampledStepQuestion(TopKQuestion("Once upon", 1, tuple([5, 300, 7]), 1.4), 11)
-        ).steps[-1],
-        lambda model, _: model.answer(RevealQuestion(TopKQuestion("Once upon", 1), tuple([5, 300, 7]))).guesses,
+        lambda model, _: model.answer(TopKQuestion("Once upon", 10, (5, 300, 7), 0.7)),
+        lambda model, _: model.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, (5, 300, 7), 1.4), 11)).steps[
+            -1
+        ],
+        lambda model, _: model.answer(RevealQuestion(TopKQuestion("Once upon", 1), (5, 300, 7))).guesses,
         lambda model, stop: model.answer(ComparisonQuestion("Once upon", 8, 3, 3, 1.5), Cancelling(stop)),
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
     ]
@@ -72,7 +72,9 @@ async def test_each_gives_together_what_it_gives_alone(
     alone = [ask(model, lambda: False) for ask in [*asked, *others]]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model, batch_size=16)
-    together = await asyncio.gather(*(executor.submit(number, ask) for number, ask in enumerate([*asked, *others])))
+    together = await results_of(
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked, *others]))
+    )
     for one, other in zip(alone[: len(asked)], together[: len(asked)], strict=True):
         exact, rounded = numbers(one)
         found, found_rounded = numbers(other)
@@ -86,7 +88,7 @@ async def test_each_gives_together_what_it_gives_alone(
 async def test_a_short_prompt_does_not_wait_for_all_of_it(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    computed = RunInfo(monkeypatch)
+    computed = RecordedPasses(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
     asks: list[Ask] = [
@@ -94,27 +96,31 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
         lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 12)),
     ]
 
-    def long(model: LanguageModel, should_stop: ShouldStop) -> None:
+    def long(model: LanguageModel, should_stop: IsCancelled) -> None:
         asks[number](model, should_stop)
         order.append("long")
 
-    def short(model: LanguageModel, _: ShouldStop) -> None:
-        model.answer(TopKQuestion("Once upon a time", 3)).next_tokens
+    def short(model: LanguageModel, _: IsCancelled) -> None:
+        model.answer(TopKQuestion("Once upon a time", 3))
         order.append("short")
 
     computed.go_on.clear()
-    first = executor.submit(1, long)
+    first = executor.submit(1, Operation(long))
     await until(lambda: bool(computed.shapes))
-    second = executor.submit(2, short)
+    second = executor.submit(2, Operation(short))
     computed.go_on.set()
-    await asyncio.gather(first, second)
+    await results_of(first, second)
     assert order == ["short", "long"]
 
 
 async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
-    future = executor.submit(1, lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 40)))
+    future = executor.submit(
+        1, Operation(lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 40)))
+    )
     await until(lambda: executor.status.running)
     future.cancel()
     await until(lambda: not executor.status.running)
-    assert (await executor.submit(1, lambda model, _: model.answer(SentimentQuestion("Good.")))).label == "Positive"
+    assert (
+        await result_of(executor.submit(1, Operation(lambda model, _: model.answer(SentimentQuestion("Good.")))))
+    ).label == "Positive"

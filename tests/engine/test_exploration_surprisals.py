@@ -160,7 +160,7 @@ def test_a_walk_is_next_tokens_along_its_path(
 
 
 def test_the_first_step_of_a_walk_is_next_tokens(ours: EngineModel) -> None:
-    result = ours.answer(TopKQuestion("Once upon", 12, tuple([]), 1.0))
+    result = ours.answer(TopKQuestion("Once upon", 12, (), 1.0))
     assert [one.candidate for one in result.candidates] == list(
         ours.answer(TopKQuestion("Once upon", 12)).next_tokens.candidates
     )
@@ -181,8 +181,8 @@ def test_draws_along_a_walk_are_a_sampled_continuation(ours: EngineModel, temper
         one = ours.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, tuple(chosen), temperature), 17)).steps[-1]
         chosen.append(one.token.id)
         step = ours.answer(TopKQuestion("Once upon", 1, tuple(chosen), temperature)).steps[-1]
-        assert step.likelihood.rank == one.rank
-        assert step.likelihood.probability == close(one.probability)
+        assert step.likelihood.rank == one.likelihood.rank
+        assert step.likelihood.probability == close(one.likelihood.probability)
     assert tuple(chosen) == expected
 
 
@@ -192,11 +192,11 @@ def test_the_limits_of_a_walk(demo_model: EngineModel) -> None:
     with pytest.raises(PromptTooLong, match="The prompt with its path has 513 tokens, but at most 512"):
         demo_model.answer(TopKQuestion(" the" * 500, 3, tuple([the] * 13), 1.0))
     with pytest.raises(OptionOutOfRange, match="a chosen id is 4096, but must be from 0 to 4,095"):
-        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, tuple([4096]), 1.0), 3)).steps[-1]
+        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, (4096,), 1.0), 3))
     with pytest.raises(OptionOutOfRange, match="temperature is 0"):
-        demo_model.answer(TopKQuestion("It", 3, tuple([]), 0.0))
+        demo_model.answer(TopKQuestion("It", 3, (), 0.0))
     with pytest.raises(OptionOutOfRange, match="seed is -1"):
-        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, tuple([]), 1.0), -1)).steps[-1]
+        demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, (), 1.0), -1))
     with pytest.raises(EmptyPrompt):
-        demo_model.answer(TopKQuestion("", 3, tuple([]), 1.0))
-    assert demo_model.answer(TopKQuestion("It", 3, tuple([0]), 1.0)).ended
+        demo_model.answer(TopKQuestion("", 3, (), 1.0))
+    assert demo_model.answer(TopKQuestion("It", 3, (0,), 1.0)).ended

@@ -88,5 +88,5 @@ def test_a_tokenizer_that_drops_line_breaks_needs_another_beginning(tmp_path: Pa
     tokenizer["model"]["vocab"] += [["▁wor", -1.0], ["▁world", -1.0], ["▁ld", -1.0]]
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     model = load_model(str(folder), max_prompt_tokens=100)
-    ids = model._codec._following_ids("It was a wor", "ld")
-    assert [model._codec.token(id_).text for id_ in ids] == ["l", "d"]
+    ids = model.engine.codec._following_ids("It was a wor", "ld")
+    assert [model.engine.codec.token(id_).text for id_ in ids] == ["l", "d"]

@@ -60,9 +60,9 @@ def test_the_limit_itself_is_allowed_and_one_more_is_not(short: EngineModel, ask
 
 
 def test_the_model_s_context_is_a_limit_too(demo_model: EngineModel) -> None:
-    demo_model.answer(TopKQuestion(" the" * 512, 1)).next_tokens
+    demo_model.answer(TopKQuestion(" the" * 512, 1))
     with pytest.raises(PromptTooLong, match="has 513 tokens, but at most 512 are allowed"):
-        demo_model.answer(TopKQuestion(" the" * 513, 1)).next_tokens
+        demo_model.answer(TopKQuestion(" the" * 513, 1))
 
 
 def test_new_tokens_need_room_in_the_context(demo_model: EngineModel) -> None:
@@ -80,8 +80,8 @@ def test_the_review_s_whole_prompt_counts(demo_model: EngineModel) -> None:
 
 def test_text_that_is_no_unicode_is_refused(demo_model: EngineModel) -> None:
     asks: list[Callable[[str], Any]] = [
-        demo_model.tokenize,
-        demo_model.sentiment,
+        lambda text: demo_model.answer(TokenizationQuestion(text)),
+        lambda text: demo_model.answer(SentimentQuestion(text)),
         lambda text: demo_model.answer(TopKQuestion(text, 3)).next_tokens,
     ]
     for ask in asks:

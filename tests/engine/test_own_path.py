@@ -18,6 +18,7 @@ from bot.questions.xray import XrayQuestion
 from tests.cli.test_cli import PROMPT, Console, console
 from tests.engine.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.engine.together import written_together
+from tests.fakes import engine_of
 
 __all__ = ["console"]
 
@@ -114,11 +115,11 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
 
 def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(200))
-    assert not load_model(str(folder), max_prompt_tokens=200).shares_passes
-    assert not load_model(str(folder), max_prompt_tokens=20).shares_passes  # 256 new tokens may follow
+    assert not engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.by_token
+    assert not engine_of(load_model(str(folder), max_prompt_tokens=20)).passes.by_token  # 256 new tokens may follow
     (tmp_path / "long").mkdir()
     folder = random_model(tmp_path / "long", two_frequencies(256))
-    assert load_model(str(folder), max_prompt_tokens=200).shares_passes
+    assert engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.by_token
 
 
 def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:

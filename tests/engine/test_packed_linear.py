@@ -45,7 +45,10 @@ def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dty
 def test_a_model_without_packed_weights_gives_the_same(packed_model: EngineModel, plain_model: EngineModel) -> None:
     assert (packed_model.info.engine_path == "packed weights") == HAS_KERNELS
     assert plain_model.info.engine_path == ""
-    packed, plain = packed_model.answer(TopKQuestion(PROMPT, 20)).next_tokens, plain_model.next_tokens(PROMPT, 20)
+    packed, plain = (
+        packed_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
+        plain_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
+    )
     assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
     expected = [one.probability for one in plain.candidates]
     assert [one.probability for one in packed.candidates] == pytest.approx(expected, abs=1e-5)

@@ -28,13 +28,13 @@ def test_special_tokens_in_a_text_are_kept_and_shown(qwen2_model: EngineModel) -
 
 
 def test_ids_beyond_the_tokenizer_are_named(qwen2_model: EngineModel) -> None:
-    assert qwen2_model._codec.token(151_900).text == "[unused 151900]"
+    assert qwen2_model.engine.codec.token(151_900).text == "[unused 151900]"
 
 
 def test_every_token_of_the_vocabulary_has_a_text_without_replacement_characters(
     qwen2_model: EngineModel,
 ) -> None:
-    shown = [qwen2_model._codec.token(id_).text for id_ in range(0, 151_936, 7)]
+    shown = [qwen2_model.engine.codec.token(id_).text for id_ in range(0, 151_936, 7)]
     assert all(shown)
     assert not any("\ufffd" in text for text in shown)
 

@@ -73,4 +73,4 @@ def test_such_a_token_is_shown_and_is_no_guess(tmp_path: Path) -> None:
 def test_an_id_that_is_none_continues_nothing(demo_model: EngineModel, id_: int) -> None:
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=4)
     with pytest.raises(OptionOutOfRange, match="a written id is"):
-        demo_model.answer(ContinuationQuestion(PROMPT, parameters, tuple([5, id_])))
+        demo_model.answer(ContinuationQuestion(PROMPT, parameters, (5, id_)))

@@ -1,6 +1,7 @@
 """Requests that are computed side by side, as the executor's thread computes them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bot.engine.scheduler import Scheduler
@@ -26,6 +27,4 @@ def together(asks: Sequence[Callable[[], Any]]) -> list[Any]:
 
 def written_together(model: LanguageModel, prompts: Sequence[str], parameters: GenerationParameters) -> list[Any]:
     """Return what the model writes after each of `prompts`, side by side."""
-    return together(
-        [lambda prompt=prompt: model.answer(ContinuationQuestion(prompt, parameters)) for prompt in prompts]
-    )  # type: ignore[misc]  # its prompt is bound
+    return together([partial(model.answer, ContinuationQuestion(prompt, parameters)) for prompt in prompts])

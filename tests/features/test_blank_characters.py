@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
-from unittest.mock import create_autospec
 
 import pytest
 
 from bot.engine.model import EngineModel
 from bot.questions.language_model import LanguageModel
-from bot.questions.tokenization import Tokenization
+from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.questions.tokens import Token
 from bot.questions.topk import TopKQuestion
 from bot.rendering.escaping import code_point
+from tests.fakes import Answers, fake_model
 from tests.features.people import Place
 
 BLANK = ["\u2800", "\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u17b4", "\ufe0f", "\u200d", "\U000e0041"]
@@ -21,12 +20,9 @@ BLANK = ["\u2800", "\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u17b4", "
 class TestTokens:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
         tokens = tuple(Token(number, text) for number, text in enumerate(BLANK))
-        fake.tokenize.return_value = Tokenization("".join(BLANK), tokens)
-        walk = demo_model.answer(TopKQuestion("Once", len(BLANK), tuple([]), 1.0))
-        fake.walk.return_value = replace(
+        walk = demo_model.answer(TopKQuestion("Once", len(BLANK), (), 1.0))
+        shown = replace(
             walk,
             prompt="Once\u2800\u3164",
             candidates=tuple(
@@ -34,7 +30,9 @@ class TestTokens:
                 for one, token in zip(walk.candidates, tokens, strict=True)
             ),
         )
-        return lambda: fake
+        split = Tokenization("".join(BLANK), tokens)
+        answers: Answers = {TopKQuestion: lambda _: shown, TokenizationQuestion: lambda _: (split, None)}
+        return lambda: fake_model(demo_model.info, answers)
 
     async def test_tables_menus_and_prose_show_them(self, place: Place) -> None:
         shown = await place.member.slash(place.channel, "tokenize", text="x")

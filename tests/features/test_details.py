@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import create_autospec
 
 import pytest
 
@@ -23,6 +22,7 @@ from bot.questions.outcome import output_hash, versions
 from bot.questions.tokenization import TokenizationQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
+from tests.fakes import fake_model
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man's dog looked at the sea and"
@@ -136,7 +136,7 @@ async def test_replay_is_identical_also_beside_others_and_after_a_restart(
     shown = (await place.other.click(asked, label="Details")).response
     sampled = [GenerationParameters.from_options(strategy="sample", seed=seed, max_new_tokens=99) for seed in range(8)]
     others = [ContinuationQuestion("Once upon a time", parameters) for parameters in sampled]
-    busy = [bot.executor.submit(user, other.ask) for user, other in enumerate(others)]
+    busy = [bot.executor.submit(user, other) for user, other in enumerate(others)]
     replayed = (await place.other.click(shown, label="Replay")).response
     assert replayed.ephemeral
     assert embed_of(replayed)["title"] == "Replay: identical"
@@ -221,12 +221,10 @@ async def test_another_model_or_dtype_is_no_difference(place: Place, settings: S
 class TestWhereAnotherTextComesOut:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
         first = demo_model.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=4)))
         ids = first.output_ids
-        fake.generate.side_effect = [first, replace(first, output_ids=(*ids[:2], 7, ids[3]))]
-        return lambda: fake
+        written = iter([first, replace(first, output_ids=(*ids[:2], 7, ids[3]))])
+        return lambda: fake_model(demo_model.info, {ContinuationQuestion: lambda _: next(written)})
 
     async def test_the_first_difference_is_shown(self, place: Place) -> None:
         asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=4)).response

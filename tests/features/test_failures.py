@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import create_autospec
 
 import pytest
 import simcord
@@ -14,8 +13,11 @@ import simcord
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
 from bot.errors import ModelUnavailable
-from bot.questions.language_model import LanguageModel, ShouldStop
+from bot.questions.language_model import LanguageModel
+from bot.questions.topk import TopKQuestion
 from bot.settings import Settings
+from tests.engine.operations import IsCancelled, Operating, Operation, result_of
+from tests.fakes import Answers, fake_model
 from tests.features.people import Place, embed_of
 
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
@@ -122,14 +124,10 @@ class TestWhenTheModelCannotBeLoaded:
 class TestABugInTheModel:
     @pytest.fixture
     def model(self, demo_model: EngineModel) -> Any:
-        fake = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
-        for method in (
-            fake.walk, fake.generate, fake.sentiment, fake.tokenize, fake.surprisals, fake.sampler_stages,
-            fake.compare, fake.next_tokens,
-        ):  # fmt: skip
-            method.side_effect = ZeroDivisionError("secret detail")
-        return fake
+        def fail(_: object) -> None:
+            raise ZeroDivisionError("secret detail")
+
+        return fake_model(demo_model.info, {}, fail)
 
     @pytest.fixture
     def load(self, model: Any) -> Callable[[], LanguageModel]:
@@ -158,11 +156,8 @@ class TestASlowModel:
 
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        fake = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
-        fake.walk.side_effect = lambda *_: threading.Event().wait(1.0)
-        fake.tokenize.side_effect = demo_model.tokenize
-        return lambda: fake
+        slow: Answers = {TopKQuestion: lambda _: threading.Event().wait(1.0)}
+        return lambda: fake_model(demo_model.info, slow, demo_model.answer)
 
     async def test_past_its_deadline_it_is_told_in_private_and_the_next_request_is_served(self, place: Place) -> None:
         result = await place.member.slash(place.channel, "topk", prompt="Once")
@@ -180,15 +175,19 @@ class TestABusyModel:
     def settings(self) -> Settings:
         return Settings(model="demo", queue_limit=1, user_limit=1)
 
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        return lambda: Operating(demo_model)
+
     async def test_refusals_say_what_is_waiting_and_come_before_any_thinking(self, place: Place) -> None:
         executor: ModelExecutor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
         begun, opened = threading.Event(), threading.Event()
 
-        def occupy(model: LanguageModel, should_stop: ShouldStop) -> None:
+        def occupy(model: LanguageModel, should_stop: IsCancelled) -> None:
             begun.set()
             opened.wait(30)
 
-        running = executor.submit(place.member.id, occupy)
+        running = executor.submit(place.member.id, Operation(occupy))
         assert await asyncio.to_thread(begun.wait, 30)
         result = await place.member.slash(place.channel, "topk", prompt="Once")
         assert only_ephemeral(place, result) == {
@@ -197,7 +196,7 @@ class TestABusyModel:
             "long). Wait for an answer, then ask again.",
             "color": 0xF0B232,
         }
-        waiting = executor.submit(1, lambda model, _: "served")
+        waiting = executor.submit(1, Operation(lambda model, _: "served"))
         busy = await place.other.slash(place.channel, "topk", prompt="Once")
         assert busy.response.ephemeral
         assert embed_of(busy.response) == {
@@ -209,7 +208,7 @@ class TestABusyModel:
         assert [callback and callback["type"] for callback in callbacks] == [4, 4]
         opened.set()
         await running
-        assert await waiting == "served"
+        assert await result_of(waiting) == "served"
 
     async def test_a_bot_that_is_closing_says_so(self, place: Place) -> None:
         place.env.bot.executor.close()  # type: ignore[attr-defined]  # the bot is ours

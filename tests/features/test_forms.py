@@ -1,8 +1,6 @@
 """`/sentiment` and `/continue` without their text open a form for several lines."""
 
 from collections.abc import Callable
-from typing import Any
-from unittest.mock import create_autospec
 
 import pytest
 import simcord
@@ -12,6 +10,7 @@ from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
 from bot.questions.sentiment import SentimentQuestion
+from tests.fakes import fake_model
 from tests.features.people import Place, embed_of
 
 LINES = "I laughed.\n\nA wonderful film,\nfrom start to finish."
@@ -52,10 +51,10 @@ async def test_a_form_that_is_too_long_says_so(place: Place) -> None:
 class TestABug:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
-        fake.sentiment.side_effect = ZeroDivisionError
-        return lambda: fake
+        def fail(_: object) -> None:
+            raise ZeroDivisionError
+
+        return lambda: fake_model(demo_model.info, {SentimentQuestion: fail})
 
     async def test_in_a_form_is_answered_with_a_reference_id(
         self, place: Place, caplog: pytest.LogCaptureFixture

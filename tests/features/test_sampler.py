@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.engine.model import EngineModel
+from bot.questions.sampler import SamplerQuestion
 from bot.rendering.tables import percentage
 from tests.features.people import Place, embed_of
 
@@ -26,7 +27,7 @@ async def test_each_stage_shows_the_model_s_own_figures(
 ) -> None:
     result = await place.member.slash(place.channel, "sampler", prompt=PROMPT, **options)
     given = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "repetition_penalty": 1.0} | options
-    own = demo_model.sampler_stages(PROMPT, **given)
+    own = demo_model.answer(SamplerQuestion(PROMPT, **given))
     embed = embed_of(result.response)
     assert embed["description"].startswith(f"{PROMPT} **▁**\n")
     assert f"**{own.before.tokens_left:,}** tokens, entropy **{own.before.entropy:.2f} bits**" in embed["description"]

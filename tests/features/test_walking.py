@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import create_autospec
 
 import pytest
 
@@ -17,10 +16,11 @@ from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel
-from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
+from tests.fakes import fake_model
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
@@ -109,7 +109,7 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, set
             drawn = demo_model.answer(
                 SampledStepQuestion(TopKQuestion(PROMPT, 1, tuple(ids), temperature), step["seed"])
             ).steps[-1]
-            assert (step["id"], step["rank"]) == (drawn.token.id, drawn.rank)
+            assert (step["id"], step["rank"]) == (drawn.token.id, drawn.likelihood.rank)
             ids.append(step["id"])
         else:
             ids.append(await choose(actor, seen(), choice))
@@ -184,10 +184,10 @@ async def test_a_temperature_that_is_none_is_refused(place: Place, written: str)
 class TestAtTheEndOfTheText:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        fake: Any = create_autospec(EngineModel, instance=True)
-        fake.info = demo_model.info
-        fake.walk.side_effect = lambda prompt, ids, *how: replace(demo_model.walk(prompt, ids, *how), ended=bool(ids))
-        return lambda: fake
+        def at_the_end(question: TopKQuestion) -> Walk:
+            return replace(demo_model.answer(question), ended=bool(question.after_ids))
+
+        return lambda: fake_model(demo_model.info, {TopKQuestion: at_the_end})
 
     async def test_there_is_only_the_way_back(self, place: Place) -> None:
         asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response

@@ -1,6 +1,5 @@
 """What was asked, asked again: also what a person ended, and what was written in several goes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +8,8 @@ from bot.engine.model import EngineModel
 from bot.errors import ReceiptUnusable
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import Watcher
 from bot.questions.outcome import first_difference
-from tests.engine.watching import Cancelling
 
 PROMPT = "The old man looked at the sea and"
 STRATEGIES: list[dict[str, Any]] = [
@@ -24,55 +23,43 @@ each = pytest.mark.parametrize(
 )
 
 
-class StopsAfter:
-    """Somebody who has pressed Stop when it is looked for after a number of steps."""
+class StopsAfter(Watcher[Continuation]):
+    """Presses *Stop* after some steps."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
 
-    @property
-    def stop_requested(self) -> bool:
+    def wants_end(self) -> bool:
         self._steps -= 1
         return self._steps < 0
-
-    @stop_requested.setter
-    def stop_requested(self, value: bool) -> None:
-        raise AssertionError("nobody but the presser sets it")
-
-    def offer(self, so_far: Callable[[], Continuation]) -> None:
-        pass
-
-
-def never() -> bool:
-    return False
 
 
 @each
 def test_what_was_stopped_is_held_against_its_length(demo_model: EngineModel, options: dict[str, Any]) -> None:
     question = ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=30, **options))
-    stopped = question.ask(demo_model, never, StopsAfter(7))
+    stopped = demo_model.answer(question, StopsAfter(7))
     outcome = question.outcome(stopped)
     assert (stopped.finish_reason, outcome.is_cut_short) == ("stopped", True)
     again = question.again(outcome)
     assert 0 < again.parameters.max_new_tokens == len(stopped.output_ids) < 30
-    assert first_difference(outcome, again.outcome(again.ask(demo_model, never))) is None
+    assert first_difference(outcome, again.outcome(demo_model.answer(again))) is None
 
 
 @each
 def test_what_was_written_in_two_goes_is_computed_again(demo_model: EngineModel, options: dict[str, Any]) -> None:
     first = demo_model.answer(
-        ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options)), Cancelling(never)
+        ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options))
     )
     parameters = first.parameters.with_max_new_tokens(16)
     question = ContinuationQuestion(PROMPT, parameters, first.output_ids)
-    outcome = question.outcome(question.ask(demo_model, never))
+    outcome = question.outcome(demo_model.answer(question))
     again = question.again(outcome)
     assert again.written == (first.output_ids if parameters.num_beams else ())
-    assert first_difference(outcome, again.outcome(again.ask(demo_model, never))) is None
+    assert first_difference(outcome, again.outcome(demo_model.answer(again))) is None
 
 
 def test_nothing_can_be_repeated_where_nothing_was_written(demo_model: EngineModel) -> None:
     question = ContinuationQuestion(PROMPT, GenerationParameters.from_options())
-    outcome = question.outcome(question.ask(demo_model, never, StopsAfter(0)))
+    outcome = question.outcome(demo_model.answer(question, StopsAfter(0)))
     with pytest.raises(ReceiptUnusable, match="stopped before anything was written"):
         question.again(outcome)

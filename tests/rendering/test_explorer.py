@@ -142,8 +142,8 @@ def test_walk(result: tuple[WalkRecord, Walk], how: RunInfo) -> None:
     record, walk = result
     answer = walk_answer(record, walk, how)
     check(answer)
-    outcome = record.asked.outcome(walk)
-    receipt = Receipt(record.asked, outcome, AnsweredBy.of(how.model), {"torch": "2"}, walk_state(record, walk))
+    outcome = record.question.outcome(walk)
+    receipt = Receipt(record.question, outcome, AnsweredBy.of(how.model), {"torch": "2"}, walk_state(record, walk))
     assert read_walk(write_receipt(receipt)) == (record, receipt.model)
     for option in candidate_options(walk):
         assert 1 <= len(option.label) <= 100

@@ -107,7 +107,7 @@ def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None
 
 
 def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:
-    end = demo_model._codec.end_ids
+    end = demo_model.engine.codec.end_ids
     options = ["--after-ids", str(min(end)), "--model", "demo"]
     out, err = console.run("topk", PROMPT, *options)
     assert "The text has ended." in out

@@ -33,13 +33,17 @@ class PanicException(BaseException):
 @pytest.fixture
 def sentiment(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Let the model answer BAD_ONE, or every text, in another way."""
-    judge = demo_model.sentiment
+    judge = demo_model.answer
 
     def install(bad: Callable[[Sentiment], Sentiment], is_bad: Callable[[str], bool] = BAD_ONE.__eq__) -> None:
-        monkeypatch.setattr(demo_model, "sentiment", lambda text: bad(judge(text)) if is_bad(text) else judge(text))
+        def answer(question: Any, watcher: Any = None) -> Any:
+            result = judge(question, watcher)
+            return bad(result) if isinstance(result, Sentiment) and is_bad(result.review) else result
+
+        monkeypatch.setattr(demo_model, "answer", answer)
 
     yield install
-    monkeypatch.setattr(demo_model, "sentiment", judge)
+    monkeypatch.setattr(demo_model, "answer", judge)
 
 
 def not_finite(verdict: Sentiment) -> Sentiment:

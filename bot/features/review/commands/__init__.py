@@ -4,6 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.client import BotClient
+from bot.features.review.commands import privacy
 from bot.features.review.commands.backfill import Backfilling
 from bot.features.review.commands.exempt import Exempting
 from bot.features.review.commands.export import Exporting
@@ -28,3 +29,4 @@ async def setup(bot: BotClient) -> None:
     reader = bot.get_cog(ReviewReader.__name__)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))
+    await privacy.setup(bot)

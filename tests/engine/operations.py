@@ -1,0 +1,44 @@
+"""Questions that are code, for tests of what carries questions to the model: what each does is written in the test."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from bot.engine.waiting import Answered
+from bot.questions.language_model import LanguageModel, ModelInfo, Watcher
+from bot.questions.question import Question
+
+T = TypeVar("T")
+IsCancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Operation(Question[T], Generic[T]):
+    """Calls `run` on the model's thread, with the model and with what tells it of its end."""
+
+    run: Callable[[LanguageModel, IsCancelled], T]
+
+
+class Operating:
+    """A language model that also answers operations."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._model.info
+
+    def answer(self, question: Question[T], watcher: Watcher[T] | None = None) -> T:
+        if isinstance(question, Operation):
+            return cast("T", question.run(self._model, (watcher or Watcher()).is_cancelled))
+        return self._model.answer(question, watcher)
+
+
+async def result_of(future: Awaitable[Answered[T]]) -> T:
+    return (await future).result
+
+
+async def results_of(*futures: Awaitable[Answered[Any]], return_exceptions: bool = False) -> list[Any]:
+    return await asyncio.gather(*map(result_of, futures), return_exceptions=return_exceptions)
