@@ -1,6 +1,7 @@
-"""A model that is slow for the small Discord's bot."""
+"""A model that is slow for the small Discord's bot, and the end of the process that forks the bots."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,13 @@ import torch
 from transformers import AutoConfig, Qwen2Config, Qwen2ForCausalLM
 
 from bot.engine.model_files import DEMO_FOLDER
+from tests.wire.forked import stop_fork_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server() -> Iterator[None]:
+    yield
+    stop_fork_server()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.running import ended, only_line, patiently, started, until_loaded
+from tests.wire.running import ended, only_line, patiently, started, started_fresh, until_loaded
 
 
 async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, str, str]:
@@ -78,7 +78,7 @@ async def test_a_heartbeat_that_cannot_be_written_ends_the_bot(tmp_path: Path) -
     file = tmp_path / "no" / "heartbeat"
     async with (
         discord_on_loopback() as (_, port),
-        started(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
+        started_fresh(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
     ):
         code, _, err = await ended(process)
     assert code == 78
