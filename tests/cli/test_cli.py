@@ -253,6 +253,7 @@ def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:
     assert "not valid UTF-8" in console.error("topk", "caf\udce9", "--model", "demo", code=2)
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
     command = [sys.executable, "-m", "bot", "topk", "--model", "demo", "--json", PROMPT]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603  # our own interpreter
@@ -260,6 +261,7 @@ def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text("Good.\n" * 200)
@@ -273,6 +275,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.wait(60) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [
@@ -289,6 +292,7 @@ def test_streams_that_are_closed_or_full(redirection: str, code: int, message: s
     assert result.stderr.startswith(message)
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_shows_what_it_can() -> None:
     command = [sys.executable, "-m", "bot", "topk", "x", "--model", "demo"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -297,6 +301,7 @@ def test_a_terminal_without_unicode_shows_what_it_can() -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bot", "topk", "--model", "no/such", "x"]

@@ -284,6 +284,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(
     assert len(steps) - seen <= 3  # what was under way while it was cancelled
 
 
+@pytest.mark.slow
 async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     start: Start, demo_model: TransformersModel
 ) -> None:

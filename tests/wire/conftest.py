@@ -12,6 +12,15 @@ from bot.engine.model_files import DEMO_FOLDER
 from tests.wire.forked import stop_fork_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of this folder as slow; those of the slow model share a worker, since it is large."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+            if "slow_model" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("slow model"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _fork_server() -> Iterator[None]:
     yield
