@@ -27,6 +27,12 @@ from bot.engine.transformers.model import TransformersModel
 from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, keep_few_kernels
 
+TESTS = Path(__file__).parent
+HELPERS = [path for path in TESTS.rglob("*.py") if not path.name.startswith(("test_", "conftest", "__"))]
+pytest.register_assert_rewrite(*(".".join(path.relative_to(TESTS.parent).with_suffix("").parts) for path in HELPERS))
+
+from tests.console import Console  # noqa: E402  # its assertions are rewritten only if it is imported after that
+
 keep_few_kernels()  # before anything is computed: oneDNN asks once
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -146,6 +152,11 @@ def model_folder(request: pytest.FixtureRequest) -> Path:
         return need_shared(STORIES)
     folder: Path = DEMO_FOLDER if request.param == "demo" else request.getfixturevalue("qwen2_folder")
     return folder
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
+    return Console(capsys, monkeypatch)
 
 
 @pytest.fixture

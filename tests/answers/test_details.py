@@ -28,7 +28,7 @@ from bot.questions.asked import (
 from bot.questions.generation import GenerationParameters
 from bot.questions.outcome import Difference, Outcome, first_difference
 from bot.questions.outcome import versions as versions_now
-from tests.rendering.test_renderers import check, computed, long_texts, texts
+from tests.rendering.results import check, computed, long_texts, texts
 
 ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)
 seeds = st.integers(0, 2**32 - 1)

@@ -5,67 +5,19 @@ import gc
 import random
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import torch
 
-from bot.engine.executor import ModelExecutor
 from bot.engine.transformers import forward_passes
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.model import TransformersModel
 from bot.errors import QueueFull, RequestCancelled
-from bot.questions.continuation import Continuation
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel, ShouldStop
-from bot.questions.sentiment import Sentiment, sentiment_prompt
-from bot.questions.tokens import NextTokens
-
-PATIENCE = 60.0
-PROMPTS = ("It was a dark and stormy", "Once upon a time", "The", "I loved this film, because it had everything " * 3)
-
-Ask = Callable[[LanguageModel, ShouldStop], Any]
-
-
-def continuation(prompt: str, **options: Any) -> Ask:
-    parameters = GenerationParameters.from_options(**options)
-    return lambda model, should_stop: model.generate(prompt, parameters, should_stop)
-
-
-def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
-    """Return greedy and sampled continuations, beam searches, next tokens and verdicts of different lengths."""
-    made: list[Ask] = []
-    for number in range(count):
-        prompt = PROMPTS[number % len(PROMPTS)] + " and" * (number % 7)
-        kinds: list[Ask] = [
-            continuation(prompt, strategy="greedy", max_new_tokens=1 + number),
-            continuation(prompt, strategy="sample", max_new_tokens=5 + number, seed=number, temperature=1.1),
-            continuation(prompt, strategy="greedy", max_new_tokens=12, repetition_penalty=1.3),
-            continuation(prompt, strategy="sample", max_new_tokens=9, seed=number, top_k=0, top_p=0.7),
-            continuation(prompt, strategy="beam", max_new_tokens=6, num_beams=3),
-            lambda model, _, prompt=prompt: model.next_tokens(prompt, 10),  # type: ignore[misc]  # as Ask, with its prompt bound
-        ]
-        if judges:
-            kinds.append(lambda model, _, prompt=prompt: model.sentiment(prompt))  # type: ignore[misc]  # as above
-        made.append(kinds[number % len(kinds)])
-    return made
-
-
-def assert_same(alone: Any, together: Any) -> None:
-    assert type(alone) is type(together)
-    if isinstance(alone, Continuation):
-        assert (together.output_ids, together.text) == (alone.output_ids, alone.text)
-    elif isinstance(alone, NextTokens):
-        assert [one.token for one in together.candidates] == [one.token for one in alone.candidates]
-        expected = [one.probability for one in alone.candidates]
-        assert [one.probability for one in together.candidates] == pytest.approx(expected, abs=1e-5)
-    else:
-        assert isinstance(alone, Sentiment)
-        assert together.label == alone.label
-        assert together.positive_probability == pytest.approx(alone.positive_probability, abs=1e-5)
-        assert together.label_mass == pytest.approx(alone.label_mass, abs=1e-5)
+from bot.questions.sentiment import sentiment_prompt
+from tests.engine.requests import Computed, Start, assert_same, continuation, mixed_requests, until
 
 
 def live_tensors() -> int:
@@ -78,28 +30,6 @@ def live_tensors() -> int:
 def model(request: pytest.FixtureRequest) -> TransformersModel:
     found: TransformersModel = request.getfixturevalue(request.param)
     return found
-
-
-Start = Callable[..., ModelExecutor]
-
-
-@pytest_asyncio.fixture
-async def start() -> AsyncIterator[Start]:
-    started: list[ModelExecutor] = []
-
-    def build(model: TransformersModel, *, batch_size: int = 16, queue_limit: int = 64) -> ModelExecutor:
-        executor = ModelExecutor(
-            lambda: model, name="demo", batch_size=batch_size, queue_limit=queue_limit, user_limit=64,
-            request_timeout=PATIENCE,
-        )  # fmt: skip
-        started.append(executor)
-        executor.start()
-        executor.wait_until_loaded()
-        return executor
-
-    yield build
-    for executor in started:
-        executor.close()
 
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
@@ -157,23 +87,6 @@ async def test_prompts_in_pieces_give_what_they_give_whole(
         assert_same(one, other)
 
 
-class Computed:
-    """Notes the shape of each forward pass."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shapes: list[tuple[int, ...]] = []
-        self.go_on = threading.Event()
-        self.go_on.set()
-        forward = ForwardPasses._forward
-
-        def noting(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
-            self.shapes.append(tuple(ids.shape))
-            assert self.go_on.wait(PATIENCE)
-            return forward(passes, ids, *rest)
-
-        monkeypatch.setattr(ForwardPasses, "_forward", noting)
-
-
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
     start: Start, demo_model: TransformersModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,12 +136,6 @@ async def test_a_backlog_in_the_background_adds_at_most_one_forward_pass(
     assert len(others) <= 1
     assert len(written.output_ids) == 20
     assert {(await future).label for future in background} == {"Positive"}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # the model's thread has no event for it
-            await asyncio.sleep(0.001)
 
 
 LONG = {"max_new_tokens": 250}

@@ -8,9 +8,7 @@ import pytest
 from bot.engine.transformers import forward_passes
 from bot.engine.transformers.model import TransformersModel
 from bot.questions.language_model import LanguageModel, ShouldStop
-from tests.engine.test_batching import Ask, Computed, Start, assert_same, mixed_requests, start, until
-
-__all__ = ["start"]
+from tests.engine.requests import Ask, Computed, Start, assert_same, mixed_requests, until
 
 TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind " * 6
 

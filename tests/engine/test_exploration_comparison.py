@@ -11,9 +11,7 @@ from bot.errors import EmptyPrompt, OptionOutOfRange, PromptTooLong, RequestCanc
 from bot.questions.comparison import BeamTree, Comparison
 from bot.questions.generation import GenerationParameters
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, plain_transformers, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
+from tests.engine.plain import plain_transformers
 
 PROMPTS = ["Once upon", "The old man said <|endoftext|> to"]
 NEW_TOKENS, SEED, BEAMS, PENALTY = 12, 17, 4, 1.7

@@ -13,9 +13,7 @@ from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
 from bot.questions.sentiment import MAX_GROUPS, sentiment_prompt, without, word_groups
 from tests.engine.exploring import close
-from tests.engine.test_equality import REVIEWS, ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
+from tests.engine.plain import REVIEWS
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)

@@ -16,9 +16,6 @@ from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, OptionOutOfRange
 from bot.questions.sampler import Distribution
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 PROMPT = "It was a dark and stormy night; the rain was"
 

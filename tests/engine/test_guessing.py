@@ -8,9 +8,6 @@ import torch
 from bot.engine.transformers.model import TransformersModel
 from bot.errors import EmptyPrompt, PromptTooLong
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 PROMPT = "It was a dark and stormy"
 

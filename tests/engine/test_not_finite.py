@@ -16,11 +16,9 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.xray import Surprisals, TokenSurprisal
+from tests.console import PROMPT, Console
 from tests.engine.small_models import llama, overflowing_demo, random_model
 from tests.engine.together import written_together
-from tests.cli.test_cli import PROMPT, Console, console
-
-__all__ = ["console"]
 
 QUESTIONS = [
     ["topk", PROMPT],

@@ -12,11 +12,9 @@ from transformers import PreTrainedConfig
 from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable
 from bot.questions.generation import GenerationParameters
+from tests.console import PROMPT, Console
 from tests.engine.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.engine.together import written_together
-from tests.cli.test_cli import PROMPT, Console, console
-
-__all__ = ["console"]
 
 OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
     "RoBERTa, whose positions begin at 2": roberta,

@@ -9,10 +9,8 @@ from bot.engine.transformers.loading import load_model
 from bot.engine.transformers.model import TransformersModel
 from bot.errors import BotError, OptionOutOfRange
 from bot.questions.generation import GenerationParameters
+from tests.console import PROMPT, Console
 from tests.engine.small_models import added_token, demo_with
-from tests.cli.test_cli import PROMPT, Console, console
-
-__all__ = ["console"]
 
 
 def one_more(tokenizer: dict[str, Any]) -> None:

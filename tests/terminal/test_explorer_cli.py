@@ -9,9 +9,7 @@ from bot.engine.transformers.model import TransformersModel
 from bot.features.comparison.terminal import comparison_object
 from bot.features.sampler.terminal import stages_object
 from bot.features.xray.terminal import surprisals_object
-from tests.cli.test_cli import MODEL, PROMPT, Console, console
-
-__all__ = ["console"]
+from tests.console import MODEL, PROMPT, Console
 
 
 def test_xray(console: Console, demo_model: TransformersModel) -> None:

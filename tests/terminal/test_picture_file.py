@@ -14,9 +14,7 @@ from bot.features.tokenization.picture import token_borders_picture
 from bot.features.xray.picture import xray_picture
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
-from tests.cli.test_cli import PROMPT, Console, console
-
-__all__ = ["console"]
+from tests.console import PROMPT, Console
 
 Draw = Callable[[TransformersModel], Picture]
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"

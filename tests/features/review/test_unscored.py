@@ -18,8 +18,7 @@ from bot.questions.sentiment import Sentiment
 from bot.settings import Settings
 from bot.storage.database_url import sqlite_file
 from tests.conftest import administer
-from tests.features.review.conftest import GOOD, ReviewPlace, description, field
-from tests.features.review.test_stumbling import restarted
+from tests.features.review.conftest import GOOD, ReviewPlace, description, field, restarted
 
 MESSAGES = 300
 BAD_ONE = "The one that fails, Tr0ub4dor."
