@@ -58,6 +58,7 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
         ("{", "cannot be read as a heartbeat."),
         ("[]", "cannot be read as a heartbeat."),
     ],
+    ids=["too old", "without a model", "cut off", "a list"],  # one holds the time, which differs between workers
 )
 async def test_what_a_heartbeat_may_say(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "heartbeat"
