@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # PyTorch's CPU builds: a tenth of the size of those with CUDA.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+# Two processes test side by side; with more cores, say `make WORKERS=4 test`.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-reference check format train bench bench-peers architectures clean
+.PHONY: playground run doctor install test test-slow test-all test-nightly coverage test-reference check format train bench bench-peers architectures clean
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -22,7 +25,20 @@ doctor: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest
+	@$(PYTEST) --dist worksteal -m "not slow"
+
+test-slow: $(INSTALLED)
+	@$(PYTEST) --dist loadgroup --maxschedchunk 1 -m slow
+
+test-all: $(INSTALLED)
+	@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory test-slow
+
+coverage: $(INSTALLED)
+	@$(PYTEST) --dist worksteal -m "not slow" --cov --cov-report term:skip-covered
+
+test-nightly: $(INSTALLED)
+	@$(PYTEST) --dist loadgroup --maxschedchunk 1 --hypothesis-profile random
 
 test-reference: $(INSTALLED)
 	@$(BIN)/python -m pytest -m reference
@@ -50,7 +66,7 @@ architectures: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.architectures
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 $(INSTALLED): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

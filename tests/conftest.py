@@ -1,15 +1,17 @@
-"""Models, bots, databases and the rule that no test reaches beyond this machine."""
+"""Models, bots, databases, how long a test may take, and the rule that no test reaches beyond this machine."""
 
 import ipaddress
 import os
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 import pytest_asyncio
 import torch
@@ -25,12 +27,59 @@ from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, keep_few_kernels
 
+TESTS = Path(__file__).parent
+HELPERS = [path for path in TESTS.rglob("*.py") if not path.name.startswith(("test_", "conftest", "__"))]
+pytest.register_assert_rewrite(*(".".join(path.relative_to(TESTS.parent).with_suffix("").parts) for path in HELPERS))
+
+from tests.console import Console  # noqa: E402  # its assertions are rewritten only if it is imported after that
+
 keep_few_kernels()  # before anything is computed: oneDNN asks once
 
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"
 QWEN2_TOKENIZER = SHARED / "tokenizers" / "qwen2"
 SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
+
+
+DEADLINE = 120.0  # seconds for a test on a machine that does IDLE_SECONDS' work in IDLE_SECONDS
+SLOW_DEADLINE = 1200.0  # the same for slow ones, which have a patience of their own
+SETTLE_SECONDS = 60.0  # the same for what a simulated Discord waits for its bot: 5 are too few on a busy machine
+IDLE_SECONDS = 0.2  # for the work of slowness()
+
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the same examples in every run
+hypothesis.settings.register_profile("random", derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("fixed")  # make test-nightly takes the other
+
+
+def share_cores() -> None:
+    """Let two workers of pytest-xdist compute with half the cores each, and so the processes that they start."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+share_cores()
+
+
+def slowness() -> float:
+    """Return how many times longer than on an idle machine a piece of work takes, 1 at least."""
+    began = time.perf_counter()
+    sum(number * number for number in range(3_000_000))
+    return max(1.0, (time.perf_counter() - began) / IDLE_SECONDS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test a deadline, so that one that waits for what never comes fails with a traceback."""
+    times = slowness()
+    for item in items:
+        seconds = SLOW_DEADLINE if item.get_closest_marker("slow") else DEADLINE
+        item.add_marker(pytest.mark.timeout(times * seconds))
+        if "simcord_env" in getattr(item, "fixturenames", ()):
+            given = item.get_closest_marker("simcord")
+            options = {"settle_timeout": times * SETTLE_SECONDS, **(given.kwargs if given else {})}
+            item.add_marker(pytest.mark.simcord(**options), append=False)
 
 
 def need_shared(path: Path) -> Path:
@@ -106,6 +155,11 @@ def model_folder(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
+def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
+    return Console(capsys, monkeypatch)
+
+
+@pytest.fixture
 def settings() -> Settings:
     return Settings(model="demo")
 
@@ -151,7 +205,7 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path}/reviews.db"
 
 
-@pytest_asyncio.fixture(params=["SQLite", "PostgreSQL"])
+@pytest_asyncio.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 async def url(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator[str]:
     """A database of its own: a file, and one on a server where there is one."""
     if request.param == "SQLite":

@@ -15,6 +15,7 @@ from bot.app.discovery import add_commands
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
 # What import-linter's contracts don't say: who may import a library that belongs to one place.
 HOME_OF = {
     ("transformers", "huggingface_hub", "safetensors", "tokenizers"): ("bot.engine.",),
@@ -28,8 +29,8 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
-def roots(path: Path) -> set[str]:
-    """Return the packages that a module imports, also inside functions."""
+def imports(path: Path) -> set[str]:
+    """Return the modules that a module imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -37,7 +38,12 @@ def roots(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             found.add(str(node.module))
-    return {name.partition(".")[0] for name in found}
+    return found
+
+
+def roots(path: Path) -> set[str]:
+    """Return the packages that a module imports, also inside functions."""
+    return {name.partition(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -102,3 +108,9 @@ def test_nothing_is_left_for_later() -> None:
         assert "TODO" not in text
         assert "FIXME" not in text
         assert "NotImplementedError" not in text
+
+
+def test_no_test_module_imports_another() -> None:
+    names = {f"tests.{'.'.join(path.relative_to(TESTS).with_suffix('').parts)}" for path in TESTS.rglob("test_*.py")}
+    importing = {path.name: imports(path) & names for path in TESTS.rglob("*.py")}
+    assert {name: found for name, found in importing.items() if found} == {}

@@ -69,6 +69,7 @@ def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
         check_request(method, path, body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test",
     [

@@ -25,7 +25,7 @@ from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.rendering.test_renderers import check, computed, long_texts, texts
+from tests.rendering.results import check, computed, long_texts, texts
 
 ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)
 seeds = st.integers(0, 2**32 - 1)

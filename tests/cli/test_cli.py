@@ -1,6 +1,5 @@
 """The terminal: what people see, what programs read, and one line with the right exit code for what is wrong."""
 
-import io
 import json
 import os
 import re
@@ -18,40 +17,7 @@ from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.questions.sentiment import SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
-
-PROMPT = "It was a dark and stormy"
-MODEL = {"name": "demo", "revision": None, "dtype": "float32", "device": "cpu"}
-
-
-class Console:
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def run(self, *arguments: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        self._capsys.readouterr()  # what the test itself printed before
-        assert run(arguments) == code
-        captured = self._capsys.readouterr()
-        return captured.out, captured.err
-
-    def json(self, *arguments: str, stdin: bytes = b"") -> Any:
-        out, err = self.run(*arguments, "--model", "demo", "--json", stdin=stdin)
-        assert err == ""
-        assert out.count("\n") == 1
-        return json.loads(out)
-
-    def error(self, *arguments: str, code: int) -> str:
-        out, err = self.run(*arguments, code=code)
-        assert out == ""
-        assert err.startswith("nightword: ")
-        assert err.count("\n") == 1
-        return err
-
-
-@pytest.fixture
-def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
-    return Console(capsys, monkeypatch)
+from tests.console import MODEL, PROMPT, Console
 
 
 def test_topk_json(console: Console) -> None:
@@ -255,6 +221,7 @@ def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:
     assert "not valid UTF-8" in console.error("topk", "caf\udce9", "--model", "demo", code=2)
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
     command = [sys.executable, "-m", "bot", "topk", "--model", "demo", "--json", PROMPT]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603  # our own interpreter
@@ -262,6 +229,7 @@ def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text("Good.\n" * 200)
@@ -275,6 +243,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.wait(60) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [
@@ -291,6 +260,7 @@ def test_streams_that_are_closed_or_full(redirection: str, code: int, message: s
     assert result.stderr.startswith(message)
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_shows_what_it_can() -> None:
     command = [sys.executable, "-m", "bot", "topk", "x", "--model", "demo"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -299,6 +269,7 @@ def test_a_terminal_without_unicode_shows_what_it_can() -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bot", "topk", "--model", "no/such", "x"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("simcord.preview", reason="the playground's packages are not installed")
+pytestmark = pytest.mark.slow
 
 
 def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":

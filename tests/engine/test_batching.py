@@ -5,71 +5,24 @@ import gc
 import random
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import torch
 
-from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.errors import QueueFull, RequestCancelled
-from bot.questions.continuation import Continuation, ContinuationQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
-from bot.questions.sentiment import Sentiment, SentimentQuestion, sentiment_prompt
+from bot.questions.sentiment import SentimentQuestion, sentiment_prompt
 from bot.questions.tokenization import TokenizationQuestion
-from bot.questions.tokens import NextTokens
 from bot.questions.topk import TopKQuestion
-from tests.engine.operations import IsCancelled, Operating, Operation, result_of, results_of
+from tests.engine.operations import IsCancelled, Operation, result_of, results_of
+from tests.engine.requests import RecordedPasses, Start, assert_same, continuation, mixed_requests, until
 from tests.engine.watching import Cancelling
-
-PATIENCE = 60.0
-PROMPTS = ("It was a dark and stormy", "Once upon a time", "The", "I loved this film, because it had everything " * 3)
-
-Ask = Callable[[LanguageModel, IsCancelled], Any]
-
-
-def continuation(prompt: str, **options: Any) -> Ask:
-    parameters = GenerationParameters.from_options(**options)
-    return lambda model, should_stop: model.answer(ContinuationQuestion(prompt, parameters), Cancelling(should_stop))
-
-
-def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
-    """Return greedy and sampled continuations, beam searches, next tokens and verdicts of different lengths."""
-    made: list[Ask] = []
-    for number in range(count):
-        prompt = PROMPTS[number % len(PROMPTS)] + " and" * (number % 7)
-        kinds: list[Ask] = [
-            continuation(prompt, strategy="greedy", max_new_tokens=1 + number),
-            continuation(prompt, strategy="sample", max_new_tokens=5 + number, seed=number, temperature=1.1),
-            continuation(prompt, strategy="greedy", max_new_tokens=12, repetition_penalty=1.3),
-            continuation(prompt, strategy="sample", max_new_tokens=9, seed=number, top_k=0, top_p=0.7),
-            continuation(prompt, strategy="beam", max_new_tokens=6, num_beams=3),
-            lambda model, _, prompt=prompt: model.answer(TopKQuestion(prompt, 10)).next_tokens,  # type: ignore[misc]  # as Ask, with its prompt bound
-        ]
-        if judges:
-            kinds.append(lambda model, _, prompt=prompt: model.answer(SentimentQuestion(prompt)))  # type: ignore[misc]  # as above
-        made.append(kinds[number % len(kinds)])
-    return made
-
-
-def assert_same(alone: Any, together: Any) -> None:
-    assert type(alone) is type(together)
-    if isinstance(alone, Continuation):
-        assert (together.output_ids, together.text) == (alone.output_ids, alone.text)
-    elif isinstance(alone, NextTokens):
-        assert [one.token for one in together.candidates] == [one.token for one in alone.candidates]
-        expected = [one.probability for one in alone.candidates]
-        assert [one.probability for one in together.candidates] == pytest.approx(expected, abs=1e-5)
-    else:
-        assert isinstance(alone, Sentiment)
-        assert together.label == alone.label
-        assert together.positive_probability == pytest.approx(alone.positive_probability, abs=1e-5)
-        assert together.label_mass == pytest.approx(alone.label_mass, abs=1e-5)
 
 
 def live_tensors() -> int:
@@ -82,28 +35,6 @@ def live_tensors() -> int:
 def model(request: pytest.FixtureRequest) -> EngineModel:
     found: EngineModel = request.getfixturevalue(request.param)
     return found
-
-
-Start = Callable[..., ModelExecutor]
-
-
-@pytest_asyncio.fixture
-async def start() -> AsyncIterator[Start]:
-    started: list[ModelExecutor] = []
-
-    def build(model: EngineModel, *, batch_size: int = 16, queue_limit: int = 64) -> ModelExecutor:
-        executor = ModelExecutor(
-            lambda: Operating(model), name="demo", batch_size=batch_size, queue_limit=queue_limit, user_limit=64,
-            request_timeout=PATIENCE,
-        )  # fmt: skip
-        started.append(executor)
-        executor.start()
-        executor.wait_until_loaded()
-        return executor
-
-    yield build
-    for executor in started:
-        executor.close()
 
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
@@ -161,23 +92,6 @@ async def test_prompts_in_pieces_give_what_they_give_whole(
         assert_same(one, other)
 
 
-class RecordedPasses:
-    """Notes the shape of each forward pass."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shapes: list[tuple[int, ...]] = []
-        self.go_on = threading.Event()
-        self.go_on.set()
-        forward = ForwardPasses._forward
-
-        def noting(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
-            self.shapes.append(tuple(ids.shape))
-            assert self.go_on.wait(PATIENCE)
-            return forward(passes, ids, *rest)
-
-        monkeypatch.setattr(ForwardPasses, "_forward", noting)
-
-
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,12 +141,6 @@ async def test_a_backlog_in_the_background_adds_at_most_one_forward_pass(
     assert len(others) <= 1
     assert len(written.output_ids) == 20
     assert {(await future).result.label for future in background} == {"Positive"}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # the model's thread has no event for it
-            await asyncio.sleep(0.001)
 
 
 LONG = {"max_new_tokens": 250}
@@ -289,6 +197,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
     assert len(steps) - seen <= 3  # what was under way while it was cancelled
 
 
+@pytest.mark.slow
 async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     start: Start, demo_model: EngineModel
 ) -> None:

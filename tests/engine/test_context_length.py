@@ -11,10 +11,8 @@ from transformers import PreTrainedConfig
 from bot.engine.transformers.loading import load_model
 from bot.errors import PromptTooLong
 from bot.questions.topk import TopKQuestion
-from tests.cli.test_cli import PROMPT, Console, console
+from tests.console import PROMPT, Console
 from tests.engine.small_models import SMALL, llama, random_model, roberta, rwkv
-
-__all__ = ["console"]
 
 LAYERS: dict[str, Any] = {"vocab_size": 4096, "initializer_range": 0.3, "n_layers": 2, "n_heads": 4, "d_model": 64}
 

@@ -1,15 +1,12 @@
 """What the bot shows equals what plain transformers computes, on weights made here and elsewhere."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.engine.model import EngineModel
-from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.loading import load_model
 from bot.errors import SentimentUnsupported
@@ -17,35 +14,11 @@ from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.sentiment import SentimentQuestion
 from bot.questions.topk import TopKQuestion
-from tests.conftest import STORIES
+from tests.engine.plain import REVIEWS
 from tests.fakes import engine_of
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
 TOLERANCE = 1e-5
-
-
-@functools.cache
-def plain_transformers(folder: Path) -> tuple[Any, Any]:
-    """The model and tokenizer as anybody would load them, in float32."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return model, AutoTokenizer.from_pretrained(folder)
-
-
-@pytest.fixture
-def ours(model_folder: Path, request: pytest.FixtureRequest) -> EngineModel:
-    names = {DEMO_FOLDER: "demo_model", STORIES: "stories_model"}
-    model: EngineModel = request.getfixturevalue(names.get(model_folder, "qwen2_model"))
-    return model
-
-
-@pytest.fixture
-def plain(model_folder: Path) -> Any:
-    return plain_transformers(model_folder)[0]
-
-
-@pytest.fixture
-def tokenizer(model_folder: Path) -> Any:
-    return plain_transformers(model_folder)[1]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -132,13 +105,6 @@ def test_sampling_repeats_whatever_happens_between_and_leaves_the_generator_alon
     other = GenerationParameters.from_options(strategy="sample", seed=6, max_new_tokens=40)
     assert ours.answer(ContinuationQuestion("Once upon", other)).output_ids != first.output_ids
     assert ours.answer(ContinuationQuestion("Once upon", parameters)) == first
-
-
-REVIEWS = [
-    "I loved every minute of it.",
-    '\n"Pearl Harbor" is a two-hour movie squeezed into three hours.\n        ',
-    "Witless, in fact. {review} {0} <|endoftext|>",
-]
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)

@@ -14,10 +14,8 @@ from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
 from tests.engine.operations import IsCancelled, Operation, result_of, results_of
-from tests.engine.test_batching import Ask, RecordedPasses, Start, assert_same, mixed_requests, start, until
+from tests.engine.requests import Ask, RecordedPasses, Start, assert_same, mixed_requests, until
 from tests.engine.watching import Cancelling
-
-__all__ = ["start"]
 
 TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind " * 6
 

@@ -12,10 +12,8 @@ from bot.questions.comparison import BeamTree, Comparison, ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, plain_transformers, tokenizer
+from tests.engine.plain import plain_transformers
 from tests.engine.watching import Cancelling
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 PROMPTS = ["Once upon", "The old man said <|endoftext|> to"]
 NEW_TOKENS, SEED, BEAMS, PENALTY = 12, 17, 4, 1.7

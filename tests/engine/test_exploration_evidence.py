@@ -20,9 +20,7 @@ from bot.questions.sentiment import (
     word_groups,
 )
 from tests.engine.exploring import close
-from tests.engine.test_equality import REVIEWS, ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
+from tests.engine.plain import REVIEWS
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)

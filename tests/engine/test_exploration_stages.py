@@ -17,9 +17,6 @@ from bot.errors import EmptyPrompt, OptionOutOfRange
 from bot.questions.sampler import Distribution, SamplerQuestion
 from bot.questions.topk import TopKQuestion
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 PROMPT = "It was a dark and stormy night; the rain was"
 

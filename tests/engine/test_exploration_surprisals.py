@@ -18,9 +18,6 @@ from bot.questions.tokens import Likelihood
 from bot.questions.topk import SampledStepQuestion, TopKQuestion
 from bot.questions.xray import Surprisals, XrayQuestion
 from tests.engine.exploring import ODD_TEXTS, close, plain_log_probabilities
-from tests.engine.test_equality import ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 
 def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> None:

@@ -10,9 +10,6 @@ from bot.errors import EmptyPrompt, PromptTooLong
 from bot.questions.guess import GuessQuestion, RevealQuestion
 from bot.questions.topk import TopKQuestion
 from tests.engine.exploring import close
-from tests.engine.test_equality import ours, plain, tokenizer
-
-__all__ = ["ours", "plain", "tokenizer"]
 
 PROMPT = "It was a dark and stormy"
 

@@ -159,6 +159,7 @@ def test_a_hub_that_is_not_there_is_given_up_within_ten_seconds(tmp_path: Path) 
         assert_given_up(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_answers_is_given_up_within_ten_seconds(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert_given_up(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)

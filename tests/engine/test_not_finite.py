@@ -19,11 +19,9 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import Surprisals, TokenSurprisal
-from tests.cli.test_cli import PROMPT, Console, console
+from tests.console import PROMPT, Console
 from tests.engine.small_models import llama, overflowing_demo, random_model
 from tests.engine.together import written_together
-
-__all__ = ["console"]
 
 QUESTIONS = [
     ["topk", PROMPT],

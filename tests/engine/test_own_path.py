@@ -15,12 +15,10 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.cli.test_cli import PROMPT, Console, console
+from tests.console import PROMPT, Console
 from tests.engine.small_models import SMALL, plain_model, random_model, roberta, rwkv
 from tests.engine.together import written_together
 from tests.fakes import engine_of
-
-__all__ = ["console"]
 
 OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
     "RoBERTa, whose positions begin at 2": roberta,

@@ -13,10 +13,8 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.guess import GuessQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
-from tests.cli.test_cli import PROMPT, Console, console
+from tests.console import PROMPT, Console
 from tests.engine.small_models import added_token, demo_with
-
-__all__ = ["console"]
 
 
 def one_more(tokenizer: dict[str, Any]) -> None:

@@ -17,10 +17,9 @@ from bot.questions.topk import TopKQuestion
 from bot.rendering.tables import PHONE_WIDTH, next_tokens_table, percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
-from tests.engine.test_equality import plain_transformers
+from tests.engine.plain import plain_transformers
+from tests.features.messages import buttons, check_picture
 from tests.features.people import Place, embed_of
-from tests.features.test_pictures import check_picture
-from tests.features.test_walking import buttons
 
 PROMPT = "It was a dark and stormy"
 

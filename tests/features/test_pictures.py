@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.rendering.pictures.picture import ALT_LIMIT
+from tests.features.messages import check_picture
 from tests.features.people import Place
 
-PNG = b"\x89PNG\r\n\x1a\n"
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": "The old man looked at the banana. 你好 🤷🏽‍♀️"}),
     ("sampler", {"prompt": "The old man", "temperature": 1.5}),
@@ -15,15 +14,6 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("tokenize", {"text": "positive", "compare_with": " positive"}),
     ("topk", {"prompt": "The old man"}),
 ]
-
-
-async def check_picture(message: Any) -> None:
-    (picture,) = [one for one in message.attachments if one.filename == "picture.png"]
-    content = await picture.read()
-    assert content.startswith(PNG)
-    assert len(content) < 200_000
-    assert 20 < len(picture.description) <= ALT_LIMIT
-    assert "picture.png" in message.embeds[0].image.url
 
 
 @pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])

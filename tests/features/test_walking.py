@@ -21,20 +21,10 @@ from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.fakes import fake_model
+from tests.features.messages import buttons, parts_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
-
-
-def parts_of(message: Any) -> list[dict[str, Any]]:
-    """Return buttons and menus; a message's components are plain in an answer, and the library's in a history."""
-    rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]
-    return [part for row in rows for part in row["components"]]
-
-
-def buttons(message: Any) -> dict[str, bool]:
-    """Return each button's label, and whether it can be pressed."""
-    return {part["label"]: not part.get("disabled", False) for part in parts_of(message) if "label" in part}
 
 
 def options(message: Any) -> list[dict[str, Any]]:

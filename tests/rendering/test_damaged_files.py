@@ -14,7 +14,7 @@ from bot.features.guess.record import read_round
 from bot.features.topk.record import read_walk
 from bot.questions.outcome import Outcome
 from bot.questions.topk import TopKQuestion
-from tests.rendering.test_renderers import check
+from tests.rendering.results import check
 
 BY = AnsweredBy("demo", None, "float32", "cpu", "")
 STEP = {"id": 7, "token": " a", "how": "chosen", "by": "Ada", "temperature": None, "seed": None}

@@ -13,35 +13,20 @@ from bot.features.sentiment.embed import evidence_answer
 from bot.features.topk.embed import candidate_options, walk_answer
 from bot.features.topk.record import WalkedStep, WalkRecord, read_walk, walk_state
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
-from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.comparison import Comparison
 from bot.questions.language_model import RunInfo
-from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
-from bot.questions.sentiment import Calibration, SentimentEvidence, WordEvidence
-from bot.questions.tokens import Likelihood, TokenProbability
+from bot.questions.sampler import SamplerStages
+from bot.questions.sentiment import SentimentEvidence
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
-from bot.questions.xray import Surprisals, TokenSurprisal
-from tests.rendering.test_renderers import (
+from bot.questions.xray import Surprisals
+from tests.rendering.explorer_results import candidates, comparisons, evidence, likelihoods, sampler_stages, surprisals
+from tests.rendering.results import (
     check,
     computed,
-    continuations,
-    logits,
     long_texts,
-    parameters,
     probabilities,
-    sentiments,
     texts,
     tokens,
-)
-
-likelihoods = st.builds(Likelihood, st.floats(-1e4, 0), st.integers(1, 200_000))
-candidates = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
-predicted = st.builds(TokenSurprisal, tokens, likelihoods, st.lists(candidates, min_size=1, max_size=5).map(tuple))
-first = st.builds(TokenSurprisal, tokens, st.none(), st.just(()))
-surprisals = st.builds(
-    lambda text, first, rest: Surprisals(text, (first, *rest), len(text)),
-    long_texts,
-    first,
-    st.lists(predicted, min_size=1, max_size=40),
 )
 
 
@@ -57,58 +42,16 @@ def test_xray(result: Surprisals, how: RunInfo) -> None:
         check(expected_answer(result, int(option.value), how))
 
 
-distributions = st.builds(
-    Distribution, st.integers(1, 200_000), st.floats(0, 20), st.lists(candidates, min_size=1, max_size=10).map(tuple)
-)
-cuts = st.lists(st.builds(CutToken, st.integers(1, 200_000), tokens, probabilities, probabilities), max_size=10)
-
-
-def stage(name: str) -> st.SearchStrategy[SamplerStage]:
-    return st.builds(
-        SamplerStage, st.just(name), st.floats(0, 1000), st.booleans(), distributions, st.integers(0, 200_000),
-        probabilities, cuts.map(tuple),
-    )  # fmt: skip
-
-
-sampler_stages = st.builds(
-    SamplerStages, long_texts, st.just((1,)), parameters, distributions,
-    st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
-)  # fmt: skip
-
-
 @given(sampler_stages, computed)
 @settings(max_examples=60, deadline=None)
 def test_sampler(result: SamplerStages, how: RunInfo) -> None:
     check(sampler_answer(result, how))
 
 
-compared = st.builds(
-    ComparedText,
-    continuations.filter(lambda one: bool(one.output_ids)),
-    st.floats(-1e4, 0),
-    st.none() | st.floats(-1e3, 0),
-)
-comparisons = st.builds(
-    Comparison, long_texts, st.lists(compared, min_size=3, max_size=4).map(tuple), st.just(BeamTree(2, (), ()))
-)
-
-
 @given(comparisons, computed)
 @settings(max_examples=60, deadline=None)
 def test_comparison(result: Comparison, how: RunInfo) -> None:
     check(comparison_answer(result, how))
-
-
-evidence = st.builds(
-    SentimentEvidence,
-    sentiments,
-    st.lists(st.builds(WordEvidence, st.just(0), st.just(1), texts, logits), min_size=1, max_size=64).map(tuple),
-    st.integers(1, 20),
-    st.builds(
-        Calibration, probabilities, probabilities, probabilities, probabilities,
-        st.sampled_from(["Positive", "Negative"]),
-    ),
-)  # fmt: skip
 
 
 @given(evidence, computed)

@@ -9,16 +9,7 @@ from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer
 from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import NextTokens, TokenProbability
-from tests.rendering.test_renderers import (
-    check,
-    check_embed,
-    computed,
-    logits,
-    long_texts,
-    probabilities,
-    texts,
-    tokens,
-)
+from tests.rendering.results import check, check_embed, computed, logits, long_texts, probabilities, texts, tokens
 
 scored = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
 rounds = st.builds(

@@ -29,7 +29,7 @@ from bot.storage.records import (
     Verdict,
     Watched,
 )
-from tests.rendering.test_renderers import check_limits, check_text, computed, logits, long_texts, probabilities, texts
+from tests.rendering.results import check_limits, check_text, computed, logits, long_texts, probabilities, texts
 
 MEANT = re.compile(r"<@&?\d+>|<#\d+>|<t:\d+:\w>|\]\(https://discord\.com/channels/\d+/\d+/\d+\)")
 WIDEST = 2**64 - 1

@@ -17,8 +17,8 @@ from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
 from bot.questions.xray import Surprisals
 from bot.rendering.json_objects import JsonObject
-from tests.rendering.test_explorer import comparisons, evidence, sampler_stages, surprisals
-from tests.rendering.test_renderers import computed, logits, tokens
+from tests.rendering.explorer_results import comparisons, evidence, sampler_stages, surprisals
+from tests.rendering.results import computed, logits, tokens
 
 models = computed.map(lambda how: how.model)
 

@@ -173,6 +173,7 @@ async def test_a_server_that_cannot_be_reached_is_a_problem(server: str, problem
     assert problem in await problem_of(f"postgresql://bot:{PASSWORD}@{server}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)
 async def test_a_database_that_the_server_does_not_have_is_a_problem(url: str) -> None:
     assert '_no" does not exist. Check' in await problem_of(f"{url}_no")

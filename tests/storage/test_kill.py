@@ -71,6 +71,7 @@ async def kept(database: Database) -> Kept:
     return dict(zip(STEPS, (recorded, set(scored), opened, decided), strict=True))
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_or_done_twice_by_a_kill(url: str, writer: subprocess.Popen[str]) -> None:
     drawn = random.Random(3)
     acknowledged: Kept = {step: set() for step in STEPS}

@@ -14,9 +14,7 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.cli.test_cli import MODEL, PROMPT, Console, console
-
-__all__ = ["console"]
+from tests.console import MODEL, PROMPT, Console
 
 
 def test_xray(console: Console, demo_model: EngineModel) -> None:

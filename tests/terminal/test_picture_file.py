@@ -20,9 +20,7 @@ from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
-from tests.cli.test_cli import PROMPT, Console, console
-
-__all__ = ["console"]
+from tests.console import PROMPT, Console
 
 Draw = Callable[[EngineModel], Picture]
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"

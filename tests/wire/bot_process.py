@@ -7,9 +7,14 @@ import yarl
 
 from bot.__main__ import main
 
-if __name__ == "__main__":
-    port, *arguments = sys.argv[1:]
+
+def run_bot(port: str, arguments: list[str]) -> None:
+    """Run the command line against the Discord on this port, and exit with its code."""
     discord.http.Route.BASE = f"http://127.0.0.1:{port}/api/v10"
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/")
     sys.argv = ["nightword", *arguments]
     main()
+
+
+if __name__ == "__main__":
+    run_bot(sys.argv[1], sys.argv[2:])

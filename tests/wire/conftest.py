@@ -1,6 +1,7 @@
-"""A model that is slow for the small Discord's bot."""
+"""A model that is slow for the small Discord's bot, and the end of the process that forks the bots."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,22 @@ import torch
 from transformers import AutoConfig, Qwen2Config, Qwen2ForCausalLM
 
 from bot.engine.model_files import DEMO_FOLDER
+from tests.wire.forked import stop_fork_server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of this folder as slow; those of the slow model share a worker, since it is large."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+            if "slow_model" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("slow model"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server() -> Iterator[None]:
+    yield
+    stop_fork_server()
 
 
 @pytest.fixture(scope="session")

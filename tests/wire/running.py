@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from typing import TypeVar
 import psutil
 
 from tests.wire.discord_peer import TOKEN, Discord
+from tests.wire.forked import PROJECT, BotProcess, forked_bot
 from tests.wire.people import RepeatableQuestion
 from tests.wire.rest import SIGNS_OF_LIFE
 
@@ -20,8 +21,8 @@ Found = TypeVar("Found")
 
 PATIENCE = 60.0  # without a sign of life from the bot
 MOST_PATIENCE = 15 * PATIENCE  # with signs of life, and without what is waited for
-running: list[asyncio.subprocess.Process] = []  # the bots that a test has started
-PROJECT = Path(__file__).parents[2]
+running: list[BotProcess] = []  # the bots that a test has started
+READ_AT_IMPORT = ("HF_",)  # what huggingface_hub reads once, when it is imported
 PROMPT = "It was a dark and stormy"
 
 
@@ -37,16 +38,45 @@ def environment(token: str | None, **settings: str) -> dict[str, str]:
 @asynccontextmanager
 async def started(
     port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.wire.bot_process", str(port), command, *arguments,
-        env=environment(token, **settings), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+) -> AsyncIterator[BotProcess]:
+    """Start the bot from the fork server, unless a library would have read one of the settings there already."""
+    begin = fresh_bot if any(name.startswith(READ_AT_IMPORT) for name in settings) else forked_bot
+    async with begin(port, [command, *arguments], environment(token, **settings), cwd) as process:
+        with _listed(process):
+            yield process
+
+
+@asynccontextmanager
+async def started_fresh(
+    port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
+) -> AsyncIterator[BotProcess]:
+    """Start the bot in a fresh interpreter, as people do: for tests of how it starts and ends."""
+    async with fresh_bot(port, [command, *arguments], environment(token, **settings), cwd) as process:
+        with _listed(process):
+            yield process
+
+
+@contextlib.contextmanager
+def _listed(process: BotProcess) -> Iterator[None]:
     running.append(process)
+    try:
+        yield
+    finally:
+        running.remove(process)
+
+
+@asynccontextmanager
+async def fresh_bot(
+    port: int, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> AsyncIterator[BotProcess]:
+    """Start the bot in a fresh interpreter, as people do, and kill it at the end unless it has ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.wire.bot_process", str(port), *arguments,
+        env=environment, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
     try:
         yield process
     finally:
-        running.remove(process)
         if process.returncode is None:
             process.kill()
             await process.wait()
@@ -123,7 +153,7 @@ async def still_serves(discord: Discord) -> None:
     assert (await answered(await discord.slash("topk", user=99, prompt=PROMPT))).titles == ["Next token"]
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+async def ended(process: BotProcess) -> tuple[int | None, str, str]:
     out, err = await asyncio.wait_for(process.communicate(), 4 * PATIENCE)
     return process.returncode, out.decode(), err.decode()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.running import ended, only_line, patiently, started, until_loaded
+from tests.wire.running import ended, only_line, patiently, started, started_fresh, until_loaded
 
 
 async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, str, str]:
@@ -58,6 +58,7 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
         ("{", "cannot be read as a heartbeat."),
         ("[]", "cannot be read as a heartbeat."),
     ],
+    ids=["too old", "without a model", "cut off", "a list"],  # one holds the time, which differs between workers
 )
 async def test_what_a_heartbeat_may_say(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "heartbeat"
@@ -78,7 +79,7 @@ async def test_a_heartbeat_that_cannot_be_written_ends_the_bot(tmp_path: Path) -
     file = tmp_path / "no" / "heartbeat"
     async with (
         discord_on_loopback() as (_, port),
-        started(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
+        started_fresh(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
     ):
         code, _, err = await ended(process)
     assert code == 78

@@ -22,7 +22,7 @@ from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
 from bot.storage.tables import Message, ReviewCase, Score
 from tests.features.review.conftest import BAD
-from tests.features.review.test_whole_day import reviews as written
+from tests.features.review.conftest import reviews as written
 from tests.wire.discord_peer import TOKEN, Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, Json
 from tests.wire.review_server import LOG, edited, granting, posted, watch

@@ -10,7 +10,7 @@ import pytest
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import in_server, outside
 from tests.wire.people import EVERYTHING
-from tests.wire.running import PROMPT, answered, ended, only_line, started, until, until_loaded
+from tests.wire.running import PROMPT, answered, ended, only_line, started, started_fresh, until, until_loaded
 
 EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [
     ("topk", {"prompt": PROMPT}, "Next token"),
@@ -26,7 +26,7 @@ EVERY_MENU = [("Score sentiment", "Positive"), ("Tokenize", "tokens")]
 async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
     async with (
         discord_on_loopback() as (discord, port),
-        started(port, cwd=tmp_path, BOT_LOG_LEVEL="DEBUG") as process,
+        started_fresh(port, cwd=tmp_path, BOT_LOG_LEVEL="DEBUG") as process,
     ):
         await until_loaded(discord)
         assert {command["name"] for command in discord.commands[None]} == {
@@ -93,7 +93,7 @@ async def test_everyone_may_use_every_command_everywhere(tmp_path: Path) -> None
 
 
 async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
-    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
+    async with discord_on_loopback() as (discord, port), started_fresh(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         everyone = [
             await discord.slash("continue", user=user, prompt="Once", max_new_tokens=256, strategy="beam", num_beams=10)
@@ -121,7 +121,7 @@ async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
     ],
 )
 async def test_a_token_that_is_missing_or_malformed(tmp_path: Path, token: str | None, message: str) -> None:
-    async with started(9, cwd=tmp_path, token=token) as process:
+    async with started_fresh(9, cwd=tmp_path, token=token) as process:
         code, out, err = await ended(process)
     assert (code, out) == (78, "")
     assert only_line(err).startswith(message)

@@ -1,5 +1,6 @@
 """A server with a channel for reviews, moderators and members, and the bot with review channels switched on."""
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 import simcord
 
 from bot.app.client import Nightword
+from bot.engine.model import EngineModel
 from bot.features.review.reader import ReviewReader
 from bot.settings import Settings
 from bot.storage.store import ReviewStore
+from tests.conftest import make_executor
 
 GOOD, BAD = "A wonderful, moving film with a great cast.", "A dull, lifeless film that wasted my evening."
 
@@ -90,3 +93,23 @@ async def place(simcord_env: simcord.Env) -> ReviewPlace:
     moderator, second = (guild.add_member(simcord_env.create_user(name), roles=[role]) for name in ("morgan", "mika"))
     member, other = (guild.add_member(simcord_env.create_user(name)) for name in ("ada", "bob"))
     return ReviewPlace(simcord_env, guild, channel, elsewhere, log, moderator, second, member, other)
+
+
+async def restarted(place: ReviewPlace, model: EngineModel, settings: Settings) -> Nightword:
+    bot = Nightword(settings, make_executor(lambda: model, settings))
+    bot.executor.start()
+    bot.executor.wait_until_loaded()
+    await place.env.restart_bot(bot)
+    return bot
+
+
+OPENINGS = ("The acting was", "I found the story", "The music is", "This film was", "The last hour was")
+WORDS = ("wonderful", "dull", "moving", "boring", "fine", "awful", "charming", "too long", "great", "a waste of time")
+
+
+def reviews(count: int) -> list[str]:
+    choose = random.Random(7)
+    return [
+        f"{choose.choice(OPENINGS)} {choose.choice(WORDS)} and {choose.choice(WORDS)}, number {number}."
+        for number in range(count)
+    ]

@@ -6,21 +6,11 @@ import discord
 import pytest
 from sqlalchemy import text
 
-from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.features.review.cases.alerts import CARDS_A_MINUTE
 from bot.features.review.embeds.card import DIGEST_CASES
 from bot.settings import Settings
-from tests.conftest import make_executor
-from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field
-
-
-async def restarted(place: ReviewPlace, model: EngineModel, settings: Settings) -> Nightword:
-    bot = Nightword(settings, make_executor(lambda: model, settings))
-    bot.executor.start()
-    bot.executor.wait_until_loaded()
-    await place.env.restart_bot(bot)
-    return bot
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, restarted
 
 
 async def forget_where(place: ReviewPlace, change: str) -> None:

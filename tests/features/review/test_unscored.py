@@ -18,8 +18,7 @@ from bot.questions.sentiment import Sentiment
 from bot.settings import Settings
 from bot.storage.database_url import sqlite_file
 from tests.conftest import administer
-from tests.features.review.conftest import GOOD, ReviewPlace, description, field
-from tests.features.review.test_stumbling import restarted
+from tests.features.review.conftest import GOOD, ReviewPlace, description, field, restarted
 
 MESSAGES = 300
 BAD_ONE = "The one that fails, Tr0ub4dor."
@@ -114,7 +113,7 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
         ("refused", "**The database refuses the score.**"),
     ],
 )
-@pytest.mark.parametrize("settings", ["SQLite", "PostgreSQL"], indirect=True)
+@pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
 async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
     place: ReviewPlace, sentiment: Callable[..., None], fault: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +147,7 @@ async def test_a_message_whose_channel_is_gone_is_forgotten_and_stops_nobody(pla
     assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
 
 
-@pytest.mark.parametrize("settings", ["SQLite", "PostgreSQL"], indirect=True)
+@pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
 async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     place: ReviewPlace, sentiment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

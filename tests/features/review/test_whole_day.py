@@ -2,7 +2,6 @@
 
 import csv
 import io
-import random
 from typing import Any
 
 import discord
@@ -13,20 +12,10 @@ from bot.features.review.embeds.card import REACTIONS
 from bot.questions.sentiment import SentimentQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
-from tests.features.review.conftest import ReviewPlace, description
+from tests.features.review.conftest import ReviewPlace, description, reviews
 
 IN_SHADOW, LIVE = 200, 100
 FLAG_BELOW = 0.3
-OPENINGS = ("The acting was", "I found the story", "The music is", "This film was", "The last hour was")
-WORDS = ("wonderful", "dull", "moving", "boring", "fine", "awful", "charming", "too long", "great", "a waste of time")
-
-
-def reviews(count: int) -> list[str]:
-    choose = random.Random(7)
-    return [
-        f"{choose.choice(OPENINGS)} {choose.choice(WORDS)} and {choose.choice(WORDS)}, number {number}."
-        for number in range(count)
-    ]
 
 
 async def test_from_shadow_to_the_last_decision(

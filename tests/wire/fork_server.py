@@ -1,0 +1,97 @@
+"""Fork bots from one process that has imported everything: `python -m tests.wire.fork_server SOCKET`.
+
+Importing torch, transformers and discord takes seconds, forking takes milliseconds. This process imports them once and
+starts no thread, since threads do not survive a fork. For each connection to SOCKET it forks a bot, which then runs the
+real `main()` with its own arguments, environment, folder, standard output and error, and ends as any interpreter does.
+
+A connection carries one line of JSON with the two file descriptors in, and two lines out: the bot's process id, and
+later its exit code, negative for a signal. The server ends when its standard input does.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import bot
+from tests.wire.bot_process import run_bot
+
+NOT_IMPORTED = (
+    "bot.storage.migrations.",  # only Alembic can run these
+    "bot.playground",  # simulates Discord, which no bot here does
+)
+
+
+def modules() -> Iterator[str]:
+    """Return the names of the bot's modules."""
+    for module in pkgutil.walk_packages(bot.__path__, "bot."):
+        if not module.name.startswith(NOT_IMPORTED):
+            yield module.name
+
+
+def next_bot(listener: socket.socket) -> tuple[str, list[str]]:
+    """Fork a bot for each connection; return in each bot's own process, with its port and arguments."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies of supervisors
+    while True:
+        ready, _, _ = select.select([sys.stdin, listener], [], [])
+        if sys.stdin in ready:
+            sys.exit()  # the tests have ended
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            break
+        connection.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    listener.close()
+    request, outputs = receive(connection)
+    if process := os.fork():
+        supervise(process, connection, outputs)
+    connection.close()
+    return become(request, outputs)
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    line, outputs, _, _ = socket.recv_fds(connection, 65536, 2)
+    while not line.endswith(b"\n"):
+        line += connection.recv(65536)
+    return json.loads(line), outputs
+
+
+def supervise(process: int, connection: socket.socket, outputs: list[int]) -> None:
+    """Tell the tests of a bot's beginning and end, and exit."""
+    for output in outputs:
+        os.close(output)  # the bot is the only writer, so its readers see its end
+    connection.sendall(f"{process}\n".encode())
+    _, status = os.waitpid(process, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def become(request: dict[str, Any], outputs: list[int]) -> tuple[str, list[str]]:
+    """Make this process what the request describes."""
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+        os.close(output)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    return request["port"], request["arguments"]
+
+
+if __name__ == "__main__":
+    for name in modules():
+        importlib.import_module(name)
+    gc.freeze()  # a collection in a bot would otherwise copy every page
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(sys.argv[1])
+        server.listen(128)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        found = next_bot(server)
+    run_bot(*found)
