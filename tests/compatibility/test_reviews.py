@@ -193,15 +193,34 @@ async def test_an_export_has_the_earlier_scores(reviews: Reviews, tmp_path: Path
     assert str(len(rows)) in statistics
 
 
-async def test_who_is_not_read_stays_unread(reviews: Reviews) -> None:
-    for name in ("carl", "steph", "ada"):
+async def test_an_exempt_role_stays_unread(reviews: Reviews) -> None:
+    for name in ("steph", "ada"):
         await reviews.people[name].send(reviews.channel, f"A dull, lifeless film, says {name}.")
-    found = {name: reviews.reactions(f"A dull, lifeless film, says {name}.") for name in ("carl", "steph", "ada")}
-    assert found == {"carl": [[]], "steph": [[]], "ada": [["🙁"]]}
-    await reviews.people["carl"].slash(reviews.channel, "privacy optin")
-    await reviews.ask("mika", "review exempt", who=reviews.people["carl"], remove=True)
-    await reviews.people["carl"].send(reviews.channel, "A dull, lifeless film.")
-    assert reviews.reactions("A dull, lifeless film.") == [["🙁"]]
+    found = {name: reviews.reactions(f"A dull, lifeless film, says {name}.") for name in ("steph", "ada")}
+    assert found == {"steph": [[]], "ada": [["🙁"]]}
+
+
+@pytest.mark.parametrize("steps", [("optin", "unexempt"), ("unexempt", "optin")], ids=" ".join)
+async def test_who_opted_out_and_is_exempt_is_read_once_both_have_ended(
+    reviews: Reviews, steps: tuple[str, str]
+) -> None:
+    carl = reviews.people["carl"]
+    for number, step in enumerate((None, *steps)):
+        if step == "optin":
+            await carl.slash(reviews.channel, "privacy optin")
+        elif step == "unexempt":
+            await reviews.ask("mika", "review exempt", who=carl, remove=True)
+        await carl.send(reviews.channel, f"A dull, lifeless film, number {number}.")
+    found = [reviews.reactions(f"A dull, lifeless film, number {number}.") for number in range(3)]
+    assert found == [[[]], [[]], [["🙁"]]]
+
+
+async def test_what_was_scored_is_not_scored_again(reviews: Reviews, tmp_path: Path) -> None:
+    await reviews.env.advance_time(60)
+    connection = sqlite3.connect(tmp_path / "nightword.db")
+    ids = [id_ for (id_,) in connection.execute("SELECT id FROM score ORDER BY id")]
+    connection.close()
+    assert ids == list(range(1, 15))  # twelve of before, and two that waited
 
 
 async def test_members_get_a_copy_of_what_was_kept(reviews: Reviews) -> None:
