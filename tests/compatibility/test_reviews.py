@@ -11,8 +11,8 @@ import discord
 import pytest
 import simcord
 
-from bot.client import Nightword
-from bot.inference.transformers_model import TransformersModel
+from bot.app.client import Nightword
+from bot.engine.transformers.model import TransformersModel
 from bot.settings import Settings
 from tests.compatibility.earlier import component, components, database, file_of, load, post, text_of
 from tests.conftest import make_executor

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.cli import run
-from bot.inference import loading
-from bot.inference.transformers_model import TransformersModel
+from bot.cli.main import run
+from bot.engine.transformers import loading
+from bot.engine.transformers.model import TransformersModel
 from tests.compatibility.earlier import load
 
 TERMINAL = load("terminal.json")
