@@ -4,6 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.engine.executor import ModelExecutor
+from bot.features.review.commands import privacy
 from bot.features.review.commands.backfill import Backfilling
 from bot.features.review.commands.exempt import Exempting
 from bot.features.review.commands.export import Exporting
@@ -29,3 +30,4 @@ async def setup(bot: commands.Bot, executor: ModelExecutor, settings: Settings) 
     reader = bot.get_cog(ReviewReader.__name__)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))
+    await privacy.setup(bot, executor, settings)
