@@ -1,0 +1,138 @@
+"""What an earlier version made, put back into a simulated Discord where this version answers."""
+
+import itertools
+import json
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+from simcord.backend.models import Reaction
+
+MADE = Path(__file__).parents[1] / "data" / "made_by_d696698"
+MESSAGES = sorted(file.stem for file in (MADE / "messages").glob("*.json"))
+EPHEMERAL = 1 << 6
+
+_hours = itertools.count(1)
+
+
+def load(name: str) -> Any:
+    return json.loads((MADE / name).read_text(encoding="utf-8"))
+
+
+def with_ids(found: Any, ids: dict[int, int]) -> Any:
+    """Return what the earlier version made with the ids of this simulated Discord in place of the earlier ones."""
+    return json.loads(renamed(json.dumps(found), ids))
+
+
+def renamed(text: str, ids: dict[int, int]) -> str:
+    names = "|".join(map(str, ids))
+    return re.sub(rf"\b(?:{names})\b", lambda id_: str(ids[int(id_[0])]), text)
+
+
+def post(env: simcord.Env, channel: Any, found: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
+    """Put a message of the earlier version into `channel`, and return its id."""
+    attachments = [
+        (name, json.dumps(_file(content, ids), ensure_ascii=False).encode(encoding="utf-8"))
+        for name, content in found.get("files", {}).items()
+    ]
+    asked: dict[str, Any] | None = None
+    if "only_for" in found:
+        user = {
+            "id": str(people[found["only_for"]].id),
+            "username": found["only_for"],
+            "discriminator": "0",
+            "avatar": None,
+        }
+        asked = {"id": str(env.backend.snowflake()), "type": 2, "user": user, "authorizing_integration_owners": {}}
+    message = env.backend.create_message(
+        channel.id,
+        people[found.get("author", "bot")].id,
+        found.get("content", ""),
+        embeds=with_ids(found["embeds"], ids),
+        components=with_ids(found["components"], ids),
+        attachments=env.backend.store_attachments(channel.id, attachments),
+        flags=0 if asked is None else EPHEMERAL,
+        interaction_metadata=asked,
+    )
+    message.reactions = [Reaction(emoji, [env.backend.bot_user.id]) for emoji in found.get("reactions", [])]
+    return message.id
+
+
+def _file(content: dict[str, Any], ids: dict[int, int]) -> Any:
+    """Return a file with the present ids; a seal is made of its user's id, which therefore stays."""
+    return with_ids(content, ids) | {name: content[name] for name in ("guesses",) if name in content}
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The server in which the earlier version gave its answers."""
+
+    env: simcord.Env
+    channel: Any
+    people: dict[str, Any]
+    ids: dict[int, int]
+
+    @classmethod
+    def build(cls, env: simcord.Env) -> "Readers":
+        # The bot remembers turns by a message's id: no other test's messages have those of this hour.
+        env.backend.advance_clock(3600 * next(_hours))
+        guild = env.create_guild("Readers")
+        channel = guild.create_text_channel("playground")
+        people: dict[str, Any] = {name: guild.add_member(env.create_user(name)) for name in ("ada", "bob", "carl")}
+        people["bot"] = env.backend.bot_user
+        return cls(env, channel, people, {id_: people[name].id for name, id_ in load("people.json").items()})
+
+    def post(self, name: str) -> discord.Message:
+        found = load(f"messages/{name}.json")
+        return self.message(post(self.env, self.channel, found, self.people, self.ids))
+
+    def message(self, id_: int) -> discord.Message:
+        seen = [one for name in ("ada", "bob") for one in self.channel.history(viewer=self.people[name])]
+        found = next(one for one in seen if one.id == id_)
+        message: discord.Message = found
+        return message
+
+    def reader_of(self, name: str) -> Any:
+        """Return somebody who sees the message, where it may be somebody else than asked."""
+        return self.people[load(f"messages/{name}.json").get("only_for", "bob")]
+
+
+def database(file: Path, ids: dict[int, int]) -> None:
+    """Write the earlier version's database."""
+    connection = sqlite3.connect(file)
+    connection.executescript(renamed((MADE / "reviews.sql").read_text(encoding="utf-8"), ids))
+    connection.close()
+
+
+async def file_of(message: Any, name: str = "receipt.json") -> dict[str, Any]:
+    """Return the JSON that a message carries."""
+    (file,) = [one for one in message.attachments if one.filename == name]
+    found: dict[str, Any] = json.loads(await file.read())
+    return found
+
+
+def components(message: Any) -> dict[str, dict[str, Any]]:
+    """Return buttons and menus by their custom_ids."""
+    rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]
+    return {part["custom_id"]: part for row in rows for part in row["components"]}
+
+
+def component(message: Any, start: str) -> str:
+    """Return the custom_id that begins so."""
+    (found,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
+    return found
+
+
+def answers(result: Any, message: Any = None) -> list[Any]:
+    """Return what an interaction brought besides `message`."""
+    found = [one for one in (result.response, *result.followups) if one is not None]
+    return [one for one in found if message is None or one.id != message.id]
+
+
+def text_of(message: Any) -> str:
+    """Return all words of a message's embeds."""
+    return json.dumps([embed.to_dict() for embed in message.embeds], ensure_ascii=False)

@@ -1,0 +1,61 @@
+"""One server for all snapshots, in which the same people always have the same names.
+
+Where words changed on purpose: `pytest tests/snapshots --snapshot-update`, then read the difference that git shows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from syrupy.assertion import SnapshotAssertion
+
+from tests.snapshots.shown import form, shown
+
+
+@dataclass(frozen=True)
+class World:
+    """A server with its channels and people by name, and what it shows held against the snapshots."""
+
+    env: simcord.Env
+    channels: dict[str, Any]
+    people: dict[str, Any]
+    roles: dict[str, Any]
+    names: dict[int, str]
+    snapshot: SnapshotAssertion
+
+    async def ask(self, command: str, by: str = "ada", **options: Any) -> Any:
+        """Return the answer to a command."""
+        result = await self.people[by].slash(self.channels["reviews"], command, **options)
+        return result.response if result.response is not None else result
+
+    def check(self, name: str, message: Any) -> Any:
+        """Compare a message, as it stands now, with its snapshot; return it."""
+        assert shown(message, self.names) == self.snapshot(name=name)
+        return message
+
+    def check_form(self, name: str, result: Any) -> Any:
+        assert form(result.modal) == self.snapshot(name=name)
+        return result
+
+    async def check_answer(self, name: str, command: str, by: str = "ada", **options: Any) -> Any:
+        return self.check(name, await self.ask(command, by, **options))
+
+
+@pytest.fixture
+def world(simcord_env: simcord.Env, snapshot: SnapshotAssertion) -> World:
+    simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
+    for _ in range(20_000):  # the bot remembers turns by a message's id: to ids that no other test comes to
+        simcord_env.backend.snowflake()
+    guild = simcord_env.create_guild("Readers")
+    channels = {name: guild.create_text_channel(name) for name in ("reviews", "lobby", "log")}
+    moderate = discord.Permissions(manage_messages=True, manage_guild=True)
+    roles = {"moderators": guild.create_role("moderators", permissions=moderate), "staff": guild.create_role("staff")}
+    held = {"morgan": [roles["moderators"]], "mika": [roles["moderators"]]}
+    people = {
+        name: guild.add_member(simcord_env.create_user(name), roles=held.get(name, []))
+        for name in ("ada", "bob", "morgan", "mika")
+    }
+    names = {one.id: name for name, one in (channels | people | roles | {"server": guild}).items()}
+    return World(simcord_env, channels, people, roles, names, snapshot)

@@ -1,0 +1,100 @@
+"""What a terminal shows: tables, help texts, the doctor's findings, and the playground's welcome."""
+
+import io
+import re
+import sys
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from bot.cli.main import build_parser, run
+from bot.cli.playground import WELCOME
+from bot.engine.transformers import loading
+from bot.engine.transformers.model import TransformersModel
+
+PROMPT = "The old man looked at the sea and"
+REVIEW = "A slow beginning, but I laughed all the way home."
+COMMANDS = {
+    "topk": ["topk", PROMPT],
+    "walk": ["topk", PROMPT, "-k", "3", "--after-ids", "30,60", "--temperature", "0.7"],
+    "greedy": ["continue", PROMPT, "--max-new-tokens", "6"],
+    "sample": ["continue", PROMPT, "--strategy", "sample", "--seed", "5", "--max-new-tokens", "6"],
+    "sentiment": ["sentiment", REVIEW],
+    "explained": ["sentiment", REVIEW, "--explain"],
+    "sentiment of lines": ["sentiment", "--lines", "-"],
+    "tokens": ["tokenize", "positive 🤷", "--compare-with=-positive"],
+    "xray": ["xray", PROMPT],
+    "comparison": ["compare", PROMPT, "--max-new-tokens", "6", "--seed", "3", "--num-beams", "2"],
+    "sampler": ["sampler", PROMPT, "--temperature", "1.5", "--top-k", "20", "--top-p", "0.9"],
+}
+WRONG = {
+    "no command": [],
+    "unknown option": ["topk", PROMPT, "--beams", "3"],
+    "option out of range": ["continue", PROMPT, "--num-beams", "99", "--strategy", "beam"],
+    "option without effect": ["continue", PROMPT, "--seed", "3"],
+    "no number": ["topk", PROMPT, "-k", "many"],
+    "no ids": ["topk", PROMPT, "--after-ids", "1,x"],
+    "empty": ["topk", ""],
+    "no file": ["sentiment", "--lines", "no-such-file"],
+    "no picture": ["topk", PROMPT, "--png", "no-such-folder/out.png"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel) -> None:
+    monkeypatch.setattr(loading, "load_model", lambda *_, **__: demo_model)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{REVIEW}\n\nBad.\n".encode()), encoding="utf-8"))
+    monkeypatch.setenv("COLUMNS", "1000")  # a paragraph a line, however argparse breaks them
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    code = run(arguments)
+    out, err = capsys.readouterr()
+    out = re.sub(r"<?\b\d[\d.,]* (ms|s)$", "TIME", out, flags=re.MULTILINE)
+    out = re.sub(r"\b\d[\d.,]* tokens/s", "N tokens/s", out)
+    return "\n".join([f"exit code {code}", *([out] if out else []), *(["error output", err] if err else [])])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, name: str) -> None:
+    assert ran(capsys, *COMMANDS[name], "--model", "demo") == snapshot
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refusal(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, name: str) -> None:
+    assert ran(capsys, *WRONG[name]) == snapshot
+
+
+def test_help(snapshot: SnapshotAssertion) -> None:
+    parser = build_parser()
+    assert parser.format_help() == snapshot(name="nightword")
+    (commands,) = [action for action in parser._actions if action.choices]
+    for name, command in dict(commands.choices or {}).items():
+        assert command.format_help() == snapshot(name=name)
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"BOT_REVIEWS": "true"}, {"BOT_MODLE": "demo"}, {"BOT_DTYPE": "float8"}], ids=str
+)
+def test_doctor(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+    variables: dict[str, str],
+) -> None:
+    for name, value in ({"BOT_DEVICE": "cpu"} | variables).items():
+        monkeypatch.setenv(name, value)
+    found = ran(capsys, "doctor", "--model", "demo")
+    for pattern, word in (
+        (r"\d[\d.,]* GB", "N GB"),
+        (r"(Python|discord\.py|torch|transformers|Nightword) \d[\w.+]*", r"\1 VERSION"),
+        (r"\d+ cores", "N cores"),
+        (r"(?<= )/[^\s,]+", "PATH"),
+    ):
+        found = re.sub(pattern, word, found)
+    assert found == snapshot
+
+
+def test_welcome(snapshot: SnapshotAssertion) -> None:
+    assert "\n\n".join(f"#{channel}\n{text}" for channel, text in WELCOME.items()) == snapshot
