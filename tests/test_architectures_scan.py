@@ -12,7 +12,7 @@ from benchmarks.architectures.tiny_models import causal_classes, make_tiny
 from bot.inference.model import NextTokens
 from bot.inference.transformers_model import TransformersModel
 
-SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
+SCANNED = Path(__file__).parents[1] / "docs" / "reference" / "architectures.md"
 
 
 def made(model_type: str, folder: Path) -> Path:
