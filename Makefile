@@ -8,7 +8,8 @@ INSTALLED := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-reference check format train bench bench-peers architectures clean
+.PHONY: playground run doctor install test test-reference check format train bench bench-peers architectures clean \
+	reference docs lock upgrade package
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -49,6 +50,27 @@ bench-peers: $(INSTALLED)
 architectures: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.architectures
 
+# The pages that are generated from the code.
+reference: $(INSTALLED)
+	@$(BIN)/python -m tools.reference
+
+# The site, in build/site. Links within it are checked, links to elsewhere listed.
+docs: $(INSTALLED) $(VENV)/.docs reference
+	@$(BIN)/python -m tools.links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The site is in build/site: open build/site/index.html"
+
+# constraints.txt: `lock` adds what pyproject.toml asks for by now, `upgrade` takes the newest versions too.
+lock: $(INSTALLED)
+	@$(BIN)/python -m tools.lock
+
+upgrade: $(INSTALLED)
+	@$(BIN)/python -m tools.lock --upgrade
+
+# Wheel and sdist, built, installed into an environment of their own, and tried.
+package: $(INSTALLED)
+	@TORCH_CPU_INDEX=$(TORCH_CPU_INDEX) $(BIN)/python -m tools.package
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -64,4 +86,8 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	fi
 	@echo "Installing the packages …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
