@@ -57,7 +57,7 @@ reference: $(INSTALLED)
 # The site, in build/site. Links within it are checked, links to elsewhere listed.
 docs: $(INSTALLED) $(VENV)/.docs reference
 	@$(BIN)/python -m tools.links
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "The site is in build/site: open build/site/index.html"
 
 # constraints.txt: `lock` adds what pyproject.toml asks for by now, `upgrade` takes the newest versions too.

@@ -124,8 +124,13 @@ def _sections(commands: Iterable[Command]) -> Iterator[str]:
 
 def _option(parameter: app_commands.Parameter) -> tuple[str, ...]:
     name = f"`{parameter.display_name}`"
-    default = "" if parameter.required or parameter.default is None else f"`{_plain(parameter.default)}`"
+    default = "" if parameter.required or parameter.default is None else f"`{_typed(parameter.default)}`"
     return f"**{name}**" if parameter.required else name, _value(parameter), default, str(parameter.description)
+
+
+def _typed(default: object) -> str:
+    """Return a default as a person types it: 2 for 2.0."""
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _value(parameter: app_commands.Parameter) -> str:
@@ -145,22 +150,23 @@ def _value(parameter: app_commands.Parameter) -> str:
 def settings_page(form: str) -> str:
     """Return the page of the settings: defaults and ranges from the class, meanings from the form `.env.example`."""
     meanings = _meanings(form)
-    rows = []
-    for (name, field), meaning in zip(Settings.model_fields.items(), meanings, strict=True):
-        default = _default(field.get_default())
-        said = meaning.removesuffix(f" Default: {default.strip('`')}.")  # which has a column of its own
-        rows.append((f"`{variable_name(name)}`", default, field.description or "", said))
     lines = [
         "# Settings",
         "",
         GENERATED.format(source="bot/settings.py and .env.example"),
         "The bot reads its settings from the environment, or from a file `.env` in the folder where it is started.",
         "Copy `.env.example` to begin with. An empty value counts as unset. If a value is not allowed, the bot doesn't",
-        "start: one line names the variable and what is allowed, and never the value.",
+        "start: one line names the variable and what is allowed, and never the value. No log level logs tokens or what",
+        "people write.",
         "",
-        *_table("variable", "default", "allowed", "meaning", rows=rows),
-        "No log level logs tokens or what people write.",
-        "",
+    ]
+    for (name, field), meaning in zip(Settings.model_fields.items(), meanings, strict=True):
+        default = _default(field.get_default())
+        facts = [f"Default: {default}"] if default else []
+        facts += [f"Allowed: {field.description}"] if field.description else []
+        lines += [f"## {variable_name(name)}", "", meaning.removesuffix(f" Default: {default.strip('`')}."), ""]
+        lines += [*(f"- {fact}" for fact in facts), ""] if facts else []
+    lines += [
         "## Variables of other programs",
         "",
         "These are read from the environment only, not from `.env`.",
@@ -176,7 +182,7 @@ def settings_page(form: str) -> str:
                 ),
                 (
                     "`PYTHON_COLORS`, `NO_COLOR`, `FORCE_COLOR`, `TERM`",
-                    "Bold and colours in the terminal: see [Terminal](../how-to/terminal.md#colours).",
+                    "Bold and colours in the terminal: see [Use the terminal](../how-to/terminal.md#colours).",
                 ),
             ],
         ),
@@ -198,7 +204,9 @@ def _meanings(form: str) -> list[str]:
 def _default(value: object) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "" if value in (None, ()) else f"`{_plain(value)}`"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    return "" if value in (None, ()) else f"`{_typed(value)}`"
 
 
 def terminal_page(parser: argparse.ArgumentParser) -> str:
@@ -239,13 +247,6 @@ def _table(*head: str, rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     for row in rows:
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in row) + " |"
     yield ""
-
-
-def _plain(value: object) -> str:
-    """Return a value as a person would write it: 60 for 60.0, and true for True in the environment's way."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _sentence(text: str) -> str:

@@ -20,13 +20,14 @@ def test_a_page_is_up_to_date(generated: dict[str, str], name: str) -> None:
 
 
 def test_the_settings_have_their_defaults(generated: dict[str, str]) -> None:
-    rows = re.findall(r"^\| `((?:BOT|DISCORD|HF)_[A-Z_]+)` \| (.*?) \|", generated["settings.md"], re.MULTILINE)
-    listed = dict(rows[: len(Settings.model_fields)])
-    assert list(listed) == [variable_name(name) for name in Settings.model_fields]
+    sections = re.findall(r"^## ([A-Z_]+)$(.*?)(?=^## )", generated["settings.md"], re.MULTILINE | re.DOTALL)
+    assert [variable for variable, _ in sections] == [variable_name(name) for name in Settings.model_fields]
+    said = dict(sections)
     for name, default in Settings().model_dump().items():
         shown = default.get_secret_value() if isinstance(default, SecretStr) else default
         if shown not in (None, ()):
-            assert listed[variable_name(name)].strip("`").lower() == f"{shown}".lower().removesuffix(".0")
+            stated = f"{shown}".lower() if isinstance(shown, bool) else f"{shown}".removesuffix(".0")
+            assert f"- Default: `{stated}`\n" in said[variable_name(name)]
 
 
 def test_a_setting_without_an_entry_in_the_form_is_an_error() -> None:
