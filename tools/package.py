@@ -70,7 +70,7 @@ def _sdist_problems(sdist: Path) -> list[str]:
     missing = {name for name in tracked - held if not name.startswith(NOT_IN_SDIST)}
     made = {name for name in held - tracked if (ROOT / name).is_file() and not name.startswith("nightword.egg-info")}
     return [
-        *(f"{sdist.name} lacks {name}" for name in sorted(missing)),
+        *(f"{name} is missing from {sdist.name}" for name in sorted(missing)),
         *(f"{sdist.name} has {name}, which is not in the repository" for name in sorted(made)),
     ]
 
@@ -84,7 +84,7 @@ def _wheel_problems(wheel: Path) -> list[str]:
         missing.append("LICENSE")
     others = sorted(name for name in held if not name.startswith(("bot/", "nightword-")))
     return [
-        *(f"{wheel.name} lacks {name}" for name in missing),
+        *(f"{name} is missing from {wheel.name}" for name in missing),
         *(f"{wheel.name} has {name}, which is not the bot's" for name in others),
     ]
 
