@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The bot with PyTorch's CPU build. docker compose up (compose.yaml), or see the README.
+# The bot with PyTorch's CPU build. docker compose up (compose.yaml), or see docs/how-to/docker.md.
 
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

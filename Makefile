@@ -11,7 +11,8 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-slow test-all test-nightly coverage test-reference check format train bench bench-peers architectures clean
+.PHONY: playground run doctor install test test-slow test-all test-nightly coverage test-reference check format train bench bench-peers \
+	architectures clean reference docs lock upgrade package
 
 playground: $(INSTALLED)
 	@$(BIN)/python -m bot playground
@@ -65,6 +66,27 @@ bench-peers: $(INSTALLED)
 architectures: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.architectures
 
+# The pages that are generated from the code.
+reference: $(INSTALLED)
+	@$(BIN)/python -m tools.reference
+
+# The site, in build/site. Links within it are checked, links to elsewhere listed.
+docs: $(INSTALLED) $(VENV)/.docs reference
+	@$(BIN)/python -m tools.links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The site is in build/site: open build/site/index.html"
+
+# constraints.txt: `lock` adds what pyproject.toml asks for by now, `upgrade` takes the newest versions too.
+lock: $(INSTALLED)
+	@$(BIN)/python -m tools.lock
+
+upgrade: $(INSTALLED)
+	@$(BIN)/python -m tools.lock --upgrade
+
+# Wheel and sdist, built, installed into an environment of their own, and tried.
+package: $(INSTALLED)
+	@TORCH_CPU_INDEX=$(TORCH_CPU_INDEX) $(BIN)/python -m tools.package
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
@@ -80,4 +102,8 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	fi
 	@echo "Installing the packages …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@

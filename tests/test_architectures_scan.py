@@ -15,7 +15,7 @@ from bot.engine.primitives import TokenScore
 from bot.engine.tokenizer import TextCodec
 from bot.questions.tokens import TokenProbability
 
-SCANNED = Path(__file__).parents[1] / "docs" / "architectures.md"
+SCANNED = Path(__file__).parents[1] / "docs" / "reference" / "architectures.md"
 
 
 def made(model_type: str, folder: Path) -> Path:

@@ -4,13 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from bot.errors import InvalidSettings
 from bot.settings import Settings, read_settings, variable_name
 
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
-README = Path(__file__).parents[1] / "README.md"
 SECRET = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.planted"
 
 
@@ -137,15 +135,3 @@ def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_example_file_lists_every_setting_in_the_same_order() -> None:
     listed = re.findall(r"^#?([A-Z_]+)=$", ENV_EXAMPLE.read_text(), re.MULTILINE)
     assert listed == [variable_name(name) for name in Settings.model_fields]
-
-
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", README.read_text(), re.MULTILINE)
-    assert [variable for variable, _ in rows] == [variable_name(name) for name in Settings.model_fields]
-    said = {variable: default.strip("`") for variable, default in rows}
-    for name, default in Settings().model_dump().items():
-        if isinstance(default, SecretStr):
-            default = default.get_secret_value()
-        if default not in (None, ()):
-            assert said[variable_name(name)] == (f"{default:g}" if isinstance(default, float) else str(default).lower()
-                                                 if isinstance(default, bool) else str(default))  # fmt: skip

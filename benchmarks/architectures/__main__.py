@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from benchmarks.architectures.comparison import compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
 
-TABLE = Path(__file__).parents[2] / "docs" / "architectures.md"
+TABLE = Path(__file__).parents[2] / "docs" / "reference" / "architectures.md"
 SECONDS = 300.0  # for one class, on a machine that does other things too
 NOT_MADE = "not made"
 MEANINGS = {

@@ -12,7 +12,7 @@ import pytest
 import simcord
 
 from bot.app.client import Nightword
-from bot.engine.transformers.model import TransformersModel
+from bot.engine.model import EngineModel
 from bot.settings import Settings
 from tests.compatibility.earlier import component, components, database, file_of, load, post, text_of
 from tests.conftest import make_executor
@@ -79,7 +79,7 @@ class Reviews:
 
 
 @pytest.fixture
-async def reviews(simcord_env: simcord.Env, demo_model: TransformersModel, tmp_path: Path) -> Any:
+async def reviews(simcord_env: simcord.Env, demo_model: EngineModel, tmp_path: Path) -> Any:
     """The bot of today, started over the server and the database of the earlier version."""
     simcord_env.backend.advance_clock(3600)
     found = Reviews(simcord_env)

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from bot.cli.main import run
+from bot.engine.model import EngineModel
 from bot.engine.transformers import loading
-from bot.engine.transformers.model import TransformersModel
 from tests.compatibility.earlier import load
 
 TERMINAL = load("terminal.json")
 
 
 @pytest.fixture(autouse=True)
-def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel) -> None:
+def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> None:
     monkeypatch.setattr(loading, "load_model", lambda *_, **__: demo_model)
 
 

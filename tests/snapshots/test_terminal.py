@@ -9,8 +9,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from bot.cli.main import build_parser, run
 from bot.cli.playground import WELCOME
+from bot.engine.model import EngineModel
 from bot.engine.transformers import loading
-from bot.engine.transformers.model import TransformersModel
 
 PROMPT = "The old man looked at the sea and"
 REVIEW = "A slow beginning, but I laughed all the way home."
@@ -41,7 +41,7 @@ WRONG = {
 
 
 @pytest.fixture(autouse=True)
-def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: TransformersModel) -> None:
+def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> None:
     monkeypatch.setattr(loading, "load_model", lambda *_, **__: demo_model)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{REVIEW}\n\nBad.\n".encode()), encoding="utf-8"))
     monkeypatch.setenv("COLUMNS", "1000")  # a paragraph a line, however argparse breaks them

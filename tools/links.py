@@ -1,0 +1,63 @@
+"""`make docs`: check the links between the project's pages, and list those that lead elsewhere.
+
+mkdocs checks the pages of the site; this also checks README, CONTRIBUTING and the others at the top. Links to elsewhere
+are listed for a person to open: nothing is fetched.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LINK = re.compile(r"\]\(([^()\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def main() -> None:
+    """Print what leads elsewhere, then end with an error if a link within the project leads nowhere."""
+    elsewhere = sorted({link for page in pages() for link in links(page) if is_external(link)})
+    print("Links to elsewhere, not opened:", *elsewhere, sep="\n  ")
+    if broken := broken_links():
+        sys.exit("Links that lead nowhere:\n  " + "\n  ".join(broken))
+
+
+def pages() -> list[Path]:
+    """Return every page of the project that people read."""
+    return [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob(".github/*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the target of each link and picture on a page, code blocks excepted."""
+    for match in LINK.finditer(FENCED.sub("", page.read_text())):
+        yield match[1] or match[2]
+
+
+def is_external(link: str) -> bool:
+    """Return whether a link leads out of the project."""
+    return "://" in link or link.startswith("mailto:")
+
+
+def broken_links() -> list[str]:
+    """Return each link whose file or heading doesn't exist, with its page."""
+    broken = []
+    for page in pages():
+        for link in links(page):
+            if is_external(link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            if not target.is_relative_to(ROOT) or not target.exists() or (anchor and anchor not in _anchors(target)):
+                broken.append(f"{page.relative_to(ROOT)}: {link}")
+    return broken
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and mkdocs both make them."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+if __name__ == "__main__":
+    main()
