@@ -83,7 +83,10 @@ def test_stages_that_do_nothing_are_off(demo_model: EngineModel) -> None:
     assert [one.is_on for one in result.stages] == [False] * 4
     assert all(one.after == result.before and not one.cut for one in result.stages)
     top = demo_model.answer(TopKQuestion("Once upon", 10)).next_tokens.candidates
-    assert list(result.before.top) == list(top)
+    assert [(one.rank, one.token, one.logit) for one in result.before.top] == [
+        (one.rank, one.token, one.logit) for one in top
+    ]
+    assert [one.probability for one in result.before.top] == pytest.approx([one.probability for one in top], abs=1e-7)
 
 
 def test_the_limits(demo_model: EngineModel) -> None:
