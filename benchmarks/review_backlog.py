@@ -16,8 +16,7 @@ import discord
 
 from bot.cli.bench.bursts import reviews
 from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
-from bot.engine.executor import ModelExecutor
-from bot.engine.start import build_executor
+from bot.engine.executor import ModelExecutor, build_executor
 from bot.features.review.scoring.score import Scoring
 from bot.features.review.showing.publish import Live
 from bot.questions.topk import TopKQuestion

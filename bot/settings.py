@@ -3,14 +3,15 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
-from bot.questions.generation import MAX_NEW_TOKENS
+from bot.questions.options import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
 
 DType = Literal["float32", "bfloat16", "float16", "int8"]
@@ -21,16 +22,19 @@ _PREFIX = "BOT_"
 _UNPREFIXED = ("discord_token", "hf_token")
 
 
-def _whole_number(smallest: int, largest: int) -> Any:
-    return Field(ge=smallest, le=largest, description=f"a whole number from {smallest:,} to {largest:,}")
+def _whole_number(smallest: int, largest: int) -> FieldInfo:
+    text = f"a whole number from {smallest:,} to {largest:,}"
+    field: FieldInfo = Field(ge=smallest, le=largest, description=text)
+    return field
 
 
-def _one_of(literal: Any) -> Any:
+def _one_of(literal: object) -> FieldInfo:
     *first, last = get_args(literal)
-    return Field(description=f"{', '.join(first)} or {last}")
+    field: FieldInfo = Field(description=f"{', '.join(first)} or {last}")
+    return field
 
 
-def _split(listed: Any) -> Any:
+def _split(listed: object) -> object:
     return listed.replace(",", " ").split() if isinstance(listed, str) else listed
 
 

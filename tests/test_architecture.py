@@ -11,7 +11,7 @@ import bot
 from bot import errors
 from bot.answers.error_reply import TITLES
 from bot.app.client import Nightword
-from bot.app.discovery import add_commands
+from bot.app.client import add_commands
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 import discord
 
@@ -13,13 +13,12 @@ from bot.answers.answer import Answer
 from bot.answers.client import Interaction
 from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
 from bot.engine.executor import ModelExecutor
-from bot.engine.waiting import Place
+from bot.engine.waiting import Answered, Place
 from bot.errors import RequestCancelled
 from bot.questions.language_model import RunInfo, Watcher
 from bot.questions.question import Question
 from bot.rendering.escaping import escape_prose
-from bot.rendering.pictures.drawing import drawn
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import Picture, drawn
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,6 @@ T = TypeVar("T")
 
 LOOK_SECONDS = 2.0  # after which to look whether the place in the queue is another
 DRAFT = "draft"  # key of an interaction's extras: the message that its asker sees
-PRIVATE_OPTION = "Show the answer to you alone"  # the description of an option that every command has
 
 
 class Progress(Watcher[T]):
@@ -88,14 +86,15 @@ async def defer(interaction: Interaction, *, private: bool) -> bool:
 
 
 async def _show(
-    interaction: Interaction, executor: ModelExecutor, progress: Progress[T], future: "asyncio.Future[Any]"
+    interaction: Interaction, executor: ModelExecutor, progress: Progress[T], future: "asyncio.Future[Answered[T]]"
 ) -> None:
     """Edit what the asker sees whenever there is something new, until `future` is done; an edit may fail."""
     seen: discord.Embed | None = None
     while not future.done():
         changed = asyncio.create_task(progress.changed.wait())
+        awaited: set[asyncio.Future[Answered[T]] | asyncio.Future[Literal[True]]] = {future, changed}
         try:
-            await asyncio.wait({future, changed}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(awaited, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
         if progress.withdrawn:
@@ -114,14 +113,22 @@ async def _show(
                 await asyncio.wait({future})
 
 
+class _Around(TypedDict, total=False):
+    """What is sent with a late answer, where there is any: discord.py takes no None for it."""
+
+    view: discord.ui.View
+    reference: discord.MessageReference
+
+
 async def _post(interaction: Interaction, late: Answer) -> None:
     """Post an answer that came after the interaction's end into its channel, where the bot may write there."""
     channel = interaction.channel
     if interaction.guild_id is None or not isinstance(channel, discord.abc.Messageable):
         return
     draft = interaction.extras.get(DRAFT)
-    below: dict[str, Any] = {} if late.view is None else {"view": late.view}
-    above: dict[str, Any] = {} if draft is None else {"reference": draft.to_reference(fail_if_not_exists=False)}
+    around: _Around = {} if late.view is None else {"view": late.view}
+    if draft is not None:
+        around["reference"] = draft.to_reference(fail_if_not_exists=False)
     name = escape_prose(interaction.user.display_name)
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
@@ -129,8 +136,7 @@ async def _post(interaction: Interaction, late: Answer) -> None:
                 f"For {name}: this took longer than Discord keeps a command open.",
                 embed=late.embed,
                 files=late.files(),
-                **below,
-                **above,
+                **around,
             )
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
         log.warning("the late answer to interaction %s could not be posted: %s", interaction.id, problem)

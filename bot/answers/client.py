@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
+from weakref import WeakValueDictionary
 
 import discord
 from discord.ext import commands
 
-from bot.answers.turns import Turns
 from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
+
+REMEMBERED = 1000  # messages whose latest turn is known: presses at the same time meet within seconds
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,36 @@ class OpenAnswers:
             task.cancel()
         if unanswered:
             log.warning("%d answers could not be delivered before the end", len(unanswered))
+
+
+class Turns:
+    """The turns taken below messages, and the changes under way, by the message's id.
+
+    Presses that arrive at the same time take each turn once, and their changes come one after another.
+    """
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[int, int] = OrderedDict()
+        self._changing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    def is_taken(self, message_id: int, turn: int) -> bool:
+        """Return whether someone has taken this turn."""
+        return self._latest.get(message_id, turn) > turn
+
+    def take(self, message_id: int, turn: int) -> None:
+        """Take a turn."""
+        self._latest[message_id] = turn + 1
+        self._latest.move_to_end(message_id)
+        if len(self._latest) > REMEMBERED:
+            self._latest.popitem(last=False)
+
+    def give_back(self, message_id: int) -> None:
+        """Let the turn be taken again, because nothing came of it."""
+        self._latest.pop(message_id, None)
+
+    def one_at_a_time(self, message_id: int) -> asyncio.Lock:
+        """Return the lock under which a message is changed."""
+        return self._changing.setdefault(message_id, asyncio.Lock())
 
 
 class BotClient(commands.Bot):

@@ -2,7 +2,7 @@
 
 import re
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Self
 
 import discord
 
@@ -16,7 +16,7 @@ class PersistentButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]
     """A button that is made again from its custom_id, which its class's `template` matches, when it is pressed."""
 
     @classmethod
-    async def from_custom_id(cls, _: discord.Interaction[Any], __: object, match: re.Match[str], /) -> Self:
+    async def from_custom_id(cls, _: object, __: object, match: re.Match[str], /) -> Self:
         """Return the button that was pressed."""
         return cls.of(match)
 
@@ -39,7 +39,7 @@ class PersistentMenu(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
     """A menu that is made again from its custom_id and its options when something is chosen."""
 
     @classmethod
-    async def from_custom_id(cls, _: discord.Interaction[Any], item: object, match: re.Match[str], /) -> Self:
+    async def from_custom_id(cls, _: object, item: object, match: re.Match[str], /) -> Self:
         """Return the menu in which something was chosen."""
         assert isinstance(item, discord.ui.Select)  # noqa: S101  # its custom_id is a menu's
         return cls.of(match, item.options)
@@ -71,7 +71,7 @@ class Form(discord.ui.Modal):
     async def submit(self, interaction: Interaction) -> None:
         """Do what was filled in."""
 
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]  # as discord.py's own Modal
+    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as discord.py's own Modal
         """Answer a bug in the form."""
         await answer_bug(interaction, error, f"the form {self.title!r}")
 

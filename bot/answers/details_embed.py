@@ -1,6 +1,7 @@
 """What an answer came from, and what came of computing it again, as embeds."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import discord
 
@@ -19,11 +20,13 @@ IDS_LIMIT = 900  # characters of ids that are shown
 FIELD_LIMIT = 1024
 VALUE_LIMIT = 60  # characters of an option's value that are shown
 
+T = TypeVar("T")
+
 NO_COMMAND = "The terminal has no single command for this."
 IN_A_FILE = "The command for a terminal is in the file command.txt."
 
 
-def details_answer(receipt: Receipt) -> Answer:
+def details_answer(receipt: Receipt[T]) -> Answer:
     """Show which model computed an answer, from what and with what, and the command that computes it again."""
     model, outcome = receipt.model, receipt.outcome
     files = [Attachment(RECEIPT, write_receipt(receipt), "The receipt, for Replay")]
@@ -39,7 +42,7 @@ def details_answer(receipt: Receipt) -> Answer:
         shown += f"\nFor `--model` write the path of the folder {escape_prose(model.name)}."
     embed = discord.Embed(title="Details", description=shown, colour=BLURPLE)
     embed.add_field(name="Model", value=_shown(_model_text(model)))
-    embed.add_field(name="RunInfo in", value=_shown(_path_text(model)))
+    embed.add_field(name="Computed in", value=_shown(_path_text(model)))
     embed.add_field(name="Options", value=_options_text(receipt), inline=False)
     embed.add_field(name=_count("input id", len(outcome.input_ids)), value=_ids_text([outcome.input_ids]), inline=False)
     embed.add_field(name=_count("output id", outcome.output_count), value=_ids_text(outcome.outputs), inline=False)
@@ -48,7 +51,7 @@ def details_answer(receipt: Receipt) -> Answer:
     return Answer(embed, tuple(files))
 
 
-def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None, run: RunInfo) -> Answer:
+def replay_answer(receipt: Receipt[T], now: Outcome, difference: Difference | None, run: RunInfo) -> Answer:
     """Say that the same came out as then, or where it first differs and what may be the reason."""
     others = _changes(receipt, AnsweredBy.of(run.model))
     if difference is None:
@@ -70,7 +73,7 @@ def replay_answer(receipt: Receipt, now: Outcome, difference: Difference | None,
     return Answer(embed)
 
 
-def incomparable_answer(receipt: Receipt, model: ModelInfo) -> Answer:
+def incomparable_answer(receipt: Receipt[T], model: ModelInfo) -> Answer:
     """Say that another model answers now, or the same in another dtype, and how to repeat the answer all the same."""
     then, now = receipt.model, AnsweredBy.of(model)
     what = "the same model in another dtype" if then.is_model(model) else "another model"
@@ -87,7 +90,7 @@ def incomparable_answer(receipt: Receipt, model: ModelInfo) -> Answer:
     return Answer(embed)
 
 
-def _command(receipt: Receipt) -> str | None:
+def _command(receipt: Receipt[T]) -> str | None:
     """Return the command that computes what stands there, also where more had been asked for; None for none."""
     try:
         return terminal_command(receipt.asked.again(receipt.outcome), receipt.model)
@@ -126,7 +129,7 @@ def _path_text(model: AnsweredBy) -> str:
     return ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path)))
 
 
-def _options_text(receipt: Receipt) -> str:
+def _options_text(receipt: Receipt[T]) -> str:
     """Return the options that are no text, as ``name=value``; the texts stand in the answer."""
     options = {name: value for name, value in receipt.asked.options().items() if value not in (None, ())}
     shown = {name: value for name, value in options.items() if not isinstance(value, str | tuple) or name == "strategy"}
@@ -150,7 +153,7 @@ def _versions_text(found: dict[str, str]) -> str:
     return _shown(" · ".join(f"{name} {version}" for name, version in found.items()))
 
 
-def _changes(receipt: Receipt, model: AnsweredBy) -> str:
+def _changes(receipt: Receipt[T], model: AnsweredBy) -> str:
     """Return what is another now, of all that computes besides model and dtype."""
     then = receipt.versions | {"computed in": _path_text(receipt.model)}
     now = versions() | {"computed in": _path_text(model)}

@@ -5,8 +5,8 @@ import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Concatenate, ParamSpec, TypeVar
 
 import discord
 from discord import app_commands
@@ -60,7 +60,9 @@ TITLES: dict[type[errors.BotError], str] = {
 }
 
 
-def reply_on_error(callback: "Callback[SelfT, P]") -> "Callable[Concatenate[SelfT, Interaction, P], Any]":
+def reply_on_error(
+    callback: "Callback[SelfT, P]",
+) -> "Callable[Concatenate[SelfT, Interaction, P], Coroutine[object, object, None]]":
     """Wrap a command so that its BotErrors are answered, for the asker alone; everything else is a bug."""
 
     @functools.wraps(callback)

@@ -1,27 +1,40 @@
 """The JSON that goes with an answer: what was asked and of what, and what came out. Its buttons go on from it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
 from bot.answers.answer import Attachment
 from bot.engine.model_files import DEMO
-from bot.questions.catalogue import parse_question
-from bot.questions.generation import RANGES
+from bot.questions.comparison import ComparisonQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.language_model import ModelInfo
+from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
 from bot.questions.question import RepeatableQuestion
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
+from bot.questions.tokenization import TokenizationQuestion
+from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from bot.rendering.json_objects import JsonObject
 
 RECEIPT = "receipt.json"
+
+# Every question that a receipt can hold.
+_KINDS: tuple[type[RepeatableQuestion[Any]], ...] = (
+    TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
+    ComparisonQuestion, SamplerQuestion,
+)  # fmt: skip
 
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])
 T = TypeVar("T")
 
 # Of options that a model is asked for as they stand there. A text that was continued is longer than can be asked for.
-_RANGES = {**RANGES, "k": (1, 25), "max_new_tokens": (0, float("inf"))}
+_RANGES = {**RANGES, K.name: K.range, "max_new_tokens": (0, float("inf"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +63,23 @@ class AnsweredBy:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Generic[T]):
     """What an answer came from. `state` is what its buttons need besides; `versions` are those that computed it."""
 
-    asked: RepeatableQuestion[Any]
+    asked: RepeatableQuestion[T]
     outcome: Outcome
     model: AnsweredBy
     versions: dict[str, str]
     state: JsonObject
 
 
-def receipt_file(
-    question: RepeatableQuestion[Any], outcome: Outcome, model: ModelInfo, state: JsonObject
-) -> Attachment:
+def receipt_file(question: RepeatableQuestion[T], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
     """Return the file of an answer that was computed now."""
     receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
     return Attachment(RECEIPT, write_receipt(receipt), "What was asked and what came out, for the buttons")
 
 
-def write_receipt(receipt: Receipt) -> str:
+def write_receipt(receipt: Receipt[T]) -> str:
     """Return what `read_receipt` reads."""
     model, outcome = receipt.model, receipt.outcome
     found: JsonObject = {
@@ -85,7 +96,7 @@ def write_receipt(receipt: Receipt) -> str:
     return json.dumps(found | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False, allow_nan=False)
 
 
-def read_receipt(text: str) -> Receipt:
+def read_receipt(text: str) -> Receipt[object]:
     """Return a receipt. Raises ValueError where `text` is none."""
     found = read_file(_File, text, "an answer")
     if any(not _is_in_range(name, value) for name, value in found.options.items()):
@@ -99,7 +110,12 @@ def read_receipt(text: str) -> Receipt:
     return Receipt(question, outcome, found.model, found.versions, found.state)
 
 
-def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt]:
+def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
+    """Return the question with this command and these options. Raises KeyError and TypeError where there is none."""
+    return {kind.command: kind for kind in _KINDS}[command].of(options)
+
+
+def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[object]]:
     """Return what was asked, and the receipt. Raises ValueError where `text` is no receipt of that kind."""
     receipt = read_receipt(text)
     if not isinstance(receipt.asked, kind):
@@ -133,7 +149,7 @@ class _File:
     """What `write_receipt` writes."""
 
     command: str
-    options: dict[str, Any]
+    options: dict[str, object]
     model: AnsweredBy
     versions: dict[str, str]
     input_ids: tuple[int, ...]

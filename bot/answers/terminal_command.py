@@ -1,30 +1,33 @@
 """The command with which an answer is computed again in a terminal."""
 
 import shlex
-from typing import Any
+from typing import TypeVar
 
 from bot.answers.receipt import AnsweredBy
-from bot.questions.generation import MAX_NEW_TOKENS, STRATEGY_OF
+from bot.questions.continuation import ContinuationQuestion
+from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K
 from bot.questions.question import RepeatableQuestion
 
+T = TypeVar("T")
+
 _TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal
-_NAMES = {"k": "-k"}
+_NAMES = {K.name: K.flag}
 _NEW_LINE = " \\\n  "  # which a shell reads as a space
 _COMMANDS = {"explain": ("sentiment", "--explain")}
 
 
-def terminal_command(question: RepeatableQuestion[Any], model: AnsweredBy) -> str | None:
+def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str | None:
     """Return the command for a POSIX shell; None where the terminal has none.
 
     That is so for a text that no command line can hold, for one longer than the terminal writes, and for a beam search
     that went on from another's text.
     """
     options = question.options()
-    text = options.pop(next(name for name in _TEXTS if name in options))
+    text = str(options.pop(next(name for name in _TEXTS if name in options)))
     texts = [text, *(value for value in options.values() if isinstance(value, str))]
     if any("\x00" in one or not _is_utf8(one) for one in texts):
         return None
-    if question.command == "continue" and not _is_written_there(options):
+    if isinstance(question, ContinuationQuestion) and not _is_written_there(question):
         return None
     options.pop("written", None)
     lines = [["nightword", *_COMMANDS.get(question.command, (question.command,))]]
@@ -41,12 +44,12 @@ def terminal_command(question: RepeatableQuestion[Any], model: AnsweredBy) -> st
     return _NEW_LINE.join([*before, *map(shlex.join, lines)])
 
 
-def _is_written_there(options: dict[str, Any]) -> bool:
-    went_on_searching = bool(options["num_beams"] and options["written"])
-    return options["max_new_tokens"] <= MAX_NEW_TOKENS and not went_on_searching
+def _is_written_there(question: ContinuationQuestion) -> bool:
+    went_on_searching = bool(question.parameters.num_beams and question.written)
+    return question.parameters.max_new_tokens <= MAX_NEW_TOKENS and not went_on_searching
 
 
-def _is_used(name: str, options: dict[str, Any]) -> bool:
+def _is_used(name: str, options: dict[str, object]) -> bool:
     strategy = options.get("strategy")
     return strategy is None or STRATEGY_OF.get(name, strategy) == strategy
 

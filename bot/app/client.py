@@ -6,15 +6,14 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.answers.client import BotClient, OpenAnswers
+from bot.answers.client import BotClient, OpenAnswers, Turns
 from bot.answers.details import DetailsButton, ReplayButton
 from bot.answers.error_reply import CommandTree
-from bot.answers.turns import Turns
 from bot.app.command_sync import PROBLEMS, sync_commands
-from bot.app.discovery import add_commands
 from bot.app.heartbeat import Heartbeat
-from bot.app.intents import INTENTS, intents
+from bot.app.login import INTENTS, intents
 from bot.engine.executor import ModelExecutor
+from bot.features import feature_modules
 from bot.settings import Settings
 
 # What stands on that intent: cogs, with the group of each; the reader goes last.
@@ -78,3 +77,9 @@ class Nightword(BotClient):
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
         await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()
+
+
+async def add_commands(bot: BotClient) -> None:
+    """Add the commands of every feature: each has a `command` module with a `setup(bot)`."""
+    for module in feature_modules("command", "commands"):
+        await module.setup(bot)

@@ -1,8 +1,7 @@
 """Tell Discord of the commands, and only when they changed."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import discord
 from discord.ext import commands
@@ -20,7 +19,7 @@ PROBLEMS = (discord.HTTPException, *NO_NEWS_FROM_DISCORD)
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
+Json = dict[str, object]
 
 # What a command is made of, in Discord's words; ids, versions and what Discord derives stand beside it.
 _COMPARED = frozenset(
@@ -80,39 +79,42 @@ async def _remove_left_over(bot: commands.Bot, guild_ids: Sequence[int]) -> None
                 return  # an outage: each further server would take the library's five tries
 
 
-async def _put_everywhere(bot: commands.Bot, wanted: list[Json]) -> list[Json]:
-    """Make `wanted` the global commands, if they are not; return what they were before."""
+async def _put_everywhere(bot: commands.Bot, wanted: list[Json]) -> bool:
+    """Make `wanted` the global commands, if they are not; return whether there were any before."""
     assert bot.application_id is not None  # noqa: S101  # known since the login
-    there: list[Any] = await bot.http.get_global_commands(bot.application_id)
+    there = await bot.http.get_global_commands(bot.application_id)
     if _essence(there, _COMPARED_GLOBALLY) != _essence(wanted, _COMPARED_GLOBALLY):
         await bot.http.bulk_upsert_global_commands(bot.application_id, payload=wanted)
         log.info("%d commands were synced globally", len(wanted))
-    return there
+    return bool(there)
 
 
 async def _put_in_server(bot: commands.Bot, guild_id: int, wanted: list[Json]) -> None:
     """Make `wanted` the commands of one server, if they are not."""
     assert bot.application_id is not None  # noqa: S101  # as above
-    there: list[Any] = await bot.http.get_guild_commands(bot.application_id, guild_id)
+    there = await bot.http.get_guild_commands(bot.application_id, guild_id)
     local = [{key: value for key, value in command.items() if key in _COMPARED} for command in wanted]
     if _essence(there, _COMPARED) != _essence(local, _COMPARED):
         await bot.http.bulk_upsert_guild_commands(bot.application_id, guild_id, payload=local)
         log.info("%d commands were synced to the server %d", len(local), guild_id)
 
 
-def _essence(registered: list[Json], compared: frozenset[str]) -> list[Any]:
+def _essence(registered: Sequence[Mapping[str, object]], compared: frozenset[str]) -> list[Json]:
     """Return commands as they can be compared: in one order, without what Discord adds and what means nothing."""
-    essences = [_comparable(command, compared) for command in registered]
-    return sorted(essences, key=lambda command: (command.get("type", 1), command["name"]))
+    essences = [_essential_fields(command, compared) for command in registered]
+    return sorted(essences, key=lambda command: (str(command.get("type", 1)), str(command["name"])))
 
 
-def _comparable(value: Any, compared: frozenset[str]) -> Any:
-    if isinstance(value, list):
-        items = [_comparable(item, compared) for item in value]
-        return sorted(items) if all(isinstance(item, int) for item in items) else items
-    if not isinstance(value, dict):
-        return value
-    kept = {key: _comparable(item, compared) for key, item in value.items() if key in compared}
+def _essential_fields(fields: Mapping[str, object], compared: frozenset[str]) -> Json:
+    kept = {key: _comparable(item, compared) for key, item in fields.items() if key in compared}
     if kept.get("default_member_permissions") is not None:  # sent as a number, given back as text
         kept["default_member_permissions"] = str(kept["default_member_permissions"])
     return {key: item for key, item in kept.items() if item is not False and item not in (None, "", [], {})}
+
+
+def _comparable(value: object, compared: frozenset[str]) -> object:
+    if isinstance(value, list):
+        items = [_comparable(item, compared) for item in value]
+        numbers = [item for item in items if isinstance(item, int)]
+        return sorted(numbers) if len(numbers) == len(items) else items
+    return _essential_fields(value, compared) if isinstance(value, dict) else value

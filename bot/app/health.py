@@ -6,11 +6,19 @@ It runs twice a minute in a container, so it imports neither Discord's library n
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bot.errors import InvalidSettings, Unhealthy
 
 STALE_SECONDS = 45.0  # a loop that has not written for this long is stuck
+
+
+class HeartbeatState(TypedDict):
+    """What the file of a heartbeat says: when it was written, and whether gateway and model were ready then."""
+
+    time: float
+    gateway: bool
+    model: bool
 
 
 def check(file: Path | None) -> None:
@@ -18,7 +26,7 @@ def check(file: Path | None) -> None:
     if file is None:
         raise InvalidSettings("BOT_HEARTBEAT_FILE is not set. Give it the value that the running bot has.")
     try:
-        state: dict[str, Any] = json.loads(file.read_text())
+        state: HeartbeatState = json.loads(file.read_text())
         age = time.time() - state["time"]
     except FileNotFoundError:
         raise Unhealthy(

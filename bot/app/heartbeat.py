@@ -6,6 +6,7 @@ from pathlib import Path
 
 from discord.ext import commands, tasks
 
+from bot.app.health import HeartbeatState
 from bot.engine.executor import ModelExecutor
 from bot.errors import InvalidSettings
 
@@ -46,7 +47,7 @@ class Heartbeat(commands.Cog):
 
     def _write(self) -> None:
         status = self._executor.status
-        state = {"time": time.time(), "gateway": self._connected, "model": status.model is not None}
+        state = HeartbeatState(time=time.time(), gateway=self._connected, model=status.model is not None)
         new = self._file.with_name(self._file.name + ".new")
         try:
             new.write_text(json.dumps(state))  # 60 bytes: not worth a thread

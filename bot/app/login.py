@@ -1,4 +1,4 @@
-"""Getting into Discord: the token's form, and words for what Discord or the network says against it."""
+"""Getting into Discord: token, intents and permissions, and words for what Discord or the network says against it."""
 
 import base64
 import binascii
@@ -22,6 +22,13 @@ _CLOSED: dict[int, type[TokenRejected | IntentsMissing]] = {
     4013: IntentsMissing,
     4014: IntentsMissing,
 }
+
+INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
+REVIEW_INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
+# What a server is asked to give it: answers need none of them, a message of its own in a channel does.
+INVITE_PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True, attach_files=True
+)
 
 
 def bot_token(settings: Settings) -> str:
@@ -67,3 +74,14 @@ def _request(error: discord.HTTPException) -> str:
     if not isinstance(response, aiohttp.ClientResponse):
         return ""
     return f"{response.method} {response.url.path.removeprefix(URL(discord.http.Route.BASE).path)} "
+
+
+def intents(settings: Settings) -> discord.Intents:
+    """Return what the bot asks the gateway for."""
+    return REVIEW_INTENTS if settings.reviews else INTENTS
+
+
+def invite_permissions(settings: Settings) -> discord.Permissions:
+    """Return what a server is asked to give the bot."""
+    reads = settings.reviews
+    return INVITE_PERMISSIONS | discord.Permissions(read_message_history=reads, add_reactions=reads)

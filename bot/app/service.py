@@ -10,7 +10,7 @@ import discord
 from bot.app.client import Nightword
 from bot.app.login import bot_token, login_errors
 from bot.app.logs import configure_logging
-from bot.engine.start import build_executor
+from bot.engine.executor import build_executor
 from bot.errors import ShuttingDown
 from bot.settings import Settings, read_settings
 

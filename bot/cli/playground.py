@@ -10,16 +10,14 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
-from typing import Any
 
 import discord
 from pydantic import SecretStr
 
 from bot.app.client import Nightword
 from bot.app.logs import configure_logging
-from bot.engine.executor import ModelExecutor
+from bot.engine.executor import ModelExecutor, build_executor
 from bot.engine.model_files import DEMO
-from bot.engine.start import build_executor
 from bot.errors import PlaygroundUnavailable
 from bot.settings import Settings, read_settings
 
@@ -61,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as folder:
         # What is of the real Discord stays out of it, its database too.
-        own: dict[str, Any] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        own: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
         own["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
         return _run(settings.model_copy(update=own), arguments)
 
@@ -129,7 +127,11 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             viewers = [member, moderator]
             if channel_name == "moderators":
                 viewers = [moderator]
-                await _go_live(moderator, channels["reviews"], channels["moderators"])
+                # What makes cards to press: a review channel that is watched live.
+                reviews, log_channel = channels["reviews"], channels["moderators"]
+                options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
+                await moderator.slash(log_channel, "review watch", **options)
+                await moderator.slash(log_channel, "review live", channel=reviews)
             for review in REVIEWS:
                 await member.send(channels["reviews"], review)
             await simulation.settle()
@@ -145,10 +147,3 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
                 yield preview.url
     finally:
         await bot.close()
-
-
-async def _go_live(moderator: Any, reviews: Any, log_channel: Any) -> None:
-    """Let the moderator do what `/review watch` and `/review live` need, so that there are cards to press."""
-    options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
-    await moderator.slash(log_channel, "review watch", **options)
-    await moderator.slash(log_channel, "review live", channel=reviews)

@@ -2,10 +2,11 @@
 
 from bot.engine.continuation import WatchedSteps, continuation
 from bot.engine.primitives import Engine, Search
-from bot.questions.comparison import MAX_COMPARED_TOKENS, BeamTree, ComparedText, Comparison, ComparisonQuestion
+from bot.questions.comparison import BeamTree, ComparedText, Comparison, ComparisonQuestion
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import Watcher
+from bot.questions.options import MAX_COMPARED_TOKENS
 
 
 def compare(engine: Engine, question: ComparisonQuestion, watcher: Watcher[Comparison]) -> Comparison:

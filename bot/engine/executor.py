@@ -6,10 +6,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bot.engine.scheduler import Scheduler
-from bot.engine.waiting import Answered, ExecutorStatus, Place, Request, WaitingLine
+from bot.engine.waiting import Answered, ExecutorStatus, Place, QueuedRequest, Request, WaitingLine
 from bot.errors import (
     BotError,
     ModelLoading,
@@ -18,8 +18,9 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.questions.language_model import LanguageModel, Watcher
+from bot.questions.language_model import LanguageModel, Watcher, display_name
 from bot.questions.question import Question
+from bot.settings import Settings, keep_few_kernels
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ModelExecutor:
         self._changed = threading.Condition()
         self._waiting = WaitingLine()
         self._background = WaitingLine()
-        self._running: list[Request[Any]] = []
+        self._running: list[QueuedRequest] = []
         self._durations: deque[float] = deque(maxlen=2 * batch_size)  # seconds of the latest requests
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
@@ -99,7 +100,7 @@ class ModelExecutor:
         Raises ModelLoading, QueueFull, UserLimitReached, ShuttingDown, or the error that loading ended with, at once.
         """
         loop = asyncio.get_running_loop()
-        request = Request(user_id, question, watcher or Watcher(), loop.create_future(), loop)
+        request = Request(user_id, loop, question, watcher or Watcher(), loop.create_future())
         with self._changed:
             self._check_open()
             of_user = self._waiting.count(user_id) + sum(one.user_id == user_id for one in self._interactive())
@@ -115,15 +116,15 @@ class ModelExecutor:
         Owners take turns. It has no deadline, and its caller bounds how many there are. Raises as `submit` does.
         """
         loop = asyncio.get_running_loop()
-        request = Request(owner_id, question, Watcher(), loop.create_future(), loop, background=True)
+        request = Request(owner_id, loop, question, Watcher(), loop.create_future(), background=True)
         with self._changed:
             self._check_open()
             return self._queue(request, self._background)
 
-    def place(self, future: "asyncio.Future[Any]") -> Place | None:
+    def place(self, future: "asyncio.Future[Answered[T]]") -> Place | None:
         """Return where a request that waits stands in the queue, None for one that does not wait."""
         with self._changed:
-            ahead = next((ahead for ahead, one in enumerate(self._waiting.in_order()) if one.future is future), None)
+            ahead = next((ahead for ahead, one in enumerate(self._waiting.in_order()) if one.is_for(future)), None)
             if ahead is None:
                 return None
             return Place(ahead, self._seconds_until(ahead + 1))
@@ -156,12 +157,12 @@ class ModelExecutor:
         request.future.add_done_callback(lambda future: self._withdraw(request, line) if future.cancelled() else None)
         return request.future
 
-    def _withdraw(self, request: Request[Any], line: WaitingLine) -> None:
+    def _withdraw(self, request: QueuedRequest, line: WaitingLine) -> None:
         with self._changed:
             request.stop.set()
             line.remove(request)
 
-    def _interactive(self) -> list[Request[Any]]:
+    def _interactive(self) -> list[QueuedRequest]:
         return [one for one in self._running if not one.background]
 
     def _serve(self) -> None:
@@ -196,7 +197,7 @@ class ModelExecutor:
     def _has_work(self) -> bool:
         return bool(self._waiting) or bool(self._background) or bool(self._running)
 
-    def _next(self) -> Request[Any] | None:
+    def _next(self) -> QueuedRequest | None:
         """Take a request that waits, where there is room for one; background work has as much room of its own."""
         with self._changed:
             interactive = self._interactive()
@@ -206,7 +207,7 @@ class ModelExecutor:
                 return self._begin(self._background.take())
             return None
 
-    def _begin(self, request: Request[Any]) -> Request[Any]:
+    def _begin(self, request: QueuedRequest) -> QueuedRequest:
         request.began = time.perf_counter()
         self._running.append(request)
         return request
@@ -223,7 +224,7 @@ class ModelExecutor:
         taken = sum(self._durations) + sum(now - one.began for one in self._interactive())
         return taken / len(self._durations) * starts / self._batch_size
 
-    def _start(self, scheduler: Scheduler, model: LanguageModel, request: Request[Any]) -> None:
+    def _start(self, scheduler: Scheduler, model: LanguageModel, request: QueuedRequest) -> None:
         def expire() -> None:
             request.reject(RequestTimedOut(self._request_timeout))  # before the stop, which has another word for it
             request.stop.set()
@@ -233,7 +234,7 @@ class ModelExecutor:
             deadline.daemon = True
             deadline.start()
 
-        def ended(result: Any, error: BaseException | None) -> None:
+        def ended(_: object, error: BaseException | None) -> None:
             if deadline is not None:
                 deadline.cancel()
             with self._changed:
@@ -242,9 +243,38 @@ class ModelExecutor:
                     self._durations.append(time.perf_counter() - request.began)
                 self._changed.notify_all()
             if error is None:
-                request.resolve(result)
+                request.resolve()
             else:
                 request.reject(error)
 
         stopped = request.stop.is_set
         scheduler.start(lambda: request.compute(model), stopped, ended, background=request.background)
+
+
+def build_executor(settings: Settings) -> ModelExecutor:
+    """Return an executor that will load the model of `settings` in its own thread."""
+    return ModelExecutor(
+        lambda: load_language_model(settings),
+        name=display_name(settings.model),
+        batch_size=settings.batch_size,
+        queue_limit=settings.queue_limit,
+        user_limit=settings.user_limit,
+        request_timeout=settings.request_timeout,
+    )
+
+
+def load_language_model(settings: Settings) -> LanguageModel:
+    """Load the model of `settings`. Raises ModelUnavailable."""
+    keep_few_kernels()
+    # torch and transformers take seconds to import: here, so that the event loop and `--help` need not wait for them.
+    from bot.engine.transformers.loading import load_model
+
+    return load_model(
+        settings.model,
+        revision=settings.model_revision,
+        token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        dtype=settings.dtype,
+        device=settings.device,
+        threads=settings.threads,
+        max_prompt_tokens=settings.max_prompt_tokens,
+    )

@@ -1,7 +1,6 @@
 """Guesses of the next token, scored by the model."""
 
-from bot.engine.primitives import Engine
-from bot.engine.scores import candidates
+from bot.engine.primitives import Engine, candidates
 from bot.engine.topk import walk
 from bot.questions.guess import GuessQuestion, RevealQuestion, ScoredGuesses
 from bot.questions.tokens import TokenProbability

@@ -9,7 +9,7 @@ from bot.engine.guess import score_guess, score_guesses
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
-from bot.engine.tokenization import tokenize
+from bot.engine.tokenizer import tokenize
 from bot.engine.topk import sampled_step, walk
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion

@@ -28,7 +28,7 @@ CHECK_NETWORK = (
 )
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-# Any of these is a tokenizer to transformers, as far as the model's own kind of tokenizer reads it.
+# Each of these is a tokenizer to transformers, as far as the model's own kind of tokenizer reads it.
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json")
 # So is any of these, where SENTENCEPIECE_PACKAGES are installed: without, some kinds come out empty instead of failing.
 SENTENCEPIECE = (

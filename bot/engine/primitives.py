@@ -1,6 +1,6 @@
 """What an engine computes: a few operations on token ids. Every question is answered in terms of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from bot.engine.tokenizer import TextCodec
 from bot.questions.comparison import BeamTree
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
+from bot.questions.tokens import Likelihood, TokenProbability
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,16 @@ class NextScores:
 
     top: tuple[TokenScore, ...]
     chosen: tuple[TokenScore, ...]
+
+
+def candidates(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+    """Return tokens with their texts, in the order of `scores`."""
+    return tuple(TokenProbability(one.rank, codec.token(one.id), one.logit, one.probability) for one in scores)
+
+
+def likelihood(score: TokenScore) -> Likelihood:
+    """Return what the model thought of a token before it came."""
+    return Likelihood(score.log_probability, score.rank)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ others need one too, or have ended.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -16,7 +16,7 @@ from bot.errors import RequestCancelled
 class ForwardPass(Protocol):
     """A forward pass that an operation waits for."""
 
-    def compute_together(self, waiting: "list[ForwardPass]") -> "list[tuple[ForwardPass, Any]]":
+    def compute_together(self, waiting: "list[ForwardPass]") -> "list[tuple[ForwardPass, object]]":
         """Compute some of `waiting`, which are of this kind, and return those that are complete with their results."""
         ...
 
@@ -32,17 +32,18 @@ class _Task:
     waits_for: ForwardPass | None = None
 
 
-Ended = Callable[[Any, BaseException | None], None]
+Ended = Callable[[object, BaseException | None], None]
 
 
-def wait_for(forward_pass: ForwardPass) -> Any:
+def wait_for(forward_pass: ForwardPass) -> object:
     """Return the pass's result, computed together with those of other operations where there are any."""
     scheduler = getcurrent().parent
     if scheduler is None:  # nobody else is here
         while not (computed := forward_pass.compute_together([forward_pass])):
             pass  # it is computed in pieces
         return computed[0][1]
-    return scheduler.switch(forward_pass)
+    result: object = scheduler.switch(forward_pass)
+    return result
 
 
 def let_others_go_on() -> None:
@@ -62,7 +63,12 @@ class Scheduler:
         return len(self._tasks)
 
     def start(
-        self, operation: Callable[[], Any], should_stop: Callable[[], bool], ended: Ended, *, background: bool = False
+        self,
+        operation: Callable[[], object],
+        should_stop: Callable[[], bool],
+        ended: Ended,
+        *,
+        background: bool = False,
     ) -> None:
         """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended.
 
@@ -93,7 +99,7 @@ class Scheduler:
             task = waiting[id(forward_pass)]
             self._go_on(task, task.run.switch, result)
 
-    def _go_on(self, task: _Task, resume: Callable[..., Any], *value: Any) -> None:
+    def _go_on(self, task: _Task, resume: Callable[..., object], *value: object) -> None:
         task.waits_for = None
         try:
             waits_for_or_result = resume(*value)
@@ -105,4 +111,5 @@ class Scheduler:
             self._tasks.remove(task)
             task.ended(waits_for_or_result, None)
         else:
-            task.waits_for = waits_for_or_result
+            # wait_for and let_others_go_on suspend with nothing else.
+            task.waits_for = cast("ForwardPass | None", waits_for_or_result)

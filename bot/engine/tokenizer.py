@@ -1,7 +1,6 @@
 """From text to token ids and back: limits, special tokens, and the text of a single token."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -16,6 +15,7 @@ from bot.errors import (
     TokenWithoutWeights,
 )
 from bot.questions.language_model import ModelInfo
+from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.questions.tokens import Token
 
 # After one of these a text is tokenized as what follows, where the prompt's own end would become another token with it.
@@ -195,12 +195,12 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
 
     Not for an added token beyond ASCII in which all letters are of the byte map: such a decoder reads it as bytes.
     """
-    piece: Any = tokenizer.convert_ids_to_tokens(token_id)
-    if not piece:  # the model's vocabulary is often padded beyond the tokenizer's
+    piece = tokenizer.convert_ids_to_tokens(token_id)
+    if not isinstance(piece, str) or not piece:  # the model's vocabulary is often padded beyond the tokenizer's
         return f"[unused {token_id}]"
     decoded = str(tokenizer.decode([token_id], skip_special_tokens=False))
     if piece.startswith(_SENTENCEPIECE_SPACE) and not decoded.startswith(" "):
-        return str(piece)
+        return piece
     if REPLACEMENT not in decoded and decoded:
         return decoded
     if is_byte_text(piece):
@@ -212,3 +212,15 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
 def is_byte_text(text: str) -> bool:
     """Return whether all characters of `text` are ones by which byte-level tokenizers write bytes."""
     return all(character in _BYTE_OF for character in text)
+
+
+def tokenize(codec: TextCodec, question: TokenizationQuestion) -> tuple[Tokenization, Tokenization | None]:
+    """Split a text into tokens, special tokens included, and a second one where there is one."""
+    other = None if question.compare_with is None else _tokens(codec, question.compare_with)
+    return _tokens(codec, question.text), other
+
+
+def _tokens(codec: TextCodec, text: str) -> Tokenization:
+    if not text:
+        raise EmptyPrompt("text", codec.prompt_limit)
+    return Tokenization(text, tuple(codec.token(id_) for id_ in codec.ids(text)))

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from bot.engine.primitives import Engine, TokenScore
-from bot.engine.scores import candidates, likelihood
+from bot.engine.primitives import Engine, TokenScore, candidates, likelihood
 from bot.questions.generation import GenerationParameters
 from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk, WalkCandidate, WalkStep
 

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from bot.questions.language_model import LanguageModel, ModelInfo, RunInfo, Watcher
 from bot.questions.question import Question
@@ -25,35 +26,64 @@ class Answered(Generic[T]):
 
 
 @dataclass(eq=False, slots=True)
-class Request(Generic[T]):
-    """A question on its way to the model, the event loop's future for its answer, and the wish that it stop.
+class QueuedRequest(ABC):
+    """What the queue and the executor know of a request, whatever its question is.
 
-    One in the `background` has nobody who waits for it.
+    `stop` is the wish that it end. One in the `background` has nobody who waits for it.
     """
 
     user_id: int
+    loop: asyncio.AbstractEventLoop
+    background: bool = field(default=False, kw_only=True)
+    began: float = field(default=0.0, kw_only=True)  # when its computation began, by time.perf_counter()
+    stop: threading.Event = field(default_factory=threading.Event, kw_only=True)
+
+    @abstractmethod
+    def compute(self, model: LanguageModel) -> None:
+        """Compute the answer, for `resolve`; it may be cancelled meanwhile."""
+
+    @abstractmethod
+    def resolve(self) -> None:
+        """Give the asker the computed answer, unless they have been answered already."""
+
+    @abstractmethod
+    def reject(self, error: BaseException) -> None:
+        """Give the asker the error, unless they have been answered already."""
+
+    @abstractmethod
+    def is_for(self, future: object) -> bool:
+        """Return whether `future` waits for this request."""
+
+
+@dataclass(eq=False, slots=True)
+class Request(QueuedRequest, Generic[T]):
+    """A question on its way to the model, and the event loop's future for its answer."""
+
     question: Question[T]
     watcher: Watcher[T]
     future: "asyncio.Future[Answered[T]]"
-    loop: asyncio.AbstractEventLoop
-    background: bool = False
-    began: float = 0.0  # when its computation began, by time.perf_counter()
-    stop: threading.Event = field(default_factory=threading.Event)
+    answered: Answered[T] | None = None
 
-    def compute(self, model: LanguageModel) -> Answered[T]:
-        """Return the model's answer, which may be cancelled meanwhile."""
+    def compute(self, model: LanguageModel) -> None:
+        """Let the model answer."""
         self.watcher.begin()
         began = time.perf_counter()
         result = model.answer(self.question, _Stoppable(self.watcher, self.stop))
-        return Answered(result, RunInfo(model.info, time.perf_counter() - began))
+        self.answered = Answered(result, RunInfo(model.info, time.perf_counter() - began))
 
-    def resolve(self, result: Answered[T]) -> None:
-        """Give the asker the result, unless they have been answered already."""
-        self._from_thread(lambda: self.future.set_result(result))
+    def resolve(self) -> None:
+        """Give the asker the answer."""
+        answered = self.answered
+        assert answered is not None  # noqa: S101  # it was computed
+        self._from_thread(lambda: self.future.set_result(answered))
 
     def reject(self, error: BaseException) -> None:
-        """Give the asker the error, unless they have been answered already."""
+        """Give the asker the error."""
         self._from_thread(lambda: self.future.set_exception(_as_exception(error)))
+
+    def is_for(self, future: object) -> bool:
+        """Compare the futures."""
+        return self.future is future
 
     def _from_thread(self, settle: Callable[[], None]) -> None:
         def once() -> None:
@@ -93,7 +123,7 @@ class WaitingLine:
     """Requests of several users: each has one taken before any has a second one, and their own keep their order."""
 
     def __init__(self) -> None:
-        self._of_users: dict[int, deque[Request[Any]]] = {}  # in the order in which users take turns
+        self._of_users: dict[int, deque[QueuedRequest]] = {}  # in the order in which users take turns
 
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._of_users.values())
@@ -102,16 +132,16 @@ class WaitingLine:
         """Return how many of one user's requests wait."""
         return len(self._of_users.get(user_id, ()))
 
-    def in_order(self) -> list[Request[Any]]:
+    def in_order(self) -> list[QueuedRequest]:
         """Return all, the next one first."""
         turns = zip_longest(*self._of_users.values())
         return [request for turn in turns for request in turn if request is not None]
 
-    def add(self, request: Request[Any]) -> None:
+    def add(self, request: QueuedRequest) -> None:
         """Let `request` wait behind its user's others."""
         self._of_users.setdefault(request.user_id, deque()).append(request)
 
-    def take(self) -> Request[Any]:
+    def take(self) -> QueuedRequest:
         """Take the next one; its user goes to the back of the turn."""
         user_id, queue = next(iter(self._of_users.items()))
         request = queue.popleft()
@@ -120,7 +150,7 @@ class WaitingLine:
             self._of_users[user_id] = queue
         return request
 
-    def remove(self, request: Request[Any]) -> None:
+    def remove(self, request: QueuedRequest) -> None:
         """Take `request` out, if it waits."""
         queue = self._of_users.get(request.user_id)
         if queue is not None and request in queue:
@@ -128,7 +158,7 @@ class WaitingLine:
             if not queue:
                 del self._of_users[request.user_id]
 
-    def clear(self) -> list[Request[Any]]:
+    def clear(self) -> list[QueuedRequest]:
         """Take all out."""
         requests = self.in_order()
         self._of_users.clear()

@@ -1,7 +1,6 @@
 """How much each token of a text surprises the model."""
 
-from bot.engine.primitives import Engine
-from bot.engine.scores import candidates, likelihood
+from bot.engine.primitives import Engine, candidates, likelihood
 from bot.errors import EmptyPrompt
 from bot.questions.xray import Surprisals, TokenSurprisal, XrayQuestion
 

@@ -1,7 +1,6 @@
 """`/help`: every command with an example."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import discord
 from discord import app_commands
@@ -42,11 +41,11 @@ async def setup(bot: BotClient) -> None:
 
 
 def help_embeds(
-    commands: Iterable[app_commands.Command[Any, ..., Any]], message_menus: Iterable[str]
+    slash_commands: Iterable[app_commands.Command[commands.Cog, ..., object]], message_menus: Iterable[str]
 ) -> list[discord.Embed]:
     """Show each command with its description, an example to copy and its options, then the menus on a message."""
     embeds = [discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)]
-    for command in sorted(commands, key=lambda command: command.qualified_name):
+    for command in sorted(slash_commands, key=lambda command: command.qualified_name):
         lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
         if command.parameters:
             options = ", ".join(parameter.display_name for parameter in command.parameters)

@@ -6,10 +6,10 @@ from discord.ext import commands
 
 from bot import __version__
 from bot.answers.answer import AMBER, BLURPLE, RED, Answer
-from bot.answers.answering import PRIVATE_OPTION
 from bot.answers.client import BotClient, Interaction
 from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
+from bot.answers.parameters import describe_options
 from bot.engine.waiting import ExecutorStatus
 from bot.rendering.escaping import escape_prose
 
@@ -18,7 +18,7 @@ class ModelCard(commands.Cog):
     """Shows the model; computes nothing, so it answers also while the model loads."""
 
     @app_commands.command(name="model", extras={"example": "/model"})
-    @app_commands.describe(private=PRIVATE_OPTION)
+    @describe_options("model")
     @reply_on_error
     async def model(self, interaction: Interaction, private: bool = False) -> None:
         """Show which model answers, in what it computes, and how long the queue is."""

@@ -1,15 +1,23 @@
 """One prompt continued in several ways, and the tree of a beam search."""
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from bot.questions.continuation import Continuation
+from bot.questions.options import (
+    COMPARED_TOKENS,
+    DEFAULT_BEAM_PENALTY,
+    DEFAULT_NEW_TOKENS,
+    DEFAULT_NUM_BEAMS,
+    MAX_COMPARED_TOKENS,
+    MAX_SEED,
+    given_or,
+)
 from bot.questions.outcome import Outcome
 from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token
 
-MAX_COMPARED_TOKENS = 64  # new ones: a tree of more steps is no picture any more
-DEFAULT_PENALTY = 2.0  # of the second beam search: the notebook's
 Fate = Literal["kept", "pruned", "finished"]
 
 
@@ -109,6 +117,29 @@ class ComparisonQuestion(RepeatableQuestion[Comparison]):
     seed: int
     num_beams: int
     repetition_penalty: float
+
+    @classmethod
+    def from_options(
+        cls,
+        prompt: str,
+        *,
+        max_new_tokens: int | None = None,
+        seed: int | None = None,
+        num_beams: int | None = None,
+        repetition_penalty: float | None = None,
+        max_new_tokens_limit: int = MAX_COMPARED_TOKENS,
+    ) -> "ComparisonQuestion":
+        """Fill in the defaults of a user's options; a missing seed is drawn. Raises OptionOutOfRange."""
+        most = min(MAX_COMPARED_TOKENS, max_new_tokens_limit)
+        new_tokens = given_or(max_new_tokens, min(DEFAULT_NEW_TOKENS, most))
+        replace(COMPARED_TOKENS, largest=most).check(new_tokens)
+        return cls(
+            prompt,
+            new_tokens,
+            given_or(seed, random.randint(0, MAX_SEED)),
+            given_or(num_beams, DEFAULT_NUM_BEAMS),
+            given_or(repetition_penalty, DEFAULT_BEAM_PENALTY),
+        )
 
     def outcome(self, result: Comparison) -> Outcome:
         """Return each text's new ids, its log-probability and its search score."""

@@ -52,7 +52,7 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
             parameters = parameters.with_max_new_tokens(outcome.output_count)
         return replace(self, parameters=parameters, written=self.written if parameters.num_beams else ())
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return the parameters by their own names; those of other strategies are None."""
         return {"prompt": self.prompt, **asdict(self.parameters), "written": self.written}
 

@@ -2,51 +2,23 @@
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, get_args
 
 from bot.errors import OptionIgnored, OptionOutOfRange
-
-Strategy = Literal["greedy", "sample", "beam"]
-Number = TypeVar("Number", int, float)
-
-MAX_NEW_TOKENS = 256
-MAX_SEED = 2**32 - 1
-
-DEFAULT_NEW_TOKENS = 20
-DEFAULT_TEMPERATURE = 0.8
-DEFAULT_TOP_K = 50
-DEFAULT_TOP_P = 0.95
-DEFAULT_NUM_BEAMS = 5
-
-# Smallest and largest value of each option. top_k 0 turns the cut off.
-RANGES: dict[str, tuple[float, float]] = {
-    "max_new_tokens": (1, MAX_NEW_TOKENS),
-    "temperature": (0.05, 5.0),
-    "top_k": (0, 1000),
-    "top_p": (0.01, 1.0),
-    "num_beams": (2, 10),
-    "repetition_penalty": (0.5, 5.0),
-    "seed": (0, MAX_SEED),
-}
-
-DEFAULTS: dict[str, object] = {
-    "max_new_tokens": DEFAULT_NEW_TOKENS,
-    "temperature": DEFAULT_TEMPERATURE,
-    "top_k": DEFAULT_TOP_K,
-    "top_p": DEFAULT_TOP_P,
-    "num_beams": DEFAULT_NUM_BEAMS,
-    "repetition_penalty": 1.0,
-    "seed": "drawn and shown",
-}
-
-# The strategy that uses each option; those not named here belong to all.
-STRATEGY_OF: dict[str, Strategy] = {
-    "temperature": "sample",
-    "top_k": "sample",
-    "top_p": "sample",
-    "seed": "sample",
-    "num_beams": "beam",
-}
+from bot.questions.options import (
+    DEFAULT_NEW_TOKENS,
+    DEFAULT_NUM_BEAMS,
+    DEFAULT_PENALTY,
+    DEFAULT_TEMPERATURE,
+    DEFAULT_TOP_K,
+    DEFAULT_TOP_P,
+    MAX_NEW_TOKENS,
+    MAX_SEED,
+    RANGES,
+    STRATEGIES,
+    STRATEGY_OF,
+    Strategy,
+    given_or,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +52,7 @@ class GenerationParameters:
 
         Raises OptionOutOfRange, and OptionIgnored for an option of another strategy.
         """
-        if strategy not in get_args(Strategy):
+        if strategy not in STRATEGIES:
             raise OptionOutOfRange("strategy", strategy, "greedy, sample or beam")
         given = {
             "max_new_tokens": max_new_tokens,
@@ -103,13 +75,13 @@ class GenerationParameters:
         sampled = strategy == "sample"
         return cls(
             strategy=strategy,
-            max_new_tokens=min(DEFAULT_NEW_TOKENS, max_new_tokens_limit) if max_new_tokens is None else max_new_tokens,
-            repetition_penalty=1.0 if repetition_penalty is None else repetition_penalty,
-            temperature=_default(temperature, DEFAULT_TEMPERATURE) if sampled else None,
-            top_k=_default(top_k, DEFAULT_TOP_K) if sampled else 0,
-            top_p=_default(top_p, DEFAULT_TOP_P) if sampled else None,
-            seed=_default(seed, random.randint(0, MAX_SEED)) if sampled else None,
-            num_beams=_default(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,
+            max_new_tokens=given_or(max_new_tokens, min(DEFAULT_NEW_TOKENS, max_new_tokens_limit)),
+            repetition_penalty=given_or(repetition_penalty, DEFAULT_PENALTY),
+            temperature=given_or(temperature, DEFAULT_TEMPERATURE) if sampled else None,
+            top_k=given_or(top_k, DEFAULT_TOP_K) if sampled else 0,
+            top_p=given_or(top_p, DEFAULT_TOP_P) if sampled else None,
+            seed=given_or(seed, random.randint(0, MAX_SEED)) if sampled else None,
+            num_beams=given_or(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,
         )
 
     def with_max_new_tokens(self, max_new_tokens: int) -> "GenerationParameters":
@@ -125,7 +97,7 @@ class GenerationParameters:
         """Whether tokens are drawn rather than chosen."""
         return self.strategy == "sample"
 
-    def used(self) -> dict[str, Any]:
+    def used(self) -> dict[str, str | float]:
         """Return the parameters in force by Hugging Face's names, those of other strategies left out."""
         parameters = {
             "strategy": self.strategy,
@@ -139,7 +111,3 @@ class GenerationParameters:
             "seed": self.seed,
         }
         return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _default(value: Number | None, default: Number) -> Number:
-    return default if value is None else value

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from bot.questions.outcome import Outcome
 
@@ -30,11 +30,11 @@ class RepeatableQuestion(Question[T], ABC):
         """Return the question whose answer can be held against `outcome`. Raises ReceiptUnusable where none can."""
         return self
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return the options by their names in Discord and in the terminal."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]  # each of them is a dataclass
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
+    def of(cls, options: Mapping[str, object]) -> Self:
         """Return the question with these options. Raises TypeError where they are another's."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bot.questions.generation import GenerationParameters
+from bot.questions.options import DEFAULT_PENALTY, DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P, given_or
 from bot.questions.outcome import Outcome
 from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token, TokenProbability
@@ -74,6 +75,25 @@ class SamplerQuestion(RepeatableQuestion[SamplerStages]):
     top_k: int
     top_p: float
     repetition_penalty: float
+
+    @classmethod
+    def from_options(
+        cls,
+        prompt: str,
+        *,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        repetition_penalty: float | None = None,
+    ) -> "SamplerQuestion":
+        """Fill in the defaults of a user's options."""
+        return cls(
+            prompt,
+            given_or(temperature, DEFAULT_TEMPERATURE),
+            given_or(top_k, DEFAULT_TOP_K),
+            given_or(top_p, DEFAULT_TOP_P),
+            given_or(repetition_penalty, DEFAULT_PENALTY),
+        )
 
     def outcome(self, result: SamplerStages) -> Outcome:
         """Return the first tokens before the sampler and after each stage, with their probabilities."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from bot.questions.options import DEFAULT_K, given_or
 from bot.questions.outcome import Outcome
 from bot.questions.question import Question, RepeatableQuestion
 from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
@@ -64,6 +65,13 @@ class TopKQuestion(RepeatableQuestion[Walk]):
     k: int
     after_ids: tuple[int, ...] = ()
     temperature: float = 1.0
+
+    @classmethod
+    def from_options(
+        cls, prompt: str, k: int | None = None, after_ids: tuple[int, ...] = (), temperature: float | None = None
+    ) -> "TopKQuestion":
+        """Fill in the defaults of a user's options."""
+        return cls(prompt, given_or(k, DEFAULT_K), after_ids, given_or(temperature, 1.0))
 
     def outcome(self, result: Walk) -> Outcome:
         """Return the candidates, and the log-probability of each step."""

@@ -1,11 +1,9 @@
 """Results as JSON objects, for programs."""
 
-from typing import Any
-
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Token, TokenProbability
 
-JsonObject = dict[str, Any]
+JsonObject = dict[str, object]
 
 
 def model_object(model: ModelInfo) -> JsonObject:

@@ -50,6 +50,12 @@ def cut(text: str, columns: int) -> str:
     return f"{kept}…{POP_ISOLATE}" if ISOLATE in kept else f"{kept}…"
 
 
+def tokens_table(tokens: Sequence[Token], columns: int | None = None) -> str:
+    """Return position, id and token, a row a token."""
+    rows = [(str(position), str(token.id), visible_token(token.text)) for position, token in enumerate(tokens, start=1)]
+    return table(("#", "id", "token"), rows, right=(0, 1), columns=columns)
+
+
 def next_tokens_table(result: NextTokens, columns: int | None = None) -> str:
     """Return rank, probability, bar, id and token, a row a candidate, and what all others have."""
     rows = [

@@ -1,18 +1,16 @@
-"""What every command in a terminal needs: its text, the model, a clock, and the ways to print."""
+"""What every command in a terminal needs: its text, the model, and the ways to print."""
 
 import argparse
 import codecs
 import contextlib
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from bot.engine.start import load_language_model
+from bot.engine.executor import load_language_model
 from bot.errors import InputUnreadable
-from bot.questions.language_model import LanguageModel
+from bot.questions.language_model import LanguageModel, RunInfo
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.tables import duration
 from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences
@@ -81,23 +79,14 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
-@contextlib.contextmanager
-def timed() -> Iterator[Callable[[], float]]:
-    """Yield a clock that, after the block, says how many seconds the block took."""
-    began = time.perf_counter()
-    took = 0.0
-    yield lambda: took
-    took = time.perf_counter() - began
-
-
 def print_json(json_object: JsonObject) -> None:
     """Print an object on one line."""
     print(json.dumps(json_object, allow_nan=False), flush=True)
 
 
-def print_footer(model: LanguageModel, seconds: float) -> None:
+def print_footer(run: RunInfo) -> None:
     """Print what computed, and how long it took."""
-    print(f"{model.info.name} · {model.info.dtype} · {duration(seconds)}")
+    print(f"{run.model.name} · {run.model.dtype} · {duration(run.seconds)}")
 
 
 def emphasis(text: str) -> str:

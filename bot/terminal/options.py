@@ -1,16 +1,16 @@
-"""Options that several commands have, and the parser of them all."""
+"""The arguments of commands in a terminal, and the parser of them all."""
 
 import argparse
-from collections.abc import Callable, Iterable
-from typing import NoReturn, TypeAlias, TypeVar, get_args
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeAlias, get_args
 
 from bot.errors import UsageError
-from bot.questions.generation import DEFAULTS, RANGES, STRATEGY_OF
+from bot.questions.options import Option, options_of
 from bot.settings import DType
 
-TEXT_HELP = 'the text; "-" reads standard input, without a byte order mark; after "--" where it begins with a dash'
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
-Number = TypeVar("Number", int, float)
+Arguments: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,18 +21,24 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}. See {self.prog} --help")
 
 
-def add_generation_options(parser: argparse.ArgumentParser, options: Iterable[str]) -> None:
-    """Add some of the options of Hugging Face's `generate`, with their ranges and defaults."""
-    for option in options:
-        smallest, largest = RANGES[option]
-        kind = float if isinstance(largest, float) else int
-        owner = f"{STRATEGY_OF[option]} only: " if option in STRATEGY_OF else ""
-        parser.add_argument(
-            "--" + option.replace("_", "-"),
-            type=kind,
-            metavar="N",
-            help=f"{owner}{smallest:,} to {largest:,} (default {DEFAULTS[option]})",
-        )
+def add_options(parser: argparse.ArgumentParser, command: str) -> None:
+    """Add the options of a command, as the table of options has them."""
+    for option in options_of(command, "terminal"):
+        add_option(parser, option)
+
+
+def add_option(parser: Arguments, option: Option) -> None:
+    """Add an option; a number that is not given is None, and its range is checked with the question."""
+    if option.is_positional:
+        parser.add_argument(option.name, nargs=None if option.is_required else "?", help=option.description)
+    elif option.kind is bool:
+        parser.add_argument(option.flag, action="store_true", help=option.description)
+    elif option.choices:
+        parser.add_argument(option.flag, choices=option.choices, default=option.default, help=option.description)
+    else:
+        parse, metavar = _reader(option)
+        default = () if option.kind is tuple else None
+        parser.add_argument(option.flag, type=parse, metavar=metavar, default=default, help=option.description)
 
 
 def add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwen2-0.5B") -> None:
@@ -72,5 +78,12 @@ def ids_list(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of ids: write numbers with commas, 12,345") from None
 
 
-def _or(value: Number | None, default: Number) -> Number:
-    return default if value is None else value
+def _reader(option: Option) -> tuple[Callable[[str], object], str]:
+    """Return what reads an option's value, and what stands for the value in the help."""
+    if option.kind is tuple:
+        return ids_list, "ID,ID,…"
+    if option.kind is int and option.largest is None:  # no question checks its range
+        return whole_number(int(option.smallest or 0), None), "N"
+    if option.is_number:
+        return (float if option.kind is float else int), "N"
+    return str, "FILE" if option.kind is Path else "TEXT"

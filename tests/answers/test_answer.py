@@ -15,8 +15,7 @@ from bot.answers.answering import defer, reply
 from bot.app.client import Nightword
 from bot.features.review.embeds.spread import spread_picture
 from bot.questions.language_model import LanguageModel
-from bot.rendering.pictures.drawing import drawn
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import Picture, drawn
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.contract import check_request, has_document

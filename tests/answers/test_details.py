@@ -72,7 +72,7 @@ differences = st.none() | st.builds(
 
 @given(receipts, outcomes, differences)
 @settings(max_examples=100, deadline=None)
-def test_embeds(found: tuple[Receipt, RunInfo], now: Outcome, difference: Difference | None) -> None:
+def test_embeds(found: tuple[Receipt[Any], RunInfo], now: Outcome, difference: Difference | None) -> None:
     receipt, how = found
     check(details_answer(receipt))
     check(replay_answer(receipt, now, difference, how))
@@ -81,7 +81,7 @@ def test_embeds(found: tuple[Receipt, RunInfo], now: Outcome, difference: Differ
 
 @given(receipts)
 @settings(max_examples=100, deadline=None)
-def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt, RunInfo]) -> None:
+def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt[Any], RunInfo]) -> None:
     receipt, _ = found
     assert read_receipt(write_receipt(receipt)) == receipt
     assert first_difference(receipt.outcome, receipt.outcome) is None

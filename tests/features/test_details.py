@@ -89,7 +89,7 @@ async def test_details_are_those_of_the_answer(
         ]
     found = fields(shown)
     assert found["Model"] == "demo"
-    assert found["RunInfo in"].startswith("float32 on cpu")
+    assert found["Computed in"].startswith("float32 on cpu")
     assert receipt["output_sha256"] == "".join(found["SHA-256 of the output ids"].split("\n")[1:3])
     for name, value in options.items():
         if not isinstance(value, str) or name == "strategy":

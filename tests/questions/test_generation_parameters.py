@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bot.errors import OptionIgnored, OptionOutOfRange
-from bot.questions.generation import RANGES, GenerationParameters
+from bot.questions.generation import GenerationParameters
+from bot.questions.options import RANGES
 
 Parameters = GenerationParameters
 

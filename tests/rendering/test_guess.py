@@ -45,7 +45,9 @@ def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: N
     over = revealed_answer(asked, reveal, how)
     check(over)
     assert over.attachments == ()
-    assert len(reveal_state(reveal)["scores"]) == len(found)
+    scores = reveal_state(reveal)["scores"]
+    assert isinstance(scores, list | tuple)
+    assert len(scores) == len(found)
     places = [reveal.place(guess) for guess in reveal.guesses]
     assert places == sorted(places)
     for token in found:

@@ -3,17 +3,15 @@
 import argparse
 import asyncio
 import json
-from typing import Any
 
 import psutil
 
 from bot.cli.bench.bursts import burst, continuations, reviews
-from bot.cli.bench.table import table
+from bot.cli.bench.figures import Figures, figures_table
 from bot.cli.bench.waiting import estimates, newcomer
 from bot.cli.bench.work import ROUNDS, words
-from bot.engine.start import build_executor
+from bot.engine.executor import build_executor
 from bot.errors import UsageError
-from bot.rendering.json_objects import JsonObject, model_object
 from bot.settings import Settings, read_settings
 
 QUEUED = 3  # times the batch, who ask at once to see how good the estimates are
@@ -26,11 +24,11 @@ def run(arguments: argparse.Namespace) -> int:
     most = max(*people, QUEUED * settings.batch_size, arguments.reviews)
     settings = settings.model_copy(update={"queue_limit": most, "request_timeout": 840.0})
     figures = asyncio.run(_measure(settings, people, arguments.new_tokens, arguments.reviews))
-    print(json.dumps(figures) if arguments.json else table(figures))
+    print(json.dumps(figures) if arguments.json else figures_table(figures))
     return 0
 
 
-async def _measure(settings: Settings, people: list[int], new_tokens: int, review_count: int) -> JsonObject:
+async def _measure(settings: Settings, people: list[int], new_tokens: int, review_count: int) -> Figures:
     executor = build_executor(settings)
     executor.start()
     await asyncio.to_thread(executor.wait_until_loaded)
@@ -46,8 +44,10 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
         await asyncio.to_thread(executor.close)
     return {
         "model": {
-            **model_object(info),
             "name": info.short_name,
+            "revision": info.revision,
+            "dtype": info.dtype,
+            "device": info.device,
             "parameters": info.parameter_count,
             "engine_path": info.engine_path,
         },
@@ -63,8 +63,7 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
 
 def _peak_memory() -> int:
     process = psutil.Process()
-    memory: Any = process.memory_info()
-    peak: int = getattr(memory, "peak_wset", 0)  # Windows
+    peak: int = getattr(process.memory_info(), "peak_wset", 0)  # Windows
     try:
         import resource
     except ImportError:

@@ -4,16 +4,16 @@ import asyncio
 import itertools
 import time
 
+from bot.cli.bench.figures import Burst
 from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
 from bot.errors import SentimentUnsupported
 from bot.questions.sentiment import SentimentQuestion
-from bot.rendering.json_objects import JsonObject
 
 LAG_PROBE_SECONDS = 0.005
 
 
-async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -> JsonObject:
+async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -> Burst:
     """Return medians over a few bursts of `people` simultaneous greedy continuations."""
     speeds, first, gaps, lags = [], [], [], []
     for turn in range(ROUNDS):

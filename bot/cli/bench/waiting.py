@@ -3,14 +3,14 @@
 import asyncio
 import time
 
+from bot.cli.bench.figures import Estimates, Newcomer
 from bot.cli.bench.work import ROUNDS, Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
-from bot.rendering.json_objects import JsonObject
 
 LOOK_SECONDS = 0.25
 
 
-async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> JsonObject:
+async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
     """Return the median time to the first token of one who comes while `others` are written, and of one alone."""
     alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
     among = []
@@ -30,7 +30,7 @@ async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Jso
     return {"others": others, "first_token_seconds": median(among), "alone_seconds": median(alone)}
 
 
-async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> JsonObject:
+async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Estimates:
     """Return how far the estimates of those who wait are off, of `people` who ask at once for texts of many lengths."""
     stamps = [Stamps() for _ in range(people)]
     futures = [

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 from bot import __version__
 from bot.cli.doctor.application import look_at_application
-from bot.cli.doctor.database import look_at_database
 from bot.cli.doctor.finding import Finding, Mark
-from bot.cli.doctor.machine import look_at_machine
+from bot.cli.doctor.machine import look_at_database, look_at_machine
 from bot.cli.doctor.model import look_at_model
 from bot.errors import EXIT_CONFIGURATION, InvalidSettings
 from bot.settings import Settings, read_settings, unknown_variables

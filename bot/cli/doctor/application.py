@@ -1,13 +1,12 @@
 """The application at Discord: token, intents, installation, servers and permissions."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import discord
+from discord.types.guild import Guild
 
 from bot.app.command_sync import MAX_SERVERS_SEARCHED
-from bot.app.intents import intents, invite_permissions
-from bot.app.login import application_id, bot_token, login_errors
+from bot.app.login import application_id, bot_token, intents, invite_permissions, login_errors
 from bot.cli.doctor.finding import Finding
 from bot.errors import BotError
 from bot.settings import Settings
@@ -31,7 +30,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
         async with discord.Client(intents=discord.Intents.none()) as client:
             with login_errors():
                 await client.login(token)
-                guilds: list[Any] = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
+                guilds = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
             return list(_of(client, guilds, settings))
     except BotError as error:
         unknown = [Finding.open(subject, "is looked at once the token is accepted.") for subject in NEEDS_THE_TOKEN]
@@ -39,7 +38,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
 
-def _of(client: discord.Client, guilds: list[Any], settings: Settings) -> Iterator[Finding]:
+def _of(client: discord.Client, guilds: list[Guild], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
@@ -98,7 +97,7 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(guilds: list[Any], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
+def _servers(guilds: list[Guild], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
@@ -116,7 +115,7 @@ def _servers(guilds: list[Any], guild_ids: Sequence[int], wanted: discord.Permis
         yield Finding.good("permissions", ", ".join(_names(wanted)))
 
 
-def _missing_permissions(guild: Any, wanted: discord.Permissions) -> str | None:
+def _missing_permissions(guild: Guild, wanted: discord.Permissions) -> str | None:
     has = discord.Permissions(int(guild["permissions"]))
     missing = discord.Permissions(wanted.value & ~has.value)
     if has.administrator or not missing.value:

@@ -1,4 +1,4 @@
-"""The machine: versions of what the bot is built on, and threads."""
+"""The machine: versions of what the bot is built on, threads, and the database."""
 
 import os
 import platform
@@ -8,7 +8,10 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from bot.cli.doctor.finding import Finding
+from bot.errors import DatabaseUnavailable
 from bot.settings import Settings
+from bot.storage.database import Database
+from bot.storage.database_url import sqlite_file
 
 DISTRIBUTION = "nightword"
 SHOWN = ("discord.py", "torch", "transformers")
@@ -18,6 +21,21 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
     """Yield what was found of the versions and the threads."""
     yield _versions()
     yield _threads(settings)
+
+
+async def look_at_database(settings: Settings) -> list[Finding]:
+    """Open the database, which brings its tables up to date; without review channels nothing is looked at."""
+    if not settings.reviews:
+        return []
+    url = settings.database_url.get_secret_value()
+    database = Database(url)
+    try:
+        await database.open()
+    except DatabaseUnavailable as error:
+        return [Finding.bad("database", str(error))]
+    await database.close()
+    file = sqlite_file(url)
+    return [Finding.good("database", f"SQLite, {file}" if file is not None else "PostgreSQL")]
 
 
 def _versions() -> Finding:

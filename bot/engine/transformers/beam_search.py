@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
@@ -85,14 +84,14 @@ class _BetweenSteps(StoppingCriteria):
     prompt_length: int
     serve_others: bool
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> Any:  # noqa: ARG002  # the signature is transformers'
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
         if self.serve_others:
             let_others_go_on()
         best = input_ids[0, self.prompt_length :].tolist()  # a search hands its candidates over best first
         return torch.full((input_ids.shape[0],), self.should_stop(best), device=input_ids.device, dtype=torch.bool)
 
 
-def _generate_options(parameters: GenerationParameters) -> dict[str, Any]:
+def _generate_options(parameters: GenerationParameters) -> dict[str, float]:
     """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
     return {
         "max_new_tokens": parameters.max_new_tokens,

@@ -1,10 +1,9 @@
 """How many tokens a model can read, and whether it reads long texts in another way."""
 
 import logging
-from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from bot.engine.transformers.forward_passes import input_rows, plain_logits
 
@@ -29,7 +28,7 @@ _MOST_LOGITS = 2.5e8
 log = logging.getLogger(__name__)
 
 
-def stated_context_length(config: Any) -> int | None:
+def stated_context_length(config: PreTrainedConfig) -> int | None:
     """Return the number of positions that a configuration states, for a model of text and pictures that of its text.
 
     None where it states none, as for a state that is as large however long the text is.
@@ -39,7 +38,7 @@ def stated_context_length(config: Any) -> int | None:
     return next((value for value in found if isinstance(value, int) and value > 0), None)
 
 
-def changes_with_length(config: Any, tokens: int) -> bool:
+def changes_with_length(config: PreTrainedConfig, tokens: int) -> bool:
     """Return whether a text of up to so many `tokens` may be read in two ways: once long, with other frequencies.
 
     Its beginning would have to be computed again, and texts that share a pass would share one set of frequencies.
@@ -51,13 +50,13 @@ def changes_with_length(config: Any, tokens: int) -> bool:
     return any(length < tokens for length in lengths)
 
 
-def _switching_length(text_config: Any, rotary: dict[str, Any]) -> int:
+def _switching_length(text_config: PreTrainedConfig, rotary: dict[str, int]) -> int:
     """Return the number of tokens up to which the model was trained at first; 0 where nothing states it."""
     name = "original_max_position_embeddings"
     return rotary.get(name) or getattr(text_config, name, None) or stated_context_length(text_config) or 0
 
 
-def _text_config(config: Any) -> Any:
+def _text_config(config: PreTrainedConfig) -> PreTrainedConfig:
     try:
         return config.get_text_config(decoder=True)
     except ValueError:  # several texts, as a model of music has

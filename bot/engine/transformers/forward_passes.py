@@ -6,7 +6,6 @@ mask and the position ids make the padding invisible, so a row's numbers do not 
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -201,7 +200,7 @@ class ForwardPasses:
         columns = ids.shape[1]
         before = cache.get_seq_length() if cache is not None else 0
         first = torch.tensor(starts, device=ids.device)[:, None]
-        options: dict[str, Any] = {}
+        options: dict[str, torch.Tensor | Cache] = {}
         if self._takes_positions:
             options["position_ids"] = (first + torch.arange(columns, device=ids.device)).clamp(min=0)
         mask = torch.arange(before + columns, device=ids.device)[None, :] >= before - first

@@ -1,7 +1,7 @@
 """The keys and values of running texts: caches that grow in place, merged for a batch."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
@@ -18,7 +18,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transforme
     values: torch.Tensor
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append columns; the memory is copied only where its room is used up."""
         if not self.is_initialized:
@@ -81,11 +81,13 @@ def gathered(sequences: list[Sequence], kept: list[int]) -> Cache:
 
         def columns(sequence: Sequence, count: int, index: int = index) -> Columns:
             place = sequence.place or Place(any_cache, 0)
-            return Columns(place.cache.layers[index], place.row, sequence.length, count)
+            layer = place.cache.layers[index]
+            assert isinstance(layer, GrowingLayer)  # noqa: S101  # no other kind is put into these caches
+            return Columns(layer, place.row, sequence.length, count)
 
-        layer = GrowingLayer()  # type: ignore[no-untyped-call]  # as transformers' own
-        layer.gather(list(map(columns, sequences, kept)), max(kept))
-        cache.layers.append(layer)
+        merged = GrowingLayer()  # type: ignore[no-untyped-call]  # as transformers' own
+        merged.gather(list(map(columns, sequences, kept)), max(kept))
+        cache.layers.append(merged)
     return cache
 
 

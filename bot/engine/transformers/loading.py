@@ -1,11 +1,18 @@
 """Load a model into memory: safe weights only, complete, in the chosen dtype, on the chosen device."""
 
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from bot.engine.model import EngineModel
@@ -23,8 +30,8 @@ from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, qu
 from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
 from bot.engine.transformers.self_test import matches_reference, take_reference
 from bot.errors import ModelUnavailable
-from bot.questions.generation import MAX_NEW_TOKENS
 from bot.questions.language_model import ModelInfo, display_name
+from bot.questions.options import MAX_NEW_TOKENS
 
 OWN_PATH = "transformers' own path"  # of models whose numbers batches would change
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -82,16 +89,17 @@ def load_model(
     return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
 
 
-def _load_model(files: ModelFiles, dtype: str, device: str) -> Any:
+def _load_model(files: ModelFiles, dtype: str, device: str) -> PreTrainedModel:
     """Return the model as transformers computes it, with 8-bit weights where they are asked for."""
-    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype).to(device)
+    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype)
+    model.to(device)  # type: ignore[arg-type]  # typed as a bound method
     model.generation_config = _end_of_text_only(files.name, model.generation_config)
     if dtype == "int8":
         quantize_linear_layers(model)
     return model
 
 
-def _pack_linear_layers(model: Any, dtype: str) -> str:
+def _pack_linear_layers(model: PreTrainedModel, dtype: str) -> str:
     """Make the linear layers as fast as this machine can, and return how they are multiplied."""
     if dtype == "int8":
         if pack_int8_layers(model):
@@ -120,11 +128,11 @@ def choose_device(name: str, device: str) -> str:
     return device
 
 
-def _load_weights(files: ModelFiles, dtype: str) -> Any:
+def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
     """Return the model in evaluation mode; what the files lack, which transformers fills at random, is refused."""
     try:
         config = AutoConfig.from_pretrained(files.folder, **_SAFE)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded = AutoModelForCausalLM.from_pretrained(
             files.folder,
             config=config,
             dtype=getattr(torch, dtype),
@@ -139,17 +147,18 @@ def _load_weights(files: ModelFiles, dtype: str) -> Any:
     except Exception as error:
         # A damaged config.json fails wherever its values are used.
         raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_line(error)})") from None
-    model, report = loaded
+    model, report = cast("tuple[PreTrainedModel, dict[str, list[str]]]", loaded)  # as output_loading_info has it
     for what in ("missing_keys", "mismatched_keys"):
         if names := sorted(str(name) for name in report[what]):
             kind = what.removesuffix("_keys")
             raise ModelUnavailable(
                 files.name, f"its weights do not fit its config.json: {len(names)} {kind}, {names[0]}"
             )
-    return model.eval()
+    model.eval()  # type: ignore[no-untyped-call]  # as above
+    return model
 
 
-def _load_tokenizer(files: ModelFiles) -> Any:
+def _load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFE)
     except (KeyboardInterrupt, SystemExit):
@@ -170,7 +179,7 @@ def _load_tokenizer(files: ModelFiles) -> Any:
     return tokenizer
 
 
-def _end_of_text_only(name: str, checkpoint: Any) -> GenerationConfig:
+def _end_of_text_only(name: str, checkpoint: GenerationConfig | None) -> GenerationConfig:
     """Return a generation config that keeps the checkpoint's token ids and nothing else: what is shown decides."""
     ids = {key: getattr(checkpoint, key, None) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     for key, value in ids.items():

@@ -1,9 +1,10 @@
 """Texts under way, and the forward passes that they wait for."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
+from transformers.cache_utils import Cache
 
 from bot.engine.scheduler import ForwardPass, wait_for
 
@@ -33,7 +34,7 @@ class Passes(Protocol):
 class Place:
     """Where a sequence's keys and values stand: in a row that ends in the cache's last column."""
 
-    cache: Any  # a Cache of GrowingLayers
+    cache: Cache  # its layers are GrowingLayers
     row: int
 
 
@@ -80,7 +81,7 @@ class _Waiting:
     open: list[Pass]
     results: dict[int, torch.Tensor | Exception] = field(default_factory=dict)
 
-    def compute_together(self, waiting: list[ForwardPass]) -> list[tuple[ForwardPass, Any]]:
+    def compute_together(self, waiting: list[ForwardPass]) -> list[tuple[ForwardPass, object]]:
         """Compute some of `waiting`, and return those that are complete with their results."""
         operations = [one for one in waiting if isinstance(one, _Waiting)]
         computed = {id(one): result for one, result in self.passes.compute([p for one in operations for p in one.open])}
@@ -105,7 +106,9 @@ def wait_for_passes(passes: Passes, wanted: list[Pass]) -> list[torch.Tensor]:
 
     Raises NumbersNotFinite, and what the model raises for one of `wanted`.
     """
-    results: dict[int, torch.Tensor | Exception] = wait_for(_Waiting(passes, list(wanted)))
+    waiting = _Waiting(passes, list(wanted))
+    wait_for(waiting)
+    results = waiting.results
     logits: list[torch.Tensor] = []
     for result in results.values():
         if isinstance(result, Exception):

@@ -1,18 +1,16 @@
 """`nightword compare`: a prompt continued in several ways."""
 
 import argparse
-import random
 
 from bot.features.comparison.picture import beam_tree_picture
-from bot.questions.comparison import DEFAULT_PENALTY, MAX_COMPARED_TOKENS, BeamCandidate, Comparison, ComparisonQuestion
-from bot.questions.generation import DEFAULT_NEW_TOKENS, DEFAULT_NUM_BEAMS, MAX_SEED
+from bot.questions.comparison import BeamCandidate, Comparison, ComparisonQuestion
 from bot.questions.language_model import ModelInfo
 from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object, token_object
 from bot.rendering.tables import table
-from bot.terminal.console import load, print_footer, print_json, settings_of, text_of, timed
-from bot.terminal.options import TEXT_HELP, Commands, _or, add_generation_options, add_model_options, add_outputs
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.terminal.ask import ask
+from bot.terminal.console import settings_of, text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def comparison_object(result: Comparison, model: ModelInfo) -> JsonObject:
@@ -77,33 +75,28 @@ def comparison_table(result: Comparison) -> str:
 def compare(arguments: argparse.Namespace) -> int:
     """Print a prompt continued in several ways."""
     settings = settings_of(arguments)
-    prompt = text_of(arguments.prompt)
-    target = picture_target(arguments.png)
-    model = load(settings)
-    most = min(DEFAULT_NEW_TOKENS, settings.max_new_tokens, MAX_COMPARED_TOKENS)
-    with timed() as seconds:
-        question = ComparisonQuestion(
-            prompt,
-            _or(arguments.max_new_tokens, most),
-            _or(arguments.seed, random.randint(0, MAX_SEED)),
-            _or(arguments.num_beams, DEFAULT_NUM_BEAMS),
-            _or(arguments.repetition_penalty, DEFAULT_PENALTY),
-        )
-        result = model.answer(question)
-    if arguments.json:
-        print_json(comparison_object(result, model.info))
-    else:
-        print(comparison_table(result))
-        print_footer(model, seconds())
-    write_picture(target, beam_tree_picture, result)
-    return 0
+    question = ComparisonQuestion.from_options(
+        text_of(arguments.prompt),
+        max_new_tokens=arguments.max_new_tokens,
+        seed=arguments.seed,
+        num_beams=arguments.num_beams,
+        repetition_penalty=arguments.repetition_penalty,
+        max_new_tokens_limit=settings.max_new_tokens,
+    )
+    return ask(
+        arguments,
+        question,
+        to_json=comparison_object,
+        to_text=lambda result, _: comparison_table(result),
+        draw=beam_tree_picture,
+        settings=settings,
+    )
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("compare", help="greedy, sample and beam search side by side")
-    parser.add_argument("prompt", help=TEXT_HELP)
-    add_generation_options(parser, ("max_new_tokens", "seed", "num_beams", "repetition_penalty"))
+    add_options(parser, "compare")
     add_model_options(parser)
     add_outputs(parser, "the beam tree")
     parser.set_defaults(run=compare)

@@ -4,24 +4,25 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers.answering import PRIVATE_OPTION
 from bot.answers.client import BotClient, Interaction
 from bot.answers.components import Form
 from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
+from bot.answers.parameters import (
+    NewTokens,
+    NumBeams,
+    RepetitionPenalty,
+    Seed,
+    Temperature,
+    Text,
+    TopK,
+    TopP,
+    describe_options,
+)
 from bot.features.continuation.writing import AgainButton, StopButton, write
 from bot.questions.continuation import ContinuationQuestion
-from bot.questions.generation import (
-    DEFAULT_NEW_TOKENS,
-    DEFAULT_NUM_BEAMS,
-    DEFAULT_TEMPERATURE,
-    DEFAULT_TOP_K,
-    DEFAULT_TOP_P,
-    MAX_NEW_TOKENS,
-    MAX_SEED,
-    GenerationParameters,
-    Strategy,
-)
+from bot.questions.generation import GenerationParameters
+from bot.questions.options import Strategy
 
 
 class Continue(commands.Cog):
@@ -33,31 +34,20 @@ class Continue(commands.Cog):
     @app_commands.command(
         name="continue", extras={"example": "/continue prompt:Once upon a time strategy:sample temperature:0.9"}
     )
-    @app_commands.describe(
-        prompt="The text to continue; without it a form for several lines opens",
-        strategy="greedy takes the likeliest token each time, sample draws, beam searches whole sentences",
-        max_new_tokens=f"How many tokens to write at most, 1 to {MAX_NEW_TOKENS} ({DEFAULT_NEW_TOKENS} unless given)",
-        temperature=f"sample: below 1 safer, above 1 wilder ({DEFAULT_TEMPERATURE} unless given)",
-        top_k=f"sample: draw from the k likeliest tokens only, 0 for all ({DEFAULT_TOP_K} unless given)",
-        top_p=f"sample: draw from the likeliest tokens that make up this probability ({DEFAULT_TOP_P} unless given)",
-        num_beams=f"beam: how many sentences are kept in the race ({DEFAULT_NUM_BEAMS} unless given)",
-        repetition_penalty="Above 1, tokens that were there before become less likely (1 unless given: off)",
-        seed="sample: the same seed gives the same text (drawn and shown unless given)",
-        private=PRIVATE_OPTION,
-    )
+    @describe_options("continue")
     @reply_on_error
     async def continue_(
         self,
         interaction: Interaction,
-        prompt: app_commands.Range[str, 1, 6000] | None = None,
+        prompt: Text | None = None,
         strategy: Strategy = "greedy",
-        max_new_tokens: app_commands.Range[int, 1, MAX_NEW_TOKENS] | None = None,
-        temperature: app_commands.Range[float, 0.05, 5.0] | None = None,
-        top_k: app_commands.Range[int, 0, 1000] | None = None,
-        top_p: app_commands.Range[float, 0.01, 1.0] | None = None,
-        num_beams: app_commands.Range[int, 2, 10] | None = None,
-        repetition_penalty: app_commands.Range[float, 0.5, 5.0] | None = None,
-        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        max_new_tokens: NewTokens | None = None,
+        temperature: Temperature | None = None,
+        top_k: TopK | None = None,
+        top_p: TopP | None = None,
+        num_beams: NumBeams | None = None,
+        repetition_penalty: RepetitionPenalty | None = None,
+        seed: Seed | None = None,
         private: bool = False,
     ) -> None:
         """Let the model continue a text: greedy, sampled or by beam search."""

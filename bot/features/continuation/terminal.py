@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-from typing import get_args
 
 from bot.questions.continuation import Continuation, ContinuationQuestion
-from bot.questions.generation import RANGES, GenerationParameters, Strategy
-from bot.questions.language_model import ModelInfo
+from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object
-from bot.terminal.console import emphasis, is_styled, load, print_footer, print_json, settings_of, text_of, timed
-from bot.terminal.options import TEXT_HELP, Commands, add_generation_options, add_model_options, add_outputs
+from bot.terminal.ask import ask
+from bot.terminal.console import emphasis, is_styled, settings_of, text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def continuation_object(result: Continuation, model: ModelInfo) -> JsonObject:
@@ -42,29 +42,25 @@ def continue_(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         max_new_tokens_limit=settings.max_new_tokens,
     )
-    model = load(settings)
-    with timed() as seconds:
-        result = model.answer(ContinuationQuestion(prompt, parameters))
-    if arguments.json:
-        print_json(continuation_object(result, model.info))
-        return 0
-    shown = visible_text(prompt)
-    print(f"{shown}{emphasis(visible_text(result.text))}\n")
+    question = ContinuationQuestion(prompt, parameters)
+    return ask(arguments, question, to_json=continuation_object, to_text=_text, settings=settings)
+
+
+def _text(result: Continuation, run: RunInfo) -> str:
+    shown = visible_text(result.prompt)
+    lines = [f"{shown}{emphasis(visible_text(result.text))}\n"]
     if not is_styled(sys.stdout):  # nothing else says where the prompt ends
-        print(f"The first {len(shown):,} characters are the prompt, the rest was written by the model.")
-    print(" ".join(f"{name}={value}" for name, value in parameters.used().items()))
-    count, speed = len(result.output_ids), len(result.output_ids) / seconds()
-    print(f"{count} new tokens, finish_reason={result.finish_reason}, {speed:.1f} tokens/s")
-    print_footer(model, seconds())
-    return 0
+        lines.append(f"The first {len(shown):,} characters are the prompt, the rest was written by the model.")
+    lines.append(" ".join(f"{name}={value}" for name, value in result.parameters.used().items()))
+    count, speed = len(result.output_ids), len(result.output_ids) / run.seconds
+    lines.append(f"{count} new tokens, finish_reason={result.finish_reason}, {speed:.1f} tokens/s")
+    return "\n".join(lines)
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("continue", help="let the model write on")
-    parser.add_argument("prompt", help=TEXT_HELP)
-    parser.add_argument("--strategy", choices=get_args(Strategy), default="greedy", help="default greedy")
-    add_generation_options(parser, RANGES)
+    add_options(parser, "continue")
     add_model_options(parser)
     add_outputs(parser)
     parser.set_defaults(run=continue_)

@@ -5,9 +5,9 @@ import random
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers.answering import PRIVATE_OPTION
 from bot.answers.client import BotClient, Interaction
 from bot.answers.error_reply import reply_on_error
+from bot.answers.parameters import Text, describe_options
 from bot.features.guess.openings import OPENINGS
 from bot.features.guess.rounds import RoundButton, open_round
 
@@ -16,15 +16,12 @@ class Guess(commands.Cog):
     """Lets people guess what the model would say next."""
 
     @app_commands.command(name="guess", extras={"example": "/guess prompt:The old man looked at the"})
-    @app_commands.describe(
-        prompt="The text whose next token is guessed; without it, the opening of a well-known book",
-        private=PRIVATE_OPTION,
-    )
+    @describe_options("guess")
     @reply_on_error
     async def guess(
         self,
         interaction: Interaction,
-        prompt: app_commands.Range[str, 1, 6000] | None = None,
+        prompt: Text | None = None,
         private: bool = False,
     ) -> None:
         """Guess together what the model would say next, and see how probable it found each guess."""

@@ -4,15 +4,14 @@ import argparse
 
 from bot.features.sampler.picture import stages_picture
 from bot.features.sampler.text import cut_reason
-from bot.questions.generation import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P
 from bot.questions.language_model import ModelInfo
 from bot.questions.sampler import Distribution, SamplerQuestion, SamplerStages
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.tables import percentage, table
-from bot.terminal.console import load, print_footer, print_json, settings_of, text_of, timed
-from bot.terminal.options import TEXT_HELP, Commands, _or, add_generation_options, add_model_options, add_outputs
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.terminal.ask import ask
+from bot.terminal.console import text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def stages_object(result: SamplerStages, model: ModelInfo) -> JsonObject:
@@ -83,32 +82,26 @@ def stages_table(result: SamplerStages) -> str:
 
 def sampler(arguments: argparse.Namespace) -> int:
     """Print the next token's distribution on its way through the sampler."""
-    prompt = text_of(arguments.prompt)
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    with timed() as seconds:
-        question = SamplerQuestion(
-            prompt,
-            _or(arguments.temperature, DEFAULT_TEMPERATURE),
-            _or(arguments.top_k, DEFAULT_TOP_K),
-            _or(arguments.top_p, DEFAULT_TOP_P),
-            _or(arguments.repetition_penalty, 1.0),
-        )
-        result = model.answer(question)
-    if arguments.json:
-        print_json(stages_object(result, model.info))
-    else:
-        print(stages_table(result))
-        print_footer(model, seconds())
-    write_picture(target, stages_picture, result)
-    return 0
+    question = SamplerQuestion.from_options(
+        text_of(arguments.prompt),
+        temperature=arguments.temperature,
+        top_k=arguments.top_k,
+        top_p=arguments.top_p,
+        repetition_penalty=arguments.repetition_penalty,
+    )
+    return ask(
+        arguments,
+        question,
+        to_json=stages_object,
+        to_text=lambda result, _: stages_table(result),
+        draw=stages_picture,
+    )
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("sampler", help="what each stage of the sampler does to the next token")
-    parser.add_argument("prompt", help=TEXT_HELP)
-    add_generation_options(parser, ("temperature", "top_k", "top_p", "repetition_penalty"))
+    add_options(parser, "sampler")
     add_model_options(parser)
     add_outputs(parser, "the stages")
     parser.set_defaults(run=sampler)

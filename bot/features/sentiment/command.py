@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answer import Answer
-from bot.answers.answering import PRIVATE_OPTION, answer, defer
+from bot.answers.answering import answer, defer
 from bot.answers.client import BotClient, Interaction
 from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge
@@ -17,6 +17,7 @@ from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_state import check_model, read_attached
 from bot.answers.message_text import text_to_read
+from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.sentiment.embed import evidence_answer, sentiment_answer
 from bot.features.sentiment.picture import words_picture
@@ -28,12 +29,12 @@ class SentimentVerdict(commands.Cog):
     """Judges reviews by comparing two logits."""
 
     @app_commands.command(name="sentiment", extras={"example": "/sentiment review:I laughed all the way home."})
-    @app_commands.describe(review="The review, in its writer's words; without it a form opens", private=PRIVATE_OPTION)
+    @describe_options("sentiment")
     @reply_on_error
     async def sentiment(
         self,
         interaction: Interaction,
-        review: app_commands.Range[str, 1, 6000] | None = None,
+        review: Text | None = None,
         private: bool = False,
     ) -> None:
         """Judge a film review: positive or negative, and on what evidence."""

@@ -9,11 +9,13 @@ from tqdm import tqdm
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.features.sentiment.picture import words_picture
 from bot.features.sentiment.text import label_mass_text, sentiment_table
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
+from bot.questions.options import options_of
 from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
 from bot.rendering.escaping import visible_text, visible_token
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.rendering.tables import percentage, table
+from bot.terminal.ask import ask
 from bot.terminal.console import (
     can_redraw,
     emphasis,
@@ -24,10 +26,8 @@ from bot.terminal.console import (
     read_file,
     settings_of,
     text_of,
-    timed,
 )
-from bot.terminal.options import Commands, add_model_options, add_outputs
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.terminal.options import Commands, add_model_options, add_option, add_outputs
 
 
 def sentiment_object(result: Sentiment, model: ModelInfo) -> JsonObject:
@@ -91,31 +91,16 @@ def sentiment(arguments: argparse.Namespace) -> int:
         return _sentiment_lines(arguments)
     review = text_of(arguments.review)
     if arguments.explain:
-        return _explain(arguments, review)
-    model = load(settings_of(arguments))
-    with timed() as seconds:
-        result = model.answer(SentimentQuestion(review))
-    if arguments.json:
-        print_json(sentiment_object(result, model.info))
-    else:
-        print(_verdict(result))
-        print_footer(model, seconds())
-    return 0
+        return ask(
+            arguments, EvidenceQuestion(review), to_json=evidence_object, to_text=_evidence_text, draw=words_picture
+        )
+    return ask(
+        arguments, SentimentQuestion(review), to_json=sentiment_object, to_text=lambda result, _: _verdict(result)
+    )
 
 
-def _explain(arguments: argparse.Namespace, review: str) -> int:
-    """Print the verdict on a review, what each of its words does to it, and what calibration leaves of it."""
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    with timed() as seconds:
-        result = model.answer(EvidenceQuestion(review))
-    if arguments.json:
-        print_json(evidence_object(result, model.info))
-    else:
-        print(f"{_verdict(result.sentiment)}\n\n{words_table(result)}\n\n{calibration_table(result)}")
-        print_footer(model, seconds())
-    write_picture(target, words_picture, result)
-    return 0
+def _evidence_text(result: SentimentEvidence, _: RunInfo) -> str:
+    return f"{_verdict(result.sentiment)}\n\n{words_table(result)}\n\n{calibration_table(result)}"
 
 
 def _verdict(result: Sentiment) -> str:
@@ -152,17 +137,16 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
             excerpt = visible_text(review.strip())
             print(f"{result.label} {percentage(result.positive_probability):>11} {excerpt}", flush=True)
     if not arguments.json:
-        print_footer(model, time.perf_counter() - began)
+        print_footer(RunInfo(model.info, time.perf_counter() - began))
     return EXIT_USAGE if failed else 0
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("sentiment", help="is a review positive or negative")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("review", nargs="?", help='the review; "-" reads standard input')
-    what.add_argument("--lines", metavar="FILE", help='score one review a line; "-" for standard input')
-    parser.add_argument("--explain", action="store_true", help="add what each word does, and a calibrated verdict")
+    reviews = parser.add_mutually_exclusive_group(required=True)
+    for option in options_of("sentiment", "terminal"):
+        add_option(reviews if option.name in ("review", "lines") else parser, option)
     add_model_options(parser)
     add_outputs(parser, "what --explain finds")
     parser.set_defaults(run=sentiment)

@@ -5,11 +5,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answer import Answer
-from bot.answers.answering import PRIVATE_OPTION, answer
+from bot.answers.answering import answer
 from bot.answers.client import BotClient, Interaction
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_text import text_to_read
+from bot.answers.parameters import Text, describe_options
 from bot.features.tokenization.embed import tokenization_answer
 from bot.features.tokenization.picture import token_borders_picture
 from bot.questions.language_model import RunInfo
@@ -23,17 +24,13 @@ class Tokenize(commands.Cog):
     """Shows the tokens of a text."""
 
     @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
-    @app_commands.describe(
-        text="The text to split into tokens",
-        compare_with="A second text to show below it, such as the same word without its space",
-        private=PRIVATE_OPTION,
-    )
+    @describe_options("tokenize")
     @reply_on_error
     async def tokenize(
         self,
         interaction: Interaction,
-        text: app_commands.Range[str, 1, 6000],
-        compare_with: app_commands.Range[str, 1, 6000] | None = None,
+        text: Text,
+        compare_with: Text | None = None,
         private: bool = False,
     ) -> None:
         """Show how the model splits a text into tokens, and their ids."""

@@ -3,11 +3,10 @@
 import discord
 
 from bot.answers.answer import BLURPLE, Answer, Attachment, footer
-from bot.features.tokenization.text import tokens_table
 from bot.questions.language_model import RunInfo
 from bot.questions.tokenization import Tokenization
 from bot.rendering.escaping import code_block
-from bot.rendering.tables import PHONE_WIDTH, ids_text
+from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
 SHOWN_TOKENS = 40
 COMPARED_TOKENS = 16  # of the second text, in a field

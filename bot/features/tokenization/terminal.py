@@ -4,13 +4,13 @@ import argparse
 
 from bot.errors import UsageError
 from bot.features.tokenization.picture import token_borders_picture
-from bot.features.tokenization.text import tokens_table
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.json_objects import JsonObject, model_object
-from bot.terminal.console import load, print_json, settings_of, text_of
-from bot.terminal.options import TEXT_HELP, Commands, add_model_options, add_outputs
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.rendering.tables import tokens_table
+from bot.terminal.ask import ask
+from bot.terminal.console import text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def tokenization_object(result: Tokenization, model: ModelInfo) -> JsonObject:
@@ -29,25 +29,24 @@ def tokenize(arguments: argparse.Namespace) -> int:
         raise UsageError("Only one of the two texts can come from standard input. Write the other on the command line.")
     text = text_of(arguments.text)
     other = None if arguments.compare_with is None else text_of(arguments.compare_with)
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    both = model.answer(TokenizationQuestion(text, other))
-    results = [one for one in both if one is not None]
-    if arguments.json:
-        for result in results:
-            print_json(tokenization_object(result, model.info))
-    else:
-        tables = (f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}" for result in results)
-        print("\n\n".join(tables))
-    write_picture(target, token_borders_picture, *results)
-    return 0
+    return ask(
+        arguments,
+        TokenizationQuestion(text, other),
+        to_json=lambda both, model: [tokenization_object(result, model) for result in both if result is not None],
+        to_text=lambda both, _: "\n\n".join(_text(result) for result in both if result is not None),
+        draw=lambda both: token_borders_picture(*both),
+        has_footer=False,
+    )
+
+
+def _text(result: Tokenization) -> str:
+    return f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}"
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("tokenize", help="a text as the model reads it")
-    parser.add_argument("text", help=TEXT_HELP)
-    parser.add_argument("--compare-with", metavar="TEXT", help='a second text, whose tokens are printed below; "-" too')
+    add_options(parser, "tokenize")
     add_model_options(parser)
     add_outputs(parser, "the tokens in boxes")
     parser.set_defaults(run=tokenize)

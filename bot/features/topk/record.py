@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.answers.receipt import AnsweredBy, read_receipt_of, read_value
-from bot.questions.generation import RANGES
+from bot.questions.options import TEMPERATURE
 from bot.questions.topk import TopKQuestion, Walk
 from bot.rendering.json_objects import JsonObject
 
@@ -90,5 +90,5 @@ def read_temperature(text: str) -> float | None:
         temperature = float(text.strip().replace(",", "."))
     except ValueError:
         return None
-    smallest, largest = RANGES["temperature"]
+    smallest, largest = TEMPERATURE.range
     return temperature if smallest <= temperature <= largest else None

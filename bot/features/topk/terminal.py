@@ -4,15 +4,16 @@ import argparse
 
 from bot.errors import UsageError
 from bot.features.topk.text import candidates_table, path_table
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.tokens import NextTokens
 from bot.questions.topk import TopKQuestion, Walk
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.pictures.candidates import candidates_picture
+from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import next_tokens_table
-from bot.terminal.console import load, print_footer, print_json, settings_of, text_of, timed
-from bot.terminal.options import TEXT_HELP, Commands, add_model_options, add_outputs, ids_list, whole_number
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.terminal.ask import ask
+from bot.terminal.console import text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def next_tokens_object(result: NextTokens, model: ModelInfo) -> JsonObject:
@@ -56,59 +57,37 @@ def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
 
 
 def topk(arguments: argparse.Namespace) -> int:
-    """Print the most probable next tokens."""
+    """Print the most probable next tokens, after the ids of a walk if there are any."""
+    prompt = text_of(arguments.prompt)
+    question = TopKQuestion.from_options(prompt, arguments.k, arguments.after_ids, arguments.temperature)
     if arguments.after_ids or arguments.temperature is not None:
-        return _walk(arguments)
-    prompt = text_of(arguments.prompt)
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    with timed() as seconds:
-        result = model.answer(TopKQuestion(prompt, arguments.k)).next_tokens
-    if arguments.json:
-        print_json(next_tokens_object(result, model.info))
-    else:
-        print(next_tokens_table(result))
-        print_footer(model, seconds())
-    tokens = [one.token for one in result.candidates]
-    probabilities = [one.probability for one in result.candidates]
-    write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder)
-    return 0
+        return ask(arguments, question, to_json=walk_object, to_text=_walk_text, draw=_picture)
+    return ask(
+        arguments,
+        question,
+        to_json=lambda result, model: next_tokens_object(result.next_tokens, model),
+        to_text=lambda result, _: next_tokens_table(result.next_tokens),
+        draw=_picture,
+    )
 
 
-def _walk(arguments: argparse.Namespace) -> int:
-    """Print what can follow a prompt and the ids after it."""
-    prompt = text_of(arguments.prompt)
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    temperature = 1.0 if arguments.temperature is None else arguments.temperature
-    with timed() as seconds:
-        result = model.answer(TopKQuestion(prompt, arguments.k, arguments.after_ids, temperature))
-    if arguments.json:
-        print_json(walk_object(result, model.info))
-    else:
-        if result.steps:
-            print(f"{path_table(result)}\n")
-        print("The text has ended." if result.ended else candidates_table(result))
-        print_footer(model, seconds())
-    if result.ended and target is not None:
+def _walk_text(result: Walk, _: RunInfo) -> str:
+    path = f"{path_table(result)}\n\n" if result.steps else ""
+    return path + ("The text has ended." if result.ended else candidates_table(result))
+
+
+def _picture(result: Walk) -> Picture:
+    if result.ended:
         raise UsageError("--png was not written: the text has ended with the last of --after-ids, and nothing follows.")
     tokens = [one.candidate.token for one in result.candidates]
     probabilities = [one.candidate.probability for one in result.candidates]
-    write_picture(target, candidates_picture, prompt, tokens, probabilities, result.remainder, result.steps)
-    return 0
+    return candidates_picture(result.prompt, tokens, probabilities, result.remainder, result.steps)
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("topk", help="the most probable next tokens")
-    parser.add_argument("prompt", help=TEXT_HELP)
-    parser.add_argument("-k", type=whole_number(1, None), default=10, help="how many tokens (default 10)")
-    parser.add_argument(
-        "--after-ids", type=ids_list, default=(), metavar="ID,ID,…", help="tokens that a walk took after the prompt"
-    )
-    parser.add_argument(
-        "--temperature", type=float, metavar="N", help="show the probabilities there too, 0.05 to 5.0 (default 1)"
-    )
+    add_options(parser, "topk")
     add_model_options(parser)
     add_outputs(parser, "the candidates")
     parser.set_defaults(run=topk)

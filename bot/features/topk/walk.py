@@ -18,9 +18,9 @@ from bot.answers.receipt import RECEIPT
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
 from bot.features.topk.embed import candidate_options, walk_answer, walk_picture
 from bot.features.topk.record import WalkedStep, WalkRecord, read_temperature, read_walk, walk_state
-from bot.questions.generation import MAX_SEED, RANGES
 from bot.questions.language_model import RunInfo
-from bot.questions.topk import SampledStepQuestion, Walk
+from bot.questions.options import MAX_SEED, TEMPERATURE
+from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk
 
 FASTER = "Another press was faster, and the walk has gone on. Look where it stands now, then choose."
 Change = Callable[[WalkRecord], WalkRecord]
@@ -63,9 +63,9 @@ class Steering:
             raise ReceiptUnusable(FASTER)
 
 
-async def start_walk(interaction: Interaction, prompt: str, k: int, *, private: bool) -> None:
-    """Answer with the next tokens after `prompt`, and with what is needed to walk along them."""
-    record = WalkRecord(prompt, k, 1.0, interaction.user.id)
+async def start_walk(interaction: Interaction, question: TopKQuestion, *, private: bool) -> None:
+    """Answer with the next tokens, and with what is needed to walk along them."""
+    record = WalkRecord(question.prompt, question.k, question.temperature, interaction.user.id)
     can_open = not private and interaction.guild_id is not None
 
     def render(result: Walk, run: RunInfo) -> Answer:
@@ -157,7 +157,7 @@ class TemperatureForm(Form, title="Temperature"):
         """Show the candidates at that temperature."""
         found = read_temperature(self.temperature.value)
         if found is None:
-            smallest, largest = RANGES["temperature"]
+            smallest, largest = TEMPERATURE.range
             raise OptionOutOfRange("temperature", self.temperature.value, f"a number from {smallest} to {largest}")
         temperature = found
         await take_turn(interaction, self._steering, lambda record: replace(record, temperature=temperature))

@@ -9,13 +9,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.answer import Answer
-from bot.answers.answering import PRIVATE_OPTION, answer, defer
+from bot.answers.answering import answer, defer
 from bot.answers.client import BotClient, Interaction
 from bot.answers.components import PersistentMenu, view_of
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_state import check_model, read_attached
 from bot.answers.message_text import text_to_read
+from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.features.xray.picture import xray_picture
@@ -27,11 +28,9 @@ class Xray(commands.Cog):
     """Shows what of a text the model saw coming."""
 
     @app_commands.command(name="xray", extras={"example": "/xray text:The old man looked at the banana."})
-    @app_commands.describe(text="The text whose tokens are coloured by surprise", private=PRIVATE_OPTION)
+    @describe_options("xray")
     @reply_on_error
-    async def xray(
-        self, interaction: Interaction, text: app_commands.Range[str, 1, 6000], private: bool = False
-    ) -> None:
+    async def xray(self, interaction: Interaction, text: Text, private: bool = False) -> None:
         """Show how much each token of a text surprised the model, and what it expected instead."""
         await self.show(interaction, text, private=private)
 

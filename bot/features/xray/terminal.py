@@ -8,9 +8,9 @@ from bot.questions.xray import Surprisals, XrayQuestion
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.tables import percentage, table
-from bot.terminal.console import load, print_footer, print_json, settings_of, text_of, timed
-from bot.terminal.options import TEXT_HELP, Commands, add_model_options, add_outputs
-from bot.terminal.picture_file import picture_target, write_picture
+from bot.terminal.ask import ask
+from bot.terminal.console import text_of
+from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
@@ -72,24 +72,19 @@ def _likelihood(rank: int, surprisal: float, probability: float) -> tuple[str, s
 
 def xray(arguments: argparse.Namespace) -> int:
     """Print how much each token of a text surprised the model."""
-    text = text_of(arguments.text)
-    target = picture_target(arguments.png)
-    model = load(settings_of(arguments))
-    with timed() as seconds:
-        result = model.answer(XrayQuestion(text))
-    if arguments.json:
-        print_json(surprisals_object(result, model.info))
-    else:
-        print(f"{surprisals_table(result)}\n\n{surprisals_summary(result)}")
-        print_footer(model, seconds())
-    write_picture(target, xray_picture, result)
-    return 0
+    return ask(
+        arguments,
+        XrayQuestion(text_of(arguments.text)),
+        to_json=surprisals_object,
+        to_text=lambda result, _: f"{surprisals_table(result)}\n\n{surprisals_summary(result)}",
+        draw=xray_picture,
+    )
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("xray", help="how much each token of a text surprises the model")
-    parser.add_argument("text", help=TEXT_HELP)
+    add_options(parser, "xray")
     add_model_options(parser)
     add_outputs(parser, "the coloured text")
     parser.set_defaults(run=xray)

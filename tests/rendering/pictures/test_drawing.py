@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bot.rendering.pictures.drawing import drawn
+from bot.rendering.pictures.picture import drawn
 
 
 async def test_in_one_thread_that_is_not_the_loop_s() -> None:

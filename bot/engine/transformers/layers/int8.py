@@ -10,7 +10,6 @@ what is rounded is the weights, as in Int8Linear.
 """
 
 import logging
-from typing import Any
 
 import torch
 
@@ -130,7 +129,7 @@ class PackedInt8Linear(torch.nn.Module):
 
     def _sums(self, numbers: torch.Tensor) -> torch.Tensor:
         # What PyTorch's own compiler uses for quantized models (torch/_inductor/fx_passes/quantization.py).
-        output: tuple[Any, ...] = (None, 1.0, 0, torch.float32, "none", [], "")
+        output: tuple[object, ...] = (None, 1.0, 0, torch.float32, "none", [], "")
         sums: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             numbers, 1.0, _ZERO, self._packed, self._scale, self._zeros, *output
         )

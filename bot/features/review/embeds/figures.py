@@ -14,7 +14,7 @@ from bot.features.review.embeds.spread import spread_picture
 from bot.features.review.embeds.status import precision_text
 from bot.features.review.embeds.trend import trend_picture
 from bot.features.review.showing.thresholds import Suggestion
-from bot.rendering.pictures.drawing import drawn
+from bot.rendering.pictures.picture import drawn
 from bot.rendering.tables import percentage
 from bot.storage.records import ScoredMessage, Verdict, Watched
 

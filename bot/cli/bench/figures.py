@@ -1,9 +1,74 @@
-"""The figures as a table for people."""
+"""The figures that are measured, and the table of them for people."""
 
-from bot.rendering.json_objects import JsonObject
+from typing import TypedDict
 
 
-def table(figures: JsonObject) -> str:
+class ModelFigures(TypedDict):
+    """Which model was measured."""
+
+    name: str
+    revision: str | None
+    dtype: str
+    device: str
+    parameters: int
+    engine_path: str
+
+
+class Spread(TypedDict):
+    """Seconds: the median, and the 95th percentile."""
+
+    median: float
+    p95: float
+
+
+class Lag(TypedDict):
+    """Seconds: the median, and the 99th percentile."""
+
+    median: float
+    p99: float
+
+
+class Burst(TypedDict):
+    """Medians over a few bursts of `concurrency` simultaneous continuations."""
+
+    concurrency: int
+    tokens_per_second: float
+    first_token_seconds: float
+    token_seconds: Spread
+    event_loop_lag_seconds: Lag
+
+
+class Newcomer(TypedDict):
+    """Time to the first token with `others` running, and alone."""
+
+    others: int
+    first_token_seconds: float
+    alone_seconds: float
+
+
+class Estimates(TypedDict):
+    """How far the estimates of waiting times were off; `seen` counts them."""
+
+    seen: int
+    wait_seconds: float
+    error_seconds: float
+    p95: float
+
+
+class Figures(TypedDict):
+    """Everything that `nightword bench` measures."""
+
+    model: ModelFigures
+    new_tokens: int
+    rounds: int
+    continuations: list[Burst]
+    reviews_per_second: float | None
+    newcomer: Newcomer
+    estimate: Estimates
+    peak_memory_bytes: int
+
+
+def figures_table(figures: Figures) -> str:
     """Return the figures in lines."""
     model = figures["model"]
     lines = [

@@ -1,0 +1,38 @@
+"""Discord's parameters as the table of options has them: a type for each range, and the descriptions of a command."""
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+from discord import app_commands
+
+from bot.questions.options import (
+    COMPARED_TOKENS,
+    NEW_TOKENS,
+    NUM_BEAMS,
+    REPETITION_PENALTY,
+    SEED,
+    TEMPERATURE,
+    TEXT_LIMIT,
+    TOP_K,
+    TOP_P,
+    K,
+    options_of,
+)
+
+T = TypeVar("T")
+
+Text: TypeAlias = app_commands.Range[str, 1, TEXT_LIMIT]
+ShownTokens: TypeAlias = app_commands.Range[int, K.smallest, K.largest]
+NewTokens: TypeAlias = app_commands.Range[int, NEW_TOKENS.smallest, NEW_TOKENS.largest]
+ComparedTokens: TypeAlias = app_commands.Range[int, COMPARED_TOKENS.smallest, COMPARED_TOKENS.largest]
+Temperature: TypeAlias = app_commands.Range[float, TEMPERATURE.smallest, TEMPERATURE.largest]
+TopK: TypeAlias = app_commands.Range[int, TOP_K.smallest, TOP_K.largest]
+TopP: TypeAlias = app_commands.Range[float, TOP_P.smallest, TOP_P.largest]
+NumBeams: TypeAlias = app_commands.Range[int, NUM_BEAMS.smallest, NUM_BEAMS.largest]
+RepetitionPenalty: TypeAlias = app_commands.Range[float, REPETITION_PENALTY.smallest, REPETITION_PENALTY.largest]
+Seed: TypeAlias = app_commands.Range[int, SEED.smallest, SEED.largest]
+
+
+def describe_options(command: str) -> Callable[[T], T]:
+    """Return the decorator that describes the parameters of a command."""
+    return app_commands.describe(**{option.name: option.description for option in options_of(command, "discord")})

@@ -1,0 +1,212 @@
+"""Every option of every command, once: Discord's parameters, the terminal's arguments and all checks read this table.
+
+A number that is not given is None at both doors; the question's own `from_options` fills in the default.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from bot.errors import OptionOutOfRange
+
+Door = Literal["discord", "terminal"]
+Strategy = Literal["greedy", "sample", "beam"]
+Number = TypeVar("Number", int, float)
+
+STRATEGIES: tuple[Strategy, ...] = ("greedy", "sample", "beam")
+MAX_NEW_TOKENS = 256
+MAX_COMPARED_TOKENS = 64  # new tokens of one text: the tree of a longer beam search cannot be read
+MAX_SEED = 2**32 - 1
+TEXT_LIMIT = 6000  # characters of a text option in Discord
+
+DEFAULT_NEW_TOKENS = 20
+DEFAULT_K = 10
+DEFAULT_TEMPERATURE = 0.8
+DEFAULT_TOP_K = 50
+DEFAULT_TOP_P = 0.95
+DEFAULT_NUM_BEAMS = 5
+DEFAULT_PENALTY = 1.0
+DEFAULT_BEAM_PENALTY = 2.0  # of the second beam search in /compare: the notebook's
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a command.
+
+    `smallest` and `largest` are the ends of a number's range, and of a text's length in Discord. `without` says what
+    happens where an option that has no default is left out. Only `strategy` uses the option, and only `door` offers
+    it; None means all of them. A positional option is written without its name in a terminal.
+    """
+
+    name: str
+    kind: type
+    help: str
+    smallest: float | None = None
+    largest: float | None = None
+    default: str | float | None = None
+    without: str = ""
+    choices: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    door: Door | None = None
+    is_required: bool = False
+    is_positional: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its value is a number."""
+        return self.kind in (int, float)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest value. Raises TypeError where one of them is missing."""
+        if self.smallest is None or self.largest is None:
+            raise TypeError(f"{self.name} has no range")
+        return self.smallest, self.largest
+
+    @property
+    def flag(self) -> str:
+        """The name in a terminal, such as ``--top-k``."""
+        return f"-{self.name}" if len(self.name) == 1 else "--" + self.name.replace("_", "-")
+
+    @property
+    def description(self) -> str:
+        """The help that people read, with the range and the default."""
+        notes = []
+        if self.is_number:
+            most = "" if self.largest is None else f" to {self.largest:,}"
+            notes.append(f"{self.smallest:,}{most or ' or more'}")
+        if self.default is not None and self.kind is not bool:
+            notes.append(f"default {self.default}")
+        if self.without:
+            notes.append(f"without it: {self.without}")
+        text = self.help if self.strategy is None else f"{self.strategy} only: {self.help[0].lower()}{self.help[1:]}"
+        return f"{text} ({', '.join(notes)})" if notes else text
+
+    def check(self, value: float) -> None:
+        """Raise OptionOutOfRange unless a number is in the range."""
+        smallest, largest = self.range
+        if not smallest <= value <= largest:
+            raise OptionOutOfRange(self.name, value, f"from {smallest:,} to {largest:,}")
+
+
+def given_or(value: Number | None, default: Number) -> Number:
+    """Return the value of an option, or its default where it was not given."""
+    return default if value is None else value
+
+
+def _text(name: str, help_: str, *, without: str = "", is_main: bool = True) -> tuple[Option, Option]:
+    """Return a text at each door: its length is limited in Discord, and it can come from a pipe in a terminal.
+
+    `is_main` is false for a second text. A main one is required, in Discord only if nothing can happen without it.
+    """
+    in_discord = Option(
+        name, str, help_, 1, TEXT_LIMIT, without=without, door="discord",
+        is_required=is_main and not without, is_positional=is_main,
+    )  # fmt: skip
+    dash = '; "-" reads standard input; write "--" before a text that begins with a dash'
+    in_terminal = Option(name, str, help_ + dash, door="terminal", is_required=is_main, is_positional=is_main)
+    return in_discord, in_terminal
+
+
+NEW_TOKENS = Option(
+    "max_new_tokens", int, "How many tokens to write at most", 1, MAX_NEW_TOKENS, default=DEFAULT_NEW_TOKENS
+)
+TEMPERATURE = Option(
+    "temperature", float, "Below 1 is safer, above 1 is wilder", 0.05, 5.0, default=DEFAULT_TEMPERATURE
+)
+TOP_K = Option("top_k", int, "Keep the k likeliest tokens, 0 keeps all", 0, 1000, default=DEFAULT_TOP_K)
+TOP_P = Option(
+    "top_p", float, "Keep the likeliest tokens with this total probability", 0.01, 1.0, default=DEFAULT_TOP_P
+)
+NUM_BEAMS = Option("num_beams", int, "How many texts the search keeps at each step", 2, 10, default=DEFAULT_NUM_BEAMS)
+REPETITION_PENALTY = Option(
+    "repetition_penalty", float, "Above 1, tokens that are in the text already become less likely", 0.5, 5.0,
+    default=DEFAULT_PENALTY,
+)  # fmt: skip
+SEED = Option("seed", int, "The same seed gives the same text", 0, MAX_SEED, without="drawn and shown")
+
+# Of /continue, /compare and /topk, where they differ from those above.
+STRATEGY = Option(
+    "strategy", str, "greedy takes the likeliest token, sample draws one, beam searches for likely texts",
+    default="greedy", choices=STRATEGIES,
+)  # fmt: skip
+COMPARED_TOKENS = replace(NEW_TOKENS, largest=MAX_COMPARED_TOKENS)
+BEAM_PENALTY = replace(
+    REPETITION_PENALTY, help="Penalty of a second beam search, 1 leaves that out", default=DEFAULT_BEAM_PENALTY
+)
+K = Option("k", int, "How many tokens to show", 1, 25, default=DEFAULT_K, door="discord")  # a menu has 25 options
+K_IN_TERMINAL = replace(K, largest=None, door="terminal")
+WALK_TEMPERATURE = replace(
+    TEMPERATURE, help="Show the probabilities at this temperature too", default=1.0, door="terminal"
+)
+
+PRIVATE = Option("private", bool, "Show the answer to you alone", default=False, door="discord")
+
+OPTIONS: dict[str, tuple[Option, ...]] = {
+    "topk": (
+        *_text("prompt", "The text whose next token is asked for"),
+        K,
+        K_IN_TERMINAL,
+        Option("after_ids", tuple, "Ids of the tokens chosen after the prompt", door="terminal"),
+        WALK_TEMPERATURE,
+        PRIVATE,
+    ),
+    "continue": (
+        *_text("prompt", "The text to continue", without="a form for several lines opens"),
+        STRATEGY,
+        NEW_TOKENS,
+        replace(TEMPERATURE, strategy="sample"),
+        replace(TOP_K, strategy="sample"),
+        replace(TOP_P, strategy="sample"),
+        replace(NUM_BEAMS, strategy="beam"),
+        REPETITION_PENALTY,
+        replace(SEED, strategy="sample"),
+        PRIVATE,
+    ),
+    "sentiment": (
+        *(
+            replace(option, is_required=False)  # in a terminal, --lines can take its place
+            for option in _text("review", "The review", without="a form for several lines opens")
+        ),
+        Option("lines", Path, 'Score each line of this file as a review; "-" reads standard input', door="terminal"),
+        Option("explain", bool, "Add what each word does, and a calibrated verdict", default=False, door="terminal"),
+        PRIVATE,
+    ),
+    "tokenize": (
+        *_text("text", "The text to split into tokens"),
+        *_text("compare_with", "A second text, such as the same word without its space", is_main=False),
+        PRIVATE,
+    ),
+    "xray": (*_text("text", "The text whose tokens are coloured by surprise"), PRIVATE),
+    "compare": (
+        *_text("prompt", "The text to continue in several ways"),
+        COMPARED_TOKENS,
+        replace(NUM_BEAMS, strategy="beam"),
+        BEAM_PENALTY,
+        replace(SEED, strategy="sample"),
+        PRIVATE,
+    ),
+    "sampler": (
+        *_text("prompt", "The text whose next token would be drawn"),
+        TEMPERATURE,
+        TOP_K,
+        TOP_P,
+        REPETITION_PENALTY,
+        PRIVATE,
+    ),
+    "guess": (
+        _text("prompt", "The text whose next token is guessed", without="the opening of a well-known book")[0],
+        PRIVATE,
+    ),
+    "model": (PRIVATE,),
+    "help": (),
+}
+
+# Of a continuation: the range of each number, and the strategy that uses it; those not named here belong to all.
+RANGES = {option.name: option.range for option in OPTIONS["continue"] if option.is_number}
+STRATEGY_OF = {option.name: option.strategy for option in OPTIONS["continue"] if option.strategy is not None}
+
+
+def options_of(command: str, door: Door) -> list[Option]:
+    """Return the options of a command at one door, in their order."""
+    return [option for option in OPTIONS[command] if option.door in (None, door)]

@@ -1,0 +1,49 @@
+"""The way of every question in a terminal: load the model, ask, print, write the picture."""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from bot.questions.language_model import ModelInfo, RunInfo
+from bot.questions.question import Question
+from bot.rendering.json_objects import JsonObject
+from bot.rendering.pictures.picture import Picture
+from bot.settings import Settings
+from bot.terminal.console import load, print_footer, print_json, settings_of
+from bot.terminal.picture_file import picture_target, write_picture
+
+T = TypeVar("T")
+
+
+def ask(
+    arguments: argparse.Namespace,
+    question: Question[T],
+    *,
+    to_json: Callable[[T, ModelInfo], JsonObject | Sequence[JsonObject]],
+    to_text: Callable[[T, RunInfo], str],
+    draw: Callable[[T], Picture] | None = None,
+    settings: Settings | None = None,
+    has_footer: bool = True,
+) -> int:
+    """Answer a question on standard output and return the exit code.
+
+    `to_json` returns an object, or several that are printed one a line. `draw` belongs to commands with --png.
+    `settings` are those of the command line, unless they have been read already.
+    """
+    target = None if draw is None else picture_target(arguments.png)
+    model = load(settings or settings_of(arguments))
+    began = time.perf_counter()
+    result = model.answer(question)
+    run = RunInfo(model.info, time.perf_counter() - began)
+    if arguments.json:
+        shown = to_json(result, model.info)
+        for json_object in [shown] if isinstance(shown, dict) else shown:
+            print_json(json_object)
+    else:
+        print(to_text(result, run))
+        if has_footer:
+            print_footer(run)
+    if draw is not None:
+        write_picture(target, draw, result)
+    return 0
