@@ -23,7 +23,7 @@ from bot.features.review.showing.publish import Live
 from bot.features.review.showing.weekly import post_weekly_digests
 from bot.features.review.worker import Worker
 from bot.storage.database import Database
-from bot.storage.records import Watched
+from bot.storage.records import WatchedPlace
 from bot.storage.store import ReviewStore
 
 RETRY_SECONDS = 30.0
@@ -53,7 +53,7 @@ class ReviewReader(commands.Cog):
     async def cog_load(self) -> None:
         """Take up what is watched, and what still waits for its score."""
         await self._database.open()
-        self.intake.places = {one.channel_id for one in await self.store.all_watched()}
+        self.intake.places = {place.place_id for place in await self.store.places.all()}
         self._note_absence()
         self._bot.add_dynamic_items(*BUTTONS)
         self._often.start()
@@ -73,17 +73,17 @@ class ReviewReader(commands.Cog):
         """Read what is posted in a place from now on: the store watches it."""
         self.intake.places.add(place_id)
 
-    async def unwatch(self, place_id: int) -> Watched | None:
+    async def unwatch(self, place_id: int) -> WatchedPlace | None:
         """Read a place no more and forget all that was kept of it; return what it was, None if it was not watched."""
         self.intake.places.discard(place_id)
-        watched = await self.store.watched(place_id)
-        await self.store.unwatch(place_id)
+        watched = await self.store.places.get(place_id)
+        await self.store.places.unwatch(place_id)
         self.live.wake()
         return watched
 
     async def retry(self, place_id: int) -> int:
         """Try to score again what could not be scored in a place, and return how many messages that are."""
-        count = await self.store.retry(place_id)
+        count = await self.store.faults.retry(place_id)
         if count:
             self._scoring.wake()
         return count
@@ -136,7 +136,7 @@ class ReviewReader(commands.Cog):
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
         """Tell the members of a new channel that it is read, where those of its category were told."""
         place_id = self.intake.place_of(channel)
-        if isinstance(channel, Chat) and place_id is not None and await self.store.has_notices(place_id):
+        if isinstance(channel, Chat) and place_id is not None and await self.store.places.has_notices(place_id):
             await post_notice(self.store, place_id, channel)
 
     @commands.Cog.listener()
@@ -177,18 +177,18 @@ class ReviewReader(commands.Cog):
             await self._forget_guild(guild_id)
 
     async def _forget_guild(self, guild_id: int) -> None:
-        self.intake.places -= {watched.channel_id for watched in await self.store.watched_in(guild_id)}
-        await self.store.forget_guild(guild_id)
+        self.intake.places -= {watched.place_id for watched in await self.store.places.in_guild(guild_id)}
+        await self.store.places.delete_guild(guild_id)
 
     async def _forget(self, message_ids: Iterable[int]) -> None:
         if self.intake.places:
             ids = list(message_ids)
             self._scoring.forget(*ids)
-            if await self.store.forget_messages(ids):
+            if await self.store.messages.delete(ids):
                 self.live.wake()
 
     async def _forget_channel(self, channel_id: int) -> None:
         if channel_id in self.intake.places:
             await self.unwatch(channel_id)
-        elif self.intake.places and await self.store.forget_channel(channel_id):
+        elif self.intake.places and await self.store.messages.delete_in_channel(channel_id):
             self.live.wake()

@@ -173,7 +173,7 @@ def _check(interaction: Interaction, case: Case | None) -> None:
     assert interaction.guild is not None  # noqa: S101  # it has the case's id
     assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
     places: list[Place] = []
-    for channel_id in (case.posted_in, case.log_channel_id):
+    for channel_id in (case.channel_id, case.log_channel_id):
         place = find_place(interaction.guild, channel_id)
         if place is None:
             raise NotPermitted(

@@ -23,7 +23,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Say what is kept of you, and what you can do about it."""
         if not await defer(interaction, private=True):
             return
-        await reply(interaction, privacy_answer(opted_out=await self._store.opted_out(interaction.user.id)))
+        await reply(interaction, privacy_answer(opted_out=await self._store.privacy.has_opted_out(interaction.user.id)))
 
     @app_commands.command(name="export", extras={"example": "/privacy export"})
     @reply_on_error
@@ -32,7 +32,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         user_id = interaction.user.id
-        kept = await self._store.of_author(user_id), await self._store.cases_of_author(user_id)
+        kept = await self._store.privacy.messages_of(user_id), await self._store.privacy.cases_of(user_id)
         await reply(interaction, export_answer(*kept))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
@@ -41,9 +41,11 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Delete all that is kept of you, at once."""
         if not await defer(interaction, private=True):
             return
-        count = await self._store.forget_author(interaction.user.id)
+        count = await self._store.privacy.delete_messages_of(interaction.user.id)
         self._live.wake()  # cards and labels go too
-        await reply(interaction, deleted_answer(count, opted_out=await self._store.opted_out(interaction.user.id)))
+        await reply(
+            interaction, deleted_answer(count, opted_out=await self._store.privacy.has_opted_out(interaction.user.id))
+        )
 
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
     @reply_on_error
@@ -51,7 +53,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Delete all that is kept of you and never be read again."""
         if not await defer(interaction, private=True):
             return
-        count = await self._store.opt_out(interaction.user.id)
+        count = await self._store.privacy.opt_out(interaction.user.id)
         self._live.wake()  # cards and labels go too
         await reply(interaction, deleted_answer(count, opted_out=True))
 
@@ -61,7 +63,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Let new messages of yours be read again."""
         if not await defer(interaction, private=True):
             return
-        await self._store.opt_in(interaction.user.id)
+        await self._store.privacy.opt_in(interaction.user.id)
         await reply(interaction, opted_in_answer())
 
 

@@ -67,7 +67,7 @@ class Backfills:
         """End a backfill: what is scored stays, what waits is forgotten; return how many that were."""
         if (backfill := self._under_way.get(place_id)) is not None:
             backfill.is_stopped = True
-        return await self._store.drop_backfill(place_id)
+        return await self._store.messages.delete_pending_backfill(place_id)
 
     async def _read(self, place: Place, backfill: Backfill) -> None:
         try:
@@ -84,11 +84,11 @@ class Backfills:
     ) -> None:
         """Show the progress as long as there is some, or as long as Discord takes it."""
         while True:
-            waiting, _ = await self._store.backfill_counts(place.id)
+            waiting, _ = await self._store.messages.backfill_counts(place.id)
             is_over = backfill.is_stopped or (backfill.is_read and not waiting)
             answer = backfill_answer(
                 place.mention, backfill.seen, backfill.limit, backfill.taken, min(waiting, backfill.taken),
-                failed=min(await self._store.backfill_failed(place.id), backfill.taken), hidden=backfill.hidden,
+                failed=min(await self._store.faults.backfill_count(place.id), backfill.taken), hidden=backfill.hidden,
                 is_read=backfill.is_read, is_stopped=backfill.is_stopped,
             )  # fmt: skip
             if not await _edited(interaction, answer, None if is_over else _view(place.id)) or is_over:

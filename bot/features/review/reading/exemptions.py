@@ -35,7 +35,7 @@ class Exemptions:
 
     async def _of(self, guild_id: int) -> tuple[frozenset[int], frozenset[int]]:
         if guild_id not in self._known:
-            found = await self._store.exemptions(guild_id)
+            found = await self._store.privacy.exemptions(guild_id)
             roles, users = ({one.target_id for one in found if one.kind == kind} for kind in ("role", "user"))
             self._known[guild_id] = frozenset(roles), frozenset(users)
         return self._known[guild_id]

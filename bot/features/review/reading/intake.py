@@ -56,7 +56,7 @@ class Intake:
                 if text.strip():
                     return await self._record(message, text, place_id, guild, backfilled=backfilled)
                 self._scoring.forget(message.id)
-                gone = await self._store.let_go(message.id, text)
+                gone = await self._store.messages.stop_tracking(message.id, text)
             except Exception as problem:
                 self._scoring.forget(message.id)
                 if is_outage(problem):
@@ -75,15 +75,15 @@ class Intake:
         if await self.exemptions.covers(message, guild):
             return False
         self._scoring.offer(message.id, text)
-        is_new = await self._store.record(
+        is_new = await self._store.messages.record(
             message.id,
             place_id,
             guild.id,
             message.author.id,
             message.created_at,
             text,
-            posted_in=message.channel.id,
-            moves=not backfilled and place_id not in self.behind,
+            channel_id=message.channel.id,
+            advance=not backfilled and place_id not in self.behind,
             backfilled=backfilled,
         )
         if is_new:

@@ -15,7 +15,7 @@ from bot.features.review.outage import is_outage
 from bot.features.review.places import Readable, needed_to_read
 from bot.features.review.reading.intake import Intake
 from bot.storage.database import Database
-from bot.storage.records import Kept, Watched
+from bot.storage.records import RecordedMessage, WatchedPlace
 from bot.storage.store import ReviewStore
 
 BACK = timedelta(days=7)
@@ -49,21 +49,21 @@ class LookingBack:
 
     async def look_back(self) -> None:
         """Look at the unchecked places, as far as BACK, CHANNELS and MOST go; those that Discord hid stay unchecked."""
-        for watched in [one for one in await self._store.all_watched() if one.channel_id in self._intake.unchecked]:
+        for watched in [one for one in await self._store.places.all() if one.place_id in self._intake.unchecked]:
             guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
             if guild is None or guild.unavailable:
                 continue
             if await self._is_checked(guild, watched, absences) and self._intake.absences == absences:
-                self._intake.unchecked.discard(watched.channel_id)
+                self._intake.unchecked.discard(watched.place_id)
 
-    async def _is_checked(self, guild: discord.Guild, watched: Watched, absences: int) -> bool:
+    async def _is_checked(self, guild: discord.Guild, watched: WatchedPlace, absences: int) -> bool:
         if absences != self._checked_after:
             self._checked_after = absences
             self._checked.clear()
-        kept: defaultdict[int, list[Kept]] = defaultdict(list)
-        kept[watched.channel_id] = []  # the place itself may be gone
-        for one in await self._store.kept_since(watched.channel_id, discord.utils.utcnow() - BACK):
-            kept[one.posted_in].append(one)
+        kept: defaultdict[int, list[RecordedMessage]] = defaultdict(list)
+        kept[watched.place_id] = []  # the place itself may be gone
+        for one in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
+            kept[one.channel_id].append(one)
         is_hidden = False
         for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
             if channel_id in self._checked:
@@ -78,7 +78,7 @@ class LookingBack:
             self._checked.add(channel_id)
         return not is_hidden
 
-    async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[Kept]) -> None:
+    async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[RecordedMessage]) -> None:
         try:
             channel = guild.get_channel_or_thread(channel_id) or await guild.fetch_channel(channel_id)
         except discord.NotFound:
@@ -102,8 +102,7 @@ class LookingBack:
         for message_id, message in there.items():
             if message_id not in kept or self._database.content_hash(message_text(message)) == kept[message_id]:
                 continue
-            present = await self._store.present(message_id)
-            if present is not None and present.content_hash == kept[message_id]:  # nobody told of it meanwhile
+            if await self._store.messages.content_hash(message_id) == kept[message_id]:  # no event came meanwhile
                 await self._intake.take(message)
 
 

@@ -16,7 +16,7 @@ async def left_servers(bot: discord.Client, store: ReviewStore) -> list[int]:
     """Return the servers of which something is kept and that the bot is no longer in; one in an outage is no such."""
     if not bot.is_ready():
         return []
-    unknown = [guild_id for guild_id in await store.guild_ids() if bot.get_guild(guild_id) is None]
+    unknown = [guild_id for guild_id in await store.places.guild_ids() if bot.get_guild(guild_id) is None]
     return [guild_id for guild_id in unknown if await _is_left(bot, guild_id)]
 
 

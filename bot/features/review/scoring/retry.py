@@ -34,12 +34,12 @@ class RetryButton(PersistentButton, template=r"review:retry"):
         if not await acknowledge(interaction, interaction.response.defer()):
             return
         count = 0
-        for watched in await reader.store.watched_in(guild.id):
-            place = find_place(guild, watched.channel_id)
+        for watched in await reader.store.places.in_guild(guild.id):
+            place = find_place(guild, watched.place_id)
             if place is not None and may_moderate(member, place) and (tried := await reader.retry(place.id)):
                 count += tried
                 messages = "1 message" if tried == 1 else f"{tried:,} messages"
-                await reader.store.log_action(guild.id, place.id, member.id, "retry", messages)
+                await reader.store.audit.record(guild.id, place.id, member.id, "retry", messages)
         await interaction.followup.send(retry_text(count), ephemeral=True)
 
 

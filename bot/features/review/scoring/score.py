@@ -75,7 +75,7 @@ class Scoring:
             return  # it is loading, or failed to
         if not self._is_model_known:
             name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
-            if count := await self._store.retry_with(name):
+            if count := await self._store.faults.retry_with(name):
                 log.info("the model is another than before: %d messages that failed are tried again", count)
             self._is_model_known = True
         computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
@@ -92,6 +92,8 @@ class Scoring:
                     self._line.pass_over(
                         *(one for one, is_settled in zip(batch, settled, strict=True) if not is_settled)
                     )
+                    if not some and not computing and all(settled) and not self._line.has_failed:
+                        return  # what came meanwhile wakes this again
                     if not any(settled):
                         return  # the database, Discord or the model is away: the next wake, in 30 s, tries again
         finally:
@@ -100,7 +102,7 @@ class Scoring:
             await asyncio.gather(*(task for _, task in computing), return_exceptions=True)
 
     async def _due(self, limit: int) -> list[Pending]:
-        return await self._store.pending(limit, discord.utils.utcnow())
+        return await self._store.messages.pending(limit, discord.utils.utcnow())
 
     async def _score_some(self, some: Sequence[Pending]) -> list[bool]:
         """Score messages and write the scores down; return of each whether it waits no longer, or for its next try."""
@@ -114,7 +116,7 @@ class Scoring:
         if not scored:
             return {}
         try:
-            await self._store.score_all(list(scored.values()))
+            await self._store.scores.record(list(scored.values()))
         except Exception as problem:
             if is_outage(problem):
                 log.warning("%d scores could not be written, and are computed again: %s", len(scored), where(problem))
@@ -142,7 +144,7 @@ class Scoring:
             if text is None:
                 return True
             try:
-                answered = await self._executor.submit_background(waiting.channel_id, SentimentQuestion(text))
+                answered = await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
                 await self._live.let_go(waiting, text)
                 self._forget_text(waiting)
@@ -191,7 +193,7 @@ class Scoring:
         """Count a try that failed for a fault of the message; False where even that could not be written."""
         log.warning("the message %d could not be scored (%s): %s", waiting.message_id, fault, where(problem))
         try:
-            await self._store.record_fault(waiting, fault, discord.utils.utcnow())
+            await self._store.faults.record(waiting, fault, discord.utils.utcnow())
         except Exception as another:
             log.warning("that it failed could not be written either: %s", where(another))
             return False
@@ -207,13 +209,13 @@ class Scoring:
         text = self._texts.get(waiting.message_id)
         if text is not None and self._database.content_hash(text) == waiting.content_hash:
             return text
-        channel = self._bot.get_partial_messageable(waiting.posted_in)
+        channel = self._bot.get_partial_messageable(waiting.channel_id)
         try:
             message = await channel.fetch_message(waiting.message_id)
         except discord.NotFound as refusal:
             if refusal.code not in GONE:  # a proxy's, perhaps: what is forgotten does not come back
                 raise
-            await self._store.drop(waiting.message_id)
+            await self._store.messages.delete([waiting.message_id])
             self.forget(waiting.message_id)
             return None
         text = message_text(message)
@@ -222,11 +224,11 @@ class Scoring:
         if not text.strip():
             await self._live.let_go(waiting, text)
             return None
-        if (watched := await self._store.watched(waiting.channel_id)) is not None:
+        if (watched := await self._store.places.get(waiting.place_id)) is not None:
             # It was edited while the bot was away: its new text waits now.
             self.offer(message.id, text)
-            await self._store.record(
-                message.id, waiting.channel_id, watched.guild_id, message.author.id, message.created_at,
-                text, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
+            await self._store.messages.record(
+                message.id, waiting.place_id, watched.guild_id, message.author.id, message.created_at,
+                text, channel_id=waiting.channel_id, advance=False, backfilled=waiting.backfilled,
             )  # fmt: skip
         return None

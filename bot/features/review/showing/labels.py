@@ -6,7 +6,7 @@ import discord
 
 from bot.features.review.embeds.card import REACTIONS, label_text
 from bot.features.review.showing.own_history import Earlier
-from bot.storage.records import Due, Label, LetGo, ShownLabel
+from bot.storage.records import Due, Label, ShownLabel, UntrackedMessage
 
 
 class Labels:
@@ -24,7 +24,7 @@ class Labels:
         says: ShownLabel = "positive" if due.margin > 0 else "negative"
         if kind == "none" or (says == due.shown_label and kind == "react"):
             return due.shown_label, due.label_message_id
-        channel = self._bot.get_partial_messageable(due.posted_in, guild_id=due.guild_id)
+        channel = self._bot.get_partial_messageable(due.channel_id, guild_id=due.guild_id)
         message = channel.get_partial_message(due.message_id)
         if kind == "react":
             assert self._bot.user is not None  # noqa: S101  # it is logged in
@@ -41,12 +41,12 @@ class Labels:
         sent = await message.reply(text, mention_author=False, silent=True, nonce=f"label-{due.message_id}")
         return says, sent.id
 
-    async def take_away(self, gone: LetGo) -> None:
+    async def take_away(self, gone: UntrackedMessage) -> None:
         """Take the reaction off a message of which nothing is said any more. Raises discord.HTTPException."""
         if gone.shown_label is None or gone.label_message_id is not None:  # a reply is deleted like a card
             return
         assert self._bot.user is not None  # noqa: S101  # it is logged in
-        channel = self._bot.get_partial_messageable(gone.posted_in, guild_id=gone.guild_id)
+        channel = self._bot.get_partial_messageable(gone.channel_id, guild_id=gone.guild_id)
         await channel.get_partial_message(gone.message_id).remove_reaction(REACTIONS[gone.shown_label], self._bot.user)
 
     def look_again(self, channel_id: int) -> None:
