@@ -8,9 +8,11 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.engine.executor import ModelExecutor
+from bot.features.review.access import ReviewCog
 from bot.features.review.cases.buttons import CaseButton, DigestMenu
 from bot.features.review.cases.triage import CaseTriage
-from bot.features.review.places import Chat
+from bot.features.review.permissions import may_moderate
+from bot.features.review.places import Chat, find_place
 from bot.features.review.reading.backfill import Backfills, BackfillStop
 from bot.features.review.reading.catch_up import catch_up
 from bot.features.review.reading.intake import Intake
@@ -32,7 +34,7 @@ BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton)
 log = logging.getLogger(__name__)
 
 
-class ReviewReader(commands.Cog):
+class ReviewReader(ReviewCog):
     """Reads the places that moderators watch, and nothing else.
 
     Discord sends some events twice after a reconnection and loses some in an outage; each message counts once.
@@ -81,8 +83,18 @@ class ReviewReader(commands.Cog):
         self.live.wake()
         return watched
 
-    async def retry(self, place_id: int) -> int:
-        """Try to score again what could not be scored in a place, and return how many messages that are."""
+    async def retry_for(self, member: discord.Member) -> int:
+        """Retry what failed in the places that `member` may moderate; return how many messages that are."""
+        count, guild = 0, member.guild
+        for watched in await self.store.places.in_guild(guild.id):
+            place = find_place(guild, watched.place_id)
+            if place is not None and may_moderate(member, place) and (retried := await self._retry(place.id)):
+                count += retried
+                messages = "1 message" if retried == 1 else f"{retried:,} messages"
+                await self.store.audit.record(guild.id, place.id, member.id, "retry", messages)
+        return count
+
+    async def _retry(self, place_id: int) -> int:
         count = await self.store.faults.retry(place_id)
         if count:
             self._scoring.wake()

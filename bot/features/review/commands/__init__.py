@@ -4,6 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.client import BotClient
+from bot.features.review.access import find_reviews
 from bot.features.review.commands import privacy
 from bot.features.review.commands.backfill import Backfilling
 from bot.features.review.commands.exempt import Exempting
@@ -26,7 +27,7 @@ class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, comman
 
 async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
-    reader = bot.get_cog(ReviewReader.__name__)
+    reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))
     await privacy.setup(bot)

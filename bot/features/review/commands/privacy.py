@@ -6,11 +6,12 @@ from discord.ext import commands
 from bot.answers.answering import defer, reply
 from bot.answers.client import BotClient, Interaction
 from bot.answers.error_reply import reply_on_error
+from bot.features.review.access import ReviewCog, find_reviews
 from bot.features.review.embeds.privacy import deleted_answer, export_answer, opted_in_answer, privacy_answer
 from bot.features.review.reader import ReviewReader
 
 
-class Privacy(commands.GroupCog, group_name="privacy"):
+class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     """Everybody's own data, for their eyes alone, in every server at once."""
 
     def __init__(self, reader: ReviewReader) -> None:
@@ -69,6 +70,6 @@ class Privacy(commands.GroupCog, group_name="privacy"):
 
 async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
-    reader = bot.get_cog(ReviewReader.__name__)
+    reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(Privacy(reader))

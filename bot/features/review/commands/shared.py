@@ -3,17 +3,17 @@
 from typing import cast
 
 import discord
-from discord.ext import commands
 
 from bot.answers.client import Interaction
 from bot.errors import UsageError
+from bot.features.review.access import ReviewCog
 from bot.features.review.reader import ReviewReader
 from bot.storage.records import WatchedPlace
 
 PLACE_OPTION = "A channel, thread, forum or category in which you may manage messages"
 
 
-class ReviewCommands(commands.Cog):
+class ReviewCommands(ReviewCog):
     """Commands over the reader of review channels."""
 
     _reader: ReviewReader

@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import discord
 
@@ -15,6 +14,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, acknowledge
 from bot.errors import NotPermitted
+from bot.features.review.access import find_reviews
 from bot.features.review.embeds.backfill import backfill_answer
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, Readable, channels_in, find_place
@@ -112,13 +112,13 @@ class BackfillStop(PersistentButton, template=r"backfill:stop:(?P<place_id>\d+)"
 
     async def press(self, interaction: Interaction) -> None:
         """End it; the progress says so."""
-        reader: Any = interaction.client.get_cog("ReviewReader")
+        reviews = find_reviews(interaction.client)
         place = None if interaction.guild is None else find_place(interaction.guild, self._place_id)
-        if reader is None or place is None or not isinstance(interaction.user, discord.Member):
+        if reviews is None or place is None or not isinstance(interaction.user, discord.Member):
             raise NotPermitted("This channel is no longer watched, or out of the bot's sight.")
         check_moderator(interaction.user, place)
         if await acknowledge(interaction, interaction.response.defer()):
-            await reader.backfills.stop(place.id)
+            await reviews.backfills.stop(place.id)
 
 
 def _view(place_id: int) -> discord.ui.View:
