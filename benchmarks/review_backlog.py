@@ -19,7 +19,7 @@ from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
 from bot.engine.executor import ModelExecutor
 from bot.engine.start import build_executor
 from bot.features.review.scoring.score import Scoring
-from bot.features.review.showing.publish import Live
+from bot.features.review.showing.publish import Publisher
 from bot.questions.topk import TopKQuestion
 from bot.settings import read_settings
 from bot.storage.database import Database
@@ -75,8 +75,8 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     await database.open()
     store = ReviewStore(database)
     client = discord.Client(intents=discord.Intents.none())
-    live = Live(client, store)
-    scoring = Scoring(client, database, store, executor, live)
+    publisher = Publisher(client, store)
+    scoring = Scoring(client, database, store, executor, publisher)
     await store.places.watch(
         CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL
     )
@@ -95,7 +95,7 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     seconds = time.perf_counter() - started
     assert await store.scores.count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
     await scoring.stop()
-    await live.stop()
+    await publisher.stop()
     await database.close()
     return seconds, waits
 

@@ -23,15 +23,15 @@ class Faults:
 
     async def record(self, waiting: Pending, fault: Fault, now: datetime | None = None) -> bool:
         """Count a failed attempt and schedule the next; False if `waiting` is outdated."""
-        this = Message.message_id == waiting.message_id
-        waits = this & Message.pending & (Message.content_hash == waiting.content_hash)
+        is_message = Message.message_id == waiting.message_id
+        waits = is_message & Message.pending & (Message.content_hash == waiting.content_hash)
         async with self._database.session() as session:
             tries = await session.scalar(select(Message.tries).where(waits).with_for_update())
             if tries is None:
                 return False
             next_try_at = (now or datetime.now(UTC)) + PAUSES[tries] if tries < len(PAUSES) else None
             values = {"tries": tries + 1, "fault": fault, "next_try_at": next_try_at}
-            await changed_rows(session, update(Message).where(this).values(values))
+            await changed_rows(session, update(Message).where(is_message).values(values))
         return True
 
     async def given_up(self, place_ids: Collection[int], limit: int) -> tuple[list[Unscored], int]:

@@ -134,8 +134,8 @@ class Messages:
         counts = select(Message.pending, func.count()).where(*theirs)
         async with self._database.session() as session:
             rows = await session.execute(counts.group_by(Message.pending))
-            found = {bool(pending): count for pending, count in rows}
-        return found.get(True, 0), found.get(False, 0)
+            counts_by_state = {bool(pending): count for pending, count in rows}
+        return counts_by_state.get(True, 0), counts_by_state.get(False, 0)
 
     async def content_hash(self, message_id: int) -> str | None:
         """Return the hash of a message's current content, None for an unknown message."""
@@ -171,23 +171,23 @@ class Messages:
         the content whose hash is `waited_as`.
         """
         content_hash = self._database.content_hash(text)
-        this = Message.message_id == message_id
+        is_message = Message.message_id == message_id
         if waited_as is None:
             is_another = Message.pending | (Message.content_hash != content_hash)
         else:
             is_another = Message.pending & (Message.content_hash == waited_as)
-        said = select(*_COLUMNS).where(this, is_another)
+        statement = select(*_COLUMNS).where(is_message, is_another)
         async with self._database.session() as session:
-            row = (await session.execute(said.with_for_update())).first()
+            row = (await session.execute(statement.with_for_update())).first()
             if row is None:
                 return None
-            of_it = ReviewCase.message_id == message_id
-            await session.execute(select(ReviewCase.id).where(of_it).with_for_update())
-            case = await find_case(session, of_it)
+            of_message = ReviewCase.message_id == message_id
+            await session.execute(select(ReviewCase.id).where(of_message).with_for_update())
+            case = await find_case(session, of_message)
             if case is None:
-                await delete_messages(session, this)
+                await delete_messages(session, is_message)
             else:
-                await _unscore(session, this, content_hash)
+                await _unscore(session, is_message, content_hash)
                 await _withdraw(session, case)
         await self._database.erase()
         return UntrackedMessage(*row)
@@ -201,17 +201,17 @@ async def _advance_place(session: AsyncSession, place_id: int, up_to: int) -> bo
     last = Place.last_message_id
     statement = update(Place).where(Place.place_id == place_id)
     moved = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
-    found = (await session.execute(moved.returning(Place.live))).first()
-    return None if found is None else found.live
+    row = (await session.execute(moved.returning(Place.live))).first()
+    return None if row is None else row.live
 
 
-async def _unscore(session: AsyncSession, this: ColumnElement[bool], content_hash: str) -> None:
-    labels = select(Message.channel_id, Message.label_message_id).where(this, Message.label_message_id.is_not(None))
+async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_hash: str) -> None:
+    labels = select(Message.channel_id, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
     await delete_later(session, labels)
-    await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(this))))
-    said: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
-    shown = {"shown_label": None, "label_message_id": None}
-    await changed_rows(session, update(Message).where(this).values(said | shown))
+    await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
+    content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
+    no_label = {"shown_label": None, "label_message_id": None}
+    await changed_rows(session, update(Message).where(which).values(content | no_label))
 
 
 async def _withdraw(session: AsyncSession, case: Case) -> None:

@@ -107,9 +107,9 @@ class Places:
 
     async def has_notices(self, place_id: int) -> bool:
         """Return whether a notice tells the members of a place that it is watched."""
-        found = select(Notice.message_id).where(Notice.place_id == place_id).limit(1)
+        notice = select(Notice.message_id).where(Notice.place_id == place_id).limit(1)
         async with self._database.session() as session:
-            return (await session.execute(found)).first() is not None
+            return (await session.execute(notice)).first() is not None
 
     async def set_live(self, place_id: int, live: bool) -> bool:
         """Start or stop showing the scores of a place; False if it is not watched.

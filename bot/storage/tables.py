@@ -207,7 +207,7 @@ class CaseEvent(Base):
 
 
 class Verdict(Base):
-    """What moderators decided about somebody's message: whose is not said, so that it outlives the message."""
+    """A decision of moderators. It names neither message nor author, and outlives the message."""
 
     __tablename__ = "verdict"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
@@ -233,7 +233,7 @@ class Audit(Base):
 
 
 class DueDeletion(Base):
-    """A message of the bot's own that has to go from Discord, for what it is about is forgotten."""
+    """A message of the bot to delete from Discord, because what it is about is deleted."""
 
     __tablename__ = "due_deletion"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -241,7 +241,7 @@ class DueDeletion(Base):
 
 
 class StaleDigest(Base):
-    """A digest in Discord that still names cases that are forgotten, and how many times some of them were."""
+    """A digest in Discord that lists deleted cases; `times` counts the deletions."""
 
     __tablename__ = "stale_digest"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

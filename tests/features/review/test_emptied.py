@@ -57,7 +57,7 @@ async def test_a_text_that_goes_while_its_label_comes_leaves_neither_label_nor_c
     place: ReviewPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await place.flagging(label="react")
-    labels = place.reader.live._labels
+    labels = place.reader.publisher._labels
     show = labels.show
 
     async def shown(due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:

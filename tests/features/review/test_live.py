@@ -129,7 +129,7 @@ async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place:
     assert await place.store.cards.expired_excerpts(moment) == []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(discord.utils, "utcnow", lambda: moment.replace(year=moment.year + 1))
-        await place.reader.live.alerts.erase_excerpts()
+        await place.reader.publisher.alerts.erase_excerpts()
     assert "Excerpt" not in {one.name for one in place.cards[0].embeds[0].fields}
 
 

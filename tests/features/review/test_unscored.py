@@ -273,7 +273,7 @@ async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
     assert field(answer, "Could not be scored (1)").count("discord.com") == 1
     bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
     await place.second.click(answer, label="Try again")
-    rows = {row.channel_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
+    rows = {row.place_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert rows == {place.channel.id: 1, other.id: 4}
     await bot.close()
 
@@ -281,14 +281,14 @@ async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
 async def test_a_label_that_keeps_failing_stops_no_other(place: ReviewPlace) -> None:
     await place.live(label="reply")
     with pytest.MonkeyPatch.context() as patched:
-        show = place.reader.live._labels.show
+        show = place.reader.publisher._labels.show
 
         async def shown(due: Any, kind: Any) -> Any:
             if due.message_id in failing:
                 raise LookupError(due.message_id)
             return await show(due, kind)
 
-        patched.setattr(place.reader.live._labels, "show", shown)
+        patched.setattr(place.reader.publisher._labels, "show", shown)
         failing = range(2**64)  # every one
         first = [await place.member.send(place.channel, f"{GOOD} {number}") for number in range(40)]
         failing = {one.id for one in first}  # type: ignore[assignment]  # as a container

@@ -15,7 +15,7 @@ from bot.features.review.cases.buttons import case_view, digest_view, is_card_of
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.features.review.outage import is_outage, where
 from bot.features.review.showing.notices import tell_of_suspension
-from bot.features.review.showing.own_history import Earlier
+from bot.features.review.showing.own_history import OwnHistory
 from bot.features.review.worker import Line, attempt
 from bot.storage.records import Case, OwnMessage, StaleDigest
 from bot.storage.refusal import is_away
@@ -36,7 +36,7 @@ class Alerts:
     def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
         self._bot = bot
         self._store = store
-        self._earlier = Earlier(bot)
+        self._own_history = OwnHistory(bot)
         self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
         self._crowded_since: dict[int, datetime] = {}
         self._behind = Line(store.cards.outdated, STALE_AT_A_TIME)
@@ -52,7 +52,7 @@ class Alerts:
             try:
                 await self._post(log_channel_id, await self._not_there(log_channel_id, cases))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-                self._earlier.look_again(log_channel_id)
+                self._own_history.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
                     await tell_of_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
                 else:
@@ -129,7 +129,7 @@ class Alerts:
         return True
 
     async def rewrite_stale(self) -> None:
-        """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""
+        """Rewrite the digests that list deleted cases, and delete those that list nothing else."""
         await self._stale.do_some(self._rewrite)
 
     async def _rewrite(self, stale: StaleDigest) -> bool:
@@ -142,7 +142,7 @@ class Alerts:
                 await digest.delete()
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             if not isinstance(problem, discord.HTTPException) or problem.status not in REFUSALS:
-                log.warning("a digest still shows what is forgotten: %s", problem)
+                log.warning("a digest still lists deleted cases: %s", problem)
                 return False
         await self._store.own_messages.mark_rewritten(stale)
         return True
@@ -187,14 +187,14 @@ class Alerts:
         digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
         shown = [case.id for case in cases]
         if await self._store.cards.record_digest(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
-            kept = await self._store.cards.in_digest(digest.id)  # some were forgotten meanwhile
+            kept = await self._store.cards.in_digest(digest.id)  # some were deleted meanwhile
             await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
 
     async def _not_there(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
         """Note the cards and digests that are there without being noted, and return the cases that have neither."""
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         missing = {case.id: case for case in cases}
-        for message in await self._earlier.said_in(channel):
+        for message in await self._own_history.said_in(channel):
             if (found := is_card_of(message, missing)) is not None:
                 excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
                 until = message.created_at + EXCERPT_DAYS if excerpt else None

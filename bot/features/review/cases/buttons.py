@@ -141,7 +141,7 @@ class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
 
 
 def _check(interaction: Interaction, case: Case | None) -> None:
-    """Raise ReceiptUnusable for a forgotten case, and NotPermitted unless the presser may moderate both channels."""
+    """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser may moderate both channels."""
     if case is None or case.guild_id != interaction.guild_id:
         raise ReceiptUnusable("This case is forgotten: its message was deleted, or its channel is no longer watched.")
     assert interaction.guild is not None  # noqa: S101  # it has the case's id

@@ -21,7 +21,7 @@ class CaseTriage:
         self._alerts = alerts
 
     async def case(self, case_id: int) -> Case | None:
-        """Return a case, None where it is forgotten."""
+        """Return a case, None if it is deleted."""
         return await self._store.cases.get(case_id)
 
     async def act(self, action: str, case_id: int, user_id: int) -> str | None:

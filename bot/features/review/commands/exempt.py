@@ -36,6 +36,6 @@ class Exempting(ReviewCommands):
             changed = await store.privacy.end_exemption(guild.id, kind, who.id)
         else:
             await store.privacy.exempt(guild.id, kind, who.id)
-        self._reader.intake.exemptions.forget(guild.id)
+        self._reader.intake.exemptions.invalidate(guild.id)
         await store.audit.record(guild.id, None, interaction.user.id, "unexempt" if remove else "exempt", who.mention)
         await reply(interaction, exempt_answer(who.mention, remove=remove, changed=changed))

@@ -27,7 +27,7 @@ from bot.features.review.showing.thresholds import suggested_threshold
 ACTIONS_SHOWN = 5
 
 
-class Seeing(ReviewCommands):
+class Inspecting(ReviewCommands):
     """Commands that change nothing."""
 
     @app_commands.command(extras={"example": "/review status"})

@@ -16,7 +16,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
 
     def __init__(self, reader: ReviewReader) -> None:
         self._store = reader.store
-        self._live = reader.live
+        self._publisher = reader.publisher
 
     @app_commands.command(name="info", extras={"example": "/privacy info"})
     @reply_on_error
@@ -43,7 +43,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         count = await self._store.privacy.delete_messages_of(interaction.user.id)
-        self._live.wake()  # cards and labels go too
+        self._publisher.wake()  # cards and labels go too
         await reply(
             interaction, deleted_answer(count, opted_out=await self._store.privacy.has_opted_out(interaction.user.id))
         )
@@ -55,7 +55,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         count = await self._store.privacy.opt_out(interaction.user.id)
-        self._live.wake()  # cards and labels go too
+        self._publisher.wake()  # cards and labels go too
         await reply(interaction, deleted_answer(count, opted_out=True))
 
     @app_commands.command(name="optin", extras={"example": "/privacy optin"})

@@ -118,7 +118,7 @@ class Watching(ReviewCommands):
         await self._reader.store.places.set_live(channel.id, live=on)
         action = "live" if on else "shadow"
         await self._reader.store.audit.record(channel.guild.id, channel.id, interaction.user.id, action, "")
-        self._reader.live.wake()
+        self._reader.publisher.wake()
         await reply(interaction, live_answer(channel, watched, on=on))
 
     @app_commands.command(extras={"example": "/review unwatch channel:#film-reviews"})

@@ -64,7 +64,7 @@ class Backfills:
             del self._under_way[place.id]
 
     async def stop(self, place_id: int) -> int:
-        """End a backfill: what is scored stays, what waits is forgotten; return how many that were."""
+        """Stop a backfill: scored messages stay, waiting ones are deleted; return how many were deleted."""
         if (backfill := self._under_way.get(place_id)) is not None:
             backfill.is_stopped = True
         return await self._store.messages.delete_pending_backfill(place_id)

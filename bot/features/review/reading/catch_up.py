@@ -23,7 +23,7 @@ async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> N
         guild = bot.get_guild(watched.guild_id)
         place = None if guild is None else find_place(guild, watched.place_id)
         if place is None:
-            continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
+            continue  # out of sight for now; the event of a deleted channel deletes its messages
         absences = intake.absences
         # A channel that Discord hides for now stops no other, of this place or the next.
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]

@@ -20,8 +20,8 @@ class Exemptions:
         # Of authors of old messages, which come without them.
         self._roles: OrderedDict[tuple[int, int], tuple[datetime, frozenset[int]]] = OrderedDict()
 
-    def forget(self, guild_id: int) -> None:
-        """Ask anew what a server wants."""
+    def invalidate(self, guild_id: int) -> None:
+        """Read the exemptions of a server again the next time they are needed."""
         self._known.pop(guild_id, None)
         for key in [key for key in self._roles if key[0] == guild_id]:
             del self._roles[key]

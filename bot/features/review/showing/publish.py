@@ -17,8 +17,8 @@ AT_A_TIME = 32
 log = logging.getLogger(__name__)
 
 
-class Live:
-    """Labels and flags what was scored in live places, once each, and takes away what is about forgotten messages."""
+class Publisher:
+    """Labels and flags scored messages of live places, once each, and deletes what is about deleted messages."""
 
     def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
         self._bot = bot
@@ -37,21 +37,21 @@ class Live:
         """End; what is due is shown after the next start."""
         await self._worker.stop()
 
-    async def let_go(self, waiting: Pending, text: str) -> None:
-        """Say nothing any more of a message that has become `text`, which can have no score: withdraw its case.
+    async def stop_tracking(self, waiting: Pending, text: str) -> None:
+        """Stop tracking a message whose text is now `text`, which cannot be scored, and withdraw its case.
 
-        Nothing happens to one that does not wait any more as `waiting` did: it says something else by now.
+        Nothing happens if `waiting` is outdated: the message has other content by now.
         """
-        gone = await self._store.messages.stop_tracking(waiting.message_id, text, waited_as=waiting.content_hash)
-        if gone is not None:
-            await self.take_away(gone)
+        untracked = await self._store.messages.stop_tracking(waiting.message_id, text, waited_as=waiting.content_hash)
+        if untracked is not None:
+            await self.remove_label(untracked)
 
-    async def take_away(self, gone: UntrackedMessage) -> None:
-        """Take away what is shown of a message that was let go."""
+    async def remove_label(self, untracked: UntrackedMessage) -> None:
+        """Remove the label of a message that is no longer tracked."""
         try:
-            await self._labels.take_away(gone)
+            await self._labels.remove(untracked)
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.warning("the message %d keeps a label that says nothing: %s", gone.message_id, problem)
+            log.warning("could not remove the label of message %d: %s", untracked.message_id, problem)
         self.wake()
 
     async def _show_all(self) -> None:
@@ -93,7 +93,7 @@ class Live:
     async def _delete_label(self, due: Due, label: ShownLabel | None, reply_id: int | None) -> None:
         if reply_id is not None:
             await self._store.own_messages.delete_later(OwnMessage(due.channel_id, reply_id))
-        await self.take_away(UntrackedMessage(due.message_id, due.guild_id, due.channel_id, label, reply_id))
+        await self.remove_label(UntrackedMessage(due.message_id, due.guild_id, due.channel_id, label, reply_id))
 
     async def _flag(self, due: Due, place: WatchedPlace, case: Case | None) -> None:
         if place.flag_below is None or place.log_channel_id is None:
@@ -121,7 +121,7 @@ class Live:
             )
 
     async def _delete(self, own: OwnMessage) -> bool:
-        """Delete a message of the bot's own about what is forgotten."""
+        """Delete a message that the bot posted about a deleted one."""
         if not await self._is_deleted(own):
             return False
         await self._store.own_messages.mark_deleted(own)
