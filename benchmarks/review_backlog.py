@@ -18,7 +18,7 @@ from bot.cli.bench.bursts import reviews
 from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
 from bot.engine.executor import ModelExecutor, build_executor
 from bot.features.review.scoring.score import Scoring
-from bot.features.review.showing.publish import Live
+from bot.features.review.showing.publish import Publisher
 from bot.questions.topk import TopKQuestion
 from bot.settings import read_settings
 from bot.storage.database import Database
@@ -74,29 +74,33 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     await database.open()
     store = ReviewStore(database)
     client = discord.Client(intents=discord.Intents.none())
-    live = Live(client, store)
-    scoring = Scoring(client, database, store, executor, live)
-    await store.watch(CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL)
+    publisher = Publisher(client, store)
+    scoring = Scoring(client, database, store, executor, publisher)
+    await store.places.watch(
+        CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL
+    )
     began = datetime.now(UTC) - timedelta(days=1)
     for number in range(count):
         text = words(50_000 + number, REVIEW_WORDS)
         message_id = CHANNEL + 1 + number
         scoring.offer(message_id, text)
         posted_at = began + timedelta(seconds=number)
-        await store.record(message_id, CHANNEL, GUILD, AUTHOR, posted_at, text, posted_in=CHANNEL, backfilled=True)
+        await store.messages.record(
+            message_id, CHANNEL, GUILD, AUTHOR, posted_at, text, channel_id=CHANNEL, backfilled=True
+        )
     started = time.perf_counter()
     scoring.wake()
     waits = await _asked(executor, asyncio.create_task(_until_none_waits(store)))
     seconds = time.perf_counter() - started
-    assert await store.scored_count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
+    assert await store.scores.count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
     await scoring.stop()
-    await live.stop()
+    await publisher.stop()
     await database.close()
     return seconds, waits
 
 
 async def _until_none_waits(store: ReviewStore) -> None:
-    while await store.pending_count(GUILD):  # noqa: ASYNC110  # the store sets no event
+    while await store.messages.pending_count(GUILD):  # noqa: ASYNC110  # the store sets no event
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -10,8 +10,7 @@ from discord import app_commands
 import bot
 from bot import errors
 from bot.answers.error_reply import TITLES
-from bot.app.client import Nightword
-from bot.app.client import add_commands
+from bot.app.client import Nightword, add_commands
 
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from benchmarks.architectures.comparison import Comparison, compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
-from bot.engine import scores
+from bot.engine import primitives
 from bot.engine.primitives import TokenScore
 from bot.engine.tokenizer import TextCodec
 from bot.questions.tokens import TokenProbability
@@ -58,7 +58,7 @@ def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pyte
 
 
 def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = scores.candidates
+    exact = primitives.candidates
 
     def a_little_more(found: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
         return tuple(replace(one, logit=one.logit + 0.01) for one in exact(found, codec))

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from discord import app_commands
 
-from bot.app.client import Nightword
-from bot.app.client import add_commands
+from bot.app.client import Nightword, add_commands
 from bot.cli.main import build_parser
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.generation import GenerationParameters

@@ -15,12 +15,11 @@ import discord
 from discord import app_commands
 from pydantic import SecretStr
 
-from bot.app.client import Nightword
-from bot.app.discovery import add_commands
+from bot.app.client import Nightword, add_commands
 
 # The only imports of the bot, so that a move of one of them is one line here.
 from bot.cli.main import build_parser
-from bot.engine.start import build_executor
+from bot.engine.executor import build_executor
 from bot.features.review.reader import ReviewReader
 from bot.settings import Settings, variable_name
 from bot.storage.database import Database

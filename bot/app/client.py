@@ -14,10 +14,9 @@ from bot.app.heartbeat import Heartbeat
 from bot.app.login import INTENTS, intents
 from bot.engine.executor import ModelExecutor
 from bot.features import feature_modules
+from bot.features.review.access import ReviewCog, Reviews
 from bot.settings import Settings
 
-# What stands on that intent: cogs, with the group of each; the reader goes last.
-REVIEW_COGS = {"ReviewChannels": "review", "Privacy": "privacy", "ReviewReader": ""}
 DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
 ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
 log = logging.getLogger(__name__)
@@ -42,6 +41,7 @@ class Nightword(BotClient):
         self.executor = executor
         self.open_answers = OpenAnswers()
         self.turns = Turns()
+        self.reviews: Reviews | None = None
         file = settings.heartbeat_file
         self._heartbeat = None if file is None else Heartbeat(executor, file)
 
@@ -54,7 +54,9 @@ class Nightword(BotClient):
             from bot.storage.database import Database
 
             database = Database(self.settings.database_url.get_secret_value())
-            await self.add_cog(ReviewReader(self, database, self.executor))
+            reader = ReviewReader(self, database, self.executor)
+            await self.add_cog(reader)
+            self.reviews = reader
         await add_commands(self)
         self.add_dynamic_items(DetailsButton, ReplayButton)  # below answers of every command, and of earlier runs
         if self._heartbeat is not None:
@@ -64,9 +66,12 @@ class Nightword(BotClient):
     async def give_up_reviews(self) -> None:
         """Go on without review channels, whose intent Discord refused: connect again after it."""
         self._connection._intents = INTENTS  # the library takes them at construction alone
-        for cog, group in REVIEW_COGS.items():
-            await self.remove_cog(cog)
-            self.tree.remove_command(group)  # the library looks for a group by its cog's name
+        self.reviews = None
+        # The reader was added first and goes last: its commands use it.
+        for cog in [cog for cog in reversed(list(self.cogs.values())) if isinstance(cog, ReviewCog)]:
+            await self.remove_cog(cog.qualified_name)
+            if isinstance(cog, commands.GroupCog):
+                self.tree.remove_command(str(cog.__cog_group_name__))  # the library looks for a group by its cog's name
         try:
             await sync_commands(self, self.settings.guild_ids)
         except PROBLEMS as problem:  # all others are registered already

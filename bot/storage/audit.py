@@ -1,4 +1,4 @@
-"""Who did what with the bot, for a year."""
+"""The audit log of moderators' actions, kept for a year."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,17 +14,17 @@ DETAIL_LENGTH = 200
 
 
 class AuditLog:
-    """What moderators did, as `database` keeps it; it is theirs, and no member's deletion touches it."""
+    """The audit log in `database`. It belongs to the moderators: no member's deletion changes it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def log_action(self, guild_id: int, channel_id: int | None, user_id: int, action: str, detail: str) -> None:
-        """Keep what a moderator did, with the first 200 characters of `detail`; what is older than a year goes."""
+    async def record(self, guild_id: int, place_id: int | None, user_id: int, action: str, detail: str) -> None:
+        """Record an action with the first 200 characters of `detail`, and delete entries older than a year."""
         now = datetime.now(UTC)
         row = {
             "guild_id": guild_id,
-            "channel_id": channel_id,
+            "place_id": place_id,
             "user_id": user_id,
             "action": action,
             "detail": storable(detail)[:DETAIL_LENGTH],
@@ -34,9 +34,9 @@ class AuditLog:
             await session.execute(delete(Audit).where(Audit.at < now - KEPT))
             await session.execute(insert(Audit).values(row))
 
-    async def latest_actions(self, guild_id: int, limit: int) -> list[AuditEntry]:
-        """Return the last things that were done in a server, the newest first."""
-        columns = (Audit.channel_id, Audit.user_id, Audit.action, Audit.detail, Audit.at)
+    async def latest(self, guild_id: int, limit: int) -> list[AuditEntry]:
+        """Return the last actions in a server, newest first."""
+        columns = (Audit.place_id, Audit.user_id, Audit.action, Audit.detail, Audit.at)
         statement = select(*columns).where(Audit.guild_id == guild_id).order_by(Audit.id.desc()).limit(limit)
         async with self._database.session() as session:
             return [AuditEntry(*row) for row in await session.execute(statement)]

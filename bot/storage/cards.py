@@ -1,14 +1,15 @@
-"""Where moderators see cases: on cards of their own, or in a digest of several."""
+"""Where moderators see cases: each on a card, or several in a digest."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
-from bot.storage.records import Case
-from bot.storage.statements import cases, changed_rows, messages_locked
-from bot.storage.tables import CaseEvent, Message, ReviewCase, WatchedChannel
+from bot.storage.records import CardContent, Case
+from bot.storage.statements import changed_rows, find_case, find_cases, find_history, lock_message_ids
+from bot.storage.tables import CaseEvent, Message, Place, ReviewCase
 
 
 class Cards:
@@ -17,80 +18,101 @@ class Cards:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def cards_due(self) -> list[Case]:
-        """Return the undecided cases that nobody could see yet, the oldest first; none of a suspended log channel."""
-        showing = select(WatchedChannel.channel_id).where(WatchedChannel.live, WatchedChannel.suspended_at.is_(None))
+    async def due(self) -> list[Case]:
+        """Return the undecided cases without a card or digest, oldest first; none of a suspended log channel."""
+        shown_places = select(Place.place_id).where(Place.live, Place.suspended_at.is_(None))
         async with self._database.session() as session:
-            return await cases(
+            return await find_cases(
                 session,
                 ReviewCase.card_message_id.is_(None),
                 ReviewCase.digest_message_id.is_(None),
                 ReviewCase.state.in_(["open", "claimed"]),
-                ReviewCase.place_id.in_(showing),
+                ReviewCase.place_id.in_(shown_places),
             )
 
-    async def carded(
+    async def content(self, case_id: int) -> CardContent | None:
+        """Return what the card of a case shows now, None if the case is deleted."""
+        async with self._database.session() as session:
+            case = await find_case(session, ReviewCase.id == case_id)
+            if case is None:
+                return None
+            can_quote = await session.scalar(select(Place.excerpts).where(Place.place_id == case.place_id))
+            return CardContent(case, await find_history(session, case_id), bool(can_quote))
+
+    async def record(
         self,
         case_id: int,
         card_message_id: int,
         excerpt_until: datetime | None = None,
         *,
         log_channel_id: int | None = None,
+        last_event: int | None = None,
     ) -> bool:
-        """Note the card of a case, until when it may quote the message, and where it stands if not where it was to.
+        """Record the card of a case, until when it may quote the message, and its channel if that changed.
 
-        False where the case has a card already, or is forgotten: the new one is the caller's to take away.
+        The card is up to date if it shows the history up to `last_event` and nothing happened since. False if the case
+        has a card already, or is deleted: the caller deletes the new card.
         """
         values: dict[str, object] = {"card_message_id": card_message_id, "excerpt_until": excerpt_until}
         if log_channel_id is not None:
             values["log_channel_id"] = log_channel_id
-        statement = update(ReviewCase).where(ReviewCase.id == case_id, ReviewCase.card_message_id.is_(None))
+        has_no_card = (ReviewCase.id == case_id) & ReviewCase.card_message_id.is_(None)
         async with self._database.session() as session:
-            return await changed_rows(session, statement.values(values)) > 0
+            if last_event is not None and await _lock_and_count(session, case_id) == last_event:
+                values["card_behind"] = False
+            return await changed_rows(session, update(ReviewCase).where(has_no_card).values(values)) > 0
 
-    async def cards_behind(self, limit: int) -> list[int]:
-        """Return the cases whose cards are still to show what happened last, the oldest first."""
+    async def outdated(self, limit: int) -> list[int]:
+        """Return the ids of cases whose cards do not show the latest event, oldest first."""
         behind = (ReviewCase.card_behind, ReviewCase.card_message_id.is_not(None))
         async with self._database.session() as session:
             return list(
                 await session.scalars(select(ReviewCase.id).where(*behind).order_by(ReviewCase.id).limit(limit))
             )
 
-    async def card_shows(self, case_id: int, number: int) -> None:
-        """Note that the card of a case shows its history up to an event; it is behind still if more happened since."""
-        last = select(func.max(CaseEvent.number)).where(CaseEvent.case_id == case_id).scalar_subquery()
-        statement = update(ReviewCase).where(ReviewCase.id == case_id, last == number)
+    async def mark_current(self, case_id: int, last_event: int) -> None:
+        """Mark the card of a case as showing its history up to an event, unless more happened since."""
         async with self._database.session() as session:
-            await changed_rows(session, statement.values(card_behind=False))
+            if await _lock_and_count(session, case_id) == last_event:
+                statement = update(ReviewCase).where(ReviewCase.id == case_id)
+                await changed_rows(session, statement.values(card_behind=False))
 
-    async def digested(
+    async def record_digest(
         self, case_ids: Iterable[int], digest_message_id: int, *, log_channel_id: int | None = None
     ) -> int:
-        """Note the digest that shows cases, where it stands if not where their cards were to, and return how many.
+        """Record the digest that lists cases, and its channel if that changed, and return the number of cases.
 
-        Fewer than were asked for means that some are forgotten: the digest is to be written anew from `in_digest`.
+        Fewer than were given means that some are deleted: rewrite the digest from `in_digest`.
         """
         values = {"digest_message_id": digest_message_id}
         if log_channel_id is not None:
             values["log_channel_id"] = log_channel_id
         theirs = select(ReviewCase.message_id).where(ReviewCase.id.in_(list(case_ids)))
         async with self._database.session() as session:
-            messages = (await session.scalars(messages_locked(Message.message_id.in_(theirs)))).all()
+            messages = (await session.scalars(lock_message_ids(Message.message_id.in_(theirs)))).all()
             statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages))
             return await changed_rows(session, statement.values(values))
 
     async def in_digest(self, digest_message_id: int) -> list[Case]:
-        """Return the cases that a digest shows, the oldest first."""
+        """Return the cases that a digest lists, oldest first."""
         async with self._database.session() as session:
-            return await cases(session, ReviewCase.digest_message_id == digest_message_id)
+            return await find_cases(session, ReviewCase.digest_message_id == digest_message_id)
 
-    async def excerpts_over(self, now: datetime) -> list[Case]:
-        """Return the cases whose cards quote their message for longer than they may."""
+    async def expired_excerpts(self, now: datetime) -> list[Case]:
+        """Return the cases whose cards quote their message for too long."""
         async with self._database.session() as session:
-            return await cases(session, ReviewCase.excerpt_until <= now)
+            return await find_cases(session, ReviewCase.excerpt_until <= now)
 
-    async def excerpt_erased(self, case_id: int) -> None:
-        """Note that the card of a case quotes its message no more."""
+    async def mark_excerpt_erased(self, case_id: int) -> None:
+        """Mark the card of a case as no longer quoting its message."""
         statement = update(ReviewCase).where(ReviewCase.id == case_id)
         async with self._database.session() as session:
             await changed_rows(session, statement.values(excerpt_until=None))
+
+
+async def _lock_and_count(session: AsyncSession, case_id: int) -> int:
+    """Lock a case, and return the number of its last event."""
+    # In two statements: PostgreSQL evaluates a subquery of the statement that waits with the data of before the wait.
+    await session.execute(select(ReviewCase.id).where(ReviewCase.id == case_id).with_for_update())
+    last = select(func.coalesce(func.max(CaseEvent.number), 0)).where(CaseEvent.case_id == case_id)
+    return (await session.execute(last)).scalar_one()

@@ -81,7 +81,7 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Let go of every connection; a closed database stays closed, and may be opened again."""
+        """Close every connection; a closed database stays closed, and may be opened again."""
         engine, self._engine, self._salt = self._engine, None, None
         if engine is not None:
             await engine.dispose()
@@ -96,7 +96,7 @@ class Database:
             yield session
 
     def content_hash(self, text: str) -> str:
-        """Return what is kept instead of `text`: without the salt nobody can find it by trying."""
+        """Return the salted hash that is stored instead of `text`; without the salt it cannot be guessed."""
         if self._salt is None:
             raise DatabaseClosed("the database is not open")
         return hashlib.sha256((self._salt + text).encode("utf-8", "surrogatepass")).hexdigest()
@@ -157,7 +157,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
 
 def _look_into(file: Path) -> None:
-    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a thread behind that nobody ends.
+    """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a running thread behind.
 
     A new file is told to write ahead. Of two programs that do so at once SQLite refuses one, without waiting.
     """
@@ -194,7 +194,7 @@ def _begin(connection: Connection) -> None:
 
 
 async def _rewrite(driver: Any) -> bool:
-    """Write the file anew, empty the log, and return whether that could be done."""
+    """Rewrite the file, empty the log, and return whether that succeeded."""
     try:
         # secure_delete alone does not do: where a page was split, copies of its rows stay behind in unused space.
         await driver.execute("VACUUM")

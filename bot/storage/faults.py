@@ -1,4 +1,4 @@
-"""Messages that fail to get their score: each is tried again a few times, and blocks no other meanwhile."""
+"""Messages that could not be scored: each is retried a few times and blocks no other meanwhile."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -11,52 +11,52 @@ from bot.storage.records import Fault, Pending, Unscored
 from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, changed_rows, insert_into
 from bot.storage.tables import Message, Setting
 
-PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))  # before a message is tried again
+PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))  # before each retry
 _MODEL_LENGTH = 256
 
 
 class Faults:
-    """The messages of `database` whose present content could not be scored. Why is one word, never a text."""
+    """The messages of `database` whose current content could not be scored. The reason is one word, never a text."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record_fault(self, waiting: Pending, fault: Fault, now: datetime | None = None) -> bool:
-        """Count a try that failed, and wait for the next; False where the message does not wait as it did any more."""
-        this = Message.message_id == waiting.message_id
-        waits = this & Message.pending & (Message.content_hash == waiting.content_hash)
+    async def record(self, waiting: Pending, fault: Fault, now: datetime | None = None) -> bool:
+        """Count a failed attempt and schedule the next; False if `waiting` is outdated."""
+        is_message = Message.message_id == waiting.message_id
+        waits = is_message & Message.pending & (Message.content_hash == waiting.content_hash)
         async with self._database.session() as session:
             tries = await session.scalar(select(Message.tries).where(waits).with_for_update())
             if tries is None:
                 return False
             next_try_at = (now or datetime.now(UTC)) + PAUSES[tries] if tries < len(PAUSES) else None
             values = {"tries": tries + 1, "fault": fault, "next_try_at": next_try_at}
-            await changed_rows(session, update(Message).where(this).values(values))
+            await changed_rows(session, update(Message).where(is_message).values(values))
         return True
 
-    async def unscored(self, place_ids: Collection[int], limit: int) -> tuple[list[Unscored], int]:
-        """Return messages of some places for which no try is left, the newest first, and how many there are in all."""
-        these = (Message.channel_id.in_(place_ids), Message.pending, IS_GIVEN_UP)
-        columns = select(Message.message_id, Message.posted_in, Message.fault).where(*these)
+    async def given_up(self, place_ids: Collection[int], limit: int) -> tuple[list[Unscored], int]:
+        """Return messages of some places that have no retries left, newest first, and how many there are in all."""
+        failed = (Message.place_id.in_(place_ids), Message.pending, IS_GIVEN_UP)
+        columns = select(Message.message_id, Message.channel_id, Message.fault).where(*failed)
         async with self._database.session() as session:
             rows = (await session.execute(columns.order_by(Message.message_id.desc()).limit(limit))).all()
-            count = await session.scalar(select(func.count()).select_from(Message).where(*these))
-        return [Unscored(id_, posted_in, cast("Fault", fault)) for id_, posted_in, fault in rows], count or 0
+            count = await session.scalar(select(func.count()).select_from(Message).where(*failed))
+        return [Unscored(id_, channel_id, cast("Fault", fault)) for id_, channel_id, fault in rows], count or 0
 
-    async def backfill_failed(self, place_id: int) -> int:
-        """Return how many messages of a place's backfills failed, whether or not a try is left."""
-        failed = (Message.channel_id == place_id, Message.backfilled, Message.pending, Message.fault.is_not(None))
+    async def backfill_count(self, place_id: int) -> int:
+        """Return how many messages of a place's backfills failed, with or without retries left."""
+        failed = (Message.place_id == place_id, Message.backfilled, Message.pending, Message.fault.is_not(None))
         async with self._database.session() as session:
             return (await session.execute(select(func.count()).select_from(Message).where(*failed))).scalar_one()
 
     async def retry(self, place_id: int) -> int:
-        """Give the messages of a place that failed all their tries again, at once; return how many there are."""
-        failed = (Message.channel_id == place_id, Message.pending, Message.fault.is_not(None))
+        """Give the failed messages of a place all their retries again, due at once; return how many there are."""
+        failed = (Message.place_id == place_id, Message.pending, Message.fault.is_not(None))
         async with self._database.session() as session:
             return await changed_rows(session, update(Message).where(*failed).values(NO_FAULT))
 
     async def retry_with(self, model: str) -> int:
-        """Do so everywhere where `model` is another than the last one that was named; return how many there are."""
+        """Do the same in every place if `model` is not the model of the last call; return how many there are."""
         row = {"name": "model", "value": model[-_MODEL_LENGTH:]}
         async with self._database.session() as session:
             naming = (

@@ -1,9 +1,8 @@
-"""Messages of review channels: those that wait for a score, and those that cannot have one."""
+"""The messages of watched places: recorded, waiting for a score, and deleted."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from operator import attrgetter
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, false, func, not_, select, update
@@ -11,22 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.deletion import delete_later, delete_messages
-from bot.storage.records import Case, Kept, LetGo, NewScore, Pending
-from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, add_event, changed_rows, insert_into, lock_author, one_case
-from bot.storage.tables import Message, OptOut, ReviewCase, Score, WatchedChannel
+from bot.storage.records import Case, Pending, RecordedMessage, UntrackedMessage
+from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, add_event, changed_rows, find_case, insert_into, lock_author
+from bot.storage.tables import Message, OptOut, Place, ReviewCase, Score
 
-# In the order of LetGo's fields.
+IDS_PER_STATEMENT = 10_000  # both databases accept about 32,000 values in one statement
+
+# In the order of UntrackedMessage's fields.
 _COLUMNS: tuple[Any, ...] = (
     Message.message_id,
     Message.guild_id,
-    Message.posted_in,
+    Message.channel_id,
     Message.shown_label,
     Message.label_message_id,
 )
 
 
-class Reviews:
-    """The messages of the watched places of `database`, until models have said something about them."""
+class Messages:
+    """The messages of the watched places of `database`.
+
+    Deleting a message deletes its scores and its case, and schedules what the bot posted about it for deletion from
+    Discord. Reactions stay.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,19 +45,20 @@ class Reviews:
         posted_at: datetime,
         text: str,
         *,
-        posted_in: int,
-        moves: bool = True,
+        channel_id: int,
+        advance: bool = True,
         backfilled: bool = False,
     ) -> bool:
-        """Remember that a message was seen, and return whether its content is new and now waits for its score.
+        """Record a message of a place, and return whether its content is new and now waits for its score.
 
-        It is not where the same content was seen before, its author opted out, or its place is not watched. Its score
-        will be shown where the place is live and anything but a backfill saw it. `moves`: all up to it was seen.
+        Nothing is recorded for content that was seen before, an author who opted out, or a place that is not watched.
+        The score is shown later if the place is live and not only a backfill has seen the message. `advance` moves the
+        place's last seen message up to this one.
         """
         message = {
             "message_id": message_id,
-            "channel_id": place_id,
-            "posted_in": posted_in,
+            "place_id": place_id,
+            "channel_id": channel_id,
             "guild_id": guild_id,
             "author_id": author_id,
             "posted_at": posted_at,
@@ -62,7 +68,7 @@ class Reviews:
         }
         async with self._database.session() as session:
             await lock_author(session, author_id, alone=False)
-            live = await _seen(session, place_id, message_id if moves else 0)
+            live = await _advance_place(session, place_id, message_id if advance else 0)
             if live is None or await session.get(OptOut, author_id) is not None:
                 return False
             statement = insert_into(session, Message).values(message | {"acts": live and not backfilled})
@@ -81,14 +87,14 @@ class Reviews:
             return (await session.execute(statement.returning(Message.message_id))).first() is not None
 
     async def pending(self, limit: int, now: datetime | None = None) -> list[Pending]:
-        """Return the oldest messages that wait for their score; those of a backfill wait for all others.
+        """Return the oldest messages that wait for their score, those of a backfill last.
 
-        One that failed waits until its next try is due.
+        A message that failed is left out until its next attempt is due.
         """
         columns = (
             Message.message_id,
+            Message.place_id,
             Message.channel_id,
-            Message.posted_in,
             Message.content_hash,
             Message.backfilled,
         )
@@ -98,41 +104,24 @@ class Reviews:
         async with self._database.session() as session:
             return [Pending(*row) for row in await session.execute(waiting.order_by(*order).limit(limit))]
 
-    async def kept_since(self, place_id: int, since: datetime) -> list[Kept]:
+    async def posted_since(self, place_id: int, since: datetime) -> list[RecordedMessage]:
         """Return the messages of a place that were posted at `since` or later, the newest first."""
-        columns = (Message.message_id, Message.posted_in, Message.content_hash)
-        statement = select(*columns).where(Message.channel_id == place_id, Message.posted_at >= since)
+        columns = (Message.message_id, Message.channel_id, Message.content_hash)
+        statement = select(*columns).where(Message.place_id == place_id, Message.posted_at >= since)
         order = (Message.posted_at.desc(), Message.message_id.desc())
         async with self._database.session() as session:
-            return [Kept(*row) for row in await session.execute(statement.order_by(*order))]
+            return [RecordedMessage(*row) for row in await session.execute(statement.order_by(*order))]
 
     async def pending_count(self, guild_id: int) -> int:
-        """Return how many messages of a server wait for their score; not those for which no try is left."""
+        """Return how many messages of a server wait for their score, without those that have no retries left."""
         of_server = (Message.pending, Message.guild_id == guild_id, ~IS_GIVEN_UP)
         waiting = select(func.count()).select_from(Message).where(*of_server)
         async with self._database.session() as session:
             return (await session.execute(waiting)).scalar_one()
 
-    async def score_all(self, scores: Sequence[NewScore]) -> int:
-        """Keep what models said about messages' present contents, which then wait no longer; return how many are new.
-
-        Not kept is the score of a message that is gone, has another content by now, or has its score of this model.
-        """
-        now, scored = datetime.now(UTC), {"pending": False} | NO_FAULT
-        new = 0
-        async with self._database.session() as session:
-            # In the order of their ids, so that two programs never wait for each other in a circle.
-            for one in sorted(scores, key=attrgetter("message_id")):
-                this = (Message.message_id == one.message_id, Message.content_hash == one.content_hash)
-                if await changed_rows(session, update(Message).where(*this).values(scored)):
-                    statement = insert_into(session, Score).values(asdict(one) | {"scored_at": now})
-                    added = await session.execute(statement.on_conflict_do_nothing().returning(Score.id))
-                    new += added.first() is not None
-        return new
-
-    async def drop_backfill(self, place_id: int) -> int:
-        """Forget the messages of a place's backfill that still wait for their score, and return how many there were."""
-        waiting = and_(Message.channel_id == place_id, Message.backfilled, Message.pending)
+    async def delete_pending_backfill(self, place_id: int) -> int:
+        """Delete the messages of a place's backfill that still wait for their score, and return their number."""
+        waiting = and_(Message.place_id == place_id, Message.backfilled, Message.pending)
         async with self._database.session() as session:
             count = await delete_messages(session, waiting)
         if count:
@@ -140,69 +129,89 @@ class Reviews:
         return count
 
     async def backfill_counts(self, place_id: int) -> tuple[int, int]:
-        """Return how many messages of a place's backfills wait for their first try, and how many have their score."""
-        theirs = (Message.channel_id == place_id, Message.backfilled, ~Message.pending | Message.fault.is_(None))
+        """Return how many messages of a place's backfills wait for their first attempt, and how many are scored."""
+        theirs = (Message.place_id == place_id, Message.backfilled, ~Message.pending | Message.fault.is_(None))
         counts = select(Message.pending, func.count()).where(*theirs)
         async with self._database.session() as session:
             rows = await session.execute(counts.group_by(Message.pending))
-            found = {bool(pending): count for pending, count in rows}
-        return found.get(True, 0), found.get(False, 0)
+            counts_by_state = {bool(pending): count for pending, count in rows}
+        return counts_by_state.get(True, 0), counts_by_state.get(False, 0)
 
+    async def content_hash(self, message_id: int) -> str | None:
+        """Return the hash of a message's current content, None for an unknown message."""
+        async with self._database.session() as session:
+            return await session.scalar(select(Message.content_hash).where(Message.message_id == message_id))
 
-async def _seen(session: AsyncSession, place_id: int, up_to: int) -> bool | None:
-    """Move a place on to `up_to`, never back, and return whether it is live, None where it is not watched.
+    async def delete(self, ids: Iterable[int]) -> int:
+        """Delete messages, and return how many of them were known."""
+        remaining = iter(sorted(set(ids)))
+        count = 0
+        async with self._database.session() as session:
+            while batch := list(islice(remaining, IDS_PER_STATEMENT)):
+                count += await delete_messages(session, Message.message_id.in_(batch))
+        if count:
+            await self._database.erase()
+        return count
 
-    It is locked, so that of two events, or an event and the end of being live, one comes after the other.
-    """
-    last = WatchedChannel.last_message_id
-    statement = update(WatchedChannel).where(WatchedChannel.channel_id == place_id)
-    moved = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
-    found = (await session.execute(moved.returning(WatchedChannel.live))).first()
-    return None if found is None else found.live
+    async def delete_in_channel(self, channel_id: int) -> int:
+        """Delete all messages posted in a channel or thread, and return how many there were."""
+        async with self._database.session() as session:
+            count = await delete_messages(session, Message.channel_id == channel_id)
+        if count:
+            await self._database.erase()
+        return count
 
+    async def stop_tracking(
+        self, message_id: int, text: str, *, waited_as: str | None = None
+    ) -> UntrackedMessage | None:
+        """Stop tracking a message whose text is now `text`, which cannot be scored.
 
-class Unscorable:
-    """The messages of `database` whose present content is empty, or more than a model reads."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def let_go(self, message_id: int, text: str, *, waited_as: str | None = None) -> LetGo | None:
-        """Forget a message that says `text` now, with its scores; None where it is not kept, or was let go before.
-
-        One that moderators were asked about stays without them: its case is withdrawn, unless it is decided. With
-        `waited_as`, the hash of a content, also None where the message does not wait for the score of that any more.
+        The message is deleted with its scores. If it has a case, only the scores are deleted, and an undecided case is
+        withdrawn. Return None if the message is unknown or no longer tracked, or if it no longer waits for the score of
+        the content whose hash is `waited_as`.
         """
         content_hash = self._database.content_hash(text)
-        this = Message.message_id == message_id
+        is_message = Message.message_id == message_id
         if waited_as is None:
             is_another = Message.pending | (Message.content_hash != content_hash)
         else:
             is_another = Message.pending & (Message.content_hash == waited_as)
-        said = select(*_COLUMNS).where(this, is_another)
+        statement = select(*_COLUMNS).where(is_message, is_another)
         async with self._database.session() as session:
-            row = (await session.execute(said.with_for_update())).first()
+            row = (await session.execute(statement.with_for_update())).first()
             if row is None:
                 return None
-            of_it = ReviewCase.message_id == message_id
-            await session.execute(select(ReviewCase.id).where(of_it).with_for_update())
-            case = await one_case(session, of_it)
+            of_message = ReviewCase.message_id == message_id
+            await session.execute(select(ReviewCase.id).where(of_message).with_for_update())
+            case = await find_case(session, of_message)
             if case is None:
-                await delete_messages(session, this)
+                await delete_messages(session, is_message)
             else:
-                await _unscore(session, this, content_hash)
+                await _unscore(session, is_message, content_hash)
                 await _withdraw(session, case)
         await self._database.erase()
-        return LetGo(*row)
+        return UntrackedMessage(*row)
 
 
-async def _unscore(session: AsyncSession, this: ColumnElement[bool], content_hash: str) -> None:
-    labels = select(Message.posted_in, Message.label_message_id).where(this, Message.label_message_id.is_not(None))
+async def _advance_place(session: AsyncSession, place_id: int, up_to: int) -> bool | None:
+    """Advance the last seen message of a place, and return whether the place is live; None if it is not watched.
+
+    The update locks the place: two events, or an event and the end of being live, follow each other.
+    """
+    last = Place.last_message_id
+    statement = update(Place).where(Place.place_id == place_id)
+    moved = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
+    row = (await session.execute(moved.returning(Place.live))).first()
+    return None if row is None else row.live
+
+
+async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_hash: str) -> None:
+    labels = select(Message.channel_id, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
     await delete_later(session, labels)
-    await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(this))))
-    said: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
-    shown = {"shown_label": None, "label_message_id": None}
-    await changed_rows(session, update(Message).where(this).values(said | shown))
+    await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
+    content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
+    no_label = {"shown_label": None, "label_message_id": None}
+    await changed_rows(session, update(Message).where(which).values(content | no_label))
 
 
 async def _withdraw(session: AsyncSession, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Messages of the bot's own that have to change in Discord because what they are about is forgotten."""
+"""Messages that the bot posted and has to delete or rewrite because what they were about is deleted."""
 
 from sqlalchemy import delete, select
 
@@ -10,38 +10,38 @@ from bot.storage.tables import DueDeletion
 
 
 class OwnMessages:
-    """What is due in Discord because `database` forgot something, until it is done there."""
+    """The bot's messages that a deletion in `database` made outdated, until they are changed in Discord."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def due_deletions(self, limit: int) -> list[OwnMessage]:
-        """Return cards and label replies that are to be deleted, the oldest first."""
+        """Return the messages to delete, oldest first."""
         statement = select(DueDeletion.channel_id, DueDeletion.message_id).order_by(DueDeletion.message_id)
         async with self._database.session() as session:
             return [OwnMessage(*row) for row in await session.execute(statement.limit(limit))]
 
-    async def delete_own(self, own: OwnMessage) -> None:
-        """Note that one of them is to be deleted: what it is about was forgotten before it was known."""
+    async def delete_later(self, own: OwnMessage) -> None:
+        """Schedule the deletion of a message whose subject was deleted before it was posted."""
         row = {"channel_id": own.channel_id, "message_id": own.message_id}
         async with self._database.session() as session:
             await session.execute(insert_into(session, DueDeletion).values(row).on_conflict_do_nothing())
 
-    async def deleted(self, own: OwnMessage) -> None:
-        """Note that one of them is deleted, or can no longer be."""
-        this = {"channel_id": own.channel_id, "message_id": own.message_id}
+    async def mark_deleted(self, own: OwnMessage) -> None:
+        """Mark a message as deleted, or as impossible to delete."""
+        key = {"channel_id": own.channel_id, "message_id": own.message_id}
         async with self._database.session() as session:
-            await session.execute(delete(DueDeletion).filter_by(**this))
+            await session.execute(delete(DueDeletion).filter_by(**key))
 
     async def stale_digests(self, limit: int) -> list[StaleDigest]:
-        """Return digests that are to be written anew from `in_digest`, or deleted where nothing is left in them."""
+        """Return the digests to rewrite from `cards.in_digest`, or to delete if they list nothing now."""
         table = tables.StaleDigest
         statement = select(table.channel_id, table.message_id, table.times).order_by(table.message_id)
         async with self._database.session() as session:
             return [StaleDigest(*row) for row in await session.execute(statement.limit(limit))]
 
-    async def rewritten(self, digest: StaleDigest) -> None:
-        """Note that one of them is up to date, unless more was forgotten since it was returned."""
-        this = {"channel_id": digest.channel_id, "message_id": digest.message_id, "times": digest.times}
+    async def mark_rewritten(self, digest: StaleDigest) -> None:
+        """Mark a digest as rewritten, unless another of its cases was deleted meanwhile."""
+        key = {"channel_id": digest.channel_id, "message_id": digest.message_id, "times": digest.times}
         async with self._database.session() as session:
-            await session.execute(delete(tables.StaleDigest).filter_by(**this))
+            await session.execute(delete(tables.StaleDigest).filter_by(**key))

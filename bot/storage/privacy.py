@@ -1,8 +1,6 @@
-"""Forgetting, not being read, and seeing what is kept."""
+"""What members may do with their own data, and whom moderators exempt."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, cast
 
 from sqlalchemy import Select, delete, select
@@ -12,16 +10,14 @@ from bot.storage import tables
 from bot.storage.database import Database
 from bot.storage.deletion import delete_messages
 from bot.storage.records import AuthorRow, Case, Exemption, ExemptionKind
-from bot.storage.statements import cases, changed_rows, insert_into, lock_author
+from bot.storage.statements import changed_rows, find_cases, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score
 
-IDS_PER_STATEMENT = 10_000  # both databases take some 32,000 values in one
-
 # In the order of AuthorRow's fields.
-_KEPT: Select[*tuple[Any, ...]] = select(
+_STORED: Select[*tuple[Any, ...]] = select(
     Message.message_id,
+    Message.place_id,
     Message.channel_id,
-    Message.posted_in,
     Message.guild_id,
     Message.posted_at,
     Message.content_hash,
@@ -39,52 +35,29 @@ _KEPT: Select[*tuple[Any, ...]] = select(
 
 
 class Privacy:
-    """What people may ask of `database` about their own messages, and moderators about a server's.
+    """Deletion, opting out and copies for members, and exemptions for moderators, in `database`.
 
-    What the bot posted about forgotten messages is due to go from Discord, too; only reactions stay on what is there.
+    What the bot posted about deleted messages is scheduled for deletion from Discord. Reactions stay.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def drop(self, message_id: int) -> None:
-        """Forget a message that cannot be scored."""
-        await self.forget_messages([message_id])
+    async def delete_messages_of(self, user_id: int) -> int:
+        """Delete all messages of an author with their scores and cases, and return how many there were.
 
-    async def forget_messages(self, ids: Iterable[int]) -> int:
-        """Forget messages with their scores and cases, and return how many of them were known."""
-        remaining = iter(sorted(set(ids)))
-        count = 0
-        async with self._database.session() as session:
-            while some := list(islice(remaining, IDS_PER_STATEMENT)):
-                count += await delete_messages(session, Message.message_id.in_(some))
-        if count:
-            await self._database.erase()
-        return count
-
-    async def forget_channel(self, channel_id: int) -> int:
-        """Forget all messages that stand in a channel or thread, and return how many there were."""
-        async with self._database.session() as session:
-            count = await delete_messages(session, Message.posted_in == channel_id)
-        if count:
-            await self._database.erase()
-        return count
-
-    async def forget_author(self, user_id: int) -> int:
-        """Forget all messages of somebody with their scores and cases, and return how many there were.
-
-        What they did as a moderator, about others' messages, is the server's and stays.
+        What the author did as a moderator belongs to the server and stays.
         """
         async with self._database.session() as session:
-            count = await _forget_author(session, user_id)
+            count = await _delete_messages_of(session, user_id)
         if count:
             await self._database.erase()
         return count
 
     async def opt_out(self, user_id: int) -> int:
-        """Forget all messages of somebody, record none from now on, and return how many there were."""
+        """Delete all messages of an author, record none from now on, and return how many there were."""
         async with self._database.session() as session:
-            count = await _forget_author(session, user_id)
+            count = await _delete_messages_of(session, user_id)
             row = {"user_id": user_id, "since": datetime.now(UTC)}
             await session.execute(insert_into(session, OptOut).values(row).on_conflict_do_nothing())
         if count:
@@ -92,35 +65,35 @@ class Privacy:
         return count
 
     async def opt_in(self, user_id: int) -> None:
-        """Record somebody's messages again from now on."""
+        """Record the messages of an author again from now on."""
         async with self._database.session() as session:
             await session.execute(delete(OptOut).where(OptOut.user_id == user_id))
 
-    async def opted_out(self, user_id: int) -> bool:
-        """Return whether somebody's messages are not recorded."""
+    async def has_opted_out(self, user_id: int) -> bool:
+        """Return whether a user opted out of being recorded."""
         async with self._database.session() as session:
             return await session.get(OptOut, user_id) is not None
 
-    async def of_author(self, user_id: int) -> list[AuthorRow]:
-        """Return everything that is kept of somebody's messages, in the order of their posting and scoring."""
-        statement = _KEPT.where(Message.author_id == user_id)
+    async def messages_of(self, user_id: int) -> list[AuthorRow]:
+        """Return everything stored about an author's messages, in the order of posting and scoring."""
+        statement = _STORED.where(Message.author_id == user_id)
         async with self._database.session() as session:
             rows = await session.execute(statement.order_by(Message.posted_at, Message.message_id, Score.id))
             return [AuthorRow(*row) for row in rows]
 
-    async def cases_of_author(self, user_id: int) -> list[Case]:
-        """Return the cases of somebody's messages, the oldest first."""
+    async def cases_of(self, user_id: int) -> list[Case]:
+        """Return the cases of an author's messages, oldest first."""
         async with self._database.session() as session:
-            return await cases(session, Message.author_id == user_id)
+            return await find_cases(session, Message.author_id == user_id)
 
     async def exempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> None:
-        """Remember that a role's or a person's messages are not to be read in a server."""
+        """Exempt the messages of a role or a user from being read in a server."""
         row = {"guild_id": guild_id, "kind": kind, "target_id": target_id}
         async with self._database.session() as session:
             await session.execute(insert_into(session, tables.Exemption).values(row).on_conflict_do_nothing())
 
-    async def unexempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> bool:
-        """End an exemption; False where there was none."""
+    async def end_exemption(self, guild_id: int, kind: ExemptionKind, target_id: int) -> bool:
+        """End an exemption; False if there was none."""
         key = {"guild_id": guild_id, "kind": kind, "target_id": target_id}
         async with self._database.session() as session:
             return await changed_rows(session, delete(tables.Exemption).filter_by(**key)) > 0
@@ -134,6 +107,6 @@ class Privacy:
             return [Exemption(guild, cast("ExemptionKind", kind), target) for guild, kind, target in rows]
 
 
-async def _forget_author(session: AsyncSession, user_id: int) -> int:
+async def _delete_messages_of(session: AsyncSession, user_id: int) -> int:
     await lock_author(session, user_id, alone=True)
     return await delete_messages(session, Message.author_id == user_id)

@@ -1,4 +1,7 @@
-"""What the stores return: plain facts, detached from the database."""
+"""What the store returns: frozen records, detached from the database.
+
+A place is what is watched; `channel_id` is the channel or thread in which a message was posted.
+"""
 
 import math
 from dataclasses import dataclass
@@ -26,10 +29,10 @@ EventKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A watched place and its options; `channel_id` is a channel's, a thread's, a forum's or a category's."""
+class WatchedPlace:
+    """A watched channel, thread, forum or category, and its options."""
 
-    channel_id: int
+    place_id: int
     guild_id: int
     flag_below: float | None
     log_channel_id: int | None
@@ -46,18 +49,18 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A message whose present content waits for its score: of the place `channel_id`, standing in `posted_in`."""
+    """A message whose current content waits for its score."""
 
     message_id: int
+    place_id: int
     channel_id: int
-    posted_in: int
     content_hash: str
     backfilled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NewScore:
-    """What a model said about one content of a message."""
+    """A model's score of one content of a message."""
 
     message_id: int
     content_hash: str
@@ -69,15 +72,15 @@ class NewScore:
     def __post_init__(self) -> None:
         """Raise ValueError for a number that is not finite: PostgreSQL would keep it, and SQLite infinity."""
         if not all(map(math.isfinite, (self.positive_probability, self.margin, self.label_mass))):
-            raise ValueError("a score that is not finite")
+            raise ValueError("the score is not finite")
 
 
 @dataclass(frozen=True, slots=True)
 class Unscored:
-    """A message for which no try to score it is left, and why the last one failed."""
+    """A message that has no retries left, and why the last attempt to score it failed."""
 
     message_id: int
-    posted_in: int
+    channel_id: int
     fault: Fault
 
 
@@ -86,7 +89,7 @@ class ScoredMessage:
     """A message with its newest score."""
 
     message_id: int
-    posted_in: int
+    channel_id: int
     author_id: int
     posted_at: datetime
     positive_probability: float
@@ -97,12 +100,12 @@ class ScoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A message whose score is still to be shown, with the newest score of its present content."""
+    """A message whose score is not shown yet, with the newest score of its current content."""
 
     message_id: int
     place_id: int
     guild_id: int
-    posted_in: int
+    channel_id: int
     author_id: int
     positive_probability: float
     margin: float
@@ -114,40 +117,32 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo:
-    """A message of which nothing is said any more, and the label that it had."""
+class UntrackedMessage:
+    """A message that the bot stopped tracking, and the label that it had in Discord."""
 
     message_id: int
     guild_id: int
-    posted_in: int
+    channel_id: int
     shown_label: ShownLabel | None
     label_message_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """What a message says now, by its hash, and whether something is still to be shown about it."""
-
-    content_hash: str
-    acts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A message that is kept, and the hash of what it said when it was last seen."""
+class RecordedMessage:
+    """A recorded message, and the hash of its content when it was last seen."""
 
     message_id: int
-    posted_in: int
+    channel_id: int
     content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorRow:
-    """One message of somebody, with one of its scores; the score's fields are None while it has none."""
+    """One message of an author with one of its scores; the score's fields are None while it has none."""
 
     message_id: int
+    place_id: int
     channel_id: int
-    posted_in: int
     guild_id: int
     posted_at: datetime
     content_hash: str
@@ -165,7 +160,7 @@ class AuthorRow:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """A role or a person whose messages a server's moderators do not want read."""
+    """A role or a user whose messages the moderators of a server exempted."""
 
     guild_id: int
     kind: ExemptionKind
@@ -174,9 +169,9 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What a moderator did with the bot."""
+    """An action of a moderator; `place_id` is None for one that concerns the whole server."""
 
-    channel_id: int | None
+    place_id: int | None
     user_id: int
     action: str
     detail: str
@@ -185,7 +180,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class OwnMessage:
-    """A message of the bot's own that is to be deleted in Discord."""
+    """A message that the bot posted and has to delete from Discord."""
 
     channel_id: int
     message_id: int
@@ -193,7 +188,7 @@ class OwnMessage:
 
 @dataclass(frozen=True, slots=True)
 class StaleDigest:
-    """A digest of the bot's own that is to be written anew, and how many times something of it was forgotten."""
+    """A digest that lists deleted cases and has to be rewritten; `times` counts the deletions."""
 
     channel_id: int
     message_id: int
@@ -202,9 +197,9 @@ class StaleDigest:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A message that moderators are asked to look at, with the newest score that was acted on.
+    """A flagged message that moderators review, with the newest score that was applied.
 
-    `flag_below` is the threshold at its opening; `claimed_by` is kept when it is decided.
+    `flag_below` is the threshold when it was opened; `claimed_by` stays after the decision.
     """
 
     id: int
@@ -212,7 +207,7 @@ class Case:
     number: int
     message_id: int
     place_id: int
-    posted_in: int
+    channel_id: int
     author_id: int
     posted_at: datetime
     log_channel_id: int
@@ -232,7 +227,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """One step in the history of a case, numbered from 1; without a user it was the bot's."""
+    """One step in the history of a case, numbered from 1; `user_id` is None for a step of the bot."""
 
     number: int
     kind: EventKind
@@ -243,8 +238,17 @@ class CaseEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class CardContent:
+    """What the card of a case shows; `can_quote` says whether its place lets cards quote messages."""
+
+    case: Case
+    history: list[CaseEvent]
+    can_quote: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided about somebody's message, its probability rounded to 2 decimals."""
+    """A decision about a message, with its probability rounded to 2 decimals."""
 
     positive_probability: float
     confirmed: bool

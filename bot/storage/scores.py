@@ -1,14 +1,16 @@
-"""What models said about messages."""
+"""The scores of messages."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
 
 from bot.storage.database import Database
-from bot.storage.records import ScoredMessage
-from bot.storage.statements import newest_score
+from bot.storage.records import NewScore, ScoredMessage
+from bot.storage.statements import NO_FAULT, changed_rows, insert_into, newest_score
 from bot.storage.tables import Message, Score, UtcDateTime
 
 PAGE = 1000  # rows of a stream that are read in one transaction
@@ -16,7 +18,7 @@ PAGE = 1000  # rows of a stream that are read in one transaction
 # In the order of ScoredMessage's fields.
 _COLUMNS: tuple[Any, ...] = (
     Message.message_id,
-    Message.posted_in,
+    Message.channel_id,
     Message.author_id,
     Message.posted_at,
     Score.positive_probability,
@@ -29,38 +31,55 @@ _COLUMNS: tuple[Any, ...] = (
 class Scores:
     """The scored messages of the watched places of `database`.
 
-    Of several scores of a message the newest of its present content counts; while that has none, the newest of all.
+    Of several scores of a message, the newest of its current content counts, or else the newest of all.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def scored_count(self, channel_id: int) -> int:
+    async def record(self, scores: Sequence[NewScore]) -> int:
+        """Record scores of messages' current contents, which then no longer wait, and return how many are new.
+
+        A score is left out if its message is gone, has other content by now, or has a score of this model already.
+        """
+        now, scored = datetime.now(UTC), {"pending": False} | NO_FAULT
+        new = 0
+        async with self._database.session() as session:
+            # In the order of their ids: two programs that write scores cannot deadlock.
+            for score in sorted(scores, key=attrgetter("message_id")):
+                is_current = (Message.message_id == score.message_id, Message.content_hash == score.content_hash)
+                if await changed_rows(session, update(Message).where(*is_current).values(scored)):
+                    statement = insert_into(session, Score).values(asdict(score) | {"scored_at": now})
+                    added = await session.execute(statement.on_conflict_do_nothing().returning(Score.id))
+                    new += added.first() is not None
+        return new
+
+    async def count(self, place_id: int) -> int:
         """Return how many messages of a place have a score."""
         has_score = select(Score.id).where(Score.message_id == Message.message_id).exists()
-        scored = select(func.count()).select_from(Message).where(Message.channel_id == channel_id, has_score)
+        scored = select(func.count()).select_from(Message).where(Message.place_id == place_id, has_score)
         async with self._database.session() as session:
             return (await session.execute(scored)).scalar_one()
 
-    async def latest_scores(
-        self, channel_id: int, since: datetime | None = None, limit: int | None = None
+    async def latest(
+        self, place_id: int, since: datetime | None = None, limit: int | None = None
     ) -> list[ScoredMessage]:
         """Return the scored messages of a place, posted at `since` or later, in the order of their posting.
 
-        With a `limit`, only so many that were posted last.
+        A `limit` keeps those that were posted last.
         """
-        statement = _scored(channel_id, since).order_by(Message.posted_at.desc(), Message.message_id.desc())
+        statement = _scored(place_id, since).order_by(Message.posted_at.desc(), Message.message_id.desc())
         async with self._database.session() as session:
             rows = (await session.execute(statement.limit(limit))).all()
             return [ScoredMessage(*row) for row in reversed(rows)]
 
-    async def stream_scores(self, channel_id: int, since: datetime | None = None) -> AsyncIterator[ScoredMessage]:
-        """Return the same one by one, however many there are.
+    async def stream(self, place_id: int, since: datetime | None = None) -> AsyncIterator[ScoredMessage]:
+        """Yield the same messages one by one.
 
-        Whoever takes their time stops nobody: it is one transaction a page, and what is forgotten in between is not in
-        the next.
+        Each page is a transaction of its own: a slow reader blocks no writer, and messages deleted meanwhile are left
+        out.
         """
-        statement = _scored(channel_id, since).order_by(Message.posted_at, Message.message_id).limit(PAGE)
+        statement = _scored(place_id, since).order_by(Message.posted_at, Message.message_id).limit(PAGE)
         after: list[ColumnElement[bool]] = []
         while True:
             async with self._database.session() as session:
@@ -72,15 +91,15 @@ class Scores:
             after = [_after(page[-1])]
 
 
-def _scored(channel_id: int, since: datetime | None) -> Select[*tuple[Any, ...]]:
-    # After an edit back to what was there before, the score of that content is not the newest.
+def _scored(place_id: int, since: datetime | None) -> Select[*tuple[Any, ...]]:
+    # After an edit back to an earlier content, the score of that content is not the newest.
     chosen = func.coalesce(newest_score(Score.content_hash == Message.content_hash), newest_score())
-    statement = select(*_COLUMNS).select_from(Message).where(Message.channel_id == channel_id)
+    statement = select(*_COLUMNS).select_from(Message).where(Message.place_id == place_id)
     if since is not None:
         statement = statement.where(Message.posted_at >= since)
     return statement.join(Score, Score.id == chosen)
 
 
 def _after(last: ScoredMessage) -> ColumnElement[bool]:
-    place = tuple_(literal(last.posted_at, UtcDateTime()), literal(last.message_id, Message.message_id.type))
-    return tuple_(Message.posted_at, Message.message_id) > place
+    position = tuple_(literal(last.posted_at, UtcDateTime()), literal(last.message_id, Message.message_id.type))
+    return tuple_(Message.posted_at, Message.message_id) > position

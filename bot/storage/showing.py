@@ -1,20 +1,20 @@
-"""Scores that are still to be shown: as a label, as a flag."""
+"""Scores that are not shown yet, as a label or as a case."""
 
 from typing import Any
 
 from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
-from bot.storage.records import Due, Present, ShownLabel
-from bot.storage.statements import changed_rows, newest_score
-from bot.storage.tables import Message, Score, WatchedChannel
+from bot.storage.records import Case, Due, ShownLabel, WatchedPlace
+from bot.storage.statements import changed_rows, find_case, find_places, newest_score
+from bot.storage.tables import Message, Place, ReviewCase, Score
 
 # In the order of Due's fields.
 _COLUMNS: tuple[Any, ...] = (
     Message.message_id,
-    Message.channel_id,
+    Message.place_id,
     Message.guild_id,
-    Message.posted_in,
+    Message.channel_id,
     Message.author_id,
     Score.positive_probability,
     Score.margin,
@@ -27,46 +27,50 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 class Showing:
-    """The messages of the live places of `database` whose scores are still to be shown."""
+    """The messages of live places in `database` whose scores are not shown yet."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def due(self, limit: int) -> list[Due]:
-        """Return messages whose newest score is still to be shown, those that were posted first.
+        """Return messages whose newest score is not shown yet, those posted first.
 
-        A place whose log channel is suspended has its own too: labels stand elsewhere.
+        A suspended log channel does not stop its places: labels are shown in the place itself.
         """
         newest = newest_score(Score.content_hash == Message.content_hash)
         statement = (
             select(*_COLUMNS)
             .select_from(Message)
             .join(Score, Score.id == newest)
-            .join(WatchedChannel, WatchedChannel.channel_id == Message.channel_id)
-            .where(Message.acts, ~Message.pending, WatchedChannel.live)
+            .join(Place, Place.place_id == Message.place_id)
+            .where(Message.acts, ~Message.pending, Place.live)
             .order_by(Message.posted_at, Message.message_id)
             .limit(limit)
         )
         async with self._database.session() as session:
             return [Due(*row) for row in await session.execute(statement)]
 
-    async def present(self, message_id: int) -> Present | None:
-        """Return what is known of a message at this moment, None where it is forgotten."""
-        statement = select(Message.content_hash, Message.acts).where(Message.message_id == message_id)
-        async with self._database.session() as session:
-            row = (await session.execute(statement)).first()
-        return None if row is None else Present(*row)
+    async def state_of(self, due: Due) -> tuple[WatchedPlace, Case | None] | None:
+        """Return the place and the case of a due message, or None if its score is not to be shown now.
 
-    async def shown(
+        That is so when the message was deleted, edited or shown since it was returned as due.
+        """
+        is_due = (Message.message_id == due.message_id, Message.content_hash == due.content_hash, Message.acts)
+        place_id = select(Message.place_id).where(*is_due).scalar_subquery()
+        async with self._database.session() as session:
+            places = await find_places(session, Place.place_id == place_id)
+            return (places[0], await find_case(session, ReviewCase.message_id == due.message_id)) if places else None
+
+    async def mark_shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None
     ) -> bool:
-        """Note what a message's label says now, and in which reply: the score of this content is shown.
+        """Mark the score of one content of a message as shown, with its label and the reply that carries it.
 
-        A message that has another content by now keeps its label, and what is said of the new one is due. False where
-        it is gone: a reply that was posted for it is the caller's to take away.
+        If the message was edited meanwhile, its label is recorded and the new score stays due. False if the message is
+        deleted or nothing is due: the caller deletes the label.
         """
-        statement = update(Message).where(Message.message_id == message_id)
+        is_due = (Message.message_id == message_id, Message.acts)
         acts = case((Message.content_hash == content_hash, false()), else_=Message.acts)
         values = {"acts": acts, "shown_label": label, "label_message_id": label_message_id}
         async with self._database.session() as session:
-            return await changed_rows(session, statement.values(values)) > 0
+            return await changed_rows(session, update(Message).where(*is_due).values(values)) > 0

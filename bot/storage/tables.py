@@ -1,4 +1,8 @@
-"""The tables. A text of a message is never stored: there are ids, times, scores and a salted hash."""
+"""The tables. The text of a message is never stored, only ids, times, scores and a salted hash.
+
+A place is what is watched; `channel_id` is the channel or thread in which a message was posted. Some columns keep older
+names: `channel_id` for the id of a place, and `posted_in` for the channel of a message.
+"""
 
 from datetime import UTC, date, datetime
 
@@ -65,11 +69,11 @@ class Setting(Base):
     value: Mapped[str] = mapped_column(String(256))
 
 
-class WatchedChannel(Base):
+class Place(Base):
     """A place whose messages are read, because a moderator said so: a channel, a thread, a forum or a category."""
 
     __tablename__ = "watched_channel"
-    channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    place_id: Mapped[int] = mapped_column("channel_id", primary_key=True, autoincrement=False)
     guild_id: Mapped[int] = mapped_column(index=True)
     flag_below: Mapped[float | None]
     log_channel_id: Mapped[int | None]
@@ -94,20 +98,20 @@ class Notice(Base):
 
 
 class Message(Base):
-    """A message that was read, or waits to be: in the place `channel_id`, where it stands in `posted_in`."""
+    """A message of a watched place, posted in the channel or thread `channel_id`."""
 
     __tablename__ = "message"
     # Exports and previews go through a place in the order of posting.
     __table_args__ = (Index("ix_message_channel_id", "channel_id", "posted_at", "message_id"),)
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    channel_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"))
+    place_id: Mapped[int] = mapped_column("channel_id", ForeignKey("watched_channel.channel_id", ondelete="CASCADE"))
     guild_id: Mapped[int] = mapped_column(index=True)
     author_id: Mapped[int] = mapped_column(index=True)
     posted_at: Mapped[datetime]
     content_hash: Mapped[str] = mapped_column(String(64))
     pending: Mapped[bool] = mapped_column(index=True)
-    # The default is SQLite's condition for adding a column; each message says where it stands.
-    posted_in: Mapped[int] = mapped_column(server_default="0")
+    # SQLite adds a column only with a default; every row sets it.
+    channel_id: Mapped[int] = mapped_column("posted_in", server_default="0")
     acts: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
     backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
     shown_label: Mapped[str | None] = mapped_column(String(8))
@@ -203,11 +207,13 @@ class CaseEvent(Base):
 
 
 class Verdict(Base):
-    """What moderators decided about somebody's message: whose is not said, so that it outlives the message."""
+    """A decision of moderators. It names neither message nor author, and outlives the message."""
 
     __tablename__ = "verdict"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
-    channel_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
+    place_id: Mapped[int] = mapped_column(
+        "channel_id", ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True
+    )
     positive_probability: Mapped[float]
     confirmed: Mapped[bool]
     decided_on: Mapped[date]
@@ -219,7 +225,7 @@ class Audit(Base):
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     guild_id: Mapped[int] = mapped_column(index=True)
-    channel_id: Mapped[int | None]
+    place_id: Mapped[int | None] = mapped_column("channel_id")
     user_id: Mapped[int]
     action: Mapped[str] = mapped_column(String(16))
     detail: Mapped[str] = mapped_column(String(200))
@@ -227,7 +233,7 @@ class Audit(Base):
 
 
 class DueDeletion(Base):
-    """A message of the bot's own that has to go from Discord, for what it is about is forgotten."""
+    """A message of the bot to delete from Discord, because what it is about is deleted."""
 
     __tablename__ = "due_deletion"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -235,7 +241,7 @@ class DueDeletion(Base):
 
 
 class StaleDigest(Base):
-    """A digest in Discord that still names cases that are forgotten, and how many times some of them were."""
+    """A digest in Discord that lists deleted cases; `times` counts the deletions."""
 
     __tablename__ = "stale_digest"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -76,9 +76,9 @@ async def test_a_database_is_copied_while_it_is_written_to(tmp_path: Path, capsy
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     copy = Database(URL.format("copy.db"))
     await copy.open()
-    assert [waiting.message_id for waiting in await ReviewStore(copy).pending(10)] == [FIRST]
-    assert copy.content_hash("Good.") == (await ReviewStore(copy).pending(1))[0].content_hash
-    assert (await ReviewStore(copy).watched(CHANNEL)) is not None
+    assert [waiting.message_id for waiting in await ReviewStore(copy).messages.pending(10)] == [FIRST]
+    assert copy.content_hash("Good.") == (await ReviewStore(copy).messages.pending(1))[0].content_hash
+    assert (await ReviewStore(copy).places.get(CHANNEL)) is not None
     await copy.close()
 
 

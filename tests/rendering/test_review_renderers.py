@@ -27,7 +27,7 @@ from bot.storage.records import (
     ScoredMessage,
     Unscored,
     Verdict,
-    Watched,
+    WatchedPlace,
 )
 from tests.rendering.results import check_limits, check_text, computed, logits, long_texts, probabilities, texts
 
@@ -37,7 +37,7 @@ ids = st.just(WIDEST) | st.integers(1, WIDEST)
 moments = st.datetimes(datetime(2015, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 thresholds = st.none() | probabilities
 watched = st.builds(
-    Watched, ids, ids, thresholds, ids, ids, st.booleans(), ids, moments,
+    WatchedPlace, ids, ids, thresholds, ids, ids, st.booleans(), ids, moments,
     st.sampled_from(["none", "react", "reply"]), thresholds, st.booleans(), st.none() | moments, st.none() | moments,
 )  # fmt: skip
 verdicts = st.lists(st.builds(Verdict, probabilities, st.booleans(), st.dates()), max_size=30)
@@ -130,7 +130,7 @@ def test_the_status_of_many_places(
 
 @given(watched, st.booleans(), st.booleans(), st.integers(0, 99), st.integers(0, 20))
 @settings(max_examples=40, deadline=None)
-def test_what_is_watched(place: Watched, is_new: bool, notice: bool, told: int, left_out: int) -> None:
+def test_what_is_watched(place: WatchedPlace, is_new: bool, notice: bool, told: int, left_out: int) -> None:
     others = [channel()] * left_out
     check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, told=told, left_out=others).embed)
     check_review(live_answer(channel(), place, on=is_new).embed)
@@ -139,7 +139,7 @@ def test_what_is_watched(place: Watched, is_new: bool, notice: bool, told: int, 
 @given(watched, st.lists(scored, max_size=30), verdicts, probabilities, st.booleans())
 @settings(max_examples=20, deadline=None)
 async def test_a_preview(
-    place: Watched, messages: list[ScoredMessage], decided: list[Verdict], flag_below: float, is_suggested: bool
+    place: WatchedPlace, messages: list[ScoredMessage], decided: list[Verdict], flag_below: float, is_suggested: bool
 ) -> None:
     suggestion = Suggestion(flag_below, 10**6, 10**6, 10**6, 10**6) if is_suggested else None
     answer = await preview_answer(channel(), place, messages, decided, flag_below, suggestion)

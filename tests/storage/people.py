@@ -14,7 +14,7 @@ MODEL = "demo"
 
 
 async def watch(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD, log_channel: int | None = None) -> None:
-    await store.watch(
+    await store.places.watch(
         channel, guild, flag_below=0.25, log_channel_id=log_channel, watched_by=MORGAN, last_message_id=FIRST - 1
     )
 
@@ -22,7 +22,7 @@ async def watch(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD, 
 async def go_live(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD) -> None:
     """Watch a place and show what is said about its messages."""
     await watch(store, channel, guild, LOG)
-    await store.set_live(channel, True)
+    await store.places.set_live(channel, True)
 
 
 async def write(
@@ -31,12 +31,12 @@ async def write(
     """Post a message, or edit it; each is a minute later than the one before."""
     guild = OTHER_GUILD if channel == OTHER_CHANNEL else GUILD
     posted_at = NOON + timedelta(minutes=message - FIRST)
-    return await store.record(message, channel, guild, author, posted_at, text, posted_in=channel)
+    return await store.messages.record(message, channel, guild, author, posted_at, text, channel_id=channel)
 
 
 async def judge(store: ReviewStore, message: int = FIRST, probability: float = 0.5, model: str = MODEL) -> bool:
     """Score what waits of a message."""
-    [waiting] = [pending for pending in await store.pending(1000) if pending.message_id == message]
+    [waiting] = [pending for pending in await store.messages.pending(1000) if pending.message_id == message]
     return await give(store, message, waiting.content_hash, probability, model)
 
 
@@ -44,11 +44,11 @@ async def give(
     store: ReviewStore, message: int, content_hash: str, probability: float = 0.5, model: str = MODEL
 ) -> bool:
     score = NewScore(message, content_hash, model, probability, margin=1.5, label_mass=0.75)
-    return await store.score_all([score]) == 1
+    return await store.scores.record([score]) == 1
 
 
 async def due(store: ReviewStore, message: int = FIRST) -> Due:
-    [found] = [one for one in await store.due(1000) if one.message_id == message]
+    [found] = [one for one in await store.showing.due(1000) if one.message_id == message]
     return found
 
 
@@ -56,7 +56,7 @@ async def flag(store: ReviewStore, message: int = FIRST, probability: float = 0.
     """Post a message of a live place, score it, and open its case."""
     await write(store, message, author=author)
     await judge(store, message, probability)
-    case = await store.open_case(await due(store, message), log_channel_id=LOG, urgent=False, flag_below=0.25)
+    case = await store.cases.open(await due(store, message), log_channel_id=LOG, urgent=False, flag_below=0.25)
     assert case is not None
     return case
 
@@ -65,6 +65,6 @@ async def edited(
     store: ReviewStore, message: int = FIRST, probability: float = 0.1, *, below: bool = True, urgent: bool = False
 ) -> Case | None:
     """Bring a message's case up to date after an edit."""
-    return await store.rescored(
+    return await store.cases.apply_new_score(
         message, urgent=urgent, below=below, positive_probability=probability, margin=2.5, label_mass=0.5, model="new"
     )

@@ -12,27 +12,27 @@ from tests.storage.people import CHANNEL, GUILD, MAX, MORGAN, OTHER_GUILD
 
 
 async def test_the_latest_actions_of_a_server_come_first(store: ReviewStore) -> None:
-    await store.log_action(GUILD, CHANNEL, MORGAN, "watch", "flag_below 0.25")
-    await store.log_action(GUILD, None, MAX, "exempt", "role 7")
-    await store.log_action(OTHER_GUILD, CHANNEL, MORGAN, "export", "csv")
-    newest, oldest = await store.latest_actions(GUILD, 10)
+    await store.audit.record(GUILD, CHANNEL, MORGAN, "watch", "flag_below 0.25")
+    await store.audit.record(GUILD, None, MAX, "exempt", "role 7")
+    await store.audit.record(OTHER_GUILD, CHANNEL, MORGAN, "export", "csv")
+    newest, oldest = await store.audit.latest(GUILD, 10)
     assert newest == AuditEntry(None, MAX, "exempt", "role 7", newest.at)
     assert oldest == AuditEntry(CHANNEL, MORGAN, "watch", "flag_below 0.25", oldest.at)
     assert abs(datetime.now(UTC) - newest.at) < timedelta(minutes=1)
-    assert await store.latest_actions(GUILD, 1) == [newest]
+    assert await store.audit.latest(GUILD, 1) == [newest]
 
 
 async def test_what_does_not_fit_is_cut(store: ReviewStore) -> None:
-    await store.log_action(GUILD, CHANNEL, MORGAN, "export", "\0" + "é" * 300)
-    [entry] = await store.latest_actions(GUILD, 10)
+    await store.audit.record(GUILD, CHANNEL, MORGAN, "export", "\0" + "é" * 300)
+    [entry] = await store.audit.latest(GUILD, 10)
     assert entry.detail == "é" * 200
 
 
 async def test_after_a_year_it_goes(store: ReviewStore, database: Database) -> None:
     for days in (364, 366):
-        await store.log_action(GUILD, CHANNEL, MORGAN, "watch", str(days))
+        await store.audit.record(GUILD, CHANNEL, MORGAN, "watch", str(days))
         async with database.session() as session:
             at = datetime.now(UTC) - timedelta(days=days)
             await session.execute(update(Audit).where(Audit.detail == str(days)).values(at=at))
-    await store.log_action(OTHER_GUILD, CHANNEL, MORGAN, "watch", "now")
-    assert [entry.detail for entry in await store.latest_actions(GUILD, 10)] == ["364"]
+    await store.audit.record(OTHER_GUILD, CHANNEL, MORGAN, "watch", "now")
+    assert [entry.detail for entry in await store.audit.latest(GUILD, 10)] == ["364"]

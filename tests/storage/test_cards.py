@@ -12,83 +12,83 @@ pytestmark = pytest.mark.usefixtures("live")
 
 
 async def due_ids(store: ReviewStore) -> list[int]:
-    return [case.id for case in await store.cards_due()]
+    return [case.id for case in await store.cards.due()]
 
 
 async def test_undecided_cases_are_due_until_they_have_a_card(store: ReviewStore) -> None:
     open_one, claimed, decided, withdrawn = [await flag(store, FIRST + step) for step in range(4)]
-    await store.claim(claimed.id, MORGAN)
-    await store.decide(decided.id, MORGAN, True)
+    await store.cases.claim(claimed.id, MORGAN)
+    await store.cases.decide(decided.id, MORGAN, True)
     await edited(store, withdrawn.message_id, 0.9, below=False)
     assert await due_ids(store) == [open_one.id, claimed.id]
-    assert await store.carded(open_one.id, 70)
-    assert not await store.carded(open_one.id, 71)
+    assert await store.cards.record(open_one.id, 70)
+    assert not await store.cards.record(open_one.id, 71)
     assert await due_ids(store) == [claimed.id]
     await edited(store, withdrawn.message_id, 0.1)
     assert await due_ids(store) == [claimed.id, withdrawn.id]
-    carded = await store.case(open_one.id)
+    carded = await store.cases.get(open_one.id)
     assert carded is not None
     assert (carded.card_message_id, carded.log_channel_id) == (70, LOG)
 
 
 async def test_no_card_goes_to_a_suspended_log_channel_or_from_a_place_in_shadow(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.suspend_log(LOG)
+    await store.places.suspend_log(LOG)
     assert await due_ids(store) == []
-    await store.set_live(CHANNEL, True)
+    await store.places.set_live(CHANNEL, True)
     assert await due_ids(store) == [case.id]
-    await store.set_live(CHANNEL, False)
+    await store.places.set_live(CHANNEL, False)
     assert await due_ids(store) == []
 
 
 async def test_a_digest_shows_several_cases(store: ReviewStore) -> None:
     first, second, third = [await flag(store, FIRST + step) for step in range(3)]
-    assert await store.digested([third.id, first.id, 10_000], 80) == 2
-    assert [case.id for case in await store.in_digest(80)] == [first.id, third.id]
-    assert await store.in_digest(81) == []
+    assert await store.cards.record_digest([third.id, first.id, 10_000], 80) == 2
+    assert [case.id for case in await store.cards.in_digest(80)] == [first.id, third.id]
+    assert await store.cards.in_digest(81) == []
     assert await due_ids(store) == [second.id]
-    assert await store.digested([], 82) == 0
+    assert await store.cards.record_digest([], 82) == 0
 
 
 async def test_a_card_stands_where_it_was_posted(store: ReviewStore) -> None:
     first, second = [await flag(store, FIRST + step) for step in range(2)]
-    await store.carded(first.id, 70, log_channel_id=OTHER_LOG)
-    await store.digested([second.id], 71, log_channel_id=OTHER_LOG)
-    assert {case.log_channel_id for case in await store.cases_of_author(first.author_id)} == {OTHER_LOG}
+    await store.cards.record(first.id, 70, log_channel_id=OTHER_LOG)
+    await store.cards.record_digest([second.id], 71, log_channel_id=OTHER_LOG)
+    assert {case.log_channel_id for case in await store.privacy.cases_of(first.author_id)} == {OTHER_LOG}
 
 
 async def test_excerpts_are_to_be_erased_in_time(store: ReviewStore) -> None:
     first, second, plain = [await flag(store, FIRST + step) for step in range(3)]
-    await store.carded(first.id, 70, NOON)
-    await store.carded(second.id, 71, NOON + timedelta(days=1))
-    await store.carded(plain.id, 72)
-    assert await store.excerpts_over(NOON - timedelta(seconds=1)) == []
-    assert [case.id for case in await store.excerpts_over(NOON)] == [first.id]
-    await store.excerpt_erased(first.id)
-    assert [case.id for case in await store.excerpts_over(NOON + timedelta(days=30))] == [second.id]
+    await store.cards.record(first.id, 70, NOON)
+    await store.cards.record(second.id, 71, NOON + timedelta(days=1))
+    await store.cards.record(plain.id, 72)
+    assert await store.cards.expired_excerpts(NOON - timedelta(seconds=1)) == []
+    assert [case.id for case in await store.cards.expired_excerpts(NOON)] == [first.id]
+    await store.cards.mark_excerpt_erased(first.id)
+    assert [case.id for case in await store.cards.expired_excerpts(NOON + timedelta(days=30))] == [second.id]
 
 
 async def test_of_two_cards_at_once_one_counts(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
-        kept = await asyncio.gather(*((store, other)[card % 2].carded(case.id, card) for card in range(6)))
-        after = await store.case(case.id)
+        kept = await asyncio.gather(*((store, other)[card % 2].cards.record(case.id, card) for card in range(6)))
+        after = await store.cases.get(case.id)
         assert after is not None
         assert [card for card, counts in enumerate(kept) if counts] == [after.card_message_id]
 
 
 async def test_a_card_is_behind_until_it_shows_what_happened_last(store: ReviewStore) -> None:
     case = await flag(store)
-    assert await store.cards_behind(10) == [], "it has none"
-    await store.carded(case.id, 7)
-    assert await store.cards_behind(10) == [case.id]
-    await store.card_shows(case.id, 1)
-    assert await store.cards_behind(10) == []
-    await store.claim(case.id, MORGAN)
-    await store.note(case.id, MORGAN, "Looks bad.")
-    await store.card_shows(case.id, 2)
-    assert await store.cards_behind(10) == [case.id], "more happened since"
-    await store.card_shows(case.id, 3)
-    assert await store.cards_behind(10) == []
+    assert await store.cards.outdated(10) == [], "it has none"
+    await store.cards.record(case.id, 7)
+    assert await store.cards.outdated(10) == [case.id]
+    await store.cards.mark_current(case.id, 1)
+    assert await store.cards.outdated(10) == []
+    await store.cases.claim(case.id, MORGAN)
+    await store.cases.add_note(case.id, MORGAN, "Looks bad.")
+    await store.cards.mark_current(case.id, 2)
+    assert await store.cards.outdated(10) == [case.id], "more happened since"
+    await store.cards.mark_current(case.id, 3)
+    assert await store.cards.outdated(10) == []
     await edited(store, probability=0.2)
-    assert await store.cards_behind(10) == [case.id]
+    assert await store.cards.outdated(10) == [case.id]

@@ -32,15 +32,15 @@ pytestmark = pytest.mark.usefixtures("live")
 
 
 async def steps(store: ReviewStore, case: Case) -> list[tuple[str, int | None, float | None]]:
-    history = await store.history(case.id)
+    history = await store.cases.history(case.id)
     assert [event.number for event in history] == list(range(1, len(history) + 1))
     return [(event.kind, event.user_id, event.positive_probability) for event in history]
 
 
 async def test_a_case_says_what_it_is_about(store: ReviewStore) -> None:
-    await store.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Bad.", posted_in=77)
+    await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Bad.", channel_id=77)
     await judge(store, probability=0.125)
-    case = await store.open_case(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.25)
+    case = await store.cases.open(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.25)
     assert case is not None
     assert case == Case(
         id=case.id,
@@ -48,7 +48,7 @@ async def test_a_case_says_what_it_is_about(store: ReviewStore) -> None:
         number=1,
         message_id=FIRST,
         place_id=CHANNEL,
-        posted_in=77,
+        channel_id=77,
         author_id=ADA,
         posted_at=NOON,
         log_channel_id=LOG,
@@ -66,25 +66,30 @@ async def test_a_case_says_what_it_is_about(store: ReviewStore) -> None:
         digest_message_id=None,
     )
     assert abs(datetime.now(UTC) - case.opened_at) < timedelta(minutes=1)
-    [event] = await store.history(case.id)
+    [event] = await store.cases.history(case.id)
     assert event == CaseEvent(1, "opened", None, event.at, None, 0.125)
 
 
 async def test_a_case_is_found_by_its_id_its_message_and_its_number(store: ReviewStore) -> None:
     await flag(store)
     case = await flag(store, FIRST + 1)
-    assert await store.case(case.id) == await store.case_of(FIRST + 1) == await store.numbered(GUILD, 2) == case
-    assert await store.case(case.id + 1) is None
-    assert await store.case_of(FIRST + 2) is None
-    assert await store.numbered(GUILD, 3) is None
-    assert await store.numbered(OTHER_GUILD, 2) is None
+    assert (
+        await store.cases.get(case.id)
+        == await store.cases.of_message(FIRST + 1)
+        == await store.cases.by_number(GUILD, 2)
+        == case
+    )
+    assert await store.cases.get(case.id + 1) is None
+    assert await store.cases.of_message(FIRST + 2) is None
+    assert await store.cases.by_number(GUILD, 3) is None
+    assert await store.cases.by_number(OTHER_GUILD, 2) is None
 
 
 async def test_a_message_has_one_case(store: ReviewStore) -> None:
     case = await flag(store)
-    again = await store.open_case(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.5)
+    again = await store.cases.open(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.5)
     assert again is None
-    assert await store.case(case.id) == case
+    assert await store.cases.get(case.id) == case
     assert (await flag(store, FIRST + 1)).number == 2, "what was not opened took no number"
 
 
@@ -92,23 +97,23 @@ async def test_what_is_forgotten_has_no_case(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
     gone = await due(store)
-    await store.forget_messages([FIRST])
-    assert await store.open_case(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
-    await store.unwatch(CHANNEL)
-    assert await store.open_case(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    await store.messages.delete([FIRST])
+    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    await store.places.unwatch(CHANNEL)
+    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
     assert await edited(store) is None
 
 
 async def test_numbers_are_the_servers_own_and_never_used_again(store: ReviewStore) -> None:
     await go_live(store, OTHER_CHANNEL, OTHER_GUILD)
     first, second = [await flag(store, FIRST + step) for step in range(2)]
-    await store.forget_messages([FIRST, FIRST + 1])
+    await store.messages.delete([FIRST, FIRST + 1])
     third = await flag(store, FIRST + 2)
     assert (first.number, second.number, third.number) == (1, 2, 3)
     assert third.id > second.id
     await write(store, FIRST + 3, channel=OTHER_CHANNEL)
     await judge(store, FIRST + 3)
-    elsewhere = await store.open_case(await due(store, FIRST + 3), log_channel_id=LOG, urgent=False, flag_below=0.25)
+    elsewhere = await store.cases.open(await due(store, FIRST + 3), log_channel_id=LOG, urgent=False, flag_below=0.25)
     assert elsewhere is not None
     assert elsewhere.number == 1
 
@@ -152,12 +157,12 @@ async def test_the_same_score_under_another_threshold_is_a_step(store: ReviewSto
     after = await edited(store, probability=0.1, below=False)
     assert after is not None
     assert after.state == "withdrawn"
-    assert len(await store.history(case.id)) == 2
+    assert len(await store.cases.history(case.id)) == 2
 
 
 async def test_who_claimed_a_withdrawn_case_need_not_see_to_it_any_more(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.claim(case.id, MORGAN)
+    await store.cases.claim(case.id, MORGAN)
     still = await edited(store, probability=0.05)
     assert still is not None
     assert (still.state, still.claimed_by) == ("claimed", MORGAN)
@@ -170,8 +175,8 @@ async def test_who_claimed_a_withdrawn_case_need_not_see_to_it_any_more(store: R
 @pytest.mark.parametrize("confirmed", [True, False])
 async def test_what_was_decided_stays_whatever_is_edited(store: ReviewStore, confirmed: bool) -> None:
     case = await flag(store)
-    await store.claim(case.id, MORGAN)
-    _, decided = await store.decide(case.id, MORGAN, confirmed)
+    await store.cases.claim(case.id, MORGAN)
+    _, decided = await store.cases.decide(case.id, MORGAN, confirmed)
     assert decided is not None
     for probability, below, urgent in ((0.9, False, False), (0.01, True, True)):
         after = await edited(store, probability=probability, below=below, urgent=urgent)
@@ -184,20 +189,20 @@ async def test_what_was_decided_stays_whatever_is_edited(store: ReviewStore, con
 async def test_cases_that_wait_are_counted(store: ReviewStore) -> None:
     await go_live(store, OTHER_CHANNEL, OTHER_GUILD)
     _, claimed, confirmed, dismissed, withdrawn = [await flag(store, FIRST + step) for step in range(5)]
-    await store.claim(claimed.id, MORGAN)
-    await store.decide(confirmed.id, MORGAN, True)
-    await store.decide(dismissed.id, MORGAN, False)
+    await store.cases.claim(claimed.id, MORGAN)
+    await store.cases.decide(confirmed.id, MORGAN, True)
+    await store.cases.decide(dismissed.id, MORGAN, False)
     await edited(store, withdrawn.message_id, 0.9, below=False)
-    assert await store.open_count(CHANNEL) == 2
-    assert await store.open_count(OTHER_CHANNEL) == 0
+    assert await store.cases.open_count(CHANNEL) == 2
+    assert await store.cases.open_count(OTHER_CHANNEL) == 0
 
 
 async def test_people_see_the_cases_of_their_messages(store: ReviewStore) -> None:
     first, _, third = [await flag(store, FIRST + step, author=(ADA, GRACE)[step % 2]) for step in range(3)]
-    assert await store.cases_of_author(ADA) == [first, third]
-    await store.forget_author(ADA)
-    assert await store.cases_of_author(ADA) == []
-    assert len(await store.cases_of_author(GRACE)) == 1
+    assert await store.privacy.cases_of(ADA) == [first, third]
+    await store.privacy.delete_messages_of(ADA)
+    assert await store.privacy.cases_of(ADA) == []
+    assert len(await store.privacy.cases_of(GRACE)) == 1
 
 
 async def test_one_message_flagged_at_once_has_one_case(store: ReviewStore, other: ReviewStore) -> None:
@@ -206,10 +211,10 @@ async def test_one_message_flagged_at_once_has_one_case(store: ReviewStore, othe
         await judge(store, message)
         found = await due(store, message)
         opened = await asyncio.gather(
-            *(each.open_case(found, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
+            *(each.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
         )
         [case] = [case for case in opened if case is not None]
-        assert (case.number, len(await store.history(case.id))) == (message - FIRST + 1, 1)
+        assert (case.number, len(await store.cases.history(case.id))) == (message - FIRST + 1, 1)
 
 
 async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewStore, other: ReviewStore) -> None:
@@ -217,10 +222,10 @@ async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewS
     for message in messages:
         await write(store, message)
         await judge(store, message)
-    found = await store.due(20)
+    found = await store.showing.due(20)
     opened = await asyncio.gather(
         *(
-            (store, other)[one.message_id % 2].open_case(one, log_channel_id=LOG, urgent=False, flag_below=0.25)
+            (store, other)[one.message_id % 2].cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.25)
             for one in found
         )
     )
@@ -230,6 +235,6 @@ async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewS
 async def test_edits_at_once_leave_a_history_without_gaps(store: ReviewStore, other: ReviewStore) -> None:
     case = await flag(store, probability=0.2)
     edits = [edited((store, other)[step % 2], probability=step / 100) for step in range(1, 9)]
-    notes = [(store, other)[step % 2].note(case.id, MORGAN, "Seen.") for step in range(8)]
+    notes = [(store, other)[step % 2].cases.add_note(case.id, MORGAN, "Seen.") for step in range(8)]
     await asyncio.gather(*(one for both in zip(edits, notes, strict=True) for one in both))
     assert len(await steps(store, case)) == 17

@@ -37,11 +37,11 @@ async def test_a_restart_finds_everything_as_it_was(database: Database, store: R
     await write(store)
     await judge(store)
     await write(store, FIRST + 1)
-    before = (await store.all_watched(), await store.latest_scores(CHANNEL), await store.pending(10))
+    before = (await store.places.all(), await store.scores.latest(CHANNEL), await store.messages.pending(10))
     content_hash = database.content_hash("Good.")
     await database.close()
     await database.open()
-    assert (await store.all_watched(), await store.latest_scores(CHANNEL), await store.pending(10)) == before
+    assert (await store.places.all(), await store.scores.latest(CHANNEL), await store.messages.pending(10)) == before
     assert database.content_hash("Good.") == content_hash
 
 
@@ -82,15 +82,15 @@ async def test_a_session_that_fails_leaves_nothing(database: Database) -> None:
 
     with pytest.raises(LookupError):
         await fail()
-    assert not await ReviewStore(database).opted_out(ADA)
+    assert not await ReviewStore(database).privacy.has_opted_out(ADA)
 
 
 async def test_a_message_belongs_to_a_watched_channel(database: Database) -> None:
     async def add() -> None:
         async with database.session() as session:
             session.add(
-                Message(message_id=FIRST, channel_id=CHANNEL, guild_id=GUILD, author_id=ADA, posted_at=NOON,
-                        content_hash="planted-hash", pending=True, posted_in=CHANNEL)
+                Message(message_id=FIRST, place_id=CHANNEL, guild_id=GUILD, author_id=ADA, posted_at=NOON,
+                        content_hash="planted-hash", pending=True, channel_id=CHANNEL)
             )  # fmt: skip
 
     with pytest.raises(IntegrityError) as refusal:
@@ -124,7 +124,7 @@ async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_hold
 
     with pytest.raises(asyncio.CancelledError):
         await be_cancelled()
-    assert not await ReviewStore(database).opted_out(1)
+    assert not await ReviewStore(database).privacy.has_opted_out(1)
     await database.close()
 
 

@@ -12,7 +12,7 @@ from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, NOON, go_live, judg
 
 
 async def only(store: ReviewStore) -> Pending:
-    [waiting] = [one for one in await store.pending(10, NOON + timedelta(days=1)) if one.message_id == FIRST]
+    [waiting] = [one for one in await store.messages.pending(10, NOON + timedelta(days=1)) if one.message_id == FIRST]
     return waiting
 
 
@@ -20,64 +20,66 @@ async def fail(store: ReviewStore, times: int = 1 + len(PAUSES)) -> Pending:
     await write(store)
     waiting = await only(store)
     for _ in range(times):
-        assert await store.record_fault(waiting, "model", NOON)
+        assert await store.faults.record(waiting, "model", NOON)
     return waiting
 
 
 async def test_each_pause_is_longer_and_then_no_try_is_left(store: ReviewStore, watched: None) -> None:
     await write(store)
     await write(store, FIRST + 1)
-    waiting, other = await store.pending(10)
+    waiting, other = await store.messages.pending(10)
     for pause in PAUSES:
-        assert await store.record_fault(waiting, "model", NOON)
-        assert await store.pending(10, NOON + pause - timedelta(seconds=1)) == [other]
-        assert await store.pending(10, NOON + pause) == [waiting, other]
-        assert await store.unscored([CHANNEL], 10) == ([], 0)
-    assert await store.record_fault(waiting, "not_finite", NOON)
-    assert await store.pending(10, NOON + timedelta(days=365)) == [other]
-    assert await store.unscored([CHANNEL], 10) == ([Unscored(FIRST, CHANNEL, "not_finite")], 1)
-    assert await store.unscored([], 10) == ([], 0)
-    assert await store.pending_count(GUILD) == 1
-    assert [(row.tries, row.fault) for row in await store.of_author(ADA)] == [(4, "not_finite"), (0, None)]
+        assert await store.faults.record(waiting, "model", NOON)
+        assert await store.messages.pending(10, NOON + pause - timedelta(seconds=1)) == [other]
+        assert await store.messages.pending(10, NOON + pause) == [waiting, other]
+        assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
+    assert await store.faults.record(waiting, "not_finite", NOON)
+    assert await store.messages.pending(10, NOON + timedelta(days=365)) == [other]
+    assert await store.faults.given_up([CHANNEL], 10) == ([Unscored(FIRST, CHANNEL, "not_finite")], 1)
+    assert await store.faults.given_up([], 10) == ([], 0)
+    assert await store.messages.pending_count(GUILD) == 1
+    assert [(row.tries, row.fault) for row in await store.privacy.messages_of(ADA)] == [(4, "not_finite"), (0, None)]
 
 
 @pytest.mark.parametrize("how", ["edit", "retry", "another model"])
 async def test_tries_begin_again(store: ReviewStore, watched: None, how: str) -> None:
-    await store.retry_with("demo in float16")
+    await store.faults.retry_with("demo in float16")
     await fail(store)
-    assert await store.retry_with("demo in float16") == 0, "a restart alone is no reason"
+    assert await store.faults.retry_with("demo in float16") == 0, "a restart alone is no reason"
     if how == "edit":
         await write(store, text="Edited.")
     elif how == "retry":
-        assert await store.retry(CHANNEL) == 1
-        assert await store.retry(CHANNEL) == 0
+        assert await store.faults.retry(CHANNEL) == 1
+        assert await store.faults.retry(CHANNEL) == 0
     else:
-        assert await store.retry_with("demo in float32") == 1
-    assert len(await store.pending(10, NOON)) == 1
-    assert [(row.tries, row.fault, row.next_try_at) for row in await store.of_author(ADA)] == [(0, None, None)]
+        assert await store.faults.retry_with("demo in float32") == 1
+    assert len(await store.messages.pending(10, NOON)) == 1
+    assert [(row.tries, row.fault, row.next_try_at) for row in await store.privacy.messages_of(ADA)] == [
+        (0, None, None)
+    ]
 
 
 async def test_a_score_ends_them_and_an_edit_meanwhile_has_none(store: ReviewStore, watched: None) -> None:
     waiting = await fail(store, times=1)
     await write(store, text="Edited.")
-    assert not await store.record_fault(waiting, "model", NOON)
+    assert not await store.faults.record(waiting, "model", NOON)
     await fail(store, times=1)
-    await store.retry(CHANNEL)
+    await store.faults.retry(CHANNEL)
     await judge(store)
-    assert [(row.tries, row.fault) for row in await store.of_author(ADA)] == [(0, None)]
+    assert [(row.tries, row.fault) for row in await store.privacy.messages_of(ADA)] == [(0, None)]
 
 
 async def test_what_is_let_go_or_forgotten_is_not_listed(store: ReviewStore, live: None) -> None:
     await fail(store)
-    assert await store.let_go(FIRST, "") is not None
-    assert await store.unscored([CHANNEL], 10) == ([], 0)
+    assert await store.messages.stop_tracking(FIRST, "") is not None
+    assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
     await fail(store)
-    await store.forget_author(ADA)
-    assert await store.unscored([CHANNEL], 10) == ([], 0)
+    await store.privacy.delete_messages_of(ADA)
+    assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
     await fail(store)
-    await store.unwatch(CHANNEL)
+    await store.places.unwatch(CHANNEL)
     await go_live(store)
-    assert await store.unscored([CHANNEL], 10) == ([], 0)
+    assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
 
 
 async def test_a_score_that_is_not_finite_cannot_be_kept(database: Database) -> None:

@@ -58,26 +58,28 @@ async def test_nothing_of_the_first_version_is_lost(url: str) -> None:
     database = Database(url)
     await database.open()
     store = ReviewStore(database)
-    first, second = await store.all_watched()
-    assert (first.channel_id, first.flag_below, first.log_channel_id, first.live) == (CHANNEL, 0.25, LOG, True)
+    first, second = await store.places.all()
+    assert (first.place_id, first.flag_below, first.log_channel_id, first.live) == (CHANNEL, 0.25, LOG, True)
     assert (first.last_message_id, first.watched_at) == (FIRST + 1, NOON)
     for place in (first, second):
         assert (place.label, place.urgent_below, place.excerpts) == ("none", None, False)
         assert (place.suspended_at, place.digest_at) == (None, None)
     message = (FIRST, CHANNEL, CHANNEL, GUILD, NOON, "second", False)
-    assert await store.of_author(ADA) == [
+    assert await store.privacy.messages_of(ADA) == [
         AuthorRow(*message, "first", "demo", 0.75, 1.5, 0.5, NOON),
         AuthorRow(*message, "second", "demo", 0.25, 1.5, 0.5, NOON),
     ]
-    assert await store.pending(10) == [Pending(FIRST + 1, OTHER_CHANNEL, OTHER_CHANNEL, "third", backfilled=False)]
-    assert await store.opted_out(MORGAN)
-    assert await store.exemptions(GUILD) == [Exemption(GUILD, "role", 7)]
-    assert await store.due(10) == [], "what was scored before is not shown now"
-    assert not await store.set_digest_at(CHANNEL, NOON, NOON)
-    assert await store.set_digest_at(CHANNEL, None, NOON)
+    assert await store.messages.pending(10) == [
+        Pending(FIRST + 1, OTHER_CHANNEL, OTHER_CHANNEL, "third", backfilled=False)
+    ]
+    assert await store.privacy.has_opted_out(MORGAN)
+    assert await store.privacy.exemptions(GUILD) == [Exemption(GUILD, "role", 7)]
+    assert await store.showing.due(10) == [], "what was scored before is not shown now"
+    assert not await store.places.set_digest_at(CHANNEL, NOON, NOON)
+    assert await store.places.set_digest_at(CHANNEL, None, NOON)
     await write(store, FIRST + 2)
     await judge(store, FIRST + 2)
-    assert [one.message_id for one in await store.due(10)] == [FIRST + 2]
-    await store.unwatch(CHANNEL)
-    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
+    assert [one.message_id for one in await store.showing.due(10)] == [FIRST + 2]
+    await store.places.unwatch(CHANNEL)
+    assert await store.own_messages.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
     await database.close()

@@ -15,27 +15,29 @@ THREAD, CARD, LABEL, DIGEST = 77, 2**62 + 2000, 2**62 + 3000, 2**62 + 4000
 
 async def labelled(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
     """Post a message in a thread, and its label."""
-    await store.record(message, CHANNEL, GUILD, author, NOON, "Good.", posted_in=THREAD)
+    await store.messages.record(message, CHANNEL, GUILD, author, NOON, "Good.", channel_id=THREAD)
     await judge(store, message)
     found = await due(store, message)
     reply = OwnMessage(THREAD, LABEL + message - FIRST)
-    assert await store.shown(message, found.content_hash, label="positive", label_message_id=reply.message_id)
+    assert await store.showing.mark_shown(
+        message, found.content_hash, label="positive", label_message_id=reply.message_id
+    )
     return reply
 
 
 async def carded(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
     case = await flag(store, message, author=author)
     card = OwnMessage(LOG, CARD + message - FIRST)
-    assert await store.carded(case.id, card.message_id)
+    assert await store.cards.record(case.id, card.message_id)
     return card
 
 
 FORGETTING: dict[str, Callable[[ReviewStore], Awaitable[object]]] = {
-    "forget_messages": lambda store: store.forget_messages(range(FIRST, FIRST + 2)),
-    "drop": lambda store: asyncio.gather(*(store.drop(FIRST + step) for step in range(2))),
-    "forget_author": lambda store: store.forget_author(ADA),
-    "opt_out": lambda store: store.opt_out(ADA),
-    "unwatch": lambda store: store.unwatch(CHANNEL),
+    "forget_messages": lambda store: store.messages.delete(range(FIRST, FIRST + 2)),
+    "delete": lambda store: asyncio.gather(*(store.messages.delete([FIRST + step]) for step in range(2))),
+    "forget_author": lambda store: store.privacy.delete_messages_of(ADA),
+    "opt_out": lambda store: store.privacy.opt_out(ADA),
+    "unwatch": lambda store: store.places.unwatch(CHANNEL),
 }
 
 
@@ -44,32 +46,32 @@ async def test_cards_and_label_replies_are_to_be_deleted(store: ReviewStore, how
     expected = [await carded(store, FIRST), await labelled(store, FIRST + 1)]
     others = [await carded(store, FIRST + 2, GRACE), await labelled(store, FIRST + 3, GRACE)]
     await flag(store, FIRST + 4)
-    assert await store.due_deletions(10) == []
+    assert await store.own_messages.due_deletions(10) == []
     await FORGETTING[how](store)
     if how == "unwatch":
         expected = sorted(expected + others, key=lambda own: own.message_id)
-    assert await store.due_deletions(10) == expected
-    assert await store.due_deletions(1) == expected[:1]
-    await store.deleted(expected[0])
-    await store.deleted(expected[0])
-    assert await store.due_deletions(10) == expected[1:]
+    assert await store.own_messages.due_deletions(10) == expected
+    assert await store.own_messages.due_deletions(1) == expected[:1]
+    await store.own_messages.mark_deleted(expected[0])
+    await store.own_messages.mark_deleted(expected[0])
+    assert await store.own_messages.due_deletions(10) == expected[1:]
 
 
 async def test_a_digest_is_written_anew_when_something_of_it_is_forgotten(store: ReviewStore) -> None:
     cases = [await flag(store, FIRST + step, author=(ADA, GRACE)[step % 2]) for step in range(4)]
-    await store.digested([case.id for case in cases], DIGEST)
-    assert await store.stale_digests(10) == []
-    await store.forget_author(ADA)
-    [stale] = await store.stale_digests(10)
+    await store.cards.record_digest([case.id for case in cases], DIGEST)
+    assert await store.own_messages.stale_digests(10) == []
+    await store.privacy.delete_messages_of(ADA)
+    [stale] = await store.own_messages.stale_digests(10)
     assert stale == StaleDigest(LOG, DIGEST, 1)
-    assert [case.id for case in await store.in_digest(DIGEST)] == [cases[1].id, cases[3].id]
-    await store.forget_messages([FIRST + 1])
-    await store.rewritten(stale)
-    [again] = await store.stale_digests(10)
+    assert [case.id for case in await store.cards.in_digest(DIGEST)] == [cases[1].id, cases[3].id]
+    await store.messages.delete([FIRST + 1])
+    await store.own_messages.mark_rewritten(stale)
+    [again] = await store.own_messages.stale_digests(10)
     assert again == StaleDigest(LOG, DIGEST, 2), "more was forgotten while it was written"
-    await store.rewritten(again)
-    assert await store.stale_digests(10) == []
-    assert await store.due_deletions(10) == []
+    await store.own_messages.mark_rewritten(again)
+    assert await store.own_messages.stale_digests(10) == []
+    assert await store.own_messages.due_deletions(10) == []
 
 
 async def test_a_card_that_is_posted_while_its_message_is_forgotten_does_not_stay(
@@ -77,24 +79,24 @@ async def test_a_card_that_is_posted_while_its_message_is_forgotten_does_not_sta
 ) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
-        counts, _ = await asyncio.gather(store.carded(case.id, CARD), other.forget_messages([message]))
-        due_now = await store.due_deletions(10)
+        counts, _ = await asyncio.gather(store.cards.record(case.id, CARD), other.messages.delete([message]))
+        due_now = await store.own_messages.due_deletions(10)
         assert due_now == ([OwnMessage(LOG, CARD)] if counts else [])
         for own in due_now:
-            await store.deleted(own)
+            await store.own_messages.mark_deleted(own)
 
 
 async def test_a_label_that_is_posted_while_its_message_is_forgotten_does_not_stay(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 10):
-        await store.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=THREAD)
+        await store.messages.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=THREAD)
         await judge(store, message)
         found = await due(store, message)
-        showing = store.shown(message, found.content_hash, label="positive", label_message_id=LABEL)
-        counts, _ = await asyncio.gather(showing, other.forget_author(ADA))
-        assert await store.due_deletions(10) == ([OwnMessage(THREAD, LABEL)] if counts else [])
-        await store.deleted(OwnMessage(THREAD, LABEL))
+        showing = store.showing.mark_shown(message, found.content_hash, label="positive", label_message_id=LABEL)
+        counts, _ = await asyncio.gather(showing, other.privacy.delete_messages_of(ADA))
+        assert await store.own_messages.due_deletions(10) == ([OwnMessage(THREAD, LABEL)] if counts else [])
+        await store.own_messages.mark_deleted(OwnMessage(THREAD, LABEL))
 
 
 async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_anew(
@@ -104,11 +106,11 @@ async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_
         messages = [FIRST + attempt * 10 + step for step in range(6)]
         cases = [await flag(store, message) for message in messages]
         listed, *_ = await asyncio.gather(
-            store.digested([case.id for case in reversed(cases)], DIGEST + attempt),
-            other.forget_messages(messages[:2]),
-            store.forget_messages(reversed(messages[2:4])),
+            store.cards.record_digest([case.id for case in reversed(cases)], DIGEST + attempt),
+            other.messages.delete(messages[:2]),
+            store.messages.delete(reversed(messages[2:4])),
         )
-        stale = await store.stale_digests(10)
+        stale = await store.own_messages.stale_digests(10)
         assert listed == 6 - 2 * (2 - sum(one.times for one in stale))
         for one in stale:
-            await store.rewritten(one)
+            await store.own_messages.mark_rewritten(one)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,11 @@ async def test_people_see_all_that_is_kept_of_their_messages(store: ReviewStore,
     await write(store, text="Bad.")
     await write(store, FIRST + 1, author=GRACE)
     good, bad = database.content_hash("Good."), database.content_hash("Bad.")
-    [row] = await store.of_author(ADA)
+    [row] = await store.privacy.messages_of(ADA)
     assert row == AuthorRow(
         FIRST, CHANNEL, CHANNEL, GUILD, NOON, bad, True, good, MODEL, 0.75, 1.5, 0.75, row.scored_at
     )  # fmt: skip
-    [unscored] = await store.of_author(GRACE)
+    [unscored] = await store.privacy.messages_of(GRACE)
     assert (unscored.message_id, unscored.pending, unscored.model, unscored.scored_at) == (FIRST + 1, True, None, None)
 
 
@@ -50,41 +51,41 @@ async def test_messages_are_forgotten_with_their_scores(store: ReviewStore) -> N
     for message in (FIRST, FIRST + 1, FIRST + 2):
         await write(store, message)
         await judge(store, message)
-    assert await store.forget_messages([FIRST, FIRST + 2, FIRST + 2, 5]) == 2
-    assert await store.forget_messages([]) == 0
-    assert [row.message_id for row in await store.latest_scores(CHANNEL)] == [FIRST + 1]
+    assert await store.messages.delete([FIRST, FIRST + 2, FIRST + 2, 5]) == 2
+    assert await store.messages.delete([]) == 0
+    assert [row.message_id for row in await store.scores.latest(CHANNEL)] == [FIRST + 1]
     assert await write(store), "what was forgotten is new"
 
 
 async def test_as_many_messages_as_there_are_can_be_forgotten_at_once(store: ReviewStore) -> None:
     await write(store)
-    assert await store.forget_messages(range(FIRST - 50_000, FIRST + 50_000)) == 1
+    assert await store.messages.delete(range(FIRST - 50_000, FIRST + 50_000)) == 1
 
 
 async def test_an_author_is_forgotten_alone(store: ReviewStore) -> None:
     for message, author in ((FIRST, ADA), (FIRST + 1, GRACE), (FIRST + 2, ADA)):
         await write(store, message, author=author)
         await judge(store, message)
-    assert await store.forget_author(ADA) == 2
-    assert await store.forget_author(ADA) == 0
-    assert [row.author_id for row in await store.latest_scores(CHANNEL)] == [GRACE]
+    assert await store.privacy.delete_messages_of(ADA) == 2
+    assert await store.privacy.delete_messages_of(ADA) == 0
+    assert [row.author_id for row in await store.scores.latest(CHANNEL)] == [GRACE]
     assert await write(store), "they may write again"
 
 
 async def test_who_opted_out_is_forgotten_and_not_recorded_until_they_opt_in(store: ReviewStore) -> None:
     await write(store)
     await write(store, FIRST + 1, author=GRACE)
-    assert not await store.opted_out(ADA)
-    assert await store.opt_out(ADA) == 1
-    assert await store.opt_out(ADA) == 0
-    assert await store.opted_out(ADA)
+    assert not await store.privacy.has_opted_out(ADA)
+    assert await store.privacy.opt_out(ADA) == 1
+    assert await store.privacy.opt_out(ADA) == 0
+    assert await store.privacy.has_opted_out(ADA)
     assert not await write(store)
     assert not await write(store, FIRST + 2)
-    assert await store.of_author(ADA) == []
-    assert len(await store.of_author(GRACE)) == 1
-    await store.opt_in(ADA)
-    await store.opt_in(ADA)
-    assert not await store.opted_out(ADA)
+    assert await store.privacy.messages_of(ADA) == []
+    assert len(await store.privacy.messages_of(GRACE)) == 1
+    await store.privacy.opt_in(ADA)
+    await store.privacy.opt_in(ADA)
+    assert not await store.privacy.has_opted_out(ADA)
     assert await write(store)
 
 
@@ -92,9 +93,9 @@ async def test_nothing_is_left_of_who_opts_out_while_they_write(store: ReviewSto
     for attempt in range(10):
         messages = [FIRST + attempt * 10 + step for step in range(6)]
         writing = [write((store, other)[message % 2], message) for message in messages]
-        await asyncio.gather(*writing[:3], other.opt_out(ADA), *writing[3:])
-        assert await store.of_author(ADA) == []
-        await store.opt_in(ADA)
+        await asyncio.gather(*writing[:3], other.privacy.opt_out(ADA), *writing[3:])
+        assert await store.privacy.messages_of(ADA) == []
+        await store.privacy.opt_in(ADA)
 
 
 async def test_deletions_at_once_do_not_wait_for_each_other_in_a_circle(store: ReviewStore, other: ReviewStore) -> None:
@@ -105,27 +106,27 @@ async def test_deletions_at_once_do_not_wait_for_each_other_in_a_circle(store: R
             await write(store, message)
             await judge(store, message)
         await asyncio.gather(
-            store.forget_messages(reversed(messages)),
-            other.forget_author(ADA),
-            other.unwatch(CHANNEL),
-            store.forget_guild(GUILD),
-            other.forget_messages(messages),
+            store.messages.delete(reversed(messages)),
+            other.privacy.delete_messages_of(ADA),
+            other.places.unwatch(CHANNEL),
+            store.places.delete_guild(GUILD),
+            other.messages.delete(messages),
             write(store, messages[3], "Edited."),
         )
-        assert await store.watched(CHANNEL) is None
-        assert await store.of_author(ADA) == []
+        assert await store.places.get(CHANNEL) is None
+        assert await store.privacy.messages_of(ADA) == []
 
 
 async def test_exemptions_belong_to_a_server(store: ReviewStore) -> None:
-    await store.exempt(GUILD, "user", ADA)
-    await store.exempt(GUILD, "user", ADA)
-    await store.exempt(GUILD, "role", 7)
-    await store.exempt(OTHER_GUILD, "role", 8)
-    assert await store.exemptions(GUILD) == [Exemption(GUILD, "role", 7), Exemption(GUILD, "user", ADA)]
-    assert await store.unexempt(GUILD, "role", 7)
-    assert not await store.unexempt(GUILD, "role", 7)
-    assert not await store.unexempt(OTHER_GUILD, "user", ADA)
-    assert await store.exemptions(GUILD) == [Exemption(GUILD, "user", ADA)]
+    await store.privacy.exempt(GUILD, "user", ADA)
+    await store.privacy.exempt(GUILD, "user", ADA)
+    await store.privacy.exempt(GUILD, "role", 7)
+    await store.privacy.exempt(OTHER_GUILD, "role", 8)
+    assert await store.privacy.exemptions(GUILD) == [Exemption(GUILD, "role", 7), Exemption(GUILD, "user", ADA)]
+    assert await store.privacy.end_exemption(GUILD, "role", 7)
+    assert not await store.privacy.end_exemption(GUILD, "role", 7)
+    assert not await store.privacy.end_exemption(OTHER_GUILD, "user", ADA)
+    assert await store.privacy.exemptions(GUILD) == [Exemption(GUILD, "user", ADA)]
 
 
 def bytes_on_disk(folder: Path) -> bytes:
@@ -163,8 +164,8 @@ async def fill(
         content_hash = database.content_hash(str(message))
         traces[author] += [message.to_bytes(8, "big"), content_hash.encode()]
         messages.append(
-            Message(message_id=message, channel_id=CHANNEL, guild_id=GUILD, author_id=author, posted_at=NOON,
-                    content_hash=content_hash, pending=True, posted_in=CHANNEL)
+            Message(message_id=message, place_id=CHANNEL, guild_id=GUILD, author_id=author, posted_at=NOON,
+                    content_hash=content_hash, pending=True, channel_id=CHANNEL)
         )  # fmt: skip
     scores = [
         Score(message_id=message.message_id, content_hash=message.content_hash, model=MODEL, positive_probability=0.5,
@@ -185,23 +186,33 @@ def left(traces: list[bytes], folder: Path) -> list[bytes]:
     return [trace for trace in traces if trace in on_disk]
 
 
+async def delete_one_by_one(store: ReviewStore, messages: list[int]) -> None:
+    for message in messages:
+        await store.messages.delete([message])
+
+
+DELETING: dict[str, Callable[[ReviewStore, list[int]], Awaitable[object]]] = {
+    "author": lambda store, _: store.privacy.delete_messages_of(ADA),
+    "messages": lambda store, messages: store.messages.delete(messages),
+    "one by one": delete_one_by_one,
+    "opt out": lambda store, _: store.privacy.opt_out(ADA),
+    "place": lambda store, _: store.places.unwatch(CHANNEL),
+    "guild": lambda store, _: store.places.delete_guild(GUILD),
+}
+
+
 @pytest.mark.parametrize("url", ["SQLite"], indirect=True)
-@pytest.mark.parametrize("how", ["forget_author", "forget_messages", "opt_out", "unwatch", "forget_guild", "drop"])
+@pytest.mark.parametrize("how", DELETING)
 async def test_nothing_that_was_deleted_is_left_on_the_disk(
     store: ReviewStore, database: Database, tmp_path: Path, how: str
 ) -> None:
     traces = (await fill(database, [ADA, GRACE], random.Random(5), 200, with_cases=True))[ADA]
     assert left(traces, tmp_path) == traces
-    messages = [row.message_id for row in await store.of_author(ADA)]
-    if how == "drop":
-        for message in messages:
-            await store.drop(message)
-    else:
-        of_what = {"forget_messages": messages, "unwatch": CHANNEL, "forget_guild": GUILD}
-        await getattr(store, how)(of_what.get(how, ADA))
+    messages = [row.message_id for row in await store.privacy.messages_of(ADA)]
+    await DELETING[how](store, messages)
     # Who does not want to be read has to be known.
-    assert left(traces, tmp_path) == (traces[:1] if how == "opt_out" else [])
-    assert bool(await store.due_deletions(1)) == (how != "forget_guild")
+    assert left(traces, tmp_path) == (traces[:1] if how == "opt out" else [])
+    assert bool(await store.own_messages.due_deletions(1)) == (how != "guild")
 
 
 @pytest.mark.parametrize("url", ["SQLite"], indirect=True)
@@ -215,8 +226,8 @@ async def test_nothing_is_left_in_the_unused_space_of_pages(
     for _ in range(5):
         traces = await fill(database, authors, drawn, 2000)
         for author in [authors.pop() for _ in range(10)]:
-            messages = [row.message_id for row in await store.of_author(author)]
-            await store.forget_author(author)
+            messages = [row.message_id for row in await store.privacy.messages_of(author)]
+            await store.privacy.delete_messages_of(author)
             deleted += [message.to_bytes(8, "big") for message in messages] + traces[author]
     assert left(deleted, tmp_path) == []
 
@@ -231,7 +242,7 @@ async def test_what_another_program_keeps_from_being_erased_is_erased_later(
     with contextlib.closing(sqlite3.connect(tmp_path / "reviews.db")) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()
-        assert await store.forget_author(ADA) == len(traces) // 2
+        assert await store.privacy.delete_messages_of(ADA) == len(traces) // 2
         assert "not yet erased from the disk: another program reads the database" in caplog.text
     await database.close()
     await database.open()

@@ -38,10 +38,10 @@ from tests.storage.people import (
 
 pytestmark = pytest.mark.usefixtures("live")
 FORGETTING: dict[str, Callable[[ReviewStore, int], Awaitable[object]]] = {
-    "forget_messages": lambda store, message: store.forget_messages([message]),
-    "forget_author": lambda store, _: store.forget_author(ADA),
-    "unwatch": lambda store, _: store.unwatch(CHANNEL),
-    "forget_guild": lambda store, _: store.forget_guild(GUILD),
+    "forget_messages": lambda store, message: store.messages.delete([message]),
+    "forget_author": lambda store, _: store.privacy.delete_messages_of(ADA),
+    "unwatch": lambda store, _: store.places.unwatch(CHANNEL),
+    "forget_guild": lambda store, _: store.places.delete_guild(GUILD),
 }
 
 
@@ -71,7 +71,7 @@ async def test_a_case_that_is_opened_while_its_message_is_forgotten_is_forgotten
         await write(store, message)
         await judge(store, message)
         found = await due(store, message)
-        opening = store.open_case(found, log_channel_id=LOG, urgent=False, flag_below=0.25)
+        opening = store.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25)
         await asyncio.gather(opening, FORGETTING[how](other, message))
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
 
@@ -85,9 +85,9 @@ async def test_a_case_that_is_decided_while_its_message_is_forgotten_is_forgotte
         await go_live(store)
         case = await flag(store, message)
         (done, _), *_ = await asyncio.gather(
-            store.decide(case.id, MORGAN, True),
-            store.claim(case.id, MAX),
-            store.note(case.id, MAX, "Why?"),
+            store.cases.decide(case.id, MORGAN, True),
+            store.cases.claim(case.id, MAX),
+            store.cases.add_note(case.id, MAX, "Why?"),
             FORGETTING[how](other, message),
         )
         decided += done
@@ -102,8 +102,8 @@ async def test_a_message_that_is_recorded_while_its_place_is_unwatched_is_forgot
     for message in range(FIRST, FIRST + 40, 4):
         await go_live(store)
         writing = [write((store, other)[step % 2], message + step) for step in range(4)]
-        await asyncio.gather(*writing[:2], other.unwatch(CHANNEL), *writing[2:])
-        assert await store.of_author(ADA) == []
+        await asyncio.gather(*writing[:2], other.places.unwatch(CHANNEL), *writing[2:])
+        assert await store.privacy.messages_of(ADA) == []
 
 
 async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_once(
@@ -112,10 +112,10 @@ async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_onc
     for message in range(FIRST, FIRST + 8):
         case = await flag(store, message)
         await asyncio.gather(
-            edited(store, message, 0.05), edited(other, message, 0.05), other.claim(case.id, MAX),
-            store.decide(case.id, MORGAN, False), other.carded(case.id, 70),
+            edited(store, message, 0.05), edited(other, message, 0.05), other.cases.claim(case.id, MAX),
+            store.cases.decide(case.id, MORGAN, False), other.cards.record(case.id, 70),
         )  # fmt: skip
-        history = await store.history(case.id)
+        history = await store.cases.history(case.id)
         assert [event.number for event in history] == list(range(1, len(history) + 1))
         assert [event.kind for event in history].count("edited") == 1
 
@@ -129,32 +129,32 @@ async def test_whatever_happens_at_once_nobody_waits_in_a_circle(store: ReviewSt
         cases = [await flag(store, message, author=drawn.choice([ADA, GRACE])) for message in messages]
         ids = [case.id for case in cases]
         drawn.shuffle(ids)
-        await store.digested(ids[:10:2], 80)
+        await store.cards.record_digest(ids[:10:2], 80)
         actions: list[Awaitable[object]] = [
-            store.digested(ids[:8], 81),
-            other.digested(ids[4:12], 82),
-            store.forget_messages(drawn.sample(messages, 6)),
-            other.forget_messages(drawn.sample(messages, 6)),
-            store.forget_author(ADA),
-            other.watch(
+            store.cards.record_digest(ids[:8], 81),
+            other.cards.record_digest(ids[4:12], 82),
+            store.messages.delete(drawn.sample(messages, 6)),
+            other.messages.delete(drawn.sample(messages, 6)),
+            store.privacy.delete_messages_of(ADA),
+            other.places.watch(
                 CHANNEL, GUILD, flag_below=0.1, log_channel_id=OTHER_LOG, watched_by=MAX, last_message_id=FIRST
             ),
             watch(store, log_channel=LOG),
-            other.set_live(CHANNEL, False),
-            store.suspend_log(LOG),
-            *(each.decide(case_id, MORGAN, True) for each, case_id in zip((store, other) * 4, ids, strict=False)),
-            *(each.carded(case_id, case_id) for each, case_id in zip((other, store) * 4, ids, strict=False)),
+            other.places.set_live(CHANNEL, False),
+            store.places.suspend_log(LOG),
+            *(each.cases.decide(case_id, MORGAN, True) for each, case_id in zip((store, other) * 4, ids, strict=False)),
+            *(each.cards.record(case_id, case_id) for each, case_id in zip((other, store) * 4, ids, strict=False)),
             *(edited(other, message, 0.05) for message in messages[::3]),
             *(write(store, message, "Edited.") for message in messages[::3]),
             *(write(other, message + 50, author=GRACE) for message in messages[::4]),
-            store.log_action(GUILD, CHANNEL, MORGAN, "watch", ""),
-            store.set_digest_at(CHANNEL, None, NOON),
-            *([other.unwatch(CHANNEL)] if attempt % 3 == 1 else []),
-            *([store.forget_guild(GUILD)] if attempt % 3 == 2 else []),
+            store.audit.record(GUILD, CHANNEL, MORGAN, "watch", ""),
+            store.places.set_digest_at(CHANNEL, None, NOON),
+            *([other.places.unwatch(CHANNEL)] if attempt % 3 == 1 else []),
+            *([store.places.delete_guild(GUILD)] if attempt % 3 == 2 else []),
         ]
         drawn.shuffle(actions)
         async with asyncio.timeout(60):
             await asyncio.gather(*actions)
         for case_id in ids:
-            history = await store.history(case_id)
+            history = await store.cases.history(case_id)
             assert [event.number for event in history] == list(range(1, len(history) + 1))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.storage.database import Database
-from bot.storage.records import Kept, Pending, ScoredMessage
+from bot.storage.records import Pending, RecordedMessage, ScoredMessage
 from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("watched")
 
 
 async def last_message(store: ReviewStore) -> int:
-    watched = await store.watched(CHANNEL)
+    watched = await store.places.get(CHANNEL)
     assert watched is not None
     return watched.last_message_id
 
@@ -36,16 +36,16 @@ async def last_message(store: ReviewStore) -> int:
 async def test_a_message_waits_once_for_its_score(store: ReviewStore, database: Database) -> None:
     assert await write(store)
     assert not await write(store), "the same event again"
-    assert await store.pending(10) == [Pending(FIRST, CHANNEL, CHANNEL, database.content_hash("Good."), False)]
+    assert await store.messages.pending(10) == [Pending(FIRST, CHANNEL, CHANNEL, database.content_hash("Good."), False)]
     assert await judge(store)
-    assert await store.pending(10) == []
+    assert await store.messages.pending(10) == []
     assert not await write(store), "the same event after its score"
-    assert await store.pending(10) == []
+    assert await store.messages.pending(10) == []
 
 
 async def test_messages_elsewhere_are_not_recorded(store: ReviewStore) -> None:
     assert not await write(store, channel=OTHER_CHANNEL)
-    assert await store.of_author(ADA) == []
+    assert await store.privacy.messages_of(ADA) == []
 
 
 async def test_the_oldest_wait_first_and_each_server_counts_its_own(store: ReviewStore) -> None:
@@ -54,9 +54,9 @@ async def test_the_oldest_wait_first_and_each_server_counts_its_own(store: Revie
         await write(store, message)
     await write(store, FIRST + 3, channel=OTHER_CHANNEL)
     await judge(store, FIRST + 1)
-    assert [pending.message_id for pending in await store.pending(10)] == [FIRST, FIRST + 2, FIRST + 3]
-    assert [pending.message_id for pending in await store.pending(1)] == [FIRST]
-    assert (await store.pending_count(GUILD), await store.pending_count(OTHER_GUILD)) == (2, 1)
+    assert [pending.message_id for pending in await store.messages.pending(10)] == [FIRST, FIRST + 2, FIRST + 3]
+    assert [pending.message_id for pending in await store.messages.pending(1)] == [FIRST]
+    assert (await store.messages.pending_count(GUILD), await store.messages.pending_count(OTHER_GUILD)) == (2, 1)
 
 
 async def test_the_channel_moves_forward_and_never_back(store: ReviewStore) -> None:
@@ -64,7 +64,7 @@ async def test_the_channel_moves_forward_and_never_back(store: ReviewStore) -> N
     for message, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
         await write(store, message)
         assert await last_message(store) == expected
-    await store.opt_out(GRACE)
+    await store.privacy.opt_out(GRACE)
     assert not await write(store, FIRST + 7, author=GRACE)
     assert await last_message(store) == FIRST + 7, "a message that is passed over is not looked at again"
 
@@ -73,13 +73,13 @@ async def test_an_edit_waits_again_and_keeps_the_score_before(store: ReviewStore
     await write(store, text="Good.")
     await judge(store, probability=0.9)
     assert await write(store, text="Bad.")
-    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.9]
+    assert [row.positive_probability for row in await store.scores.latest(CHANNEL)] == [0.9]
     assert not await give(store, FIRST, database.content_hash("Good.")), "scored too late: it has another content"
-    assert await store.pending_count(GUILD) == 1
+    assert await store.messages.pending_count(GUILD) == 1
     assert await judge(store, probability=0.1)
-    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.1]
-    assert await store.scored_count(CHANNEL) == 1, "one message, however often it was scored"
-    assert [row.positive_probability for row in await store.of_author(ADA)] == [0.9, 0.1]
+    assert [row.positive_probability for row in await store.scores.latest(CHANNEL)] == [0.1]
+    assert await store.scores.count(CHANNEL) == 1, "one message, however often it was scored"
+    assert [row.positive_probability for row in await store.privacy.messages_of(ADA)] == [0.9, 0.1]
 
 
 async def test_an_edit_back_has_its_score_already(store: ReviewStore) -> None:
@@ -88,8 +88,8 @@ async def test_an_edit_back_has_its_score_already(store: ReviewStore) -> None:
         await judge(store, probability=probability)
     assert await write(store, text="Good.")
     assert not await judge(store, probability=0.5)
-    assert await store.pending(10) == []
-    assert [row.positive_probability for row in await store.latest_scores(CHANNEL)] == [0.9]
+    assert await store.messages.pending(10) == []
+    assert [row.positive_probability for row in await store.scores.latest(CHANNEL)] == [0.9]
 
 
 async def test_each_model_scores_once(store: ReviewStore, database: Database) -> None:
@@ -98,17 +98,17 @@ async def test_each_model_scores_once(store: ReviewStore, database: Database) ->
     assert await give(store, FIRST, content_hash, 0.2)
     assert not await give(store, FIRST, content_hash, 0.3)
     assert await give(store, FIRST, content_hash, 0.4, model="another")
-    [newest] = await store.latest_scores(CHANNEL)
+    [newest] = await store.scores.latest(CHANNEL)
     assert newest == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.4, 1.5, 0.75, "another")
-    assert [row.positive_probability for row in await store.of_author(ADA)] == [0.2, 0.4]
+    assert [row.positive_probability for row in await store.privacy.messages_of(ADA)] == [0.2, 0.4]
 
 
 async def test_a_message_that_is_gone_is_not_scored(store: ReviewStore, database: Database) -> None:
     await write(store)
-    await store.drop(FIRST)
-    assert await store.pending(10) == []
+    await store.messages.delete([FIRST])
+    assert await store.messages.pending(10) == []
     assert not await give(store, FIRST, database.content_hash("Good."))
-    assert await store.of_author(ADA) == []
+    assert await store.privacy.messages_of(ADA) == []
 
 
 async def test_scores_come_in_the_order_of_posting_from_a_time_on(store: ReviewStore) -> None:
@@ -116,8 +116,8 @@ async def test_scores_come_in_the_order_of_posting_from_a_time_on(store: ReviewS
         await write(store, message)
     for message in (FIRST + 2, FIRST, FIRST + 1):
         await judge(store, message)
-    assert [row.message_id for row in await store.latest_scores(CHANNEL)] == [FIRST, FIRST + 1, FIRST + 2]
-    since = await store.latest_scores(CHANNEL, NOON + timedelta(minutes=1))
+    assert [row.message_id for row in await store.scores.latest(CHANNEL)] == [FIRST, FIRST + 1, FIRST + 2]
+    since = await store.scores.latest(CHANNEL, NOON + timedelta(minutes=1))
     assert [row.message_id for row in since] == [FIRST + 1, FIRST + 2]
     assert [row.posted_at for row in since] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)]
     assert {row.posted_at.utcoffset() for row in since} == {timedelta(0)}
@@ -125,15 +125,15 @@ async def test_scores_come_in_the_order_of_posting_from_a_time_on(store: ReviewS
 
 async def test_a_time_without_a_zone_is_refused(store: ReviewStore) -> None:
     with pytest.raises(Exception, match="a time without a zone"):
-        await store.record(FIRST, CHANNEL, GUILD, ADA, NOON.replace(tzinfo=None), "Good.", posted_in=CHANNEL)
-    assert await store.pending(10) == []
+        await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON.replace(tzinfo=None), "Good.", channel_id=CHANNEL)
+    assert await store.messages.pending(10) == []
 
 
 async def test_the_same_event_twice_at_once_is_new_once(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         new = await asyncio.gather(*(write(each, message) for each in (store, other) * 3))
         assert sorted(new) == [False] * 5 + [True]
-    assert await store.pending_count(GUILD) == 10
+    assert await store.messages.pending_count(GUILD) == 10
     assert await last_message(store) == FIRST + 9
 
 
@@ -149,7 +149,7 @@ async def test_two_scores_at_once_are_one(store: ReviewStore, other: ReviewStore
         await write(store, message)
         kept = await asyncio.gather(*(give(each, message, content_hash) for each in (store, other) * 3))
         assert sorted(kept) == [False] * 5 + [True]
-    assert len(await store.of_author(ADA)) == 10
+    assert len(await store.privacy.messages_of(ADA)) == 10
 
 
 async def test_an_edit_and_its_score_at_once_leave_no_score_of_the_old_content_as_the_present(
@@ -158,8 +158,8 @@ async def test_an_edit_and_its_score_at_once_leave_no_score_of_the_old_content_a
     for message in range(FIRST, FIRST + 10):
         await write(store, message)
         await asyncio.gather(give(other, message, database.content_hash("Good.")), write(store, message, "Edited."))
-    assert {pending.content_hash for pending in await store.pending(20)} == {database.content_hash("Edited.")}
-    assert await store.pending_count(GUILD) == 10
+    assert {pending.content_hash for pending in await store.messages.pending(20)} == {database.content_hash("Edited.")}
+    assert await store.messages.pending_count(GUILD) == 10
 
 
 async def test_somebody_who_gives_up_waiting_stops_nobody(store: ReviewStore) -> None:
@@ -169,31 +169,33 @@ async def test_somebody_who_gives_up_waiting_stops_nobody(store: ReviewStore) ->
         task.cancel()
     await asyncio.gather(*writing, return_exceptions=True)
     assert await write(store, FIRST + 100)
-    assert {FIRST + step for step in range(1, 20, 2)} <= {waiting.message_id for waiting in await store.pending(100)}
+    assert {FIRST + step for step in range(1, 20, 2)} <= {
+        waiting.message_id for waiting in await store.messages.pending(100)
+    }
 
 
 async def backfill(store: ReviewStore, message: int = FIRST, text: str = "Good.") -> bool:
     where = (message, CHANNEL, GUILD, ADA, NOON)
-    return await store.record(*where, text, posted_in=CHANNEL, moves=False, backfilled=True)
+    return await store.messages.record(*where, text, channel_id=CHANNEL, advance=False, backfilled=True)
 
 
 async def to_show(store: ReviewStore) -> list[int]:
-    return [one.message_id for one in await store.due(10)]
+    return [one.message_id for one in await store.showing.due(10)]
 
 
 async def test_a_message_of_a_thread_belongs_to_the_place_around_it(store: ReviewStore) -> None:
-    assert await store.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=77)
-    [waiting] = await store.pending(10)
-    assert (waiting.channel_id, waiting.posted_in) == (CHANNEL, 77)
+    assert await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=77)
+    [waiting] = await store.messages.pending(10)
+    assert (waiting.place_id, waiting.channel_id) == (CHANNEL, 77)
     await judge(store)
-    assert [row.posted_in for row in await store.latest_scores(CHANNEL)] == [77]
-    assert [row.posted_in for row in await store.of_author(ADA)] == [77]
+    assert [row.channel_id for row in await store.scores.latest(CHANNEL)] == [77]
+    assert [row.channel_id for row in await store.privacy.messages_of(ADA)] == [77]
 
 
 async def test_what_does_not_move_the_place_leaves_it_where_it_is(store: ReviewStore) -> None:
-    assert await store.record(FIRST + 5, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=CHANNEL, moves=False)
+    assert await store.messages.record(FIRST + 5, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=CHANNEL, advance=False)
     assert await last_message(store) == FIRST - 1
-    assert not await store.record(FIRST, OTHER_CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=5, moves=False)
+    assert not await store.messages.record(FIRST, OTHER_CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=5, advance=False)
 
 
 async def test_scores_are_to_be_shown_where_the_place_is_live(store: ReviewStore) -> None:
@@ -214,11 +216,14 @@ async def test_a_backfill_is_scored_after_all_others_and_not_shown(store: Review
     assert await backfill(store)
     assert not await backfill(store)
     await write(store, FIRST + 1)
-    assert [(one.message_id, one.backfilled) for one in await store.pending(10)] == [(FIRST + 1, False), (FIRST, True)]
-    assert await store.backfill_counts(CHANNEL) == (1, 0)
+    assert [(one.message_id, one.backfilled) for one in await store.messages.pending(10)] == [
+        (FIRST + 1, False),
+        (FIRST, True),
+    ]
+    assert await store.messages.backfill_counts(CHANNEL) == (1, 0)
     for message in (FIRST, FIRST + 1):
         await judge(store, message)
-    assert await store.backfill_counts(CHANNEL) == (0, 1)
+    assert await store.messages.backfill_counts(CHANNEL) == (0, 1)
     assert await to_show(store) == [FIRST + 1]
 
 
@@ -232,14 +237,14 @@ async def test_an_edit_of_a_backfilled_message_is_shown_like_any_other(store: Re
     await write(store, text="Edited.")
     await judge(store)
     assert await to_show(store) == [FIRST]
-    assert await store.backfill_counts(CHANNEL) == (0, 0)
+    assert await store.messages.backfill_counts(CHANNEL) == (0, 0)
 
 
 async def test_a_backfill_takes_nothing_from_what_an_event_brought(store: ReviewStore) -> None:
     await go_live(store)
     await write(store)
     await backfill(store, text="Edited while the bot was away.")
-    assert await store.drop_backfill(CHANNEL) == 0
+    assert await store.messages.delete_pending_backfill(CHANNEL) == 0
     await judge(store)
     assert await to_show(store) == [FIRST]
 
@@ -251,17 +256,17 @@ async def test_a_stopped_backfill_keeps_what_is_scored(store: ReviewStore) -> No
     await judge(store)
     await write(store, FIRST + 3)
     where = (FIRST + 4, OTHER_CHANNEL, OTHER_GUILD, ADA, NOON, "Good.")
-    await store.record(*where, posted_in=OTHER_CHANNEL, backfilled=True)
-    assert await store.drop_backfill(CHANNEL) == 2
-    assert await store.drop_backfill(CHANNEL) == 0
-    assert await store.backfill_counts(CHANNEL) == (0, 1)
-    assert await store.backfill_counts(OTHER_CHANNEL) == (1, 0)
-    assert {one.message_id for one in await store.pending(10)} == {FIRST + 3, FIRST + 4}
+    await store.messages.record(*where, channel_id=OTHER_CHANNEL, backfilled=True)
+    assert await store.messages.delete_pending_backfill(CHANNEL) == 2
+    assert await store.messages.delete_pending_backfill(CHANNEL) == 0
+    assert await store.messages.backfill_counts(CHANNEL) == (0, 1)
+    assert await store.messages.backfill_counts(OTHER_CHANNEL) == (1, 0)
+    assert {one.message_id for one in await store.messages.pending(10)} == {FIRST + 3, FIRST + 4}
 
 
 async def test_what_is_kept_of_the_last_days(store: ReviewStore, database: Database) -> None:
     for message, text in ((FIRST, "Long ago."), (FIRST + 1, "Lately."), (FIRST + 2, "Now.")):
         await write(store, message, text)
-    found = await store.kept_since(CHANNEL, NOON + timedelta(minutes=1))
+    found = await store.messages.posted_since(CHANNEL, NOON + timedelta(minutes=1))
     hashes = [database.content_hash(text) for text in ("Now.", "Lately.")]
-    assert found == [Kept(FIRST + 2, CHANNEL, hashes[0]), Kept(FIRST + 1, CHANNEL, hashes[1])]
+    assert found == [RecordedMessage(FIRST + 2, CHANNEL, hashes[0]), RecordedMessage(FIRST + 1, CHANNEL, hashes[1])]

@@ -39,10 +39,10 @@ def ids(found: list[ScoredMessage]) -> list[int]:
 async def test_a_limit_keeps_those_that_were_posted_last(store: ReviewStore) -> None:
     await fill(store, 5)
     await write(store, FIRST + 5)
-    assert ids(await store.latest_scores(CHANNEL, limit=2)) == [3, 4]
-    assert ids(await store.latest_scores(CHANNEL, limit=50)) == [0, 1, 2, 3, 4]
-    assert ids(await store.latest_scores(CHANNEL, NOON + timedelta(minutes=2), limit=4)) == [2, 3, 4]
-    assert await store.latest_scores(CHANNEL, limit=0) == []
+    assert ids(await store.scores.latest(CHANNEL, limit=2)) == [3, 4]
+    assert ids(await store.scores.latest(CHANNEL, limit=50)) == [0, 1, 2, 3, 4]
+    assert ids(await store.scores.latest(CHANNEL, NOON + timedelta(minutes=2), limit=4)) == [2, 3, 4]
+    assert await store.scores.latest(CHANNEL, limit=0) == []
 
 
 @pytest.mark.parametrize("count", [0, 3, 4, 5, 8])
@@ -54,9 +54,9 @@ async def test_a_stream_brings_all_whatever_its_pages(
     await fill(store, count)
     await write(store, FIRST + 50, channel=OTHER_CHANNEL)
     await judge(store, FIRST + 50)
-    assert [one async for one in store.stream_scores(CHANNEL)] == await store.latest_scores(CHANNEL)
+    assert [one async for one in store.scores.stream(CHANNEL)] == await store.scores.latest(CHANNEL)
     since = NOON + timedelta(minutes=2)
-    assert [one async for one in store.stream_scores(CHANNEL, since)] == await store.latest_scores(CHANNEL, since)
+    assert [one async for one in store.scores.stream(CHANNEL, since)] == await store.scores.latest(CHANNEL, since)
 
 
 async def test_messages_of_one_moment_are_streamed_once_each(
@@ -64,9 +64,9 @@ async def test_messages_of_one_moment_are_streamed_once_each(
 ) -> None:
     monkeypatch.setattr(scores, "PAGE", 2)
     for message in range(FIRST, FIRST + 7):
-        await store.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=CHANNEL)
+        await store.messages.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=CHANNEL)
         await judge(store, message)
-    assert ids([one async for one in store.stream_scores(CHANNEL)]) == list(range(7))
+    assert ids([one async for one in store.scores.stream(CHANNEL)]) == list(range(7))
 
 
 async def test_a_slow_reader_of_a_stream_stops_nobody(
@@ -75,12 +75,12 @@ async def test_a_slow_reader_of_a_stream_stops_nobody(
     monkeypatch.setattr(scores, "PAGE", 2)
     await fill(store, 5)
     found = []
-    async for one in store.stream_scores(CHANNEL):
+    async for one in store.scores.stream(CHANNEL):
         found.append(one)
         async with asyncio.timeout(5):
             await write(store, FIRST + 100 + len(found), author=GRACE)
             if len(found) == 1:
-                await other.forget_messages([FIRST + 3])
+                await other.messages.delete([FIRST + 3])
     assert ids(found) == [0, 1, 2, 4], "what was forgotten in the meantime is not in it"
 
 
@@ -89,5 +89,5 @@ async def test_a_stream_takes_the_score_of_the_present_content(store: ReviewStor
         await write(store, text=text)
         await judge(store, probability=probability)
     await write(store, text="Good.")
-    [one] = [one async for one in store.stream_scores(CHANNEL)]
+    [one] = [one async for one in store.scores.stream(CHANNEL)]
     assert one == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.9, 1.5, 0.75, MODEL)

@@ -25,29 +25,29 @@ pytestmark = pytest.mark.usefixtures("live")
 
 
 async def test_a_score_is_due_until_it_is_shown(store: ReviewStore, database: Database) -> None:
-    await store.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Good.", posted_in=77)
-    assert await store.due(10) == []
+    await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=77)
+    assert await store.showing.due(10) == []
     await judge(store, probability=0.25)
     content = database.content_hash("Good.")
-    assert await store.due(10) == [
+    assert await store.showing.due(10) == [
         Due(FIRST, CHANNEL, GUILD, 77, ADA, 0.25, 1.5, 0.75, MODEL, content, shown_label=None, label_message_id=None)
     ]
-    assert await store.shown(FIRST, content, label="negative", label_message_id=99)
-    assert await store.due(10) == []
+    assert await store.showing.mark_shown(FIRST, content, label="negative", label_message_id=99)
+    assert await store.showing.due(10) == []
     await write(store, text="Edited.")
     await judge(store, probability=0.75)
     again = await due(store)
     assert (again.positive_probability, again.shown_label, again.label_message_id) == (0.75, "negative", 99)
-    assert await store.shown(FIRST, again.content_hash, label=None, label_message_id=None)
-    assert await store.due(10) == []
+    assert await store.showing.mark_shown(FIRST, again.content_hash, label=None, label_message_id=None)
+    assert await store.showing.due(10) == []
 
 
 async def test_those_that_were_posted_first_come_first(store: ReviewStore) -> None:
     for message in (FIRST + 2, FIRST, FIRST + 1):
         await write(store, message)
         await judge(store, message)
-    assert [one.message_id for one in await store.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
-    assert [one.message_id for one in await store.due(1)] == [FIRST]
+    assert [one.message_id for one in await store.showing.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
+    assert [one.message_id for one in await store.showing.due(1)] == [FIRST]
 
 
 async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewStore) -> None:
@@ -55,14 +55,14 @@ async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewSt
     await judge(store)
     before = await due(store)
     await write(store, text="Edited.")
-    assert await store.shown(FIRST, before.content_hash, label="positive", label_message_id=99)
+    assert await store.showing.mark_shown(FIRST, before.content_hash, label="positive", label_message_id=99)
     await judge(store)
     again = await due(store)
     assert (again.shown_label, again.label_message_id) == ("positive", 99), (
         "its label stands, and is to follow the edit"
     )
-    await store.forget_messages([FIRST])
-    assert not await store.shown(FIRST, before.content_hash, label="positive", label_message_id=99)
+    await store.messages.delete([FIRST])
+    assert not await store.showing.mark_shown(FIRST, before.content_hash, label="positive", label_message_id=99)
 
 
 async def test_an_edit_back_shows_the_score_of_before(store: ReviewStore) -> None:
@@ -78,14 +78,14 @@ async def test_the_newest_model_counts(store: ReviewStore, database: Database) -
     await write(store)
     for probability, model in ((0.9, "one"), (0.1, "another")):
         await give(store, FIRST, database.content_hash("Good."), probability, model)
-    assert [(one.positive_probability, one.model) for one in await store.due(10)] == [(0.1, "another")]
+    assert [(one.positive_probability, one.model) for one in await store.showing.due(10)] == [(0.1, "another")]
 
 
 async def test_labels_are_shown_though_the_log_channel_is_suspended(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
-    await store.suspend_log(LOG)
-    assert [one.message_id for one in await store.due(10)] == [FIRST]
+    await store.places.suspend_log(LOG)
+    assert [one.message_id for one in await store.showing.due(10)] == [FIRST]
 
 
 async def test_an_edit_while_a_score_is_shown_is_shown_too(
@@ -96,20 +96,21 @@ async def test_an_edit_while_a_score_is_shown_is_shown_too(
         await judge(store, message)
         content = database.content_hash("Good.")
         await asyncio.gather(
-            other.shown(message, content, label="positive", label_message_id=None), write(store, message, "Edited.")
+            other.showing.mark_shown(message, content, label="positive", label_message_id=None),
+            write(store, message, "Edited."),
         )
         await judge(store, message)
-    assert len(await store.due(20)) == 10
+    assert len(await store.showing.due(20)) == 10
 
 
 async def test_the_end_of_being_live_and_a_message_at_once_leave_nothing_to_show(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 50, 5):
-        await store.set_live(CHANNEL, True)
+        await store.places.set_live(CHANNEL, True)
         writing = [write(store, message + step) for step in range(4)]
-        await asyncio.gather(*writing[:2], other.set_live(CHANNEL, False), *writing[2:])
+        await asyncio.gather(*writing[:2], other.places.set_live(CHANNEL, False), *writing[2:])
         for step in range(4):
             await judge(store, message + step)
-        await store.set_live(CHANNEL, True)
-        assert await store.due(10) == []
+        await store.places.set_live(CHANNEL, True)
+        assert await store.showing.due(10) == []

@@ -20,19 +20,19 @@ def state(found: tuple[bool, Case | None]) -> tuple[bool, str, int | None, int |
 
 
 async def kinds(store: ReviewStore, case: Case) -> list[tuple[str, int | None]]:
-    history = await store.history(case.id)
+    history = await store.cases.history(case.id)
     assert [event.number for event in history] == list(range(1, len(history) + 1))
     return [(event.kind, event.user_id) for event in history]
 
 
 async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewStore) -> None:
     case = await flag(store)
-    assert state(await store.release(case.id, MORGAN)) == (False, "open", None, None)
-    assert state(await store.claim(case.id, MORGAN)) == (True, "claimed", MORGAN, None)
-    assert state(await store.claim(case.id, MAX)) == (False, "claimed", MORGAN, None)
-    assert state(await store.release(case.id, MAX)) == (False, "claimed", MORGAN, None)
-    assert state(await store.release(case.id, MORGAN)) == (True, "open", None, None)
-    assert state(await store.claim(case.id, MAX)) == (True, "claimed", MAX, None)
+    assert state(await store.cases.release(case.id, MORGAN)) == (False, "open", None, None)
+    assert state(await store.cases.claim(case.id, MORGAN)) == (True, "claimed", MORGAN, None)
+    assert state(await store.cases.claim(case.id, MAX)) == (False, "claimed", MORGAN, None)
+    assert state(await store.cases.release(case.id, MAX)) == (False, "claimed", MORGAN, None)
+    assert state(await store.cases.release(case.id, MORGAN)) == (True, "open", None, None)
+    assert state(await store.cases.claim(case.id, MAX)) == (True, "claimed", MAX, None)
     assert await kinds(store, case) == [
         ("opened", None),
         ("claimed", MORGAN),
@@ -43,13 +43,13 @@ async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewSto
 
 async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.claim(case.id, MORGAN)
-    assert state(await store.decide(case.id, MAX, True)) == (True, "confirmed", MORGAN, MAX)
-    assert state(await store.decide(case.id, MORGAN, False)) == (False, "confirmed", MORGAN, MAX)
-    assert state(await store.claim(case.id, MORGAN)) == (False, "confirmed", MORGAN, MAX)
-    assert state(await store.release(case.id, MORGAN)) == (False, "confirmed", MORGAN, MAX)
+    await store.cases.claim(case.id, MORGAN)
+    assert state(await store.cases.decide(case.id, MAX, True)) == (True, "confirmed", MORGAN, MAX)
+    assert state(await store.cases.decide(case.id, MORGAN, False)) == (False, "confirmed", MORGAN, MAX)
+    assert state(await store.cases.claim(case.id, MORGAN)) == (False, "confirmed", MORGAN, MAX)
+    assert state(await store.cases.release(case.id, MORGAN)) == (False, "confirmed", MORGAN, MAX)
     dismissed = await flag(store, FIRST + 1)
-    assert state(await store.decide(dismissed.id, MAX, False)) == (True, "dismissed", None, MAX)
+    assert state(await store.cases.decide(dismissed.id, MAX, False)) == (True, "dismissed", None, MAX)
     assert await kinds(store, case) == [("opened", None), ("claimed", MORGAN), ("confirmed", MAX)]
     assert await kinds(store, dismissed) == [("opened", None), ("dismissed", MAX)]
 
@@ -57,53 +57,53 @@ async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> 
 async def test_a_withdrawn_case_can_be_decided_but_not_claimed(store: ReviewStore) -> None:
     case = await flag(store)
     await edited(store, probability=0.9, below=False)
-    assert state(await store.claim(case.id, MORGAN)) == (False, "withdrawn", None, None)
-    assert state(await store.decide(case.id, MORGAN, True)) == (True, "confirmed", None, MORGAN)
+    assert state(await store.cases.claim(case.id, MORGAN)) == (False, "withdrawn", None, None)
+    assert state(await store.cases.decide(case.id, MORGAN, True)) == (True, "confirmed", None, MORGAN)
 
 
 async def test_nothing_is_done_with_what_is_forgotten(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.forget_messages([FIRST])
-    assert await store.claim(case.id, MORGAN) == (False, None)
-    assert await store.release(case.id, MORGAN) == (False, None)
-    assert await store.decide(case.id, MORGAN, True) == (False, None)
-    assert await store.note(case.id, MORGAN, "Too late.") is None
-    assert await store.verdicts(CHANNEL) == []
-    assert await store.history(case.id) == []
+    await store.messages.delete([FIRST])
+    assert await store.cases.claim(case.id, MORGAN) == (False, None)
+    assert await store.cases.release(case.id, MORGAN) == (False, None)
+    assert await store.cases.decide(case.id, MORGAN, True) == (False, None)
+    assert await store.cases.add_note(case.id, MORGAN, "Too late.") is None
+    assert await store.cases.verdicts(CHANNEL) == []
+    assert await store.cases.history(case.id) == []
 
 
 async def test_notes_are_kept_in_any_state(store: ReviewStore) -> None:
     case = await flag(store)
-    assert await store.note(case.id, MORGAN, "Known to be ironic.") == case
-    await store.decide(case.id, MORGAN, False)
-    await store.note(case.id, MAX, "é" * 1000)
-    await store.note(case.id, MAX, "nul\0 and half \ud83d")
-    notes = [(event.number, event.user_id, event.note) for event in await store.history(case.id) if event.note]
+    assert await store.cases.add_note(case.id, MORGAN, "Known to be ironic.") == case
+    await store.cases.decide(case.id, MORGAN, False)
+    await store.cases.add_note(case.id, MAX, "é" * 1000)
+    await store.cases.add_note(case.id, MAX, "nul\0 and half \ud83d")
+    notes = [(event.number, event.user_id, event.note) for event in await store.cases.history(case.id) if event.note]
     assert notes == [(2, MORGAN, "Known to be ironic."), (4, MAX, "é" * 1000), (5, MAX, "nul and half ?")]
     with pytest.raises(ValueError, match="at most 1000"):
-        await store.note(case.id, MORGAN, "é" * 1001)
+        await store.cases.add_note(case.id, MORGAN, "é" * 1001)
 
 
 async def test_a_verdict_outlives_its_message_and_names_nobody(store: ReviewStore, database: Database) -> None:
     today = datetime.now(UTC).date()
     for step, (probability, confirmed) in enumerate([(0.123456, True), (0.2, False)]):
         case = await flag(store, FIRST + step, probability)
-        await store.decide(case.id, MORGAN, confirmed)
-    await store.forget_author(ADA)
+        await store.cases.decide(case.id, MORGAN, confirmed)
+    await store.privacy.delete_messages_of(ADA)
     expected = [Verdict(0.12, True, today), Verdict(0.2, False, today)]
-    assert await store.verdicts(CHANNEL) == expected
-    assert await store.verdicts(CHANNEL, today) == expected
-    assert await store.verdicts(CHANNEL, today + timedelta(days=1)) == []
-    assert await store.verdicts(OTHER_CHANNEL) == []
-    await store.unwatch(CHANNEL)
-    assert await store.verdicts(CHANNEL) == []
+    assert await store.cases.verdicts(CHANNEL) == expected
+    assert await store.cases.verdicts(CHANNEL, today) == expected
+    assert await store.cases.verdicts(CHANNEL, today + timedelta(days=1)) == []
+    assert await store.cases.verdicts(OTHER_CHANNEL) == []
+    await store.places.unwatch(CHANNEL)
+    assert await store.cases.verdicts(CHANNEL) == []
 
 
 async def test_a_case_that_many_claim_is_one_s(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
-        found = await asyncio.gather(*((store, other)[user % 2].claim(case.id, user) for user in moderators))
+        found = await asyncio.gather(*((store, other)[user % 2].cases.claim(case.id, user) for user in moderators))
         [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
         assert {after.claimed_by for _, after in found if after is not None} == {winner}
         assert await kinds(store, case) == [("opened", None), ("claimed", winner)]
@@ -114,29 +114,29 @@ async def test_a_case_that_many_decide_has_one_outcome(store: ReviewStore, other
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
         found = await asyncio.gather(
-            *((store, other)[user % 2].decide(case.id, user, user % 3 == 0) for user in moderators)
+            *((store, other)[user % 2].cases.decide(case.id, user, user % 3 == 0) for user in moderators)
         )
         [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
         outcome = "confirmed" if winner % 3 == 0 else "dismissed"
         assert {(after.state, after.decided_by) for _, after in found if after is not None} == {(outcome, winner)}
         assert await kinds(store, case) == [("opened", None), (outcome, winner)]
-    assert len(await store.verdicts(CHANNEL)) == 10
+    assert len(await store.cases.verdicts(CHANNEL)) == 10
 
 
 async def test_claiming_deciding_and_an_edit_at_once_tell_one_story(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         await asyncio.gather(
-            store.claim(case.id, MORGAN),
-            other.decide(case.id, MAX, True),
+            store.cases.claim(case.id, MORGAN),
+            other.cases.decide(case.id, MAX, True),
             edited(store, message, 0.9, below=False),
-            other.claim(case.id, MAX),
-            store.release(case.id, MORGAN),
-            other.decide(case.id, MORGAN, False),
+            other.cases.claim(case.id, MAX),
+            store.cases.release(case.id, MORGAN),
+            other.cases.decide(case.id, MORGAN, False),
         )
-        after = await store.case(case.id)
+        after = await store.cases.get(case.id)
         assert after is not None
         assert after.state in {"confirmed", "dismissed"}
         story = [kind for kind, _ in await kinds(store, case)]
         assert len([kind for kind in story if kind in {"confirmed", "dismissed"}]) == 1
-    assert len(await store.verdicts(CHANNEL)) == 10
+    assert len(await store.cases.verdicts(CHANNEL)) == 10

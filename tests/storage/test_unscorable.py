@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.storage.records import LetGo, OwnMessage
+from bot.storage.records import OwnMessage, UntrackedMessage
 from bot.storage.store import ReviewStore
 from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, MORGAN, due, flag, judge, write
 
@@ -13,47 +13,47 @@ async def test_one_without_a_case_is_forgotten_and_its_label_goes(store: ReviewS
     await write(store)
     await judge(store)
     content_hash = (await due(store)).content_hash
-    await store.shown(FIRST, content_hash, label="positive", label_message_id=99)
-    assert await store.let_go(FIRST, "") == LetGo(FIRST, GUILD, CHANNEL, "positive", 99)
-    assert await store.of_author(ADA) == []
-    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
-    assert await store.let_go(FIRST, "") is None
+    await store.showing.mark_shown(FIRST, content_hash, label="positive", label_message_id=99)
+    assert await store.messages.stop_tracking(FIRST, "") == UntrackedMessage(FIRST, GUILD, CHANNEL, "positive", 99)
+    assert await store.privacy.messages_of(ADA) == []
+    assert await store.own_messages.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
+    assert await store.messages.stop_tracking(FIRST, "") is None
 
 
 async def test_an_undecided_case_is_withdrawn_without_scores(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.shown(FIRST, (await due(store)).content_hash, label="negative", label_message_id=99)
-    await store.claim(case.id, MORGAN)
-    assert await store.let_go(FIRST, "") is not None
-    assert await store.let_go(FIRST, "") is None, "said twice"
-    found = await store.case(case.id)
+    await store.showing.mark_shown(FIRST, (await due(store)).content_hash, label="negative", label_message_id=99)
+    await store.cases.claim(case.id, MORGAN)
+    assert await store.messages.stop_tracking(FIRST, "") is not None
+    assert await store.messages.stop_tracking(FIRST, "") is None, "said twice"
+    found = await store.cases.get(case.id)
     assert found is not None
     assert (found.state, found.claimed_by) == ("withdrawn", None)
-    assert [one.kind for one in await store.history(case.id)] == ["opened", "claimed", "unscored"]
-    assert await store.latest_scores(CHANNEL) == []
-    assert await store.pending(10) == []
-    assert await store.due(10) == []
-    assert await store.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
+    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "claimed", "unscored"]
+    assert await store.scores.latest(CHANNEL) == []
+    assert await store.messages.pending(10) == []
+    assert await store.showing.due(10) == []
+    assert await store.own_messages.due_deletions(10) == [OwnMessage(CHANNEL, 99)]
 
 
 async def test_a_decided_case_stays_decided(store: ReviewStore) -> None:
     case = await flag(store)
-    await store.decide(case.id, MORGAN, confirmed=True)
-    await store.let_go(FIRST, "")
-    found = await store.case(case.id)
+    await store.cases.decide(case.id, MORGAN, confirmed=True)
+    await store.messages.stop_tracking(FIRST, "")
+    found = await store.cases.get(case.id)
     assert found is not None
     assert found.state == "confirmed"
-    assert [one.kind for one in await store.history(case.id)] == ["opened", "confirmed", "unscored"]
+    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "confirmed", "unscored"]
 
 
 async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: ReviewStore) -> None:
     await write(store, text="too long")
-    assert await store.let_go(FIRST, "too long") == LetGo(FIRST, GUILD, CHANNEL, None, None)
-    assert await store.of_author(ADA) == []
+    assert await store.messages.stop_tracking(FIRST, "too long") == UntrackedMessage(FIRST, GUILD, CHANNEL, None, None)
+    assert await store.privacy.messages_of(ADA) == []
     case = await flag(store)
     await write(store, text="too long")
-    assert await store.let_go(FIRST, "too long") is not None
-    found = await store.case(case.id)
+    assert await store.messages.stop_tracking(FIRST, "too long") is not None
+    found = await store.cases.get(case.id)
     assert found is not None
     assert found.state == "withdrawn"
     assert await write(store, text="Bad again."), "and it is scored again"
@@ -61,9 +61,9 @@ async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: Revie
 
 async def test_what_says_something_else_by_now_is_not_let_go(store: ReviewStore) -> None:
     await write(store, text="too long")
-    (waiting,) = await store.pending(10)
+    (waiting,) = await store.messages.pending(10)
     await write(store, text="Shorter.")
-    assert await store.let_go(FIRST, "too long", waited_as=waiting.content_hash) is None
-    (waiting,) = await store.pending(10)
-    assert await store.let_go(FIRST, "Shorter.", waited_as=waiting.content_hash) is not None
-    assert await store.pending(10) == []
+    assert await store.messages.stop_tracking(FIRST, "too long", waited_as=waiting.content_hash) is None
+    (waiting,) = await store.messages.pending(10)
+    assert await store.messages.stop_tracking(FIRST, "Shorter.", waited_as=waiting.content_hash) is not None
+    assert await store.messages.pending(10) == []

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from bot.storage.database import Database
-from bot.storage.records import Exemption, OwnMessage, Watched
+from bot.storage.records import Exemption, OwnMessage, WatchedPlace
 from bot.storage.store import ReviewStore
 from tests.storage.people import (
     ADA,
@@ -26,18 +26,18 @@ from tests.storage.people import (
 )  # fmt: skip
 
 
-async def options(store: ReviewStore, channel: int = CHANNEL) -> Watched:
-    found = await store.watched(channel)
+async def options(store: ReviewStore, channel: int = CHANNEL) -> WatchedPlace:
+    found = await store.places.get(channel)
     assert found is not None
     return found
 
 
 async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
-    assert await store.watched(CHANNEL) is None
+    assert await store.places.get(CHANNEL) is None
     await watch(store)
     found = await options(store)
-    assert found == Watched(
-        channel_id=CHANNEL,
+    assert found == WatchedPlace(
+        place_id=CHANNEL,
         guild_id=GUILD,
         flag_below=0.25,
         log_channel_id=None,
@@ -60,8 +60,8 @@ async def test_watching_again_changes_the_options_and_keeps_what_was_read(store:
     await write(store)
     await judge(store)
     before = await options(store)
-    assert await store.set_live(CHANNEL, True)
-    await store.watch(
+    assert await store.places.set_live(CHANNEL, True)
+    await store.places.watch(
         CHANNEL, GUILD, flag_below=None, log_channel_id=5, watched_by=ADA, last_message_id=FIRST + 50, label="react",
         urgent_below=0.1, excerpts=True,
     )  # fmt: skip
@@ -70,31 +70,31 @@ async def test_watching_again_changes_the_options_and_keeps_what_was_read(store:
     assert (after.label, after.urgent_below, after.excerpts) == ("react", 0.1, True)
     assert after.watched_at == before.watched_at
     assert after.last_message_id == FIRST, "what came after it is not read yet"
-    assert [scored.message_id for scored in await store.latest_scores(CHANNEL)] == [FIRST]
+    assert [scored.message_id for scored in await store.scores.latest(CHANNEL)] == [FIRST]
 
 
 async def test_channels_are_listed_by_server(store: ReviewStore) -> None:
     await watch(store, OTHER_CHANNEL, OTHER_GUILD)
     await watch(store)
-    assert [watched.channel_id for watched in await store.all_watched()] == [CHANNEL, OTHER_CHANNEL]
-    assert [watched.channel_id for watched in await store.watched_in(OTHER_GUILD)] == [OTHER_CHANNEL]
-    assert await store.watched_in(GRACE) == []
+    assert [watched.place_id for watched in await store.places.all()] == [CHANNEL, OTHER_CHANNEL]
+    assert [watched.place_id for watched in await store.places.in_guild(OTHER_GUILD)] == [OTHER_CHANNEL]
+    assert await store.places.in_guild(GRACE) == []
 
 
 async def test_notices_go_with_their_place(store: ReviewStore) -> None:
     await watch(store)
     for channel in (CHANNEL, OTHER_CHANNEL):
-        await store.add_notice(CHANNEL, channel, channel + 99)
-    await store.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # which is not watched
-    assert await store.due_deletions(10) == []
-    assert await store.has_notices(CHANNEL)
-    assert not await store.has_notices(OTHER_CHANNEL)
-    await store.unwatch(CHANNEL)
+        await store.places.add_notice(CHANNEL, channel, channel + 99)
+    await store.places.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # which is not watched
+    assert await store.own_messages.due_deletions(10) == []
+    assert await store.places.has_notices(CHANNEL)
+    assert not await store.places.has_notices(OTHER_CHANNEL)
+    await store.places.unwatch(CHANNEL)
     due = [OwnMessage(channel, channel + 99) for channel in (CHANNEL, OTHER_CHANNEL)]
-    assert await store.due_deletions(10) == due
+    assert await store.own_messages.due_deletions(10) == due
     for own in due:
-        await store.deleted(own)
-    assert await store.due_deletions(10) == []
+        await store.own_messages.mark_deleted(own)
+    assert await store.own_messages.due_deletions(10) == []
 
 
 async def test_unwatching_forgets_all_of_the_channel_and_nothing_else(store: ReviewStore, database: Database) -> None:
@@ -103,11 +103,11 @@ async def test_unwatching_forgets_all_of_the_channel_and_nothing_else(store: Rev
     for message, channel in ((FIRST, CHANNEL), (FIRST + 1, CHANNEL), (FIRST + 2, OTHER_CHANNEL)):
         await write(store, message, channel=channel)
         await judge(store, message)
-    assert await store.unwatch(CHANNEL)
-    assert not await store.unwatch(CHANNEL)
-    assert await store.watched(CHANNEL) is None
-    assert await store.latest_scores(CHANNEL) == []
-    assert [row.message_id for row in await store.of_author(ADA)] == [FIRST + 2]
+    assert await store.places.unwatch(CHANNEL)
+    assert not await store.places.unwatch(CHANNEL)
+    assert await store.places.get(CHANNEL) is None
+    assert await store.scores.latest(CHANNEL) == []
+    assert [row.message_id for row in await store.privacy.messages_of(ADA)] == [FIRST + 2]
     assert not await write(store), "nothing is recorded where nothing is watched"
 
 
@@ -116,28 +116,28 @@ async def test_a_server_that_is_left_is_forgotten(store: ReviewStore) -> None:
     await watch(store, OTHER_CHANNEL, OTHER_GUILD)
     await write(store)
     await write(store, FIRST + 1, channel=OTHER_CHANNEL)
-    await store.exempt(GUILD, "role", 5)
-    await store.exempt(OTHER_GUILD, "role", 5)
+    await store.privacy.exempt(GUILD, "role", 5)
+    await store.privacy.exempt(OTHER_GUILD, "role", 5)
     for guild in (GUILD, OTHER_GUILD):
-        await store.log_action(guild, None, MORGAN, "live", "")
-    await store.forget_guild(GUILD)
-    assert [watched.channel_id for watched in await store.all_watched()] == [OTHER_CHANNEL]
-    assert [row.message_id for row in await store.of_author(ADA)] == [FIRST + 1]
-    assert await store.exemptions(GUILD) == []
-    assert await store.exemptions(OTHER_GUILD) == [Exemption(OTHER_GUILD, "role", 5)]
-    assert (await store.latest_actions(GUILD, 10), len(await store.latest_actions(OTHER_GUILD, 10))) == ([], 1)
+        await store.audit.record(guild, None, MORGAN, "live", "")
+    await store.places.delete_guild(GUILD)
+    assert [watched.place_id for watched in await store.places.all()] == [OTHER_CHANNEL]
+    assert [row.message_id for row in await store.privacy.messages_of(ADA)] == [FIRST + 1]
+    assert await store.privacy.exemptions(GUILD) == []
+    assert await store.privacy.exemptions(OTHER_GUILD) == [Exemption(OTHER_GUILD, "role", 5)]
+    assert (await store.audit.latest(GUILD, 10), len(await store.audit.latest(OTHER_GUILD, 10))) == ([], 1)
 
 
 async def test_a_server_that_is_left_takes_its_cases_along_and_leaves_nothing_to_do(store: ReviewStore) -> None:
     await go_live(store)
     case = await flag(store)
-    await store.carded(case.id, 70)
-    await store.decide(case.id, MORGAN, True)
-    await store.forget_guild(GUILD)
-    assert await store.case(case.id) is None
-    assert await store.history(case.id) == []
-    assert await store.verdicts(CHANNEL) == []
-    assert await store.due_deletions(10) == [], "the bot is not there any more"
+    await store.cards.record(case.id, 70)
+    await store.cases.decide(case.id, MORGAN, True)
+    await store.places.delete_guild(GUILD)
+    assert await store.cases.get(case.id) is None
+    assert await store.cases.history(case.id) == []
+    assert await store.cases.verdicts(CHANNEL) == []
+    assert await store.own_messages.due_deletions(10) == [], "the bot is not there any more"
     await go_live(store)
     again = await flag(store)
     assert again.number == 1
@@ -145,19 +145,19 @@ async def test_a_server_that_is_left_takes_its_cases_along_and_leaves_nothing_to
 
 
 async def test_a_place_is_live_until_it_is_not(store: ReviewStore) -> None:
-    assert not await store.set_live(CHANNEL, True)
-    assert not await store.set_live(CHANNEL, False)
+    assert not await store.places.set_live(CHANNEL, True)
+    assert not await store.places.set_live(CHANNEL, False)
     await watch(store, log_channel=LOG)
-    await store.suspend_log(LOG)
-    assert await store.set_live(CHANNEL, True)
+    await store.places.suspend_log(LOG)
+    assert await store.places.set_live(CHANNEL, True)
     begun = await options(store)
     assert (begun.live, begun.suspended_at) == (True, None)
     assert begun.digest_at is not None
     assert abs(datetime.now(UTC) - begun.digest_at) < timedelta(minutes=1)
-    await store.suspend_log(LOG)
-    assert await store.set_live(CHANNEL, True)
+    await store.places.suspend_log(LOG)
+    assert await store.places.set_live(CHANNEL, True)
     assert await options(store) == begun, "its week goes on, and its log channel is tried again"
-    assert await store.set_live(CHANNEL, False)
+    assert await store.places.set_live(CHANNEL, False)
     assert not (await options(store)).live
 
 
@@ -166,10 +166,10 @@ async def test_what_was_to_be_shown_is_not_shown_after_the_end(store: ReviewStor
     for message in (FIRST, FIRST + 1):
         await write(store, message)
     await judge(store)
-    await store.set_live(CHANNEL, False)
+    await store.places.set_live(CHANNEL, False)
     await judge(store, FIRST + 1)
-    await store.set_live(CHANNEL, True)
-    assert await store.due(10) == []
+    await store.places.set_live(CHANNEL, True)
+    assert await store.showing.due(10) == []
 
 
 async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
@@ -178,7 +178,7 @@ async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
     await watch(store, log_channel=LOG)
     await watch(store, OTHER_CHANNEL, OTHER_GUILD, LOG)
     await watch(store, 5, log_channel=OTHER_LOG)
-    told = await asyncio.gather(*(each.suspend_log(LOG) for each in (store, other) * 3))
+    told = await asyncio.gather(*(each.places.suspend_log(LOG) for each in (store, other) * 3))
     assert sorted(len(places) for places in told) == [0] * 5 + [2]
     [places] = [places for places in told if places]
     assert places == [await options(store, CHANNEL), await options(store, OTHER_CHANNEL)]
@@ -189,7 +189,7 @@ async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
 async def test_watching_again_tries_the_log_channel_again(store: ReviewStore) -> None:
     for log_channel in (LOG, OTHER_LOG, None):
         await watch(store, log_channel=LOG)
-        await store.suspend_log(LOG)
+        await store.places.suspend_log(LOG)
         await watch(store, log_channel=log_channel)
         assert (await options(store)).suspended_at is None
 
@@ -197,13 +197,13 @@ async def test_watching_again_tries_the_log_channel_again(store: ReviewStore) ->
 async def test_cases_that_nobody_saw_go_to_the_new_log_channel(store: ReviewStore) -> None:
     await go_live(store)
     seen, listed, unseen = [await flag(store, FIRST + step) for step in range(3)]
-    await store.carded(seen.id, 70)
-    await store.digested([listed.id], 71)
+    await store.cards.record(seen.id, 70)
+    await store.cards.record_digest([listed.id], 71)
     await watch(store, log_channel=OTHER_LOG)
-    [due] = await store.cards_due()
+    [due] = await store.cards.due()
     assert (due.id, due.log_channel_id) == (unseen.id, OTHER_LOG)
     for case in (seen, listed):
-        found = await store.case(case.id)
+        found = await store.cases.get(case.id)
         assert found is not None
         assert found.log_channel_id == LOG
 
@@ -213,24 +213,24 @@ async def test_a_digest_is_posted_by_one(store: ReviewStore, other: ReviewStore)
     before = None
     for week in range(1, 4):
         now = NOON + timedelta(weeks=week)
-        done = await asyncio.gather(*(each.set_digest_at(CHANNEL, before, now) for each in (store, other) * 3))
+        done = await asyncio.gather(*(each.places.set_digest_at(CHANNEL, before, now) for each in (store, other) * 3))
         assert sorted(done) == [False] * 5 + [True]
         before = (await options(store)).digest_at
         assert before == now
-    assert not await store.set_digest_at(OTHER_CHANNEL, None, NOON)
+    assert not await store.places.set_digest_at(OTHER_CHANNEL, None, NOON)
 
 
 async def test_a_place_moves_on_and_never_back(store: ReviewStore) -> None:
     await watch(store)
     for last, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
-        await store.move_on(CHANNEL, last)
+        await store.places.advance(CHANNEL, last)
         assert (await options(store)).last_message_id == expected
 
 
 async def test_the_servers_of_which_anything_is_kept(store: ReviewStore) -> None:
-    assert await store.guild_ids() == set()
+    assert await store.places.guild_ids() == set()
     await watch(store)
-    await store.exempt(OTHER_GUILD, "user", ADA)
-    assert await store.guild_ids() == {GUILD, OTHER_GUILD}
-    await store.forget_guild(OTHER_GUILD)
-    assert await store.guild_ids() == {GUILD}
+    await store.privacy.exempt(OTHER_GUILD, "user", ADA)
+    assert await store.places.guild_ids() == {GUILD, OTHER_GUILD}
+    await store.places.delete_guild(OTHER_GUILD)
+    assert await store.places.guild_ids() == {GUILD}

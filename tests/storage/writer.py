@@ -28,16 +28,16 @@ async def settle(store: ReviewStore) -> None:
             say("scored", message)
 
     async def decided(case_id: int, message: int) -> None:
-        done, _ = await store.decide(case_id, MORGAN, True)
+        done, _ = await store.cases.decide(case_id, MORGAN, True)
         if done:
             say("decided", message)
 
-    await asyncio.gather(*(scored(one.message_id, one.content_hash) for one in await store.pending(100)))
-    for one in await store.due(100):
-        await store.open_case(one, log_channel_id=LOG, urgent=False, flag_below=0.6)
-        await store.shown(one.message_id, one.content_hash, label=None, label_message_id=None)
+    await asyncio.gather(*(scored(one.message_id, one.content_hash) for one in await store.messages.pending(100)))
+    for one in await store.showing.due(100):
+        await store.cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.6)
+        await store.showing.mark_shown(one.message_id, one.content_hash, label=None, label_message_id=None)
         say("opened", one.message_id)
-    await asyncio.gather(*(decided(case.id, case.message_id) for case in await store.cards_due()))
+    await asyncio.gather(*(decided(case.id, case.message_id) for case in await store.cards.due()))
 
 
 async def live(url: str, first: int) -> None:

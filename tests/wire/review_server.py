@@ -72,12 +72,12 @@ async def watch(url: str, discord: Discord, *, flag_below: float | None = None) 
     """Watch the channel from now on; with a threshold it is live."""
     log_channel_id, last = None if flag_below is None else int(LOG), int(discord.snowflake())
     async with store_of(url) as store:
-        await store.watch(
+        await store.places.watch(
             int(CHANNEL), int(GUILD), flag_below=flag_below, log_channel_id=log_channel_id, watched_by=1,
             last_message_id=last, urgent_below=0.0,
         )  # fmt: skip
         if flag_below is not None:
-            await store.set_live(int(CHANNEL), True)
+            await store.places.set_live(int(CHANNEL), True)
 
 
 def edited(review: Json, text: str) -> Json:

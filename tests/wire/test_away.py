@@ -22,7 +22,7 @@ async def until_kept(url: str, met: Callable[[dict[int, float]], bool]) -> dict[
     """Wait until the scores that are kept, by message, are as they are to be."""
     async with store_of(url) as store:
         async for _ in patiently():
-            found = {one.message_id: one.positive_probability for one in await store.latest_scores(int(CHANNEL))}
+            found = {one.message_id: one.positive_probability for one in await store.scores.latest(int(CHANNEL))}
             if met(found):
                 return found
     raise AssertionError("a wait has no end of its own")
@@ -118,7 +118,7 @@ async def test_a_channel_that_was_deleted_is_forgotten(tmp_path: Path, sqlite_ur
         async with started(port, cwd=tmp_path, **settings):
             await until_kept(sqlite_url, lambda found: found == {})
     async with store_of(sqlite_url) as store:
-        assert await store.all_watched() == []
+        assert await store.places.all() == []
 
 
 async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_not(
@@ -129,15 +129,15 @@ async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_n
         discord.gateway.unavailable = [OTHER]
 
     async def kept(store: ReviewStore) -> set[int]:
-        return {one.guild_id for one in await store.all_watched()} | await store.guild_ids()
+        return {one.guild_id for one in await store.places.all()} | await store.places.guild_ids()
 
     async with discord_on_loopback(prepared) as (discord, port):
         await watch(sqlite_url, discord)
         options: dict[str, Any] = {"flag_below": None, "log_channel_id": None, "watched_by": 1, "last_message_id": 1}
         async with store_of(sqlite_url) as store:
             for guild in (OTHER, REMOVED):
-                await store.watch(int(guild) + 1, int(guild), **options)
-                await store.exempt(int(guild), "user", 5)
+                await store.places.watch(int(guild) + 1, int(guild), **options)
+                await store.privacy.exempt(int(guild), "user", 5)
             assert await kept(store) == {int(one) for one in (GUILD, OTHER, REMOVED)}
         async with started(port, cwd=tmp_path, BOT_REVIEWS="true", BOT_DATABASE_URL=sqlite_url):
             await until(lambda: discord.count(f"GET /guilds/{REMOVED}"))
@@ -145,5 +145,5 @@ async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_n
             await reviewed(discord, sqlite_url, GOOD)  # by now it is done
         async with store_of(sqlite_url) as store:
             assert await kept(store) == {int(GUILD), int(OTHER)}
-            assert await store.exemptions(int(REMOVED)) == []
+            assert await store.privacy.exemptions(int(REMOVED)) == []
         assert discord.count(f"GET /guilds/{OTHER}") == 0

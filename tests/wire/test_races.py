@@ -44,9 +44,13 @@ async def pressed(discord: Discord, card: Json, label: str, user: int) -> Repeat
 async def only_case(url: str) -> tuple[Case, list[str], int]:
     """Return the case, what happened to it, and how many verdicts there are."""
     async with store_of(url) as store:
-        case = await store.numbered(int(GUILD), 1)
+        case = await store.cases.by_number(int(GUILD), 1)
         assert case is not None
-        return case, [one.kind for one in await store.history(case.id)], len(await store.verdicts(case.place_id))
+        return (
+            case,
+            [one.kind for one in await store.cases.history(case.id)],
+            len(await store.cases.verdicts(case.place_id)),
+        )
 
 
 async def test_of_two_who_decide_at_once_one_does_and_the_other_is_told(tmp_path: Path, url: str) -> None:

@@ -15,7 +15,7 @@ MESSAGES = 60
 async def scored(url: str) -> list[int]:
     """Return the id of each score that is kept: of a message twice where it was scored twice."""
     async with store_of(url) as store:
-        rows = [row for author in range(900, 905) for row in await store.of_author(author)]
+        rows = [row for author in range(900, 905) for row in await store.privacy.messages_of(author)]
     return [row.message_id for row in rows if row.model is not None]
 
 

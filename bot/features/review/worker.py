@@ -52,14 +52,22 @@ class Line(Generic[T]):
         self._due = due
         self._at_a_time = at_a_time
         self._passed: set[T] = set()
+        self._has_more = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether some failed and have not been tried again."""
+        return bool(self._passed)
 
     async def take(self, under_way: Sequence[T] = ()) -> list[T]:
         """Return the next ones, none of those `under_way`; after all others, those that failed."""
-        found = await self._due(self._at_a_time + len(self._passed) + len(under_way))
+        limit = self._at_a_time + len(self._passed) + len(under_way)
+        found = await self._due(limit)
         some = [one for one in found if one not in self._passed and one not in under_way]
         if not some and not under_way:
             self._passed.clear()
             some = list(found)
+        self._has_more = len(found) == limit or len(found) > len(some)
         return some[: self._at_a_time]
 
     def pass_over(self, *failed: T) -> None:
@@ -67,14 +75,14 @@ class Line(Generic[T]):
         self._passed.update(failed)
 
     async def do_some(self, do: Callable[[T], Awaitable[bool]]) -> bool:
-        """Do the next ones, each for itself; return whether any is done, so that more may be.
+        """Do the next ones, each for itself; return whether to go on: one was done, and more are due.
 
-        Where nothing was done, whatever is needed is away. Raises what says so of the database.
+        If none was done, what they need is away. Raises the error that says so of the database.
         """
         some = await self.take()
         done = [await attempt(do, one) for one in some]
         self.pass_over(*(one for one, is_done in zip(some, done, strict=True) if not is_done))
-        return any(done)
+        return any(done) and (self._has_more or not all(done))
 
 
 async def attempt(do: Callable[[T], Awaitable[bool]], one: T) -> bool:

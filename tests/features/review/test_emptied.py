@@ -16,7 +16,7 @@ async def test_a_message_without_its_text_is_forgotten_with_its_label(place: Rev
     message = await place.member.send(place.channel, GOOD, attachments=[PICTURE])
     assert [str(one.emoji) for one in place.channel.history()[0].reactions] == [REACTIONS["positive"]]
     await place.member.edit(message, "")
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
     assert place.channel.history()[0].reactions == []
     await place.member.edit(message, BAD)
     assert [str(one.emoji) for one in place.channel.history()[0].reactions] == [REACTIONS["negative"]]
@@ -44,32 +44,32 @@ async def test_an_open_case_is_withdrawn_and_comes_back_with_the_text(place: Rev
         f"`2` claimed by <@{place.moderator.id}>",
         "`3` the message was edited: there is no text any more that could be scored",
     ]
-    assert await place.store.latest_scores(place.channel.id) == []
-    assert await place.store.open_count(place.channel.id) == 0
+    assert await place.store.scores.latest(place.channel.id) == []
+    assert await place.store.cases.open_count(place.channel.id) == 0
     await place.member.edit(message, BAD)
     (card,) = place.cards
     assert card.embeds[0].title == "Case 1 · flagged"
     assert "flagged again" in field(card, "History")
-    assert len(await place.store.latest_scores(place.channel.id)) == 1
+    assert len(await place.store.scores.latest(place.channel.id)) == 1
 
 
 async def test_a_text_that_goes_while_its_label_comes_leaves_neither_label_nor_case(
     place: ReviewPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await place.flagging(label="react")
-    labels = place.reader.live._labels
+    labels = place.reader.publisher._labels
     show = labels.show
 
     async def shown(due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:
         says = await show(due, kind)
-        await place.store.let_go(due.message_id, "")
+        await place.store.messages.stop_tracking(due.message_id, "")
         return says
 
     monkeypatch.setattr(labels, "show", shown)
     await place.member.send(place.channel, BAD, attachments=[PICTURE])
     assert place.channel.history()[0].reactions == []
     assert place.cards == []
-    assert await place.store.open_count(place.channel.id) == 0
+    assert await place.store.cases.open_count(place.channel.id) == 0
 
 
 async def test_a_quotation_goes_with_the_text(place: ReviewPlace) -> None:
@@ -96,5 +96,5 @@ async def test_what_moderators_decided_stays(place: ReviewPlace) -> None:
 async def test_a_picture_alone_is_not_kept(place: ReviewPlace) -> None:
     await place.flagging(label="reply")
     await place.member.send(place.channel, attachments=[PICTURE])
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
     assert len(place.channel.history()) == 1

@@ -17,7 +17,7 @@ IN_NO_SERVER = {discord.ChannelType.private, discord.ChannelType.group}
 
 
 async def read_in(place: ReviewPlace, place_id: int) -> set[int]:
-    return {one.posted_in for one in await place.store.latest_scores(place_id)}
+    return {one.channel_id for one in await place.store.scores.latest(place_id)}
 
 
 async def deny(place: ReviewPlace, channel: Any, **permissions: bool) -> None:

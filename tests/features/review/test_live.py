@@ -97,7 +97,7 @@ async def test_an_edit_moves_a_case_and_a_deletion_takes_its_card(place: ReviewP
     assert "flagged again" in field(place.cards[0], "History")
     await place.member.delete(message)
     assert place.cards == []
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
     again = await place.member.send(place.channel, BAD)
     assert place.cards[0].embeds[0].title == "Case 2 · flagged"
     await place.member.slash(place.channel, "privacy delete")
@@ -123,13 +123,13 @@ async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place:
     assert field(card, "Excerpt") == "||A \\*\\*dull\\*\\*, lifeless film \\|\\|that\\|\\| wasted my evening.||"
     await place.moderator.click(card, label="Claim")
     assert field(place.cards[0], "Excerpt").startswith("||A")
-    case = await place.store.numbered(place.guild.id, 1)
+    case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
     moment = discord.utils.utcnow()
-    assert await place.store.excerpts_over(moment) == []
+    assert await place.store.cards.expired_excerpts(moment) == []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(discord.utils, "utcnow", lambda: moment.replace(year=moment.year + 1))
-        await place.reader.live.alerts.erase_excerpts()
+        await place.reader.publisher.alerts.erase_excerpts()
     assert "Excerpt" not in {one.name for one in place.cards[0].embeds[0].fields}
 
 
@@ -172,7 +172,7 @@ async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, mon
         await place.member.send(place.channel, text)
     await place.moderator.click(place.cards[0], label="Confirm")
     now = discord.utils.utcnow()
-    begun = (await place.store.all_watched())[0].digest_at
+    begun = (await place.store.places.all())[0].digest_at
     assert begun is not None
     for days, count in ((6, 0), (7, 1), (8, 1), (14, 2)):
         monkeypatch.setattr(discord.utils, "utcnow", lambda later=begun + timedelta(days=days): later)
@@ -201,7 +201,7 @@ async def test_options_that_do_not_fit_are_refused(
     refused = await place.watch(**given)
     assert refused.response.ephemeral
     assert problem in description(refused).replace("\\_", "_").replace("urgent_below is", "urgent\\_below is")
-    assert await place.store.all_watched() == []
+    assert await place.store.places.all() == []
 
 
 async def test_live_with_nothing_to_show_is_refused(place: ReviewPlace) -> None:

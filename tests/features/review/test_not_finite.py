@@ -37,7 +37,7 @@ async def test_of_300_messages_299_are_scored_and_the_one_is_named(place: Review
     messages = [await place.member.send(place.channel, text) for text in texts]
     for minutes in (1, 1, 10, 60):
         await place.env.advance_time(minutes * 60 + 30)
-    scored = {one.message_id for one in await place.store.latest_scores(place.channel.id)}
+    scored = {one.message_id for one in await place.store.scores.latest(place.channel.id)}
     assert scored == {one.id for one in messages} - {messages[150].id}
     answer = (await place.moderator.slash(place.channel, "review status")).response
     listed = field(answer, "Could not be scored (1)")

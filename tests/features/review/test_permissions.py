@@ -93,9 +93,9 @@ async def test_buttons(place: ReviewPlace, people: People, button: str) -> None:
         done = await allowed.click(card, label=button)
         if button == "Note":
             await allowed.submit_modal(done, {"text": "Seen."})
-        case = await place.store.numbered(place.guild.id, len(place.cards))
+        case = await place.store.cases.by_number(place.guild.id, len(place.cards))
         assert case is not None
-        assert len(await place.store.history(case.id)) == 2
+        assert len(await place.store.cases.history(case.id)) == 2
 
 
 async def test_nobody_routes_a_hidden_channel_to_their_own(place: ReviewPlace, people: People) -> None:
@@ -104,7 +104,7 @@ async def test_nobody_routes_a_hidden_channel_to_their_own(place: ReviewPlace, p
             place.elsewhere, "review watch", channel=channel, log_channel=log, flag_below=0.5
         )
         assert REFUSED in description(refused)
-    assert await place.store.all_watched() == []
+    assert await place.store.places.all() == []
 
 
 async def test_another_server_sees_nothing_of_it(place: ReviewPlace) -> None:

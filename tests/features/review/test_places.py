@@ -16,7 +16,7 @@ from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
 async def scored_in(place: ReviewPlace, place_id: int) -> dict[int, int]:
     """Return by id where each scored message of a place stands."""
-    return {one.message_id: one.posted_in for one in await place.store.latest_scores(place_id)}
+    return {one.message_id: one.channel_id for one in await place.store.scores.latest(place_id)}
 
 
 async def test_a_category_is_its_channels_that_share_its_permissions(place: ReviewPlace) -> None:
@@ -78,7 +78,7 @@ async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
     assert result.response.embeds[0].title == "Backfill done"
     assert description(result) == f"{place.channel.mention}: 4 old messages have their scores."
     expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in old[1:]}
-    found = {one.message_id: one.positive_probability for one in await place.store.latest_scores(place.channel.id)}
+    found = {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
     assert found == pytest.approx(expected, abs=1e-5)
     assert place.cards == []
     assert [one.reactions for one in place.channel.history()] == [[]] * 5

@@ -18,7 +18,7 @@ from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
 
 async def scores(place: ReviewPlace) -> dict[int, float]:
-    return {one.message_id: one.positive_probability for one in await place.store.latest_scores(place.channel.id)}
+    return {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
 
 
 async def test_what_is_posted_is_scored_once_with_the_model_s_own_numbers(
@@ -63,10 +63,10 @@ async def test_an_edit_is_scored_again_and_a_deletion_forgotten(place: ReviewPla
     await place.member.edit(message, BAD)
     expected = demo_model.answer(SentimentQuestion(BAD)).positive_probability
     assert (await scores(place))[message.id] == pytest.approx(expected, abs=1e-5)
-    assert len(await place.store.of_author(place.member.id)) == 2  # the history is kept
+    assert len(await place.store.privacy.messages_of(place.member.id)) == 2  # the history is kept
     await place.member.delete(message)
     assert await scores(place) == {}
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
 
 
 async def test_unwatch_deletes_all_and_takes_the_notice_away(place: ReviewPlace) -> None:
@@ -76,7 +76,7 @@ async def test_unwatch_deletes_all_and_takes_the_notice_away(place: ReviewPlace)
     assert "no longer read, and all that was kept of it is deleted" in description(result)
     assert [one.content for one in place.channel.history()] == [GOOD]
     await place.member.send(place.channel, BAD)
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
     again = await place.moderator.slash(place.channel, "review unwatch", channel=place.channel)
     assert "was not watched" in description(again)
     refused = await place.moderator.slash(place.channel, "review preview", channel=place.channel)
@@ -150,12 +150,12 @@ async def test_what_waited_is_scored_after_a_restart(
 ) -> None:
     await place.watch(notice=False)
     seen = await place.member.send(place.channel, GOOD)
-    await place.store.forget_messages([seen.id])
+    await place.store.messages.delete([seen.id])
     where = (place.channel.id, place.channel.guild.id, place.member.id)
     before = (*where, seen.created_at, "what it said before it was edited")
-    assert await place.store.record(seen.id, *before, posted_in=place.channel.id)
+    assert await place.store.messages.record(seen.id, *before, channel_id=place.channel.id)
     gone = (*where, seen.created_at, "deleted before it was scored")
-    assert await place.store.record(seen.id - 1, *gone, posted_in=place.channel.id)
+    assert await place.store.messages.record(seen.id - 1, *gone, channel_id=place.channel.id)
     # And then the bot was switched off.
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     bot.executor.start()
@@ -177,4 +177,4 @@ async def test_who_may_not_moderate_there_is_refused(place: ReviewPlace) -> None
         refused = await place.moderator.slash(place.channel, command, channel=others)
         assert refused.response.ephemeral
         assert "you need View Channel and Manage Messages for this" in description(refused)
-    assert await place.store.all_watched() == []
+    assert await place.store.places.all() == []

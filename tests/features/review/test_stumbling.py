@@ -45,7 +45,7 @@ async def test_a_card_that_is_deleted_or_refused_is_let_be(place: ReviewPlace) -
     place.env.inject_error("PATCH", f"/channels/{place.log.id}/messages/{first.id}", status=403, times=1)
     await place.moderator.click(first, label="Claim")
     await place.moderator.delete(second)
-    case = await place.store.numbered(place.guild.id, 2)
+    case = await place.store.cases.by_number(place.guild.id, 2)
     assert case is not None
     await place.reader.triage.act("confirm", case.id, place.moderator.id)
     asked = requests(place, "GET", place.log), requests(place, "PATCH", place.log)
@@ -84,7 +84,7 @@ async def test_a_label_that_somebody_deleted_is_not_posted_again(place: ReviewPl
     await place.moderator.delete(place.channel.history()[-1])
     await place.member.edit(message, BAD)
     assert [one.id for one in place.channel.history()] == [message.id]
-    assert await place.store.due(10) == []
+    assert await place.store.showing.due(10) == []
 
 
 async def test_a_label_below_a_message_that_is_gone_means_that_it_is_forgotten(place: ReviewPlace) -> None:
@@ -94,7 +94,7 @@ async def test_a_label_below_a_message_that_is_gone_means_that_it_is_forgotten(p
         message="Invalid Form Body\nIn message_reference: Unknown message",
     )  # fmt: skip
     await place.member.send(place.channel, GOOD)
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
 
 
 async def test_a_label_that_may_not_be_posted_does_not_keep_the_card_back(place: ReviewPlace) -> None:
@@ -103,7 +103,7 @@ async def test_a_label_that_may_not_be_posted_does_not_keep_the_card_back(place:
     await place.member.send(place.channel, BAD)
     assert len(place.channel.history()) == 1
     assert len(place.cards) == 1
-    assert await place.store.due(10) == []
+    assert await place.store.showing.due(10) == []
 
 
 async def test_a_digest_that_discord_did_not_take_stays_one_digest(place: ReviewPlace) -> None:
@@ -129,7 +129,7 @@ async def test_a_digest_that_was_posted_and_not_noted_is_found_with_what_its_men
     bot = await restarted(place, demo_model, settings)
     await place.env.advance_time(180)
     assert len(place.log.history()) == CARDS_A_MINUTE + 1
-    assert len(await place.store.in_digest(digest.id)) == DIGEST_CASES + 2
+    assert len(await place.store.cards.in_digest(digest.id)) == DIGEST_CASES + 2
     await bot.close()
 
 
@@ -141,17 +141,17 @@ async def test_a_card_that_is_found_shows_what_was_done_meanwhile_and_keeps_its_
     await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
     await place.flagging()
     await place.member.send(place.channel, BAD)
-    case = await place.store.numbered(place.guild.id, 1)
+    case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
     await forget_where(place, "UPDATE review_case SET card_message_id = NULL, excerpt_until = NULL")
-    await place.store.claim(case.id, place.moderator.id)
+    await place.store.cases.claim(case.id, place.moderator.id)
     bot = await restarted(place, demo_model, settings)
     await place.env.advance_time(60)
     (card,) = place.cards
     assert f"claimed by <@{place.moderator.id}>" in field(card, "History")
     assert field(card, "Excerpt") == f"||{BAD}||"
     later = discord.utils.utcnow().replace(year=discord.utils.utcnow().year + 1)
-    assert [one.id for one in await place.store.excerpts_over(later)] == [case.id]
+    assert [one.id for one in await place.store.cards.expired_excerpts(later)] == [case.id]
     await bot.close()
 
 
@@ -164,33 +164,34 @@ async def test_a_message_that_could_not_be_kept_is_read_again(
         async def gone(*_: object, **__: object) -> bool:
             raise ConnectionError("the database is gone")
 
-        patched.setattr(place.store, "record", gone)
+        patched.setattr(place.store.messages, "record", gone)
         lost = await place.member.send(place.channel, GOOD)
     assert [str(error) for error in place.env.errors] == ["the database is gone"]
     later = await place.member.send(place.channel, GOOD)
-    assert [one.message_id for one in await place.store.latest_scores(place.channel.id)] == [later.id]
+    assert [one.message_id for one in await place.store.scores.latest(place.channel.id)] == [later.id]
     await place.env.advance_time(60)
-    assert [one.message_id for one in await place.store.latest_scores(place.channel.id)] == [lost.id, later.id]
+    assert [one.message_id for one in await place.store.scores.latest(place.channel.id)] == [lost.id, later.id]
     reads = requests(place, "GET", place.channel)
     await place.env.advance_time(120)
     assert requests(place, "GET", place.channel) == reads  # nothing is behind any more
     assert "2 scored" in description(await place.moderator.slash(place.channel, "review status"))
 
 
-@pytest.mark.parametrize("noting", ["shown", "carded"])
+@pytest.mark.parametrize(("member", "method"), [("showing", "mark_shown"), ("cards", "record")])
 async def test_what_is_posted_while_its_message_is_forgotten_is_taken_away(
-    place: ReviewPlace, monkeypatch: pytest.MonkeyPatch, noting: str
+    place: ReviewPlace, monkeypatch: pytest.MonkeyPatch, member: str, method: str
 ) -> None:
     await place.flagging(label="reply")
-    note = getattr(place.store, noting)
+    owner = getattr(place.store, member)
+    record = getattr(owner, method)
 
     async def forgotten_before(*about: Any, **what: Any) -> bool:
-        await place.store.forget_author(place.member.id)
-        noted: bool = await note(*about, **what)
+        await place.store.privacy.delete_messages_of(place.member.id)
+        noted: bool = await record(*about, **what)
         assert not noted
         return noted
 
-    monkeypatch.setattr(place.store, noting, forgotten_before)
+    monkeypatch.setattr(owner, method, forgotten_before)
     message = await place.member.send(place.channel, BAD)
     await place.env.advance_time(60)
     assert [one.id for one in place.channel.history()] == [message.id]

@@ -54,12 +54,12 @@ async def test_release_opens_a_case_again(place: ReviewPlace) -> None:
 async def test_two_decisions_at_once_make_one(place: ReviewPlace) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)
-    case = await place.store.numbered(place.guild.id, 1)
+    case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
     act = place.reader.triage.act
     refusals = await asyncio.gather(*(act(("confirm", "dismiss")[one % 2], case.id, one) for one in range(8)))
     assert refusals.count(None) == 1
-    assert len(await place.store.verdicts(place.channel.id)) == 1
+    assert len(await place.store.cases.verdicts(place.channel.id)) == 1
     assert len(field(place.cards[0], "History").splitlines()) == 2
 
 
@@ -81,9 +81,9 @@ async def test_who_may_not_moderate_both_channels_may_not_press(place: ReviewPla
 async def test_a_forgotten_case_says_so(place: ReviewPlace) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)
-    case = await place.store.numbered(place.guild.id, 1)
+    case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
-    await place.store.forget_messages([case.message_id])
+    await place.store.messages.delete([case.message_id])
     refused = await place.moderator.click(place.cards[0], label="Confirm")
     assert "This case is forgotten" in description(refused)
 
@@ -110,7 +110,7 @@ async def test_a_card_that_an_earlier_run_posted_is_found_again(
 ) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)
-    case = await place.store.numbered(place.guild.id, 1)
+    case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
     database = place.reader._database  # as a run that ended between posting the card and noting it left it
     from sqlalchemy import text
@@ -123,7 +123,7 @@ async def test_a_card_that_an_earlier_run_posted_is_found_again(
     await place.env.restart_bot(bot)
     await place.env.advance_time(60)
     assert len(place.cards) == 1
-    found = await place.store.numbered(place.guild.id, 1)
+    found = await place.store.cases.by_number(place.guild.id, 1)
     assert found is not None
     assert found.card_message_id == place.cards[0].id
     await bot.close()

@@ -91,7 +91,7 @@ async def execute(place: ReviewPlace, *statements: str) -> None:
 
 
 async def scored(place: ReviewPlace) -> set[int]:
-    return {one.message_id for one in await place.store.latest_scores(place.channel.id)}
+    return {one.message_id for one in await place.store.scores.latest(place.channel.id)}
 
 
 async def status(place: ReviewPlace, moderator: Any = None) -> Any:
@@ -140,10 +140,10 @@ async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
 async def test_a_message_whose_channel_is_gone_is_forgotten_and_stops_nobody(place: ReviewPlace) -> None:
     messages = await waiting(place, bad=None, count=MESSAGES - 1)
     where = (place.channel.id, place.guild.id, place.member.id, messages[0].created_at, "whatever it said")
-    assert await place.store.record(messages[0].id - 1, *where, posted_in=messages[0].id - 2)
+    assert await place.store.messages.record(messages[0].id - 1, *where, channel_id=messages[0].id - 2)
     await place.env.advance_time(30)
     assert await scored(place) == {one.id for one in messages}
-    assert await place.store.pending_count(place.guild.id) == 0
+    assert await place.store.messages.pending_count(place.guild.id) == 0
     assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
 
 
@@ -154,7 +154,7 @@ async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     messages = await waiting(place)
     bad = messages[150].id
     sentiment(not_finite)
-    score_all, calls = place.store.score_all, 0
+    score_all, calls = place.store.scores.record, 0
     away = Away(place)
 
     async def third_time_away(*about: Any) -> int:
@@ -164,7 +164,7 @@ async def test_while_the_database_is_away_no_message_uses_up_its_tries(
             await away.begin()
         return await score_all(*about)
 
-    monkeypatch.setattr(place.store, "score_all", third_time_away)
+    monkeypatch.setattr(place.store.scores, "record", third_time_away)
     await place.env.advance_time(30)
     assert away.has_begun
     await place.env.advance_time(60)
@@ -172,7 +172,7 @@ async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     assert 0 < len(await scored(place)) < MESSAGES - 1
     await place.env.advance_time(60)
     assert await scored(place) == {one.id for one in messages} - {bad}
-    rows = {row.message_id: row.tries for row in await place.store.of_author(place.member.id)}
+    rows = {row.message_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert {message_id for message_id, tries in rows.items() if tries} == {bad}
     assert rows[bad] <= 2
     for minutes in MINUTES:
@@ -190,7 +190,7 @@ async def test_while_the_model_fails_on_every_text_no_message_uses_up_its_tries(
     sentiment(out_of_memory, lambda _: True)
     for _ in range(3):  # each would be a try
         await place.env.advance_time(60)
-    assert {row.tries for row in await place.store.of_author(place.member.id)} == {0}
+    assert {row.tries for row in await place.store.privacy.messages_of(place.member.id)} == {0}
     sentiment(out_of_memory, lambda _: False)
     await place.env.advance_time(30)
     assert await scored(place) == {one.id for one in messages}
@@ -272,7 +272,7 @@ async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
     assert field(answer, "Could not be scored (1)").count("discord.com") == 1
     bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
     await place.second.click(answer, label="Try again")
-    rows = {row.channel_id: row.tries for row in await place.store.of_author(place.member.id)}
+    rows = {row.place_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert rows == {place.channel.id: 1, other.id: 4}
     await bot.close()
 
@@ -280,14 +280,14 @@ async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
 async def test_a_label_that_keeps_failing_stops_no_other(place: ReviewPlace) -> None:
     await place.live(label="reply")
     with pytest.MonkeyPatch.context() as patched:
-        show = place.reader.live._labels.show
+        show = place.reader.publisher._labels.show
 
         async def shown(due: Any, kind: Any) -> Any:
             if due.message_id in failing:
                 raise LookupError(due.message_id)
             return await show(due, kind)
 
-        patched.setattr(place.reader.live._labels, "show", shown)
+        patched.setattr(place.reader.publisher._labels, "show", shown)
         failing = range(2**64)  # every one
         first = [await place.member.send(place.channel, f"{GOOD} {number}") for number in range(40)]
         failing = {one.id for one in first}  # type: ignore[assignment]  # as a container
@@ -318,7 +318,7 @@ async def test_a_message_that_discord_hides_stops_no_other(
     assert await scored(place) == {one.id for one in messages} - {hidden}
     for minutes in MINUTES:
         await place.env.advance_time(minutes * 60 + 30)
-    tries = {row.message_id: row.tries for row in await place.store.of_author(place.member.id)}
+    tries = {row.message_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert tries[hidden] == (4 if status_code == 403 else 0), "Discord's own failure is none of the message's"
     listed = str((await status(place)).embeds[0].to_dict())
     assert ("Give the bot View Channel and Read Message History" in listed) == (status_code == 403)

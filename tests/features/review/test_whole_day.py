@@ -58,7 +58,7 @@ async def test_from_shadow_to_the_last_decision(
 
     # Each flagged message is one case; those that had no card within the minute stand in digests.
     await place.env.advance_time(180)
-    cases = [await place.store.case_of(id_) for id_ in [*posted, *live]]
+    cases = [await place.store.cases.of_message(id_) for id_ in [*posted, *live]]
     found = {case.message_id: case for case in cases if case is not None}
     assert set(found) == {id_ for id_, text in live.items() if text in below}
     assert sorted(case.number for case in found.values()) == list(range(1, len(found) + 1))
@@ -74,7 +74,7 @@ async def test_from_shadow_to_the_last_decision(
     (menu,) = digests[0].components[0].children
     await place.moderator.select(digests[0], values=[menu.options[0].value])
     assert len(place.cards) == decided + 1
-    case = await place.store.case(int(menu.options[0].value))
+    case = await place.store.cases.get(int(menu.options[0].value))
     assert case is not None
     author = place.member if case.author_id == place.member.id else place.other
     message = next(one for one in place.channel.history() if one.id == case.message_id)

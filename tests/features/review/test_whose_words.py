@@ -18,7 +18,7 @@ POLL = "Was it good?\nNo.\nA dull, lifeless film."
 
 
 async def probabilities(place: ReviewPlace) -> dict[int, float]:
-    return {one.message_id: one.positive_probability for one in await place.store.latest_scores(place.channel.id)}
+    return {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
 
 
 async def forwarded(place: ReviewPlace, text: str) -> discord.Message:
@@ -46,8 +46,8 @@ async def test_a_forward_and_a_poll_have_their_scores_as_the_poster_s(
         for id_, text in ((forward.id, BAD), (poll, POLL))
     }
     assert await probabilities(place) == pytest.approx(expected, abs=1e-5)
-    assert {row.message_id for row in await place.store.of_author(place.member.id)} == {forward.id, poll}
-    assert await place.store.of_author(place.other.id) == []  # Discord does not tell whose the words were
+    assert {row.message_id for row in await place.store.privacy.messages_of(place.member.id)} == {forward.id, poll}
+    assert await place.store.privacy.messages_of(place.other.id) == []  # Discord does not tell whose the words were
 
 
 async def test_backfill_reads_them_too(place: ReviewPlace) -> None:
@@ -72,7 +72,7 @@ async def test_a_forward_without_text_is_not_kept(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     picture = await place.other.send(place.elsewhere, attachments=[("poster.png", b"a picture")])
     await place.member.forward(picture, place.channel)
-    assert await place.store.of_author(place.member.id) == []
+    assert await place.store.privacy.messages_of(place.member.id) == []
 
 
 async def test_an_event_without_the_forwarded_words_takes_nothing_away(place: ReviewPlace) -> None:
@@ -84,7 +84,7 @@ async def test_an_event_without_the_forwarded_words_takes_nothing_away(place: Re
     assert await probabilities(place) == before
     await changed(place, forward.id)
     assert await probabilities(place) == before
-    assert len(await place.store.of_author(place.member.id)) == 1  # nothing was scored again
+    assert len(await place.store.privacy.messages_of(place.member.id)) == 1  # nothing was scored again
 
 
 async def changed(place: ReviewPlace, message_id: int, **parts: Any) -> None:
@@ -102,19 +102,19 @@ async def test_a_forward_that_waited_is_asked_of_discord_and_its_hash_stays(
     await place.watch(notice=False)
     plain = await place.member.send(place.channel, GOOD)
     forward = await forwarded(place, BAD)
-    hashes = {row.message_id: row.content_hash for row in await place.store.of_author(place.member.id)}
+    hashes = {row.message_id: row.content_hash for row in await place.store.privacy.messages_of(place.member.id)}
     database = place.reader._database
     assert hashes == {plain.id: database.content_hash(GOOD), forward.id: database.content_hash(BAD)}
-    await place.store.forget_messages([forward.id])
+    await place.store.messages.delete([forward.id])
     where = (place.channel.id, place.channel.guild.id, place.member.id)
-    assert await place.store.record(forward.id, *where, forward.created_at, BAD, posted_in=place.channel.id)
+    assert await place.store.messages.record(forward.id, *where, forward.created_at, BAD, channel_id=place.channel.id)
     # And then the bot was switched off.
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     bot.executor.start()
     bot.executor.wait_until_loaded()
     await place.env.restart_bot(bot)
     assert set(await probabilities(place)) == {plain.id, forward.id}
-    rows = await place.store.of_author(place.member.id)
+    rows = await place.store.privacy.messages_of(place.member.id)
     assert {row.message_id: row.content_hash for row in rows} == hashes
     assert len(rows) == 2
     await bot.close()

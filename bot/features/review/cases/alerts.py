@@ -15,9 +15,9 @@ from bot.features.review.cases.buttons import case_view, digest_view, is_card_of
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.features.review.outage import is_outage, where
 from bot.features.review.showing.notices import tell_of_suspension
-from bot.features.review.showing.own_history import Earlier
+from bot.features.review.showing.own_history import OwnHistory
 from bot.features.review.worker import Line, attempt
-from bot.storage.records import Case, CaseEvent, OwnMessage, StaleDigest
+from bot.storage.records import Case, OwnMessage, StaleDigest
 from bot.storage.refusal import is_away
 from bot.storage.store import ReviewStore
 
@@ -36,25 +36,25 @@ class Alerts:
     def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
         self._bot = bot
         self._store = store
-        self._earlier = Earlier(bot)
+        self._own_history = OwnHistory(bot)
         self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
         self._crowded_since: dict[int, datetime] = {}
-        self._behind = Line(store.cards_behind, STALE_AT_A_TIME)
-        self._stale = Line(store.stale_digests, STALE_AT_A_TIME)
+        self._behind = Line(store.cards.outdated, STALE_AT_A_TIME)
+        self._stale = Line(store.own_messages.stale_digests, STALE_AT_A_TIME)
         self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def post_due(self) -> None:
         """Post what is due, and is not there already."""
         waiting: defaultdict[int, list[Case]] = defaultdict(list)
-        for case in await self._store.cards_due():
+        for case in await self._store.cards.due():
             waiting[case.log_channel_id].append(case)
         for log_channel_id, cases in waiting.items():
             try:
                 await self._post(log_channel_id, await self._not_there(log_channel_id, cases))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-                self._earlier.look_again(log_channel_id)
+                self._own_history.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
-                    await tell_of_suspension(self._bot, await self._store.suspend_log(log_channel_id))
+                    await tell_of_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
                 else:
                     log.warning("%d cases wait on for their cards: %s", len(cases), problem)
             except Exception as problem:
@@ -64,21 +64,21 @@ class Alerts:
 
     async def post_card(self, case: Case) -> None:
         """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
-        place = await self._store.watched(case.place_id)
-        excerpt = await self._excerpt(case) if place is not None and place.excerpts else None
-        history, now = await self._history(case.id)
-        if now is None:
+        content = await self._store.cards.content(case.id)
+        if content is None or content.case.card_message_id is not None:
             return
+        excerpt = await self._excerpt(case) if content.can_quote else None
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
-        embed, view = case_card(now, history, excerpt), case_view(now)
+        embed, view = case_card(content.case, content.history, excerpt), case_view(content.case)
         card = await channel.send(embed=embed, view=view, nonce=f"case-{case.id}")
         until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
-        if not await self._store.carded(case.id, card.id, until, log_channel_id=case.log_channel_id):
-            now = await self._store.case(case.id)
+        is_recorded = await self._store.cards.record(
+            case.id, card.id, until, log_channel_id=case.log_channel_id, last_event=len(content.history)
+        )
+        if not is_recorded:
+            now = await self._store.cases.get(case.id)
             if now is None or now.card_message_id != card.id:
-                await self._store.delete_own(OwnMessage(case.log_channel_id, card.id))
-                return
-        await self._store.card_shows(case.id, len(history))
+                await self._store.own_messages.delete_later(OwnMessage(case.log_channel_id, card.id))
 
     async def refresh_behind(self) -> None:
         """Bring cards up to date that could not be before."""
@@ -89,12 +89,13 @@ class Alerts:
         # One after the other: the last edit of a card shows the last that happened.
         lock = self._edits.setdefault(case_id, asyncio.Lock())
         async with lock:
-            history, case = await self._history(case_id)
-            if case is None or case.card_message_id is None:
+            content = await self._store.cards.content(case_id)
+            if content is None or (card_id := content.case.card_message_id) is None:
                 return True
+            case, history = content.case, content.history
             channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
             try:
-                card = await channel.fetch_message(case.card_message_id)
+                card = await channel.fetch_message(card_id)
                 is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # its author took the text away
                 excerpt = excerpt_of(card.embeds[0]) if is_quoted else None
                 await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
@@ -102,36 +103,37 @@ class Alerts:
                 log.warning("the card of case %d is not up to date: %s", case_id, problem)
                 if may_pass(problem):
                     return False
-            await self._store.card_shows(case_id, len(history))  # or never will
+            await self._store.cards.mark_current(case_id, len(history))  # or never will
         return True
 
     async def erase_excerpts(self) -> None:
         """Take the excerpts off the cards that have had them long enough."""
-        for over in await self._store.excerpts_over(discord.utils.utcnow()):
+        for over in await self._store.cards.expired_excerpts(discord.utils.utcnow()):
             async with self._edits.setdefault(over.id, asyncio.Lock()):  # so that no other edit puts it back
                 await attempt(self._erase_excerpt, over.id)
 
     async def _erase_excerpt(self, case_id: int) -> bool:
-        history, case = await self._history(case_id)
-        if case is None or case.card_message_id is None:
+        content = await self._store.cards.content(case_id)
+        if content is None or (card_id := content.case.card_message_id) is None:
             return True
+        case, history = content.case, content.history
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
         try:
-            await channel.get_partial_message(case.card_message_id).edit(embed=case_card(case, history, None))
+            await channel.get_partial_message(card_id).edit(embed=case_card(case, history, None))
         except discord.NotFound:
             pass
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             log.warning("the excerpt of case %d is still on its card: %s", case_id, problem)
             return False
-        await self._store.excerpt_erased(case_id)
+        await self._store.cards.mark_excerpt_erased(case_id)
         return True
 
     async def rewrite_stale(self) -> None:
-        """Write digests anew of which something was forgotten; one of which nothing is left is deleted."""
+        """Rewrite the digests that list deleted cases, and delete those that list nothing else."""
         await self._stale.do_some(self._rewrite)
 
     async def _rewrite(self, stale: StaleDigest) -> bool:
-        cases = await self._store.in_digest(stale.message_id)
+        cases = await self._store.cards.in_digest(stale.message_id)
         digest = self._bot.get_partial_messageable(stale.channel_id).get_partial_message(stale.message_id)
         try:
             if cases:
@@ -140,9 +142,9 @@ class Alerts:
                 await digest.delete()
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             if not isinstance(problem, discord.HTTPException) or problem.status not in REFUSALS:
-                log.warning("a digest still shows what is forgotten: %s", problem)
+                log.warning("a digest still lists deleted cases: %s", problem)
                 return False
-        await self._store.rewritten(stale)
+        await self._store.own_messages.mark_rewritten(stale)
         return True
 
     async def _post(self, log_channel_id: int, cases: Sequence[Case]) -> None:
@@ -184,34 +186,29 @@ class Alerts:
         nonce = f"digest-{cases[0].id}"[:25]
         digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
         shown = [case.id for case in cases]
-        if await self._store.digested(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
-            kept = await self._store.in_digest(digest.id)  # some were forgotten meanwhile
+        if await self._store.cards.record_digest(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
+            kept = await self._store.cards.in_digest(digest.id)  # some were deleted meanwhile
             await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
 
     async def _not_there(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
         """Note the cards and digests that are there without being noted, and return the cases that have neither."""
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         missing = {case.id: case for case in cases}
-        for message in await self._earlier.said_in(channel):
+        for message in await self._own_history.said_in(channel):
             if (found := is_card_of(message, missing)) is not None:
                 excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
                 until = message.created_at + EXCERPT_DAYS if excerpt else None
-                await self._store.carded(found, message.id, until)
+                await self._store.cards.record(found, message.id, until)
                 await self.refresh(found)  # somebody may have pressed its buttons before it was noted
                 del missing[found]
             elif listed := of_digest(message, missing):
-                await self._store.digested(listed, message.id)
+                await self._store.cards.record_digest(listed, message.id)
                 for case_id in listed:
                     del missing[case_id]
         return list(missing.values())
 
-    async def _history(self, case_id: int) -> tuple[list[CaseEvent], Case | None]:
-        """Return a case with what happened to it; what happens meanwhile is for the card's next edit."""
-        history = await self._store.history(case_id)
-        return history, await self._store.case(case_id)
-
     async def _excerpt(self, case: Case) -> str | None:
-        channel = self._bot.get_partial_messageable(case.posted_in, guild_id=case.guild_id)
+        channel = self._bot.get_partial_messageable(case.channel_id, guild_id=case.guild_id)
         try:
             return spoilered_excerpt(message_text(await channel.fetch_message(case.message_id)))
         except discord.HTTPException:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import discord
 
@@ -10,6 +10,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, PersistentMenu, view_of
 from bot.answers.delivery import acknowledge
 from bot.errors import NotPermitted, ReceiptUnusable
+from bot.features.review.access import reviews_of
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, find_place
@@ -29,26 +30,6 @@ _ACTIONS = {
     "confirmed": ("note",),
     "dismissed": ("note",),
 }
-
-
-class Triage(Protocol):
-    """What the buttons do. The bot's cog of review channels has it as `triage`."""
-
-    async def case(self, case_id: int) -> Case | None:
-        """Return a case, None where it is forgotten."""
-        ...
-
-    async def act(self, action: str, case_id: int, user_id: int) -> str | None:
-        """Claim, release, confirm or dismiss a case; return what stood against it."""
-        ...
-
-    async def note(self, case_id: int, user_id: int, text: str) -> None:
-        """Add a note to a case."""
-        ...
-
-    async def show_card(self, case: Case) -> None:
-        """Post the card of a case that has none."""
-        ...
 
 
 def case_view(case: Case) -> discord.ui.View:
@@ -103,7 +84,7 @@ class CaseButton(
 
     async def press(self, interaction: Interaction) -> None:
         """Do what the button says, once; who comes too late is told what was done."""
-        triage = _triage(interaction)
+        triage = reviews_of(interaction.client).triage
         _check(interaction, await triage.case(self._case_id))
         if self._action == "note":
             await acknowledge(interaction, interaction.response.send_modal(NoteForm(self._case_id)))
@@ -130,7 +111,7 @@ class NoteForm(Form, title="Note"):
 
     async def submit(self, interaction: Interaction) -> None:
         """Add the note to the case's history."""
-        triage = _triage(interaction)
+        triage = reviews_of(interaction.client).triage
         _check(interaction, await triage.case(self._case_id))
         if await acknowledge(interaction, interaction.response.defer()):
             await triage.note(self._case_id, interaction.user.id, self.text.value)
@@ -152,28 +133,21 @@ class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
 
     async def choose(self, interaction: Interaction, value: str) -> None:
         """Post the card, unless it is there already."""
-        triage = _triage(interaction)
+        triage = reviews_of(interaction.client).triage
         case = await triage.case(int(value))
         _check(interaction, case)
         if case is not None and await acknowledge(interaction, interaction.response.defer()):
             await triage.show_card(case)
 
 
-def _triage(interaction: Interaction) -> Triage:
-    triage: Triage | None = getattr(interaction.client.get_cog("ReviewReader"), "triage", None)
-    if triage is None:
-        raise NotPermitted("Review channels are switched off. Whoever runs the bot can turn them on with BOT_REVIEWS.")
-    return triage
-
-
 def _check(interaction: Interaction, case: Case | None) -> None:
-    """Raise ReceiptUnusable for a forgotten case, and NotPermitted unless the presser may moderate both channels."""
+    """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser may moderate both channels."""
     if case is None or case.guild_id != interaction.guild_id:
         raise ReceiptUnusable("This case is forgotten: its message was deleted, or its channel is no longer watched.")
     assert interaction.guild is not None  # noqa: S101  # it has the case's id
     assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
     places: list[Place] = []
-    for channel_id in (case.posted_in, case.log_channel_id):
+    for channel_id in (case.channel_id, case.log_channel_id):
         place = find_place(interaction.guild, channel_id)
         if place is None:
             raise NotPermitted(

@@ -21,17 +21,17 @@ class CaseTriage:
         self._alerts = alerts
 
     async def case(self, case_id: int) -> Case | None:
-        """Return a case, None where it is forgotten."""
-        return await self._store.case(case_id)
+        """Return a case, None if it is deleted."""
+        return await self._store.cases.get(case_id)
 
     async def act(self, action: str, case_id: int, user_id: int) -> str | None:
         """Claim, release, confirm or dismiss a case; return what stood against it."""
         if action == "claim":
-            done, case = await self._store.claim(case_id, user_id)
+            done, case = await self._store.cases.claim(case_id, user_id)
         elif action == "release":
-            done, case = await self._store.release(case_id, user_id)
+            done, case = await self._store.cases.release(case_id, user_id)
         else:
-            done, case = await self._store.decide(case_id, user_id, confirmed=action == "confirm")
+            done, case = await self._store.cases.decide(case_id, user_id, confirmed=action == "confirm")
         await self._alerts.refresh(case_id)
         if done:
             return None
@@ -42,7 +42,7 @@ class CaseTriage:
 
     async def note(self, case_id: int, user_id: int, text: str) -> None:
         """Add a note to a case."""
-        await self._store.note(case_id, user_id, text)
+        await self._store.cases.add_note(case_id, user_id, text)
         await self._alerts.refresh(case_id)
 
     async def show_card(self, case: Case) -> None:

@@ -4,11 +4,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers.client import BotClient
+from bot.features.review.access import find_reviews
 from bot.features.review.commands import privacy
 from bot.features.review.commands.backfill import Backfilling
 from bot.features.review.commands.exempt import Exempting
 from bot.features.review.commands.export import Exporting
-from bot.features.review.commands.inspect import Seeing
+from bot.features.review.commands.inspect import Inspecting
 from bot.features.review.commands.watch import Watching
 from bot.features.review.reader import ReviewReader
 
@@ -17,7 +18,7 @@ from bot.features.review.reader import ReviewReader
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_messages=True)
-class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
+class ReviewChannels(Watching, Inspecting, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
     """Review channels: what is posted there is scored, and shown to moderators."""
 
     def __init__(self, reader: ReviewReader) -> None:
@@ -26,7 +27,7 @@ class ReviewChannels(Watching, Seeing, Backfilling, Exporting, Exempting, comman
 
 async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
-    reader = bot.get_cog(ReviewReader.__name__)
+    reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))
     await privacy.setup(bot)

@@ -30,5 +30,5 @@ class Backfilling(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         store = self._reader.store
-        await store.log_action(channel.guild.id, channel.id, interaction.user.id, "backfill", f"up to {limit:,}")
+        await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "backfill", f"up to {limit:,}")
         await self._reader.backfills.run(interaction, channel, limit)

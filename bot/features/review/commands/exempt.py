@@ -33,9 +33,9 @@ class Exempting(ReviewCommands):
         store = self._reader.store
         changed = True
         if remove:
-            changed = await store.unexempt(guild.id, kind, who.id)
+            changed = await store.privacy.end_exemption(guild.id, kind, who.id)
         else:
-            await store.exempt(guild.id, kind, who.id)
-        self._reader.intake.exemptions.forget(guild.id)
-        await store.log_action(guild.id, None, interaction.user.id, "unexempt" if remove else "exempt", who.mention)
+            await store.privacy.exempt(guild.id, kind, who.id)
+        self._reader.intake.exemptions.invalidate(guild.id)
+        await store.audit.record(guild.id, None, interaction.user.id, "unexempt" if remove else "exempt", who.mention)
         await reply(interaction, exempt_answer(who.mention, remove=remove, changed=changed))

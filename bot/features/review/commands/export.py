@@ -48,7 +48,7 @@ class Exporting(ReviewCommands):
         limit = channel.guild.filesize_limit
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{channel.id}.{format}"
-            rows = self._reader.store.stream_scores(channel.id, since)
+            rows = self._reader.store.scores.stream(channel.id, since)
             count = await write_rows(file, format, channel.guild.id, rows, limit)
             size = (await asyncio.to_thread(file.stat)).st_size
             if size > limit:
@@ -56,7 +56,7 @@ class Exporting(ReviewCommands):
                     f"The file would be larger than the {limit // MEGABYTE} MB that Discord takes in this server. "
                     "Ask for fewer days."
                 )
-            await self._reader.store.log_action(
+            await self._reader.store.audit.record(
                 channel.guild.id, channel.id, interaction.user.id, "export", f"{count:,} messages as {format}"
             )
             embed = export_answer(channel.mention, count, format).embed

@@ -27,7 +27,7 @@ from bot.features.review.showing.thresholds import suggested_threshold
 ACTIONS_SHOWN = 5
 
 
-class Seeing(ReviewCommands):
+class Inspecting(ReviewCommands):
     """Commands that change nothing."""
 
     @app_commands.command(extras={"example": "/review status"})
@@ -38,22 +38,22 @@ class Seeing(ReviewCommands):
             return
         store, guild = self._reader.store, server(interaction)
         found, seen, places = [], set(), self._reader.intake.places
-        for watched in await store.watched_in(guild.id):
-            place = find_place(guild, watched.channel_id)
+        for watched in await store.places.in_guild(guild.id):
+            place = find_place(guild, watched.place_id)
             if place is not None and may_moderate(asker(interaction), place):
                 seen.add(place.id)
-                scored, cases = await store.scored_count(place.id), await store.open_count(place.id)
+                scored, cases = await store.scores.count(place.id), await store.cases.open_count(place.id)
                 others = [one for one in (*left_out(place), *threads_left_out(place)) if one.id not in places]
                 apart = seen_by(asker(interaction), others)
-                verdicts = await store.verdicts(place.id)
+                verdicts = await store.cases.verdicts(place.id)
                 found.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, apart))
-        actions = [one for one in await store.latest_actions(guild.id, 50) if one.channel_id in {None, *seen}]
+        actions = [one for one in await store.audit.latest(guild.id, 50) if one.place_id in {None, *seen}]
         model = interaction.client.executor.status.model
-        unscored, unscored_count = await store.unscored(seen, UNSCORED_SHOWN)
+        unscored, unscored_count = await store.faults.given_up(seen, UNSCORED_SHOWN)
         answer = status_answer(
             found,
-            waiting=await store.pending_count(guild.id),
-            exemptions=await store.exemptions(guild.id),
+            waiting=await store.messages.pending_count(guild.id),
+            exemptions=await store.privacy.exemptions(guild.id),
             actions=actions[:ACTIONS_SHOWN],
             model=model,
             unscored=unscored,
@@ -76,8 +76,8 @@ class Seeing(ReviewCommands):
         watched = await watched_or_refused(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
             return
-        scored = await self._reader.store.latest_scores(channel.id)
-        verdicts = await self._reader.store.verdicts(channel.id)
+        scored = await self._reader.store.scores.latest(channel.id)
+        verdicts = await self._reader.store.cases.verdicts(channel.id)
         chosen = next(one for one in (flag_below, watched.flag_below, 0.2) if one is not None)  # 0 is a threshold too
         suggestion = suggested_threshold(verdicts)
         await reply(interaction, await preview_answer(channel, watched, scored, verdicts, chosen, suggestion))
@@ -92,7 +92,7 @@ class Seeing(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         now = discord.utils.utcnow()
-        scored = await self._reader.store.latest_scores(channel.id, now - timedelta(days=days))
+        scored = await self._reader.store.scores.latest(channel.id, now - timedelta(days=days))
         await reply(interaction, await stats_answer(channel.mention, scored, days, now.date()))
 
     @app_commands.command(extras={"example": "/review case number:12"})
@@ -101,8 +101,8 @@ class Seeing(ReviewCommands):
     async def case(self, interaction: Interaction, number: app_commands.Range[int, 1, 2**31]) -> None:
         """Show the whole history of a case, and post its card where it has none."""
         store, guild = self._reader.store, server(interaction)
-        case = await store.numbered(guild.id, number)
-        place = None if case is None else find_place(guild, case.posted_in) or find_place(guild, case.place_id)
+        case = await store.cases.by_number(guild.id, number)
+        place = None if case is None else find_place(guild, case.channel_id) or find_place(guild, case.place_id)
         log = None if case is None else find_place(guild, case.log_channel_id)
         if case is None or place is None or log is None:
             raise UsageError(f"There is no case {number:,}: it never was, or its message was deleted.")
@@ -110,5 +110,5 @@ class Seeing(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         await self._reader.triage.show_card(case)
-        now = await store.case(case.id) or case
-        await reply(interaction, case_answer(now, await store.history(case.id)))
+        now = await store.cases.get(case.id) or case
+        await reply(interaction, case_answer(now, await store.cases.history(case.id)))

@@ -6,16 +6,17 @@ from discord.ext import commands
 from bot.answers.answering import defer, reply
 from bot.answers.client import BotClient, Interaction
 from bot.answers.error_reply import reply_on_error
+from bot.features.review.access import ReviewCog, find_reviews
 from bot.features.review.embeds.privacy import deleted_answer, export_answer, opted_in_answer, privacy_answer
 from bot.features.review.reader import ReviewReader
 
 
-class Privacy(commands.GroupCog, group_name="privacy"):
+class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     """Everybody's own data, for their eyes alone, in every server at once."""
 
     def __init__(self, reader: ReviewReader) -> None:
         self._store = reader.store
-        self._live = reader.live
+        self._publisher = reader.publisher
 
     @app_commands.command(name="info", extras={"example": "/privacy info"})
     @reply_on_error
@@ -23,7 +24,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Say what is kept of you, and what you can do about it."""
         if not await defer(interaction, private=True):
             return
-        await reply(interaction, privacy_answer(opted_out=await self._store.opted_out(interaction.user.id)))
+        await reply(interaction, privacy_answer(opted_out=await self._store.privacy.has_opted_out(interaction.user.id)))
 
     @app_commands.command(name="export", extras={"example": "/privacy export"})
     @reply_on_error
@@ -32,7 +33,7 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         if not await defer(interaction, private=True):
             return
         user_id = interaction.user.id
-        kept = await self._store.of_author(user_id), await self._store.cases_of_author(user_id)
+        kept = await self._store.privacy.messages_of(user_id), await self._store.privacy.cases_of(user_id)
         await reply(interaction, export_answer(*kept))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
@@ -41,9 +42,11 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Delete all that is kept of you, at once."""
         if not await defer(interaction, private=True):
             return
-        count = await self._store.forget_author(interaction.user.id)
-        self._live.wake()  # cards and labels go too
-        await reply(interaction, deleted_answer(count, opted_out=await self._store.opted_out(interaction.user.id)))
+        count = await self._store.privacy.delete_messages_of(interaction.user.id)
+        self._publisher.wake()  # cards and labels go too
+        await reply(
+            interaction, deleted_answer(count, opted_out=await self._store.privacy.has_opted_out(interaction.user.id))
+        )
 
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
     @reply_on_error
@@ -51,8 +54,8 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Delete all that is kept of you and never be read again."""
         if not await defer(interaction, private=True):
             return
-        count = await self._store.opt_out(interaction.user.id)
-        self._live.wake()  # cards and labels go too
+        count = await self._store.privacy.opt_out(interaction.user.id)
+        self._publisher.wake()  # cards and labels go too
         await reply(interaction, deleted_answer(count, opted_out=True))
 
     @app_commands.command(name="optin", extras={"example": "/privacy optin"})
@@ -61,12 +64,12 @@ class Privacy(commands.GroupCog, group_name="privacy"):
         """Let new messages of yours be read again."""
         if not await defer(interaction, private=True):
             return
-        await self._store.opt_in(interaction.user.id)
+        await self._store.privacy.opt_in(interaction.user.id)
         await reply(interaction, opted_in_answer())
 
 
 async def setup(bot: BotClient) -> None:
     """Add the commands, where review channels are switched on."""
-    reader = bot.get_cog(ReviewReader.__name__)
+    reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(Privacy(reader))

@@ -24,7 +24,7 @@ from bot.features.review.places import (
     threads_left_out,
 )
 from bot.features.review.showing.notices import post_notices
-from bot.storage.records import Label, Watched
+from bot.storage.records import Label, WatchedPlace
 
 LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages",)}
 
@@ -67,7 +67,7 @@ class Watching(ReviewCommands):
     ) -> None:
         """Score every new message of a channel, in shadow first; asked again, change only the options you give."""
         check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
-        before = await self._reader.store.watched(channel.id)
+        before = await self._reader.store.places.get(channel.id)
         if excerpts and not asker(interaction).guild_permissions.manage_guild:
             raise NotPermitted("Excerpts show members' words: turning them on takes Manage Server.")
         options = _merged(before, label, flag_below, urgent_below, log_channel, excerpts)
@@ -78,13 +78,13 @@ class Watching(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         store = self._reader.store
-        await store.watch(
+        await store.places.watch(
             channel.id, channel.guild.id, flag_below=options.flag_below, urgent_below=options.urgent_below,
             log_channel_id=options.log_channel_id, label=options.label, excerpts=options.excerpts,
             watched_by=interaction.user.id, last_message_id=_last_message_id(channel),
         )  # fmt: skip
         self._reader.begin(channel.id)
-        await store.log_action(channel.guild.id, channel.id, interaction.user.id, "watch", _spelled(options))
+        await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "watch", _spelled(options))
         told = await post_notices(store, channel) if before is None and notice else 0
         after = await watched_or_refused(self._reader, channel, channel.mention)
         apart = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
@@ -115,10 +115,10 @@ class Watching(ReviewCommands):
             _check(channel, options, is_live=True)
         if not await defer(interaction, private=True):
             return
-        await self._reader.store.set_live(channel.id, live=on)
+        await self._reader.store.places.set_live(channel.id, live=on)
         action = "live" if on else "shadow"
-        await self._reader.store.log_action(channel.guild.id, channel.id, interaction.user.id, action, "")
-        self._reader.live.wake()
+        await self._reader.store.audit.record(channel.guild.id, channel.id, interaction.user.id, action, "")
+        self._reader.publisher.wake()
         await reply(interaction, live_answer(channel, watched, on=on))
 
     @app_commands.command(extras={"example": "/review unwatch channel:#film-reviews"})
@@ -131,12 +131,12 @@ class Watching(ReviewCommands):
             return
         watched = await self._reader.unwatch(channel.id)
         if watched is not None:
-            await self._reader.store.log_action(channel.guild.id, channel.id, interaction.user.id, "unwatch", "")
+            await self._reader.store.audit.record(channel.guild.id, channel.id, interaction.user.id, "unwatch", "")
         await reply(interaction, unwatch_answer(channel, was_watched=watched is not None))
 
 
 def _merged(
-    before: Watched | None,
+    before: WatchedPlace | None,
     label: Label | None,
     flag_below: float | None,
     urgent_below: float | None,

@@ -67,9 +67,9 @@ def message_link(guild_id: int, channel_id: int, message_id: int) -> str:
 def case_card(case: Case, history: Sequence[CaseEvent], excerpt: str | None) -> discord.Embed:
     """Return a case's card; `excerpt` is a field that it had before, or None."""
     embed = discord.Embed(title=case_title(case), colour=_colour(case))
-    link = message_link(case.guild_id, case.posted_in, case.message_id)
+    link = message_link(case.guild_id, case.channel_id, case.message_id)
     when = discord.utils.format_dt(case.posted_at, "R")
-    embed.description = f"{link} by <@{case.author_id}> in <#{case.posted_in}>, {when}"
+    embed.description = f"{link} by <@{case.author_id}> in <#{case.channel_id}>, {when}"
     if excerpt:
         embed.add_field(name=EXCERPT, value=excerpt, inline=False)
     embed.add_field(name="P(positive)", value=_share(case.positive_probability))

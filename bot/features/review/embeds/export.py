@@ -49,7 +49,7 @@ def export_answer(place: str, count: int, kind: str) -> Answer:
 def _record(guild_id: int, row: ScoredMessage) -> dict[str, str | float]:
     # A link, for spreadsheets and JavaScript round numbers of 19 digits.
     return {
-        "message": f"https://discord.com/channels/{guild_id}/{row.posted_in}/{row.message_id}",
+        "message": f"https://discord.com/channels/{guild_id}/{row.channel_id}/{row.message_id}",
         "posted_at": row.posted_at.isoformat(),
         "positive_probability": row.positive_probability,
         "margin": row.margin,

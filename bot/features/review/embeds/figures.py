@@ -16,7 +16,7 @@ from bot.features.review.embeds.trend import trend_picture
 from bot.features.review.showing.thresholds import Suggestion
 from bot.rendering.pictures.picture import drawn
 from bot.rendering.tables import percentage
-from bot.storage.records import ScoredMessage, Verdict, Watched
+from bot.storage.records import ScoredMessage, Verdict, WatchedPlace
 
 LINKS = 10
 
@@ -33,7 +33,7 @@ class Week:
 
 async def preview_answer(
     channel: discord.abc.GuildChannel | discord.Thread,
-    watched: Watched,
+    watched: WatchedPlace,
     scored: Sequence[ScoredMessage],
     verdicts: Sequence[Verdict],
     flag_below: float,
@@ -45,7 +45,7 @@ async def preview_answer(
         f"With `flag_below:{flag_below:g}` you would have flagged **{len(flagged):,} of the last {len(scored):,}**"
     )
     links = [
-        f"- {percentage(one.positive_probability)} · {message_link(channel.guild.id, one.posted_in, one.message_id)}"
+        f"- {percentage(one.positive_probability)} · {message_link(channel.guild.id, one.channel_id, one.message_id)}"
         f" · <@{one.author_id}>"
         for one in flagged[:LINKS]
     ]

@@ -1,10 +1,9 @@
 """What members see of what is kept of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import discord
 
@@ -24,6 +23,9 @@ PRIVACY = (
 )
 
 _COUNTED = {"id", "number", "tries"}  # of a case, counted from 1, and of a message: no ids of Discord
+# The keys of the export stay as they were when members made their first copies.
+_MESSAGE_KEYS = {"place_id": "channel_id", "channel_id": "posted_in"}
+_CASE_KEYS = {"channel_id": "posted_in"}
 
 
 def privacy_answer(*, opted_out: bool) -> Answer:
@@ -38,7 +40,10 @@ def privacy_answer(*, opted_out: bool) -> Answer:
 
 def export_answer(rows: Sequence[AuthorRow], cases: Sequence[Case]) -> Answer:
     """Give a copy of all that is kept of somebody, as JSON."""
-    kept = {"messages": [_plain(row) for row in rows], "cases": [_plain(case) for case in cases]}
+    kept = {
+        "messages": [_plain(row, _MESSAGE_KEYS) for row in rows],
+        "cases": [_plain(case, _CASE_KEYS) for case in cases],
+    }
     file = Attachment("nightword-export.json", json.dumps(kept, indent=2), "All that is kept of you, as JSON")
     count = "1 score" if len(rows) == 1 else f"{len(rows):,} scores"
     flagged = f" and {len(cases):,} of your messages that were flagged" if cases else ""
@@ -64,8 +69,8 @@ def _answer(title: str, text: str) -> Answer:
     return Answer(discord.Embed(title=title, description=text, colour=GREEN))
 
 
-def _plain(row: Any) -> dict[str, object]:
-    return {name: _json_value(name, value) for name, value in asdict(row).items()}
+def _plain(row: AuthorRow | Case, keys: Mapping[str, str]) -> dict[str, object]:
+    return {keys.get(name, name): _json_value(name, value) for name, value in asdict(row).items()}
 
 
 def _json_value(name: str, value: object) -> object:

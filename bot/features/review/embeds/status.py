@@ -9,7 +9,7 @@ import discord
 from bot.answers.answer import BLURPLE, GREEN, Answer
 from bot.features.review.embeds.card import CAUTION, case_history, message_link, model_text
 from bot.questions.language_model import ModelInfo
-from bot.storage.records import AuditEntry, Case, CaseEvent, Exemption, Fault, Unscored, Verdict, Watched
+from bot.storage.records import AuditEntry, Case, CaseEvent, Exemption, Fault, Unscored, Verdict, WatchedPlace
 
 FIELD_LIMIT = 1024
 MOST_NAMED = 10  # channels in a line
@@ -55,7 +55,7 @@ class PlaceStatus:
     """A watched place, and how it does."""
 
     mention: str
-    watched: Watched
+    watched: WatchedPlace
     scored: int
     open_cases: int
     verdicts: Sequence[Verdict]
@@ -64,7 +64,7 @@ class PlaceStatus:
 
 def watch_answer(
     channel: Mentioned,
-    watched: Watched,
+    watched: WatchedPlace,
     *,
     is_new: bool,
     notice: bool,
@@ -93,7 +93,7 @@ def watch_answer(
     return _answer("Watching", "\n".join(lines))
 
 
-def live_answer(channel: Mentioned, watched: Watched, *, on: bool) -> Answer:
+def live_answer(channel: Mentioned, watched: WatchedPlace, *, on: bool) -> Answer:
     """Say what is shown from now on."""
     if not on:
         return _answer("Shadow", f"Nothing of {channel.mention} is shown any more; scores are still kept.")
@@ -202,14 +202,14 @@ def _unscored(unscored: Sequence[Unscored], count: int, guild_id: int, model: Mo
     lines = []
     for fault in dict.fromkeys(one.fault for one in shown):
         lines.append(_FAULTS[fault].format(dtype=dtype, remedy=remedy))
-        links = [message_link(guild_id, one.posted_in, one.message_id) for one in shown if one.fault == fault]
+        links = [message_link(guild_id, one.channel_id, one.message_id) for one in shown if one.fault == fault]
         lines.append(" · ".join(links))
     if count > len(shown):
         lines.append(f"… and {count - len(shown):,} more")
     return "\n".join(lines)
 
 
-def _options(watched: Watched) -> str:
+def _options(watched: WatchedPlace) -> str:
     parts = {"none": [], "react": ["reacts to each"], "reply": ["a small reply to each"]}[watched.label]
     if watched.flag_below is not None:
         urgent = "" if watched.urgent_below is None else f", urgent below {watched.urgent_below:g}"
@@ -234,7 +234,7 @@ def _told(told: int, *, notice: bool) -> str:
 
 
 def _action(entry: AuditEntry) -> str:
-    channel = "" if entry.channel_id is None else f"<#{entry.channel_id}>"
+    channel = "" if entry.place_id is None else f"<#{entry.place_id}>"
     text = _ACTIONS[entry.action].format(channel=channel, detail=entry.detail)
     return f"{discord.utils.format_dt(entry.at, 'R')} <@{entry.user_id}> {text}"
 

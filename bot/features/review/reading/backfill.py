@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import discord
 
@@ -15,6 +14,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, acknowledge
 from bot.errors import NotPermitted
+from bot.features.review.access import find_reviews
 from bot.features.review.embeds.backfill import backfill_answer
 from bot.features.review.permissions import check_moderator
 from bot.features.review.places import Place, Readable, channels_in, find_place
@@ -64,10 +64,10 @@ class Backfills:
             del self._under_way[place.id]
 
     async def stop(self, place_id: int) -> int:
-        """End a backfill: what is scored stays, what waits is forgotten; return how many that were."""
+        """Stop a backfill: scored messages stay, waiting ones are deleted; return how many were deleted."""
         if (backfill := self._under_way.get(place_id)) is not None:
             backfill.is_stopped = True
-        return await self._store.drop_backfill(place_id)
+        return await self._store.messages.delete_pending_backfill(place_id)
 
     async def _read(self, place: Place, backfill: Backfill) -> None:
         try:
@@ -84,11 +84,11 @@ class Backfills:
     ) -> None:
         """Show the progress as long as there is some, or as long as Discord takes it."""
         while True:
-            waiting, _ = await self._store.backfill_counts(place.id)
+            waiting, _ = await self._store.messages.backfill_counts(place.id)
             is_over = backfill.is_stopped or (backfill.is_read and not waiting)
             answer = backfill_answer(
                 place.mention, backfill.seen, backfill.limit, backfill.taken, min(waiting, backfill.taken),
-                failed=min(await self._store.backfill_failed(place.id), backfill.taken), hidden=backfill.hidden,
+                failed=min(await self._store.faults.backfill_count(place.id), backfill.taken), hidden=backfill.hidden,
                 is_read=backfill.is_read, is_stopped=backfill.is_stopped,
             )  # fmt: skip
             if not await _edited(interaction, answer, None if is_over else _view(place.id)) or is_over:
@@ -112,13 +112,13 @@ class BackfillStop(PersistentButton, template=r"backfill:stop:(?P<place_id>\d+)"
 
     async def press(self, interaction: Interaction) -> None:
         """End it; the progress says so."""
-        reader: Any = interaction.client.get_cog("ReviewReader")
+        reviews = find_reviews(interaction.client)
         place = None if interaction.guild is None else find_place(interaction.guild, self._place_id)
-        if reader is None or place is None or not isinstance(interaction.user, discord.Member):
+        if reviews is None or place is None or not isinstance(interaction.user, discord.Member):
             raise NotPermitted("This channel is no longer watched, or out of the bot's sight.")
         check_moderator(interaction.user, place)
         if await acknowledge(interaction, interaction.response.defer()):
-            await reader.backfills.stop(place.id)
+            await reviews.backfills.stop(place.id)
 
 
 def _view(place_id: int) -> discord.ui.View:

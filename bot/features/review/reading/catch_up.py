@@ -8,7 +8,7 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.outage import is_outage, where
 from bot.features.review.places import Readable, channels_in, find_place
 from bot.features.review.reading.intake import Intake
-from bot.storage.records import Watched
+from bot.storage.records import WatchedPlace
 from bot.storage.refusal import is_away
 from bot.storage.store import ReviewStore
 
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 
 async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> None:
     """Read the first CATCH_UP messages of each channel of the places that are behind, after the last that was seen."""
-    for watched in [one for one in await store.all_watched() if one.channel_id in intake.behind]:
+    for watched in [one for one in await store.places.all() if one.place_id in intake.behind]:
         guild = bot.get_guild(watched.guild_id)
-        place = None if guild is None else find_place(guild, watched.channel_id)
+        place = None if guild is None else find_place(guild, watched.place_id)
         if place is None:
-            continue  # out of sight for now; a channel that is deleted while the bot is there is forgotten
+            continue  # out of sight for now; the event of a deleted channel deletes its messages
         absences = intake.absences
         # A channel that Discord hides for now stops no other, of this place or the next.
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]
         if None not in read and intake.absences == absences:
-            intake.behind.discard(watched.channel_id)
-            await store.move_on(watched.channel_id, max((last for last in read if last is not None), default=0))
+            intake.behind.discard(watched.place_id)
+            await store.places.advance(watched.place_id, max((last for last in read if last is not None), default=0))
 
 
-async def _read(channel: Readable, watched: Watched, intake: Intake) -> int | None:
+async def _read(channel: Readable, watched: WatchedPlace, intake: Intake) -> int | None:
     """Return the last message that was read, 0 for none; None where Discord was not there."""
     last = 0
     try:

@@ -20,8 +20,8 @@ class Exemptions:
         # Of authors of old messages, which come without them.
         self._roles: OrderedDict[tuple[int, int], tuple[datetime, frozenset[int]]] = OrderedDict()
 
-    def forget(self, guild_id: int) -> None:
-        """Ask anew what a server wants."""
+    def invalidate(self, guild_id: int) -> None:
+        """Read the exemptions of a server again the next time they are needed."""
         self._known.pop(guild_id, None)
         for key in [key for key in self._roles if key[0] == guild_id]:
             del self._roles[key]
@@ -35,7 +35,7 @@ class Exemptions:
 
     async def _of(self, guild_id: int) -> tuple[frozenset[int], frozenset[int]]:
         if guild_id not in self._known:
-            found = await self._store.exemptions(guild_id)
+            found = await self._store.privacy.exemptions(guild_id)
             roles, users = ({one.target_id for one in found if one.kind == kind} for kind in ("role", "user"))
             self._known[guild_id] = frozenset(roles), frozenset(users)
         return self._known[guild_id]

@@ -10,7 +10,7 @@ from bot.features.review.outage import is_outage, where
 from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring.score import Scoring
-from bot.features.review.showing.publish import Live
+from bot.features.review.showing.publish import Publisher
 from bot.storage.store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 class Intake:
     """Takes the messages of watched places; not those of bots, of exempt people, or without text.
 
-    A message whose text was taken away is let go. A forwarded one counts as written by the person who forwards it:
-    Discord does not tell whose the words were.
+    A message that loses its text is no longer tracked. A forwarded message counts as written by the person who forwards
+    it: Discord does not tell who wrote it.
     """
 
-    def __init__(self, store: ReviewStore, scoring: Scoring, live: Live) -> None:
+    def __init__(self, store: ReviewStore, scoring: Scoring, publisher: Publisher) -> None:
         self._store = store
         self._scoring = scoring
-        self._live = live
+        self._publisher = publisher
         self.exemptions = Exemptions(store)
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places whose messages of an outage are still to be read
@@ -55,18 +55,18 @@ class Intake:
             try:
                 if text.strip():
                     return await self._record(message, text, place_id, guild, backfilled=backfilled)
-                self._scoring.forget(message.id)
-                gone = await self._store.let_go(message.id, text)
+                self._scoring.discard_texts(message.id)
+                untracked = await self._store.messages.stop_tracking(message.id, text)
             except Exception as problem:
-                self._scoring.forget(message.id)
+                self._scoring.discard_texts(message.id)
                 if is_outage(problem):
                     self.behind.add(place_id)  # it is read again with what the outage left
                     raise
                 # It alone is not read: there is no place for what the database refuses.
                 log.error("the message %d could not be taken: %s", message.id, where(problem))  # noqa: TRY400  # no texts
                 return False
-        if gone is not None:
-            await self._live.take_away(gone)
+        if untracked is not None:
+            await self._publisher.remove_label(untracked)
         return False
 
     async def _record(
@@ -75,21 +75,21 @@ class Intake:
         if await self.exemptions.covers(message, guild):
             return False
         self._scoring.offer(message.id, text)
-        is_new = await self._store.record(
+        is_new = await self._store.messages.record(
             message.id,
             place_id,
             guild.id,
             message.author.id,
             message.created_at,
             text,
-            posted_in=message.channel.id,
-            moves=not backfilled and place_id not in self.behind,
+            channel_id=message.channel.id,
+            advance=not backfilled and place_id not in self.behind,
             backfilled=backfilled,
         )
         if is_new:
             self._scoring.wake()
         else:
-            self._scoring.forget(message.id)
+            self._scoring.discard_texts(message.id)
         return is_new
 
 

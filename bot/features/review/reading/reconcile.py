@@ -1,4 +1,4 @@
-"""Holding what is kept against what is there: nobody tells of what happened while the bot was away."""
+"""Reconcile stored messages with Discord after downtime: Discord sends no events for that time."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ from bot.features.review.outage import is_outage
 from bot.features.review.places import Readable, needed_to_read
 from bot.features.review.reading.intake import Intake
 from bot.storage.database import Database
-from bot.storage.records import Kept, Watched
+from bot.storage.records import RecordedMessage, WatchedPlace
 from bot.storage.store import ReviewStore
 
 BACK = timedelta(days=7)
@@ -25,8 +25,8 @@ MOST = 1000  # messages of a channel, the newest: ten requests, for which Discor
 log = logging.getLogger(__name__)
 
 
-class LookingBack:
-    """Forgets what was deleted while the bot was away, and reads again what was edited."""
+class Reconciler:
+    """Deletes messages that were deleted while the bot was offline, and reads edited ones again."""
 
     def __init__(
         self,
@@ -34,36 +34,36 @@ class LookingBack:
         database: Database,
         store: ReviewStore,
         intake: Intake,
-        forget: Callable[[list[int]], Awaitable[None]],
-        forget_channel: Callable[[int], Awaitable[None]],
+        delete_messages: Callable[[list[int]], Awaitable[None]],
+        delete_channel: Callable[[int], Awaitable[None]],
     ) -> None:
-        """Messages go through `forget`, and channels through `forget_channel`, as when Discord tells of it."""
+        """Delete with `delete_messages` and `delete_channel`, which also handle Discord's events."""
         self._bot = bot
         self._database = database
         self._store = store
         self._intake = intake
-        self._forget = forget
-        self._forget_channel = forget_channel
+        self._delete_messages = delete_messages
+        self._delete_channel = delete_channel
         self._checked: set[int] = set()  # channels, since the latest absence
         self._checked_after = 0
 
-    async def look_back(self) -> None:
-        """Look at the unchecked places, as far as BACK, CHANNELS and MOST go; those that Discord hid stay unchecked."""
-        for watched in [one for one in await self._store.all_watched() if one.channel_id in self._intake.unchecked]:
+    async def reconcile(self) -> None:
+        """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord hid stay unchecked."""
+        for watched in [one for one in await self._store.places.all() if one.place_id in self._intake.unchecked]:
             guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
             if guild is None or guild.unavailable:
                 continue
             if await self._is_checked(guild, watched, absences) and self._intake.absences == absences:
-                self._intake.unchecked.discard(watched.channel_id)
+                self._intake.unchecked.discard(watched.place_id)
 
-    async def _is_checked(self, guild: discord.Guild, watched: Watched, absences: int) -> bool:
+    async def _is_checked(self, guild: discord.Guild, watched: WatchedPlace, absences: int) -> bool:
         if absences != self._checked_after:
             self._checked_after = absences
             self._checked.clear()
-        kept: defaultdict[int, list[Kept]] = defaultdict(list)
-        kept[watched.channel_id] = []  # the place itself may be gone
-        for one in await self._store.kept_since(watched.channel_id, discord.utils.utcnow() - BACK):
-            kept[one.posted_in].append(one)
+        kept: defaultdict[int, list[RecordedMessage]] = defaultdict(list)
+        kept[watched.place_id] = []  # the place itself may be gone
+        for one in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
+            kept[one.channel_id].append(one)
         is_hidden = False
         for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
             if channel_id in self._checked:
@@ -71,18 +71,18 @@ class LookingBack:
             try:
                 await self._check_channel(guild, channel_id, messages)
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-                log.warning("what is kept of %d could not be held against what is there: %s", channel_id, problem)
+                log.warning("could not reconcile channel %d with Discord: %s", channel_id, problem)
                 if is_outage(problem):
                     is_hidden = True  # and the other channels are looked at
                     continue
             self._checked.add(channel_id)
         return not is_hidden
 
-    async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[Kept]) -> None:
+    async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[RecordedMessage]) -> None:
         try:
             channel = guild.get_channel_or_thread(channel_id) or await guild.fetch_channel(channel_id)
         except discord.NotFound:
-            await self._forget_channel(channel_id)
+            await self._delete_channel(channel_id)
             return
         except discord.Forbidden:
             return
@@ -98,12 +98,11 @@ class LookingBack:
             return  # nor for the whole time that this took: what is missing says nothing
         begin = min(there) if len(there) == MOST else min(kept)
         if gone := [message_id for message_id in kept if message_id >= begin and message_id not in there]:
-            await self._forget(gone)
+            await self._delete_messages(gone)
         for message_id, message in there.items():
             if message_id not in kept or self._database.content_hash(message_text(message)) == kept[message_id]:
                 continue
-            present = await self._store.present(message_id)
-            if present is not None and present.content_hash == kept[message_id]:  # nobody told of it meanwhile
+            if await self._store.messages.content_hash(message_id) == kept[message_id]:  # no event came meanwhile
                 await self._intake.take(message)
 
 

@@ -1,4 +1,4 @@
-"""Servers that the bot was removed from while it was away."""
+"""Servers that removed the bot while it was offline."""
 
 import logging
 
@@ -12,16 +12,16 @@ GONE = (10004, 50001)  # unknown guild, missing access: what Discord says, and n
 log = logging.getLogger(__name__)
 
 
-async def left_servers(bot: discord.Client, store: ReviewStore) -> list[int]:
-    """Return the servers of which something is kept and that the bot is no longer in; one in an outage is no such."""
+async def removed_guilds(bot: discord.Client, store: ReviewStore) -> list[int]:
+    """Return the servers with stored data that removed the bot. A server in an outage is not one of them."""
     if not bot.is_ready():
         return []
-    unknown = [guild_id for guild_id in await store.guild_ids() if bot.get_guild(guild_id) is None]
+    unknown = [guild_id for guild_id in await store.places.guild_ids() if bot.get_guild(guild_id) is None]
     return [guild_id for guild_id in unknown if await _is_left(bot, guild_id)]
 
 
 async def _is_left(bot: discord.Client, guild_id: int) -> bool:
-    """Ask Discord itself, for what is forgotten does not come back."""
+    """Ask Discord itself: the deletion that follows cannot be undone."""
     try:
         await bot.fetch_guild(guild_id, with_counts=False)
     except (discord.NotFound, discord.Forbidden) as refusal:

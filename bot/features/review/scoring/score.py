@@ -11,7 +11,7 @@ from bot.answers.message_text import message_text
 from bot.engine.executor import ModelExecutor
 from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
 from bot.features.review.outage import is_outage, where
-from bot.features.review.showing.publish import Live
+from bot.features.review.showing.publish import Publisher
 from bot.features.review.worker import Line, Worker
 from bot.questions.sentiment import SentimentQuestion
 from bot.storage.database import Database
@@ -36,14 +36,14 @@ class Scoring:
         database: Database,
         store: ReviewStore,
         executor: ModelExecutor,
-        live: Live,
+        publisher: Publisher,
     ) -> None:
-        """Wake `live` whenever there are new scores."""
+        """Wake `publisher` whenever there are new scores."""
         self._bot = bot
         self._database = database
         self._store = store
         self._executor = executor
-        self._live = live
+        self._publisher = publisher
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._line = Line(self._due, AT_A_TIME)
         self._probe: asyncio.Task[bool] | None = None
@@ -57,8 +57,8 @@ class Scoring:
         while len(self._texts) > TEXTS_KEPT:
             self._texts.popitem(last=False)
 
-    def forget(self, *message_ids: int) -> None:
-        """Keep no text of these messages."""
+    def discard_texts(self, *message_ids: int) -> None:
+        """Discard the texts of messages."""
         for message_id in message_ids:
             self._texts.pop(message_id, None)
 
@@ -75,7 +75,7 @@ class Scoring:
             return  # it is loading, or failed to
         if not self._is_model_known:
             name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
-            if count := await self._store.retry_with(name):
+            if count := await self._store.faults.retry_with(name):
                 log.info("the model is another than before: %d messages that failed are tried again", count)
             self._is_model_known = True
         computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
@@ -92,6 +92,8 @@ class Scoring:
                     self._line.pass_over(
                         *(one for one, is_settled in zip(batch, settled, strict=True) if not is_settled)
                     )
+                    if not some and not computing and all(settled) and not self._line.has_failed:
+                        return  # what came meanwhile wakes this again
                     if not any(settled):
                         return  # the database, Discord or the model is away: the next wake, in 30 s, tries again
         finally:
@@ -100,7 +102,7 @@ class Scoring:
             await asyncio.gather(*(task for _, task in computing), return_exceptions=True)
 
     async def _due(self, limit: int) -> list[Pending]:
-        return await self._store.pending(limit, discord.utils.utcnow())
+        return await self._store.messages.pending(limit, discord.utils.utcnow())
 
     async def _score_some(self, some: Sequence[Pending]) -> list[bool]:
         """Score messages and write the scores down; return of each whether it waits no longer, or for its next try."""
@@ -114,7 +116,7 @@ class Scoring:
         if not scored:
             return {}
         try:
-            await self._store.score_all(list(scored.values()))
+            await self._store.scores.record(list(scored.values()))
         except Exception as problem:
             if is_outage(problem):
                 log.warning("%d scores could not be written, and are computed again: %s", len(scored), where(problem))
@@ -123,14 +125,14 @@ class Scoring:
                 return {one: await self._fail(one, "database", problem) for one in scored}
             half = list(scored.items())[: len(scored) // 2]
             return await self._keep(dict(half)) | await self._keep(dict(list(scored.items())[len(half) :]))
-        self._live.wake()
-        self.forget(*(one.message_id for one in scored))
+        self._publisher.wake()
+        self.discard_texts(*(one.message_id for one in scored))
         return dict.fromkeys(scored, True)
 
     async def _settled(self, waiting: Pending) -> NewScore | bool:
-        """Return a message's score; True where it can never have one and is let go, or is tried again later.
+        """Return a message's score; True if it can never have one, or is retried later.
 
-        False where it waits on: something is away, which is no fault of the message.
+        False if it keeps waiting: something is unavailable, which is no fault of the message.
         """
         fault: Fault = "bot"
         try:
@@ -142,10 +144,10 @@ class Scoring:
             if text is None:
                 return True
             try:
-                answered = await self._executor.submit_background(waiting.channel_id, SentimentQuestion(text))
+                answered = await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
-                await self._live.let_go(waiting, text)
-                self._forget_text(waiting)
+                await self._publisher.stop_tracking(waiting, text)
+                self._discard_text(waiting)
                 return True
             except NumbersNotFinite:
                 fault = "not_finite"
@@ -166,7 +168,7 @@ class Scoring:
         except Exception as problem:
             is_away = is_outage(problem) or (fault == "model" and not await self._does_model_answer())
             if is_away or self._bot.is_closed():
-                log.info("the message %d waits on for its score: %s", waiting.message_id, where(problem))
+                log.info("could not score message %d, will retry: %s", waiting.message_id, where(problem))
                 return False
             return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
 
@@ -191,42 +193,42 @@ class Scoring:
         """Count a try that failed for a fault of the message; False where even that could not be written."""
         log.warning("the message %d could not be scored (%s): %s", waiting.message_id, fault, where(problem))
         try:
-            await self._store.record_fault(waiting, fault, discord.utils.utcnow())
+            await self._store.faults.record(waiting, fault, discord.utils.utcnow())
         except Exception as another:
             log.warning("that it failed could not be written either: %s", where(another))
             return False
         return True
 
-    def _forget_text(self, waiting: Pending) -> None:
+    def _discard_text(self, waiting: Pending) -> None:
         text = self._texts.get(waiting.message_id)
         if text is not None and self._database.content_hash(text) == waiting.content_hash:  # none that came meanwhile
-            self.forget(waiting.message_id)
+            self.discard_texts(waiting.message_id)
 
     async def _text(self, waiting: Pending) -> str | None:
         """Return the text that waits; None where it is gone or another by now, which is noted."""
         text = self._texts.get(waiting.message_id)
         if text is not None and self._database.content_hash(text) == waiting.content_hash:
             return text
-        channel = self._bot.get_partial_messageable(waiting.posted_in)
+        channel = self._bot.get_partial_messageable(waiting.channel_id)
         try:
             message = await channel.fetch_message(waiting.message_id)
         except discord.NotFound as refusal:
-            if refusal.code not in GONE:  # a proxy's, perhaps: what is forgotten does not come back
+            if refusal.code not in GONE:  # a proxy's, perhaps: a deletion cannot be undone
                 raise
-            await self._store.drop(waiting.message_id)
-            self.forget(waiting.message_id)
+            await self._store.messages.delete([waiting.message_id])
+            self.discard_texts(waiting.message_id)
             return None
         text = message_text(message)
         if self._database.content_hash(text) == waiting.content_hash:
             return text
         if not text.strip():
-            await self._live.let_go(waiting, text)
+            await self._publisher.stop_tracking(waiting, text)
             return None
-        if (watched := await self._store.watched(waiting.channel_id)) is not None:
+        if (watched := await self._store.places.get(waiting.place_id)) is not None:
             # It was edited while the bot was away: its new text waits now.
             self.offer(message.id, text)
-            await self._store.record(
-                message.id, waiting.channel_id, watched.guild_id, message.author.id, message.created_at,
-                text, posted_in=waiting.posted_in, moves=False, backfilled=waiting.backfilled,
+            await self._store.messages.record(
+                message.id, waiting.place_id, watched.guild_id, message.author.id, message.created_at,
+                text, channel_id=waiting.channel_id, advance=False, backfilled=waiting.backfilled,
             )  # fmt: skip
         return None

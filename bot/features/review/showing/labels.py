@@ -5,8 +5,8 @@ import contextlib
 import discord
 
 from bot.features.review.embeds.card import REACTIONS, label_text
-from bot.features.review.showing.own_history import Earlier
-from bot.storage.records import Due, Label, LetGo, ShownLabel
+from bot.features.review.showing.own_history import OwnHistory
+from bot.storage.records import Due, Label, ShownLabel, UntrackedMessage
 
 
 class Labels:
@@ -14,7 +14,7 @@ class Labels:
 
     def __init__(self, bot: discord.Client) -> None:
         self._bot = bot
-        self._earlier = Earlier(bot)
+        self._own_history = OwnHistory(bot)
 
     async def show(self, due: Due, kind: Label) -> tuple[ShownLabel | None, int | None]:
         """Label a message, or change its label; return what the label says, and its reply's id.
@@ -24,7 +24,7 @@ class Labels:
         says: ShownLabel = "positive" if due.margin > 0 else "negative"
         if kind == "none" or (says == due.shown_label and kind == "react"):
             return due.shown_label, due.label_message_id
-        channel = self._bot.get_partial_messageable(due.posted_in, guild_id=due.guild_id)
+        channel = self._bot.get_partial_messageable(due.channel_id, guild_id=due.guild_id)
         message = channel.get_partial_message(due.message_id)
         if kind == "react":
             assert self._bot.user is not None  # noqa: S101  # it is logged in
@@ -41,21 +41,23 @@ class Labels:
         sent = await message.reply(text, mention_author=False, silent=True, nonce=f"label-{due.message_id}")
         return says, sent.id
 
-    async def take_away(self, gone: LetGo) -> None:
-        """Take the reaction off a message of which nothing is said any more. Raises discord.HTTPException."""
-        if gone.shown_label is None or gone.label_message_id is not None:  # a reply is deleted like a card
+    async def remove(self, untracked: UntrackedMessage) -> None:
+        """Remove the reaction from a message that is no longer tracked. Raises discord.HTTPException."""
+        if untracked.shown_label is None or untracked.label_message_id is not None:  # a reply is deleted like a card
             return
         assert self._bot.user is not None  # noqa: S101  # it is logged in
-        channel = self._bot.get_partial_messageable(gone.posted_in, guild_id=gone.guild_id)
-        await channel.get_partial_message(gone.message_id).remove_reaction(REACTIONS[gone.shown_label], self._bot.user)
+        channel = self._bot.get_partial_messageable(untracked.channel_id, guild_id=untracked.guild_id)
+        await channel.get_partial_message(untracked.message_id).remove_reaction(
+            REACTIONS[untracked.shown_label], self._bot.user
+        )
 
     def look_again(self, channel_id: int) -> None:
         """Look for labels in a channel next time: Discord did not say whether it took one."""
-        self._earlier.look_again(channel_id)
+        self._own_history.look_again(channel_id)
 
     async def _posted_before(self, channel: discord.PartialMessageable, message_id: int) -> int | None:
         try:
-            said = await self._earlier.said_in(channel)
+            said = await self._own_history.said_in(channel)
         except discord.Forbidden:  # the bot may write there and not read what was said
             return None
         return next((one.id for one in said if one.reference and one.reference.message_id == message_id), None)

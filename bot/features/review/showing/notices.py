@@ -8,7 +8,7 @@ import discord
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.embeds.status import NOTICE
 from bot.features.review.places import Place, Readable, channels_in
-from bot.storage.records import Watched
+from bot.storage.records import WatchedPlace
 from bot.storage.store import ReviewStore
 
 log = logging.getLogger(__name__)
@@ -31,15 +31,15 @@ async def post_notice(store: ReviewStore, place_id: int, channel: Readable) -> b
     except discord.Forbidden as refusal:
         log.warning("the notice could not be posted in %d: %s", channel.id, refusal)
         return False
-    await store.add_notice(place_id, channel.id, notice.id)
+    await store.places.add_notice(place_id, channel.id, notice.id)
     return True
 
 
-async def tell_of_suspension(bot: discord.Client, suspended: Sequence[Watched]) -> None:
+async def tell_of_suspension(bot: discord.Client, suspended: Sequence[WatchedPlace]) -> None:
     """Tell a server's system channel, or its owner, that the cards of `suspended` places wait. No news for none."""
     if not suspended:
         return
-    places = ", ".join(f"<#{place.channel_id}>" for place in suspended)
+    places = ", ".join(f"<#{place.place_id}>" for place in suspended)
     text = (
         f"The log channel <#{suspended[0].log_channel_id}> of the review channels {places} refuses the bot, or is "
         "gone. Flagged messages are kept and wait there. Give the bot View Channel, Send Messages, Embed Links and "

@@ -1,4 +1,4 @@
-"""What the bot itself said in a channel before: some of it was posted without being noted."""
+"""Find messages that the bot posted but crashed before recording."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ import discord
 LOOK_BACK = 100  # messages of a channel, the newest
 
 
-class Earlier:
-    """The bot's own messages among the newest of channels, read once each, before it says anything there.
+class OwnHistory:
+    """The bot's own messages among the newest of a channel, read once, before the bot posts there.
 
-    A run that ended between posting and noting left one of them behind, and so did a request whose answer was lost.
+    A run that ended between posting and recording left such a message, and so did a request whose response was lost.
     """
 
     def __init__(self, bot: discord.Client) -> None:
@@ -25,5 +25,5 @@ class Earlier:
         return self._said[channel.id]
 
     def look_again(self, channel_id: int) -> None:
-        """Read a channel anew next time: Discord did not say whether it took something there."""
+        """Read a channel again next time: Discord did not say whether it accepted a message there."""
         self._said.pop(channel_id, None)

@@ -1,0 +1,48 @@
+"""How many transactions it takes to score and show one message: one for each step that must survive a crash."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.storage.database import Database
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace
+
+# For one message, however many are due at once.
+SHOW = Counter(["state_of", "mark_shown"])
+FLAG = Counter(["open", "content", "record"])
+# For all that are due at once. What else may be due is looked at once.
+SCORE = Counter(["pending", "pending", "record"])
+WAKE = Counter(["due", "due", "outdated", "due_deletions", "stale_digests"])
+INTAKE = Counter(["record"])
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the transactions by the method that begins them."""
+    counted: Counter[str] = Counter()
+    session = Database.session
+
+    @contextlib.asynccontextmanager
+    async def counting(self: Database) -> AsyncIterator[AsyncSession]:
+        counted[sys._getframe(2).f_code.co_name] += 1
+        async with session(self) as opened:
+            yield opened
+
+    monkeypatch.setattr(Database, "session", counting)
+    return counted
+
+
+@pytest.mark.parametrize(("text", "flagging"), [(GOOD, Counter[str]()), (BAD, FLAG)])
+async def test_a_message_is_shown_in_few_transactions(
+    place: ReviewPlace, transactions: Counter[str], text: str, flagging: Counter[str]
+) -> None:
+    await place.flagging(label="react")
+    await place.member.send(place.channel, text)  # the first also reads whom the server exempts
+    transactions.clear()
+    await place.member.send(place.channel, text)
+    assert transactions <= INTAKE + SCORE + WAKE + SHOW + flagging, transactions
+    assert len(place.cards) == 2 * bool(flagging)
