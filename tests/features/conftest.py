@@ -1,12 +1,10 @@
 """A place with the bot in it, for every command's tests."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import pytest
 import simcord
 
-from bot.features.topk import walk as walking
 from tests.contract import check_request, has_document
 from tests.features.people import Place
 
@@ -17,11 +15,6 @@ async def place(simcord_env: simcord.Env) -> Place:
     bot = simcord_env.bot
     bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
     return Place.build(simcord_env)
-
-
-@pytest.fixture(autouse=True)
-def _no_turns_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "_turns", OrderedDict())  # every simulated Discord begins with the same ids
 
 
 @pytest.fixture(autouse=True)
