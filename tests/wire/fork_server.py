@@ -25,7 +25,7 @@ from tests.wire.bot_process import run_bot
 
 NOT_IMPORTED = (
     "bot.storage.migrations.",  # only Alembic can run these
-    "bot.playground",  # simulates Discord, which no bot here does
+    "bot.cli.playground",  # simulates Discord, which no bot here does
 )
 
 

@@ -39,7 +39,7 @@ class ForkServer:
         self.address = str(Path(self._folder.name) / "socket")
         self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
             [sys.executable, "-m", "tests.wire.fork_server", self.address],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT, env=_without_settings(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT, env=_environment(self._folder.name),
             start_new_session=True,  # an interrupt at the terminal is for the tests
         )  # fmt: skip
         assert self.process.stdout is not None
@@ -52,9 +52,10 @@ class ForkServer:
         self._folder.cleanup()
 
 
-def _without_settings() -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
+    """Return what the libraries read when they are imported: for the hub, a cache of its own and no network."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    return {**found, "PYTHONUTF8": "1"}
+    return {**found, "PYTHONUTF8": "1", "HF_HOME": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
 
 
 @functools.cache

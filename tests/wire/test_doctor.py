@@ -38,13 +38,17 @@ class Report:
 
 
 async def doctor(port: int, cwd: Path, *arguments: str, token: str | None = TOKEN, **settings: str) -> Report:
-    home = {"HF_HOME": str(cwd / "cache"), "HF_HUB_OFFLINE": "1"}
-    async with started(port, *arguments, cwd=cwd, command="doctor", token=token, **{**home, **settings}) as process:
+    async with started(port, *arguments, cwd=cwd, command="doctor", token=token, **settings) as process:
         return Report(*await ended(process))
 
 
+def own_cache(folder: Path) -> dict[str, str]:
+    """Return the settings of a cache of models in this folder; with them the doctor has a fresh interpreter."""
+    return {"HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+
+
 async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path) -> None:
-    report = await doctor(9, tmp_path, token=None, BOT_MODEL="")
+    report = await doctor(9, tmp_path, token=None, BOT_MODEL="", **own_cache(tmp_path))
     assert (report.code, report.err) == (78, "")
     assert [subject for subject, _, _ in report.lines] == SUBJECTS
     assert report.bad == ["model", "token"]
@@ -59,7 +63,7 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
 
 async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
-        report = await doctor(port, tmp_path)
+        report = await doctor(port, tmp_path, **own_cache(tmp_path))
     assert (report.code, report.err, report.bad) == (0, "", [])
     assert report["token"] == ("✓", "Discord accepts it: the bot is Nightword")
     assert report["application"] == ("✓", f"Nightword, id {APPLICATION}; anybody may invite it")
@@ -166,7 +170,7 @@ async def hub(size: int, parameters: int) -> AsyncIterator[str]:
 
 
 async def test_a_model_on_the_hub_is_held_against_disk_and_memory_without_a_download(tmp_path: Path) -> None:
-    model = {"BOT_MODEL": "some/model", "HF_HUB_OFFLINE": "0"}
+    model = {**own_cache(tmp_path), "BOT_MODEL": "some/model", "HF_HUB_OFFLINE": "0"}
     async with discord_on_loopback() as (_, port):
         async with hub(size=10**9, parameters=250_000_000) as address:
             fits = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
