@@ -15,8 +15,7 @@ from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery
 from bot.engine.executor import ModelExecutor
 from bot.engine.waiting import Answered, Place
 from bot.errors import RequestCancelled
-from bot.questions.language_model import RunInfo, Watcher
-from bot.questions.question import Question
+from bot.questions.language_model import Question, RunInfo, Watcher
 from bot.rendering.escaping import escape_prose
 from bot.rendering.pictures.picture import Picture, drawn
 

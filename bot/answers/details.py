@@ -14,9 +14,8 @@ from bot.answers.components import PersistentButton, view_of
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
 from bot.answers.message_state import read_attached
 from bot.answers.receipt import RECEIPT, read_receipt, receipt_file
-from bot.questions.language_model import RunInfo
+from bot.questions.language_model import RepeatableQuestion, RunInfo
 from bot.questions.outcome import first_difference
-from bot.questions.question import RepeatableQuestion
 from bot.rendering.json_objects import JsonObject
 
 T = TypeVar("T")

@@ -11,10 +11,9 @@ from bot.answers.answer import Attachment
 from bot.engine.model_files import DEMO
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, RepeatableQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
-from bot.questions.question import RepeatableQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from bot.answers.receipt import AnsweredBy
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K
-from bot.questions.question import RepeatableQuestion
 
 T = TypeVar("T")
 

@@ -6,15 +6,17 @@ import logging
 import signal
 
 import discord
+from pythonjsonlogger.json import JsonFormatter
 
 from bot.app.client import Nightword
 from bot.app.login import bot_token, login_errors
-from bot.app.logs import configure_logging
 from bot.engine.executor import build_executor
 from bot.errors import ShuttingDown
 from bot.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
+_TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_JSON = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,3 +73,13 @@ async def _load(bot: Nightword) -> None:
     info = bot.executor.status.model
     how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
     log.info("the model %s is ready%s", bot.settings.model, how)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log at the level of `settings`; no library below INFO that would log tokens, messages or what is stored there."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter(_JSON) if settings.log_json else logging.Formatter(_TEXT))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for library in ("discord", "simcord", "aiohttp", "aiosqlite", "matplotlib", "PIL"):
+        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does at every start is no news

@@ -15,7 +15,7 @@ import discord
 from pydantic import SecretStr
 
 from bot.app.client import Nightword
-from bot.app.logs import configure_logging
+from bot.app.service import configure_logging
 from bot.engine.executor import ModelExecutor, build_executor
 from bot.engine.model_files import DEMO
 from bot.errors import PlaygroundUnavailable

@@ -18,8 +18,7 @@ from bot.errors import (
     ShuttingDown,
     UserLimitReached,
 )
-from bot.questions.language_model import LanguageModel, Watcher, display_name
-from bot.questions.question import Question
+from bot.questions.language_model import LanguageModel, Question, Watcher, display_name
 from bot.settings import Settings, keep_few_kernels
 
 log = logging.getLogger(__name__)

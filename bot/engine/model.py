@@ -5,22 +5,19 @@ from typing import TypeVar, cast
 
 from bot.engine.comparison import compare
 from bot.engine.continuation import write
-from bot.engine.guess import score_guess, score_guesses
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
 from bot.engine.tokenizer import tokenize
-from bot.engine.topk import sampled_step, walk
+from bot.engine.topk import sampled_step, score_guess, score_guesses, walk
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
-from bot.questions.guess import GuessQuestion, RevealQuestion
-from bot.questions.language_model import ModelInfo, Watcher
-from bot.questions.question import Question
+from bot.questions.language_model import ModelInfo, Question, Watcher
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
-from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.topk import GuessQuestion, RevealQuestion, SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
 
 T = TypeVar("T")

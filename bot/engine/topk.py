@@ -1,4 +1,4 @@
-"""The next token, and a walk along tokens that people choose: what each was worth, and what can come next."""
+"""The next token, a walk along tokens that people choose, and guesses of the next one."""
 
 import math
 
@@ -6,7 +6,17 @@ import numpy as np
 
 from bot.engine.primitives import Engine, TokenScore, candidates, likelihood
 from bot.questions.generation import GenerationParameters
-from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk, WalkCandidate, WalkStep
+from bot.questions.tokens import TokenProbability
+from bot.questions.topk import (
+    GuessQuestion,
+    RevealQuestion,
+    SampledStepQuestion,
+    ScoredGuesses,
+    TopKQuestion,
+    Walk,
+    WalkCandidate,
+    WalkStep,
+)
 
 
 def walk(engine: Engine, question: TopKQuestion) -> Walk:
@@ -58,3 +68,29 @@ def _at_temperature(engine: Engine, path: list[int], top: tuple[TokenScore, ...]
     highest = float(logits.max())
     total = float(np.exp(logits - highest).sum())
     return [math.exp(one.logit / temperature - highest) / total for one in top]
+
+
+def score_guess(engine: Engine, question: GuessQuestion) -> TokenProbability:
+    """Return the token with which a guess begins after a prompt.
+
+    It is the first one of the guess as it is written, or with a space before it: the more probable of the two. Raises
+    EmptyPrompt, also for an empty guess, and PromptTooLong.
+    """
+    codec = engine.codec
+    ids = codec.first_ids(question.prompt, question.guess, what="guess")
+    (scores,) = engine.score_next([codec.encode(question.prompt)], chosen=ids)
+    return max(candidates(scores.chosen, codec), key=lambda one: one.logit)
+
+
+def score_guesses(engine: Engine, question: RevealQuestion) -> ScoredGuesses:
+    """Return the model's own candidates, and rank and probability of each guessed token, in their order.
+
+    Raises EmptyPrompt, PromptTooLong and TokenWithoutWeights.
+    """
+    codec, ids = engine.codec, question.guessed_ids
+    codec.refuse_unpredicted(ids)
+    result = walk(engine, question.top)
+    if not ids:
+        return ScoredGuesses(result, ())
+    (scores,) = engine.score_next([codec.encode(question.top.prompt)], chosen=ids)
+    return ScoredGuesses(result, candidates(scores.chosen, codec))

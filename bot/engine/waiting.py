@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Generic, TypeVar
 
-from bot.questions.language_model import LanguageModel, ModelInfo, RunInfo, Watcher
-from bot.questions.question import Question
+from bot.questions.language_model import LanguageModel, ModelInfo, Question, RunInfo, Watcher
 
 T = TypeVar("T")
 

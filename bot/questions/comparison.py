@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from bot.questions.continuation import Continuation
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.options import (
     COMPARED_TOKENS,
     DEFAULT_BEAM_PENALTY,
@@ -15,7 +16,6 @@ from bot.questions.options import (
     given_or,
 )
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token
 
 Fate = Literal["kept", "pruned", "finished"]

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from bot.errors import ReceiptUnusable
 from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 
 FinishReason = Literal["length", "stop", "stopped"]
 

@@ -1,11 +1,12 @@
-"""A language model: which one it is, and what it answers."""
+"""A language model, the questions that it answers, and those who watch it answer."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
-from bot.questions.question import Question
+from bot.questions.outcome import Outcome
 
 T = TypeVar("T")
 
@@ -38,6 +39,36 @@ class ModelInfo:
     vocab_size: int
     parameter_count: int
     engine_path: str = ""
+
+
+class Question(Generic[T]):
+    """What the model is asked, with every option; its answer is a `T`. Each kind is a frozen dataclass."""
+
+
+class RepeatableQuestion(Question[T], ABC):
+    """A question that a receipt holds, so that it can be asked again and its answers compared.
+
+    `command` names it, and its fields are JSON's values or tuples of ids.
+    """
+
+    command: ClassVar[str]
+
+    @abstractmethod
+    def outcome(self, result: T) -> Outcome:
+        """Return what an answer comes down to."""
+
+    def again(self, outcome: Outcome) -> Self:  # noqa: ARG002  # some look at it
+        """Return the question whose answer can be held against `outcome`. Raises ReceiptUnusable where none can."""
+        return self
+
+    def options(self) -> dict[str, object]:
+        """Return the options by their names in Discord and in the terminal."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]  # each of them is a dataclass
+
+    @classmethod
+    def of(cls, options: Mapping[str, object]) -> Self:
+        """Return the question with these options. Raises TypeError where they are another's."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})
 
 
 @dataclass(frozen=True, slots=True)

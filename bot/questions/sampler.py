@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bot.questions.generation import GenerationParameters
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.options import DEFAULT_PENALTY, DEFAULT_TEMPERATURE, DEFAULT_TOP_K, DEFAULT_TOP_P, given_or
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token, TokenProbability
 
 Stage = Literal["repetition_penalty", "temperature", "top_k", "top_p"]

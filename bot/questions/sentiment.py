@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 
 SentimentLabel = Literal["Positive", "Negative"]
 MAX_GROUPS = 64  # of adjacent words, each left out once

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Token
 
 

@@ -1,11 +1,11 @@
-"""The next token after a prompt, and a walk along the tokens chosen after it."""
+"""The next token after a prompt, a walk along the tokens chosen after it, and guesses of it."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from bot.questions.language_model import Question, RepeatableQuestion
 from bot.questions.options import DEFAULT_K, given_or
 from bot.questions.outcome import Outcome
-from bot.questions.question import Question, RepeatableQuestion
 from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
 
 
@@ -92,3 +92,27 @@ class SampledStepQuestion(Question[Walk]):
 
     walk: TopKQuestion
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuessQuestion(Question[TokenProbability]):
+    """Which token a guess, as it was written, begins with after a prompt, and how probable it is."""
+
+    prompt: str
+    guess: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredGuesses:
+    """What the model would have said, and what it thought of each guess."""
+
+    walk: Walk
+    guesses: tuple[TokenProbability, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevealQuestion(Question[ScoredGuesses]):
+    """The model's own candidates after a prompt, and the scores of the tokens that were guessed."""
+
+    top: TopKQuestion
+    guessed_ids: tuple[int, ...]

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
-from bot.questions.question import RepeatableQuestion
 from bot.questions.tokens import Likelihood, Token, TokenProbability
 
 

@@ -9,9 +9,18 @@ from sqlalchemy import ColumnElement, and_, case, delete, false, func, not_, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
-from bot.storage.deletion import delete_later, delete_messages
 from bot.storage.records import Case, Pending, RecordedMessage, UntrackedMessage
-from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, add_event, changed_rows, find_case, insert_into, lock_author
+from bot.storage.statements import (
+    IS_GIVEN_UP,
+    NO_FAULT,
+    add_event,
+    changed_rows,
+    delete_later,
+    delete_messages,
+    find_case,
+    insert_into,
+    lock_author,
+)
 from bot.storage.tables import Message, OptOut, Place, ReviewCase, Score
 
 IDS_PER_STATEMENT = 10_000  # both databases accept about 32,000 values in one statement

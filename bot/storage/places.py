@@ -7,9 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.deletion import delete_later, delete_messages
 from bot.storage.records import Label, WatchedPlace
-from bot.storage.statements import changed_rows, find_places, hold_place, insert_into, lock_message_ids, lock_messages
+from bot.storage.statements import (
+    changed_rows,
+    delete_later,
+    delete_messages,
+    find_places,
+    hold_place,
+    insert_into,
+    lock_message_ids,
+    lock_messages,
+)
 from bot.storage.tables import Audit, CaseCounter, Message, Notice, Place, ReviewCase, UtcDateTime
 
 

@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.deletion import delete_messages
 from bot.storage.records import AuthorRow, Case, Exemption, ExemptionKind
-from bot.storage.statements import changed_rows, find_cases, insert_into, lock_author
+from bot.storage.statements import changed_rows, delete_messages, find_cases, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score
 
 # In the order of AuthorRow's fields.

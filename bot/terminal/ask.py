@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from bot.questions.language_model import ModelInfo, RunInfo
-from bot.questions.question import Question
+from bot.questions.language_model import ModelInfo, Question, RunInfo
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.pictures.picture import Picture
 from bot.settings import Settings

@@ -16,10 +16,9 @@ from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import RunInfo
+from bot.questions.language_model import RepeatableQuestion, RunInfo
 from bot.questions.outcome import Difference, Outcome, first_difference
 from bot.questions.outcome import versions as versions_now
-from bot.questions.question import RepeatableQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion

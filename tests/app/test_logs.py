@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.app.logs import configure_logging
+from bot.app.service import configure_logging
 from bot.settings import Settings
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from bot.engine.waiting import Answered
-from bot.questions.language_model import LanguageModel, ModelInfo, Watcher
-from bot.questions.question import Question
+from bot.questions.language_model import LanguageModel, ModelInfo, Question, Watcher
 
 T = TypeVar("T")
 IsCancelled = Callable[[], bool]

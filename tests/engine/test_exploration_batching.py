@@ -7,11 +7,10 @@ import pytest
 from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.questions.comparison import ComparisonQuestion
-from bot.questions.guess import RevealQuestion
 from bot.questions.language_model import LanguageModel
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
-from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.topk import RevealQuestion, SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
 from tests.engine.operations import IsCancelled, Operation, result_of, results_of
 from tests.engine.requests import Ask, RecordedPasses, Start, assert_same, mixed_requests, until

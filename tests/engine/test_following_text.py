@@ -10,8 +10,8 @@ from transformers import AutoTokenizer
 
 from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.questions.guess import GuessQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt
+from bot.questions.topk import GuessQuestion
 from tests.engine.small_models import plain_model, spaced_model
 
 REVIEW = "I laughed all the way home."

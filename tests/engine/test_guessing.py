@@ -7,8 +7,7 @@ import torch
 
 from bot.engine.model import EngineModel
 from bot.errors import EmptyPrompt, PromptTooLong
-from bot.questions.guess import GuessQuestion, RevealQuestion
-from bot.questions.topk import TopKQuestion
+from bot.questions.topk import GuessQuestion, RevealQuestion, TopKQuestion
 from tests.engine.exploring import close
 
 PROMPT = "It was a dark and stormy"

@@ -10,9 +10,8 @@ from bot.engine.transformers.loading import load_model
 from bot.errors import BotError, OptionOutOfRange
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.guess import GuessQuestion
 from bot.questions.tokenization import TokenizationQuestion
-from bot.questions.topk import TopKQuestion
+from bot.questions.topk import GuessQuestion, TopKQuestion
 from tests.console import PROMPT, Console
 from tests.engine.small_models import added_token, demo_with
 

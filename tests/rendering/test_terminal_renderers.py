@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.features.comparison.terminal import comparison_object, comparison_table
-from bot.features.sampler.terminal import stages_object, stages_table
-from bot.features.sentiment.terminal import calibration_table, evidence_object, words_table
+from bot.features.sampler.terminal import stages_object
+from bot.features.sampler.text import stages_table
+from bot.features.sentiment.terminal import evidence_object
+from bot.features.sentiment.text import calibration_table, words_table
 from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.language_model import ModelInfo, RunInfo

@@ -22,10 +22,9 @@ from bot.features.guess.record import GUESS, GuessRound, Reveal, SealedGuess, re
 from bot.features.guess.sealing import seal_key, sealed, unsealed
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.guess import GuessQuestion, RevealQuestion, ScoredGuesses
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import Token, TokenProbability
-from bot.questions.topk import TopKQuestion, Walk
+from bot.questions.topk import GuessQuestion, RevealQuestion, ScoredGuesses, TopKQuestion, Walk
 from bot.rendering.pictures.picture import Picture
 
 MODELS_GUESSES = 5

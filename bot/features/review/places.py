@@ -1,17 +1,21 @@
-"""What can be watched: a channel in which members write, a thread, a forum with its posts, or a category.
+"""What can be watched, and who may do what there, checked at every command and button.
 
-Discord's other kinds of channels have no messages of a server's members, or are unknown to discord.py.
+A place is a channel in which members write, a thread, a forum with its posts, or a category. Discord's other kinds of
+channels have no messages of a server's members, or are unknown to discord.py.
 """
 
 from collections.abc import Sequence
 
 import discord
 
+from bot.errors import NotPermitted
+
 # A voice or stage channel has a chat of its own; announcement channels are text channels, media channels are forums.
 Chat = discord.TextChannel | discord.VoiceChannel | discord.StageChannel
 Readable = Chat | discord.Thread  # where a message can stand
 Place = Readable | discord.ForumChannel | discord.CategoryChannel
 Part = Chat | discord.ForumChannel
+LOG_NEEDS = ("view_channel", "send_messages", "embed_links", "read_message_history")
 
 
 def places_of(channel: discord.abc.Snowflake) -> list[int]:
@@ -81,3 +85,30 @@ def _parts(category: discord.CategoryChannel) -> list[Part]:
 def _with_category(channel: Part) -> list[int]:
     category = [channel.category_id] if channel.category_id is not None and channel.permissions_synced else []
     return [channel.id, *category]
+
+
+def may_moderate(member: discord.Member, channel: Place) -> bool:
+    """Return whether `member` can read `channel`, and has Manage Messages there."""
+    permissions = channel.permissions_for(member)
+    return all(getattr(permissions, name) for name in (*needed_to_read(channel), "manage_messages"))
+
+
+def check_moderator(member: discord.Member, *channels: Place) -> None:
+    """Raise NotPermitted unless `member` may moderate all of `channels`."""
+    for channel in channels:
+        if not may_moderate(member, channel):
+            needed = _named([*needed_to_read(channel), "manage_messages"])
+            raise NotPermitted(f"In {channel.mention} you need {needed} for this.")
+
+
+def check_bot(channel: Place, *needs: str) -> None:
+    """Raise NotPermitted unless the bot has the permissions `needs` in `channel`."""
+    has = channel.permissions_for(channel.guild.me)
+    if lacking := [name for name in dict.fromkeys((*needed_to_read(channel), *needs)) if not getattr(has, name)]:
+        raise NotPermitted(f"In {channel.mention} the bot lacks {_named(lacking)}. Give it that, then ask again.")
+
+
+def _named(permissions: Sequence[str]) -> str:
+    """Return permissions by Discord's names for them, such as ``View Channel, Connect and Manage Messages``."""
+    *first, last = [name.replace("_", " ").title() for name in permissions]
+    return f"{', '.join(first)} and {last}" if first else last

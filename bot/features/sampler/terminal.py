@@ -3,12 +3,10 @@
 import argparse
 
 from bot.features.sampler.picture import stages_picture
-from bot.features.sampler.text import cut_reason
+from bot.features.sampler.text import stages_table
 from bot.questions.language_model import ModelInfo
 from bot.questions.sampler import Distribution, SamplerQuestion, SamplerStages
-from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
-from bot.rendering.tables import percentage, table
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
@@ -51,33 +49,6 @@ def _distribution(distribution: Distribution) -> JsonObject:
         "entropy": distribution.entropy,
         "tokens": [candidate_object(one) for one in distribution.top],
     }
-
-
-def stages_table(result: SamplerStages) -> str:
-    """Return what each stage left and cut, and why; tokens that are not among the first any more have "–" after it."""
-    rows = [(f"{result.before.tokens_left:,}", f"{result.before.entropy:.2f}", "–", "before")]
-    rows += [
-        (
-            f"{stage.after.tokens_left:,}",
-            f"{stage.after.entropy:.2f}",
-            percentage(stage.mass_cut),
-            f"{stage.name} {stage.value:g}" if stage.is_on else f"{stage.name} off",
-        )
-        for stage in result.stages
-    ]
-    parts = [table(("tokens", "entropy", "cut", "stage"), rows, right=(0, 1, 2))]
-    after = {one.token.id: percentage(one.probability) for one in result.stages[-1].after.top}
-    first = [
-        (percentage(one.probability), after.get(one.token.id, "–"), visible_token(one.token.text))
-        for one in result.before.top
-    ]
-    parts.append(table(("before", "after", "token"), first, right=(0, 1)))
-    parts += [
-        "\n".join([f"{stage.name} cut", *(cut_reason(stage, one) for one in stage.cut[:3])])
-        for stage in result.stages
-        if stage.cut
-    ]
-    return "\n\n".join(parts)
 
 
 def sampler(arguments: argparse.Namespace) -> int:

@@ -8,13 +8,13 @@ from tqdm import tqdm
 
 from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
 from bot.features.sentiment.picture import words_picture
-from bot.features.sentiment.text import label_mass_text, sentiment_table
+from bot.features.sentiment.text import calibration_table, label_mass_text, sentiment_table, words_table
 from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.options import options_of
 from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
-from bot.rendering.escaping import visible_text, visible_token
+from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object
-from bot.rendering.tables import percentage, table
+from bot.rendering.tables import percentage
 from bot.terminal.ask import ask
 from bot.terminal.console import (
     can_redraw,
@@ -62,25 +62,6 @@ def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
             },
         },
     }
-
-
-def words_table(result: SentimentEvidence) -> str:
-    """Return each word of a review, in its order, with what leaving it out takes from the margin between the labels."""
-    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in result.words]
-    together = "" if result.words_together == 1 else f" ({result.words_together} words at a time)"
-    header = ("effect", f"left out{together}: above 0 it speaks for positive, below for negative")
-    return table(header, [*rows, (f"{result.margin:+.2f}", "margin of the whole review")], right=(0,))
-
-
-def calibration_table(result: SentimentEvidence) -> str:
-    """Return the raw verdict, the calibrated one, and the leaning of the question alone that calibration takes out."""
-    raw, calibrated = result.sentiment, result.calibration
-    rows = [
-        (percentage(raw.positive_probability), raw.label, "raw, the verdict"),
-        (percentage(calibrated.positive_probability), calibrated.label, "calibrated"),
-        (percentage(calibrated.content_free_positive), "", "reviews that say nothing"),
-    ]
-    return table(("P(positive)", "label", ""), rows, right=(0,))
 
 
 def sentiment(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from 2**-14 to 65504; smaller ones are rounded to its steps of 2**-24.
 
 import torch
 
-from bot.engine.transformers.layers.replacing import computes_as, replace_layers
+from bot.engine.transformers.layers import computes_as, replace_layers
 
 _FINEST = 2.0**-25  # half of float16's smallest step
 _TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth

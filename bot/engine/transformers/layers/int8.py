@@ -13,7 +13,7 @@ import logging
 
 import torch
 
-from bot.engine.transformers.layers.replacing import replace_layers
+from bot.engine.transformers.layers import replace_layers
 
 KERNEL_ROWS = 16  # tokens at once up to which PyTorch's kernel is faster than widening the weights for one call
 SCRATCH = 5_000_000  # weights that are widened at a time: a whole layer of a small model, 10 MB

@@ -12,7 +12,7 @@ import logging
 
 import torch
 
-from bot.engine.transformers.layers.replacing import computes_as, replace_layers
+from bot.engine.transformers.layers import computes_as, replace_layers
 
 ROWS_EXPECTED = 16  # the layout is chosen for about as many tokens at once
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of the check below, which is to find broken kernels

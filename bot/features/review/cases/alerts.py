@@ -13,10 +13,9 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD, may_pass
 from bot.answers.message_text import message_text
 from bot.features.review.cases.buttons import case_view, digest_view, is_card_of, of_digest
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
-from bot.features.review.outage import is_outage, where
+from bot.features.review.showing.labels import OwnHistory
 from bot.features.review.showing.notices import tell_of_suspension
-from bot.features.review.showing.own_history import OwnHistory
-from bot.features.review.worker import Line, attempt
+from bot.features.review.worker import Line, attempt, is_outage, where
 from bot.storage.records import Case, OwnMessage, StaleDigest
 from bot.storage.refusal import is_away
 from bot.storage.store import ReviewStore

@@ -12,8 +12,7 @@ from bot.answers.delivery import acknowledge
 from bot.errors import NotPermitted, ReceiptUnusable
 from bot.features.review.access import reviews_of
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
-from bot.features.review.permissions import check_moderator
-from bot.features.review.places import Place, find_place
+from bot.features.review.places import Place, check_moderator, find_place
 from bot.storage.records import Case
 
 NOTE_LIMIT = 1000

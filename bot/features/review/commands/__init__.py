@@ -6,11 +6,9 @@ from discord.ext import commands
 from bot.answers.client import BotClient
 from bot.features.review.access import find_reviews
 from bot.features.review.commands import privacy
-from bot.features.review.commands.backfill import Backfilling
-from bot.features.review.commands.exempt import Exempting
 from bot.features.review.commands.export import Exporting
 from bot.features.review.commands.inspect import Inspecting
-from bot.features.review.commands.watch import Watching
+from bot.features.review.commands.watch import Backfilling, Exempting, Watching
 from bot.features.review.reader import ReviewReader
 
 

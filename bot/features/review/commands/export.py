@@ -16,8 +16,7 @@ from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
 from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
 from bot.features.review.embeds.export import export_answer, write_rows
-from bot.features.review.permissions import check_moderator
-from bot.features.review.places import Place
+from bot.features.review.places import Place, check_moderator
 
 MEGABYTE = 2**20
 

@@ -19,8 +19,15 @@ from bot.features.review.commands.shared import (
 )
 from bot.features.review.embeds.figures import preview_answer, stats_answer
 from bot.features.review.embeds.status import UNSCORED_SHOWN, PlaceStatus, case_answer, status_answer
-from bot.features.review.permissions import check_moderator, may_moderate
-from bot.features.review.places import Place, find_place, left_out, seen_by, threads_left_out
+from bot.features.review.places import (
+    Place,
+    check_moderator,
+    find_place,
+    left_out,
+    may_moderate,
+    seen_by,
+    threads_left_out,
+)
 from bot.features.review.scoring.retry import retry_view
 from bot.features.review.showing.thresholds import suggested_threshold
 

@@ -1,4 +1,4 @@
-"""`/review watch`, `live` and `unwatch`: what is read, and what is shown of it."""
+"""`/review watch`, `live`, `unwatch`, `backfill` and `exempt`: what is read, and what is shown of it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,21 +10,24 @@ from bot.answers.answering import defer, reply
 from bot.answers.client import Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.errors import NotPermitted, OptionOutOfRange, UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
-from bot.features.review.embeds.status import live_answer, unwatch_answer, watch_answer
-from bot.features.review.permissions import LOG_NEEDS, check_bot, check_moderator
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, server, watched_or_refused
+from bot.features.review.embeds.status import exempt_answer, live_answer, unwatch_answer, watch_answer
 from bot.features.review.places import (
+    LOG_NEEDS,
     Place,
     Readable,
     channels_in,
+    check_bot,
+    check_moderator,
     find_place,
     has_threads_left_out,
     left_out,
     seen_by,
     threads_left_out,
 )
+from bot.features.review.reading.backfill import MOST
 from bot.features.review.showing.notices import post_notices
-from bot.storage.records import Label, WatchedPlace
+from bot.storage.records import ExemptionKind, Label, WatchedPlace
 
 LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages",)}
 
@@ -187,3 +190,55 @@ def _spelled(options: Options) -> str:
     if options.flag_below is not None:
         parts.append(f"flag_below {options.flag_below:g}, log <#{options.log_channel_id}>")
     return ", ".join([*parts, *(["excerpts"] if options.excerpts else [])])
+
+
+class Backfilling(ReviewCommands):
+    """The command that reads old messages."""
+
+    @app_commands.command(extras={"example": "/review backfill channel:#film-reviews limit:500"})
+    @app_commands.describe(
+        channel=PLACE_OPTION, limit=f"How many messages to look at, the newest first, up to {MOST:,}"
+    )
+    @reply_on_error
+    async def backfill(
+        self, interaction: Interaction, channel: Place, limit: app_commands.Range[int, 1, MOST] = 500
+    ) -> None:
+        """Score old messages of a watched channel, behind everybody's commands; nothing is posted about them."""
+        check_moderator(asker(interaction), channel)
+        await watched_or_refused(self._reader, channel, channel.mention)
+        for part in channels_in(channel):
+            check_bot(part, "view_channel", "read_message_history")
+        if not await defer(interaction, private=True):
+            return
+        store = self._reader.store
+        await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "backfill", f"up to {limit:,}")
+        await self._reader.backfills.run(interaction, channel, limit)
+
+
+class Exempting(ReviewCommands):
+    """The command that says whose messages are not read in this server."""
+
+    @app_commands.command(extras={"example": "/review exempt who:@staff"})
+    @app_commands.describe(
+        who="A role, or a person, whose messages are not read in this server", remove="Read them again"
+    )
+    @reply_on_error
+    async def exempt(self, interaction: Interaction, who: discord.Role | discord.Member, remove: bool = False) -> None:
+        """Do not read the messages of a role or a person, in any channel of this server; bots never are."""
+        guild = server(interaction)
+        if not asker(interaction).guild_permissions.manage_messages:
+            raise NotPermitted("For this you need Manage Messages in the whole server, not in one channel alone.")
+        if isinstance(who, discord.Role) and who.is_default():
+            raise UsageError("@everyone are all of its members. Unwatch the channels instead, with /review unwatch.")
+        if not await defer(interaction, private=True):
+            return
+        kind: ExemptionKind = "role" if isinstance(who, discord.Role) else "user"
+        store = self._reader.store
+        changed = True
+        if remove:
+            changed = await store.privacy.end_exemption(guild.id, kind, who.id)
+        else:
+            await store.privacy.exempt(guild.id, kind, who.id)
+        self._reader.intake.exemptions.invalidate(guild.id)
+        await store.audit.record(guild.id, None, interaction.user.id, "unexempt" if remove else "exempt", who.mention)
+        await reply(interaction, exempt_answer(who.mention, remove=remove, changed=changed))

@@ -16,8 +16,7 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD, acknowledge
 from bot.errors import NotPermitted
 from bot.features.review.access import find_reviews
 from bot.features.review.embeds.backfill import backfill_answer
-from bot.features.review.permissions import check_moderator
-from bot.features.review.places import Place, Readable, channels_in, find_place
+from bot.features.review.places import Place, Readable, channels_in, check_moderator, find_place
 from bot.features.review.reading.intake import Intake
 from bot.storage.store import ReviewStore
 

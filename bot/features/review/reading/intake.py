@@ -6,11 +6,11 @@ import logging
 import discord
 
 from bot.answers.message_text import lacks_forwarded, message_text
-from bot.features.review.outage import is_outage, where
 from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring.score import Scoring
 from bot.features.review.showing.publish import Publisher
+from bot.features.review.worker import is_outage, where
 from bot.storage.store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words

@@ -11,9 +11,9 @@ import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.answers.message_text import message_text
-from bot.features.review.outage import is_outage
 from bot.features.review.places import Readable, needed_to_read
 from bot.features.review.reading.intake import Intake
+from bot.features.review.worker import is_outage
 from bot.storage.database import Database
 from bot.storage.records import RecordedMessage, WatchedPlace
 from bot.storage.store import ReviewStore

@@ -10,9 +10,8 @@ import discord
 from bot.answers.message_text import message_text
 from bot.engine.executor import ModelExecutor
 from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
-from bot.features.review.outage import is_outage, where
 from bot.features.review.showing.publish import Publisher
-from bot.features.review.worker import Line, Worker
+from bot.features.review.worker import Line, Worker, is_outage, where
 from bot.questions.sentiment import SentimentQuestion
 from bot.storage.database import Database
 from bot.storage.records import Fault, NewScore, Pending

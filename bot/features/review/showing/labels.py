@@ -1,12 +1,14 @@
-"""What a live channel itself shows of a message's score: a reaction, or a small reply."""
+"""What a place itself shows of a message's score, and how the bot finds what it posted but crashed before recording."""
 
 import contextlib
+from collections.abc import Sequence
 
 import discord
 
 from bot.features.review.embeds.card import REACTIONS, label_text
-from bot.features.review.showing.own_history import OwnHistory
 from bot.storage.records import Due, Label, ShownLabel, UntrackedMessage
+
+LOOK_BACK = 100  # messages of a channel, the newest
 
 
 class Labels:
@@ -67,3 +69,25 @@ def is_gone(refusal: discord.HTTPException) -> bool:
     """Return whether a label was refused because its message is deleted."""
     # For a reply that is no 404 but a field that Discord finds wrong.
     return refusal.status == 404 or (refusal.status == 400 and "message_reference" in refusal.text)
+
+
+class OwnHistory:
+    """The bot's own messages among the newest of a channel, read once, before the bot posts there.
+
+    A run that ended between posting and recording left such a message, and so did a request whose response was lost.
+    """
+
+    def __init__(self, bot: discord.Client) -> None:
+        self._bot = bot
+        self._said: dict[int, Sequence[discord.Message]] = {}
+
+    async def said_in(self, channel: discord.PartialMessageable) -> Sequence[discord.Message]:
+        """Return the bot's messages in `channel`, the newest first. Raises discord.HTTPException."""
+        if channel.id not in self._said:
+            found = [one async for one in channel.history(limit=LOOK_BACK) if one.author == self._bot.user]
+            self._said[channel.id] = found
+        return self._said[channel.id]
+
+    def look_again(self, channel_id: int) -> None:
+        """Read a channel again next time: Discord did not say whether it accepted a message there."""
+        self._said.pop(channel_id, None)
