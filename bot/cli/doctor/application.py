@@ -1,9 +1,8 @@
 """The application at Discord: token, intents, installation, servers and permissions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import discord
-from discord.types.guild import Guild
 
 from bot.app.command_sync import MAX_SERVERS_SEARCHED
 from bot.app.login import application_id, bot_token, intents, invite_permissions, login_errors
@@ -38,7 +37,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
 
-def _of(client: discord.Client, guilds: list[Guild], settings: Settings) -> Iterator[Finding]:
+def _of(client: discord.Client, guilds: Sequence[Mapping[str, object]], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
@@ -97,7 +96,7 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(guilds: list[Guild], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
+def _servers(guilds: Sequence[Mapping[str, object]], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
@@ -115,8 +114,8 @@ def _servers(guilds: list[Guild], guild_ids: Sequence[int], wanted: discord.Perm
         yield Finding.good("permissions", ", ".join(_names(wanted)))
 
 
-def _missing_permissions(guild: Guild, wanted: discord.Permissions) -> str | None:
-    has = discord.Permissions(int(guild["permissions"]))
+def _missing_permissions(guild: Mapping[str, object], wanted: discord.Permissions) -> str | None:
+    has = discord.Permissions(int(str(guild["permissions"])))
     missing = discord.Permissions(wanted.value & ~has.value)
     if has.administrator or not missing.value:
         return None
