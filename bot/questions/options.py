@@ -43,7 +43,7 @@ class Option:
     help: str
     smallest: float | None = None
     largest: float | None = None
-    default: str | float | None = None
+    default: str | float | tuple[int, ...] | None = None
     without: str = ""
     choices: tuple[str, ...] = ()
     strategy: Strategy | None = None
@@ -75,7 +75,7 @@ class Option:
         if self.is_number:
             most = "" if self.largest is None else f" to {self.largest:,}"
             notes.append(f"{self.smallest:,}{most or ' or more'}")
-        if self.default is not None and self.kind is not bool:
+        if self.kind is not bool and self.default not in (None, ()):
             notes.append(f"default {self.default}")
         if self.without:
             notes.append(f"without it: {self.without}")
@@ -147,7 +147,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         *_text("prompt", "The text whose next token is asked for"),
         K,
         K_IN_TERMINAL,
-        Option("after_ids", tuple, "Ids of the tokens chosen after the prompt", door="terminal"),
+        Option("after_ids", tuple, "Ids of the tokens chosen after the prompt", default=(), door="terminal"),
         WALK_TEMPERATURE,
         PRIVATE,
     ),

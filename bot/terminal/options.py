@@ -37,7 +37,7 @@ def add_option(parser: Arguments, option: Option) -> None:
         parser.add_argument(option.flag, choices=option.choices, default=option.default, help=option.description)
     else:
         parse, metavar = _reader(option)
-        default = () if option.kind is tuple else None
+        default = None if option.is_number else option.default
         parser.add_argument(option.flag, type=parse, metavar=metavar, default=default, help=option.description)
 
 

@@ -96,7 +96,9 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(guilds: Sequence[Mapping[str, object]], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
+def _servers(
+    guilds: Sequence[Mapping[str, object]], guild_ids: Sequence[int], wanted: discord.Permissions
+) -> Iterator[Finding]:
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
