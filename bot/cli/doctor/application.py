@@ -1,6 +1,7 @@
 """The application at Discord: token, intents, installation, servers and permissions."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import discord
 
@@ -9,6 +10,8 @@ from bot.app.login import application_id, bot_token, intents, invite_permissions
 from bot.cli.doctor.finding import Finding
 from bot.errors import BotError
 from bot.settings import Settings
+
+JoinedGuild: TypeAlias = Mapping[str, object]  # as Discord sends it
 
 PORTAL = "https://discord.com/developers/applications"
 NEEDS_THE_TOKEN = ("application", "intents", "installation", "servers", "permissions")
@@ -37,7 +40,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
 
-def _of(client: discord.Client, guilds: Sequence[Mapping[str, object]], settings: Settings) -> Iterator[Finding]:
+def _of(client: discord.Client, guilds: Sequence[JoinedGuild], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
@@ -96,9 +99,7 @@ def _installation(application: discord.AppInfo) -> Finding:
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
-def _servers(
-    guilds: Sequence[Mapping[str, object]], guild_ids: Sequence[int], wanted: discord.Permissions
-) -> Iterator[Finding]:
+def _servers(guilds: Sequence[JoinedGuild], guild_ids: Sequence[int], wanted: discord.Permissions) -> Iterator[Finding]:
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
@@ -116,7 +117,7 @@ def _servers(
         yield Finding.good("permissions", ", ".join(_names(wanted)))
 
 
-def _missing_permissions(guild: Mapping[str, object], wanted: discord.Permissions) -> str | None:
+def _missing_permissions(guild: JoinedGuild, wanted: discord.Permissions) -> str | None:
     has = discord.Permissions(int(str(guild["permissions"])))
     missing = discord.Permissions(wanted.value & ~has.value)
     if has.administrator or not missing.value:
