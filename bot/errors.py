@@ -1,7 +1,7 @@
-"""Every failure that a person is told about, in one line: what was wrong, the limit, what to do.
+"""Every error that a user sees. Its message says what happened, the limit, and what to do next.
 
 BotError
-├── UsageError                 what was asked cannot be done; asking differently helps
+├── UsageError                 the request can't be done as asked; change it
 │   ├── EmptyPrompt
 │   ├── PromptTooLong
 │   ├── TokenWithoutWeights
@@ -13,18 +13,18 @@ BotError
 │   ├── NotYours
 │   ├── NotPermitted
 │   └── InputUnreadable
-├── Refusal                    not now; asking later helps
+├── Refusal                    the request was not accepted; try again later
 │   ├── ModelLoading
 │   ├── QueueFull
 │   ├── UserLimitReached
 │   └── ShuttingDown
-├── DiscordUnreachable         the network's fault, or Discord's
-├── Unhealthy                  the running bot does not do its work
-├── Interrupted                begun, and ended before its result
+├── DiscordUnreachable         the network or Discord is down
+├── Unhealthy                  the running bot is not working
+├── Interrupted                the request started and ended without a result
 │   ├── RequestTimedOut
 │   ├── RequestCancelled
 │   └── AcknowledgedLate
-└── ConfigurationError         the one who runs the bot has to change something
+└── ConfigurationError         the operator has to change something
     ├── InvalidSettings
     ├── ModelUnavailable
     ├── SentimentUnsupported
@@ -45,47 +45,47 @@ EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 
 class BotError(Exception):
-    """A failure with a cause that its user can understand."""
+    """Base of the errors whose message is shown to the user."""
 
     exit_code = EXIT_FAILURE
 
 
 class UsageError(BotError):
-    """What was asked cannot be done as asked."""
+    """The request can't be done as asked."""
 
     exit_code = EXIT_USAGE
 
 
 class EmptyPrompt(UsageError):
-    """There is nothing to compute from, or nothing before it from which it could be predicted."""
+    """The text has too few tokens to compute anything from."""
 
     def __init__(self, what: str, limit: int, *, least: int = 1, found: str = "is empty: 0 tokens") -> None:
-        super().__init__(f"The {what} {found}, where {least} to {limit:,} are allowed. Write some text.")
+        super().__init__(f"The {what} {found}. It must have {least} to {limit:,} tokens. Write some text.")
 
 
 class PromptTooLong(UsageError):
-    """The prompt has more tokens than the limit, or than the model's context leaves room for."""
+    """The prompt has more tokens than the limit, or than fit into the model's context."""
 
     def __init__(self, what: str, tokens: int, limit: int, *, context: int | None, new_tokens: int) -> None:
-        """Take the model's `context` in tokens, None where nothing states it."""
-        room = f", {new_tokens:,} of them for new ones" if new_tokens else ""
-        why = "" if context is None else f" (the model's context holds {context:,}{room})"
-        super().__init__(f"The {what} has {tokens:,} tokens, but at most {limit:,} are allowed{why}. Shorten it.")
+        """`context` is the model's context length in tokens, or None if the model does not state one."""
+        reserved = f", {new_tokens:,} of them reserved for new ones" if new_tokens else ""
+        why = "" if context is None else f" (the model's context is {context:,} tokens{reserved})"
+        super().__init__(f"The {what} has {tokens:,} tokens, but the limit is {limit:,}{why}. Shorten it.")
 
 
 class TokenWithoutWeights(UsageError):
-    """The tokenizer gave a token that the model has no row of weights for."""
+    """The tokenizer produced a token that the model has no embedding for."""
 
     def __init__(self, token: str, token_id: int, rows: int) -> None:
-        problem = f"The text contains the token {token!r} (id {token_id:,}), which the model has no weights for"
-        super().__init__(f"{problem}: its vocabulary has {rows:,} tokens. Leave that token out.")
+        problem = f"The text contains the token {token!r} (id {token_id:,}), but the model has no weights for it"
+        super().__init__(f"{problem}: its vocabulary has {rows:,} tokens. Remove that token.")
 
 
 class TokenizerFailed(UsageError):
-    """The model's tokenizer ended with an error of its own on this text."""
+    """The model's tokenizer raised an error on this text."""
 
     def __init__(self, model: str) -> None:
-        super().__init__(f"The tokenizer of the model {model} fails on this text. Change the text, or shorten it.")
+        super().__init__(f"The tokenizer of the model {model} failed on this text. Change the text or shorten it.")
 
 
 class OptionOutOfRange(UsageError):
@@ -96,38 +96,38 @@ class OptionOutOfRange(UsageError):
 
 
 class OptionIgnored(UsageError):
-    """An option was given that the chosen strategy does not use."""
+    """The chosen strategy doesn't use this option."""
 
     def __init__(self, option: str, strategy: str, users: str) -> None:
-        problem = f"{option} has no effect with the strategy {strategy}"
-        super().__init__(f"{problem}: leave it out, or choose the strategy {users}.")
+        problem = f"{option} has no effect with strategy {strategy}"
+        super().__init__(f"{problem}. Leave it out, or choose strategy {users}.")
 
 
 class MessageWithoutText(UsageError):
-    """A message that was chosen has nothing to read; `instead` says what it has."""
+    """The chosen message has no text; `instead` is a clause that says what it has."""
 
     def __init__(self, instead: str) -> None:
-        super().__init__(f"There is no text to read in this message: {instead}. Choose one with text in it.")
+        super().__init__(f"This message has no text to read: {instead}. Choose a message with text.")
 
 
 class ReceiptUnusable(UsageError):
-    """A button's message has nothing any more from which it could go on."""
+    """The message no longer has the data that its button needs."""
 
 
 class NotYours(UsageError):
-    """A button is for its asker and for moderators."""
+    """Only the person who asked, or a moderator, can use this button."""
 
 
 class NotPermitted(UsageError):
-    """The asker, or the bot, may not do this there, or it is not the place for it."""
+    """The user or the bot has no permission here, or the command does not work in this channel."""
 
 
 class InputUnreadable(UsageError):
-    """A file or the standard input could not be read as text."""
+    """A file or standard input could not be read as text."""
 
 
 class Refusal(BotError):
-    """The request was not taken; nothing was computed."""
+    """The request was not accepted; nothing was computed."""
 
 
 class ModelLoading(Refusal):
@@ -138,55 +138,55 @@ class ModelLoading(Refusal):
 
 
 class QueueFull(Refusal):
-    """As many requests wait as may."""
+    """The queue has reached its limit: `waiting` requests."""
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"The queue is full: {_requests(waiting)} waiting, the most that may. Try again in a minute.")
+        super().__init__(f"The queue is full ({waiting} of {_requests(waiting)} waiting). Try again in a minute.")
 
 
 class UserLimitReached(Refusal):
-    """One user has as many requests waiting or running as one may."""
+    """One user has reached the limit of waiting and running requests."""
 
     def __init__(self, limit: int, waiting: int) -> None:
-        taken = f"You already have {_requests(limit)} waiting or running, the most for one person"
-        super().__init__(f"{taken} (the queue is {waiting} long). Wait for an answer, then ask again.")
+        taken = f"You already have {_requests(limit)} waiting or running, which is the limit for one person"
+        super().__init__(f"{taken} ({_requests(waiting)} in the whole queue). Wait for an answer, then ask again.")
 
 
 class ShuttingDown(Refusal):
     """The bot is stopping."""
 
     def __init__(self) -> None:
-        super().__init__("The bot is shutting down and takes no more requests. Try again when it is back.")
+        super().__init__("The bot is shutting down and isn't accepting requests. Try again when it's back online.")
 
 
 class Interrupted(BotError):
-    """The computation ended before its result."""
+    """The computation ended without a result."""
 
 
 class RequestTimedOut(Interrupted):
-    """The computation ran into its deadline."""
+    """The computation reached its deadline."""
 
     def __init__(self, seconds: float) -> None:
-        limit = f"The computation was stopped after {seconds:g} seconds, the limit."
-        super().__init__(f"{limit} Ask for fewer new tokens, or shorten the prompt.")
+        problem = f"The computation was stopped after {seconds:g} seconds, the time limit."
+        super().__init__(f"{problem} Ask for fewer new tokens, or shorten the prompt.")
 
 
 class RequestCancelled(Interrupted):
-    """The request was withdrawn."""
+    """The user cancelled the request before it produced anything."""
 
     def __init__(self) -> None:
         super().__init__("The request was cancelled before anything was written.")
 
 
 class AcknowledgedLate(Interrupted):
-    """Discord did not say in time whether it took the acknowledgement."""
+    """Discord did not confirm the acknowledgement in time."""
 
     def __init__(self) -> None:
-        super().__init__("Discord was too slow to take this request, so nothing was computed. Ask again.")
+        super().__init__("Discord took too long to confirm this request, so nothing was computed. Ask again.")
 
 
 class ConfigurationError(BotError):
-    """The one who runs the bot has to change something."""
+    """The operator has to change something."""
 
     exit_code = EXIT_CONFIGURATION
 
@@ -204,7 +204,7 @@ class ModelUnavailable(ConfigurationError):
 
 
 class SentimentUnsupported(ConfigurationError):
-    """The model's tokenizer splits a label, so that its logit cannot be compared."""
+    """The model's tokenizer splits a label into several tokens, so its logit can't be compared."""
 
     def __init__(self, model: str, label: str, pieces: list[str]) -> None:
         shown = " + ".join(repr(piece) for piece in pieces)
@@ -215,14 +215,14 @@ class SentimentUnsupported(ConfigurationError):
 
 
 class GenerationUnsupported(ConfigurationError):
-    """The model cannot continue a text in the way that was asked for."""
+    """The model does not support the requested way to generate text."""
 
     def __init__(self, model: str, what: str, reason: str, remedy: str) -> None:
         super().__init__(f"The model {model} cannot be used for {what}: {reason.rstrip('.')}. {remedy}")
 
 
 class NumbersNotFinite(ConfigurationError):
-    """The model computed a logit that is not a finite number: an overflow of its dtype, or damaged weights."""
+    """The model computed an infinite or NaN logit: its dtype overflowed, or its weights are damaged."""
 
     _REMEDIES: ClassVar = {
         "float16": "Set BOT_DTYPE=bfloat16 or float32",
@@ -233,12 +233,12 @@ class NumbersNotFinite(ConfigurationError):
     def __init__(self, model: str, dtype: str) -> None:
         remedy = self._REMEDIES.get(dtype)
         what_to_do = f"{remedy} (--dtype in a terminal)" if remedy else "Its weights may be damaged: try another model"
-        problem = f"The model {model} computed a number that is not finite, in {dtype}, so this text has no answer"
+        problem = f"The model {model} computed a number that is not finite in {dtype}, so this text has no answer"
         super().__init__(f"{problem}. {what_to_do}.")
 
 
 class DatabaseUnavailable(ConfigurationError):
-    """There is no database where one was named, or none that this program can use."""
+    """The database is missing, unreachable, or not usable by this program."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"The database of BOT_DATABASE_URL cannot be used: {problem.rstrip('.')}. {remedy}")
@@ -249,40 +249,40 @@ class PlaygroundUnavailable(ConfigurationError):
 
 
 class TokenMissing(ConfigurationError):
-    """There is no bot token, or what stands in its place is none."""
+    """The bot token is missing or malformed."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"DISCORD_TOKEN {problem}. Put your bot's token into the environment or .env: Discord's developer portal, "
-            "your application, Bot, Reset Token. Write it alone: no quotes, no spaces, no word before it."
+            f"DISCORD_TOKEN {problem}. Copy your bot's token from Discord's developer portal (your application, Bot, "
+            "Reset Token) and set it in the environment or in .env, without quotes, spaces or a prefix."
         )
 
 
 class TokenRejected(ConfigurationError):
-    """Discord does not know the token."""
+    """Discord rejected the token."""
 
     def __init__(self) -> None:
-        remedy = "Take a new one: Discord's developer portal, your application, Bot, Reset Token."
-        super().__init__(f"Discord rejected DISCORD_TOKEN: it was reset, or belongs to nobody. {remedy}")
+        remedy = "Get a new one in Discord's developer portal: your application, Bot, Reset Token."
+        super().__init__(f"Discord rejected DISCORD_TOKEN: it was reset, or it is not a bot's token. {remedy}")
 
 
 class IntentsMissing(ConfigurationError):
-    """The application lacks an intent that the bot asks for."""
+    """An intent that the bot requests is turned off for the application."""
 
     def __init__(self) -> None:
-        remedy = "Turn it on: Discord's developer portal, your application, Bot, Privileged Gateway Intents."
-        super().__init__(f"Discord refused an intent that the bot asks for. {remedy}")
+        remedy = "Turn it on in Discord's developer portal: your application, Bot, Privileged Gateway Intents."
+        super().__init__(f"Discord refused an intent that the bot requests. {remedy}")
 
 
 class Unhealthy(BotError):
-    """The heartbeat says that the bot does not do its work, or there is none."""
+    """The heartbeat is missing, or it says that the bot is not working."""
 
 
 class DiscordUnreachable(BotError):
-    """There is no way to Discord."""
+    """Discord can't be reached."""
 
     def __init__(self, problem: str) -> None:
-        remedy = "Check the network here and discordstatus.com, then start again."
+        remedy = "Check this machine's network and discordstatus.com, then start the bot again."
         super().__init__(f"Discord cannot be reached: {problem}. {remedy}")
 
 

@@ -1,1 +1,1 @@
-"""The way of an answer to Discord, whatever was asked."""
+"""What all answers in Discord share: delivery, errors, receipts, and the buttons below them."""

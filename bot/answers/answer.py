@@ -1,4 +1,4 @@
-"""What every answer has: an embed that fits Discord's limits, attached files, a footer that says what computed it."""
+"""The parts of every answer: an embed within Discord's limits, files, buttons, and a footer that names the model."""
 
 import io
 from dataclasses import dataclass, replace
@@ -20,38 +20,38 @@ AMBER = discord.Colour(0xF0B232)
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with an answer: text, which is written in UTF-8, or bytes as they are."""
+    """A file attached to an answer. Text is encoded as UTF-8; bytes are sent unchanged."""
 
     filename: str
     content: str | bytes
     description: str
 
     def file(self) -> discord.File:
-        """Return a new discord.File, which can be sent once."""
+        """Return a new discord.File, which can be sent only once."""
         content = self.content.encode("utf-8") if isinstance(self.content, str) else self.content
         return discord.File(io.BytesIO(content), self.filename, description=self.description)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An embed, the files that hold what it had no room for, and the buttons below."""
+    """An embed, its files, and the buttons below it."""
 
     embed: discord.Embed
     attachments: tuple[Attachment, ...] = ()
     view: discord.ui.View | None = None
 
     def files(self) -> list[discord.File]:
-        """Return the attachments as files, new on every call."""
+        """Return the attachments as new discord.Files."""
         return [attachment.file() for attachment in self.attachments]
 
     def with_picture(self, picture: Picture, filename: str = "picture.png") -> "Answer":
-        """Return this answer with a picture in its embed; the alt text is the file's description."""
-        shown = Attachment(filename, picture.png, picture.alt)
+        """Return this answer with `picture` in its embed. The alt text becomes the file's description."""
+        file = Attachment(filename, picture.png, picture.alt)
         embed = self.embed.copy().set_image(url=f"attachment://{filename}")
-        return replace(self, embed=embed, attachments=(*self.attachments, shown))
+        return replace(self, embed=embed, attachments=(*self.attachments, file))
 
 
 def footer(run: RunInfo) -> str:
-    """Return model, dtype and time taken."""
+    """Return a footer with the model, its dtype and the time taken."""
     text = f"{run.model.short_name} · {run.model.dtype} · {duration(run.seconds)}"
     return visible_excerpt(text, FOOTER_LIMIT)

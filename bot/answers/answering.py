@@ -1,4 +1,4 @@
-"""The way of every request: executor, result, renderer, interaction."""
+"""How every request is answered: submit to the executor, wait, render the result, edit the interaction."""
 
 import asyncio
 import logging
@@ -23,19 +23,19 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 2.0  # after which to look whether the place in the queue is another
-DRAFT = "draft"  # key of an interaction's extras: the message that its asker sees
+QUEUE_POLL_SECONDS = 2.0  # how often the shown place in the queue is updated
+DRAFT = "draft"  # key in an interaction's extras: the message that shows the draft or the answer
 
 
 class Progress(Watcher[T]):
-    """Watches an answer, and shows what there is of it before it is complete."""
+    """Watches a computation and renders its partial results."""
 
-    changed: asyncio.Event  # set where there is something new
-    withdrawn: bool  # whether its asker no longer wants an answer
+    changed: asyncio.Event  # set when there is something new to show
+    withdrawn: bool  # whether the asker cancelled the request
 
     @abstractmethod
     def render(self, place: Place | None) -> Answer:
-        """Return what there is to see now, at its place in the queue if it still waits."""
+        """Return the current draft, or `place` in the queue if the request is still waiting."""
 
 
 async def answer(
@@ -47,22 +47,22 @@ async def answer(
     progress: Progress[T] | None = None,
     draw: Callable[[T], Picture | None] | None = None,
 ) -> bool:
-    """Ask the model `question` and answer with what `render` makes of it, for the asker alone if `private`.
+    """Ask the model `question` and reply with the rendered result. Return whether Discord accepted the answer.
 
-    Refusals are raised before the interaction is deferred, since the defer fixes who sees the answer; one that has been
-    deferred already is only edited. `progress` is shown until the answer is there, and `draw` draws the result off the
-    event loop, as the answer's picture, where there is one. Return whether Discord took the answer.
+    Only the asker sees the answer if `private`. A Refusal is raised before the interaction is deferred, because the
+    defer decides who sees the reply. An interaction that is already deferred is only edited. `progress` is shown while
+    the model computes. `draw` runs off the event loop and returns the answer's picture, or None for no picture.
     """
     executor = interaction.client.executor
     future = executor.submit(interaction.user.id, question, progress)
     try:
         if not (interaction.response.is_done() or await defer(interaction, private=private)):
-            return False  # nobody is left to be answered
+            return False  # the interaction is gone, so there is nowhere to answer
         if progress is not None:
             await _show(interaction, executor, progress, future)
         answered = await future
     finally:
-        future.cancel()  # of no effect once it is done
+        future.cancel()  # has no effect on a finished future
     rendered = render(answered.result, answered.run)
     picture = None if draw is None else await drawn(draw, answered.result)
     if picture is not None:
@@ -74,12 +74,12 @@ async def answer(
 
 
 async def reply(interaction: Interaction, shown: Answer) -> None:
-    """Edit what was deferred into `shown`, again where Discord stumbles."""
+    """Replace the deferred response with `shown`, with retries."""
     await deliver(interaction, lambda: _edit(interaction, shown))
 
 
 async def defer(interaction: Interaction, *, private: bool) -> bool:
-    """Acknowledge with "thinking"; return whether Discord took it. Raises AcknowledgedLate."""
+    """Defer with "thinking" and return whether Discord accepted it. Raises AcknowledgedLate."""
     interaction.extras[error_reply.IS_PRIVATE] = private
     return await acknowledge(interaction, interaction.response.defer(thinking=True, ephemeral=private))
 
@@ -87,13 +87,13 @@ async def defer(interaction: Interaction, *, private: bool) -> bool:
 async def _show(
     interaction: Interaction, executor: ModelExecutor, progress: Progress[T], future: "asyncio.Future[Answered[T]]"
 ) -> None:
-    """Edit what the asker sees whenever there is something new, until `future` is done; an edit may fail."""
+    """Edit the response on every change until `future` is done. A failed edit is only logged."""
     seen: discord.Embed | None = None
     while not future.done():
         changed = asyncio.create_task(progress.changed.wait())
         awaited: set[asyncio.Future[Answered[T]] | asyncio.Future[Literal[True]]] = {future, changed}
         try:
-            await asyncio.wait(awaited, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(awaited, timeout=QUEUE_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
         if progress.withdrawn:
@@ -107,38 +107,38 @@ async def _show(
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 await _edit(interaction, shown)
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.info("interaction %s could not be shown its progress: %s", interaction.id, problem)
-            if isinstance(problem, discord.NotFound | discord.Forbidden):  # nor will it be any more
+            log.info("could not show progress of interaction %s: %s", interaction.id, problem)
+            if isinstance(problem, discord.NotFound | discord.Forbidden):  # every later edit would fail too
                 await asyncio.wait({future})
 
 
-class _Around(TypedDict, total=False):
-    """What is sent with a late answer, where there is any: discord.py takes no None for it."""
+class _SendOptions(TypedDict, total=False):
+    """Optional arguments of `send`: discord.py does not accept None for them."""
 
     view: discord.ui.View
     reference: discord.MessageReference
 
 
 async def _post(interaction: Interaction, late: Answer) -> None:
-    """Post an answer that came after the interaction's end into its channel, where the bot may write there."""
+    """Post an answer in the channel after its interaction has expired, if the bot can write there."""
     channel = interaction.channel
     if interaction.guild_id is None or not isinstance(channel, discord.abc.Messageable):
         return
     draft = interaction.extras.get(DRAFT)
-    around: _Around = {} if late.view is None else {"view": late.view}
+    options: _SendOptions = {} if late.view is None else {"view": late.view}
     if draft is not None:
-        around["reference"] = draft.to_reference(fail_if_not_exists=False)
+        options["reference"] = draft.to_reference(fail_if_not_exists=False)
     name = escape_prose(interaction.user.display_name)
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
             await channel.send(
-                f"For {name}: this took longer than Discord keeps a command open.",
+                f"For {name}: this answer took longer than the 15 minutes that Discord keeps a command open.",
                 embed=late.embed,
                 files=late.files(),
-                **around,
+                **options,
             )
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-        log.warning("the late answer to interaction %s could not be posted: %s", interaction.id, problem)
+        log.warning("could not post the late answer to interaction %s: %s", interaction.id, problem)
 
 
 async def _edit(interaction: Interaction, shown: Answer) -> None:

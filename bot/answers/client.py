@@ -1,4 +1,4 @@
-"""What an answer needs of the bot, and the interaction that leads to it."""
+"""The bot as answers see it: settings, executor, open answers, turns. And `Interaction`, typed with this client."""
 
 import asyncio
 import contextlib
@@ -14,21 +14,21 @@ from discord.ext import commands
 from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
 
-REMEMBERED = 1000  # messages whose latest turn is known: presses at the same time meet within seconds
+REMEMBERED = 1000  # messages whose latest turn is kept; presses only collide within seconds of each other
 
 log = logging.getLogger(__name__)
 
 
 class Stoppable(Protocol):
-    """An answer that people may end before it is complete."""
+    """An answer that people can stop before it is complete."""
 
     def stop(self) -> None:
-        """End it with what there is, or cancel it where its computation has not begun."""
+        """Finish with the text so far, or cancel if the computation has not begun."""
         ...
 
 
 class OpenAnswers:
-    """The commands, buttons and forms that are being answered at this moment."""
+    """The commands, buttons and forms that are being answered now."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
@@ -36,7 +36,7 @@ class OpenAnswers:
 
     @contextlib.contextmanager
     def stoppable(self, interaction_id: int, answer: Stoppable) -> Iterator[None]:
-        """Let `answer` be found by the id of the interaction that asked. One may arrive twice: the first is found."""
+        """Register `answer` under its interaction's id. If an interaction arrives twice, the first one counts."""
         self._stoppable.setdefault(interaction_id, answer)
         try:
             yield
@@ -45,12 +45,12 @@ class OpenAnswers:
                 del self._stoppable[interaction_id]
 
     def find(self, interaction_id: int) -> Stoppable | None:
-        """Return the answer to an interaction while it is being computed."""
+        """Return the answer that is being computed for this interaction, or None."""
         return self._stoppable.get(interaction_id)
 
     @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count the current task among them."""
+    def track(self) -> Iterator[None]:
+        """Count the current task as an open answer, so that `finish` waits for it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # commands run in tasks
         self._tasks.add(task)
@@ -60,20 +60,20 @@ class OpenAnswers:
             self._tasks.discard(task)
 
     async def finish(self, seconds: float) -> None:
-        """Wait until everything has been answered, for at most `seconds`; what is not by then is cancelled."""
+        """Wait at most `seconds` for all open answers, then cancel the rest."""
         if not self._tasks:
             return
         _, unanswered = await asyncio.wait(set(self._tasks), timeout=seconds)
         for task in unanswered:
             task.cancel()
         if unanswered:
-            log.warning("%d answers could not be delivered before the end", len(unanswered))
+            log.warning("shut down before %d answers were delivered", len(unanswered))
 
 
 class Turns:
-    """The turns taken below messages, and the changes under way, by the message's id.
+    """Turns and locks by message id.
 
-    Presses that arrive at the same time take each turn once, and their changes come one after another.
+    Of several presses at the same moment, only one takes a turn. Changes to one message run one after another.
     """
 
     def __init__(self) -> None:
@@ -81,27 +81,27 @@ class Turns:
         self._changing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def is_taken(self, message_id: int, turn: int) -> bool:
-        """Return whether someone has taken this turn."""
+        """Return whether this turn has been taken."""
         return self._latest.get(message_id, turn) > turn
 
     def take(self, message_id: int, turn: int) -> None:
-        """Take a turn."""
+        """Mark a turn as taken."""
         self._latest[message_id] = turn + 1
         self._latest.move_to_end(message_id)
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
 
     def give_back(self, message_id: int) -> None:
-        """Let the turn be taken again, because nothing came of it."""
+        """Release a turn whose change failed, so that it can be taken again."""
         self._latest.pop(message_id, None)
 
-    def one_at_a_time(self, message_id: int) -> asyncio.Lock:
-        """Return the lock under which a message is changed."""
+    def lock(self, message_id: int) -> asyncio.Lock:
+        """Return the lock to hold while changing a message."""
         return self._changing.setdefault(message_id, asyncio.Lock())
 
 
 class BotClient(commands.Bot):
-    """A client with settings and a model; the app's own class adds its life on Discord."""
+    """A client with settings and a model. The app's subclass adds login, shutdown and everything else."""
 
     settings: Settings
     executor: ModelExecutor

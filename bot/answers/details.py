@@ -1,4 +1,4 @@
-"""The receipt below every answer: *Details* says what it came from, *Replay* computes it again and compares."""
+"""The buttons for an answer's receipt: *Details* shows what it was computed from, *Replay* computes it again."""
 
 import re
 from collections.abc import Callable
@@ -24,32 +24,32 @@ T = TypeVar("T")
 def with_receipt_below(
     question: RepeatableQuestion[T], render: Callable[[T, RunInfo], Answer]
 ) -> Callable[[T, RunInfo], Answer]:
-    """Return `render` with a receipt below each answer."""
+    """Return a `render` whose answers carry a receipt and the *Details* button."""
     return lambda result, run: with_receipt(render(result, run), question, result, run)
 
 
 def with_receipt(
     answered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
 ) -> Answer:
-    """Return an answer with its receipt and *Details* below it; `state` is what its own buttons need besides."""
+    """Return the answer with its receipt and *Details*. `state` is extra data for the answer's own buttons."""
     file = receipt_file(question, question.outcome(result), run.model, state or {})
     view = discord.ui.View(timeout=None) if answered.view is None else answered.view
     return replace(answered, attachments=(file, *answered.attachments), view=view.add_item(DetailsButton()))
 
 
 class DetailsButton(PersistentButton, template="details"):
-    """Shows, for who presses it alone, what an answer came from."""
+    """Shows privately what an answer was computed from."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Details", custom_id="details"))
 
     @classmethod
     def of(cls, _: re.Match[str]) -> "DetailsButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Read the receipt back from the message's file and show it, with a button to compute it again."""
+        """Show the details of the receipt attached to the message."""
         if not await defer(interaction, private=True):
             return
         receipt = await read_attached(interaction.message, RECEIPT, read_receipt)
@@ -58,18 +58,18 @@ class DetailsButton(PersistentButton, template="details"):
 
 
 class ReplayButton(PersistentButton, template="replay"):
-    """Computes again what a receipt says, and compares."""
+    """Asks the question of a receipt again and compares the outcomes."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Replay", custom_id="replay"))
 
     @classmethod
     def of(cls, _: re.Match[str]) -> "ReplayButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Ask the same question, unless another model answers now."""
+        """Ask the receipt's question again, unless the model or its dtype has changed."""
         if not await defer(interaction, private=True):
             return
         receipt = await read_attached(interaction.message, RECEIPT, read_receipt)

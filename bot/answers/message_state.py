@@ -1,4 +1,4 @@
-"""What a message's buttons and menus go on from: a small JSON file that the message carries."""
+"""The state of a message's buttons and menus: a small JSON file attached to the message."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,36 +15,36 @@ from bot.questions.language_model import ModelInfo
 T = TypeVar("T")
 
 
-async def message_now(interaction: Interaction) -> discord.Message:
-    """Return the message below which something was pressed, as it stands now: what the press brought can be older.
+async def fetch_message(interaction: Interaction) -> discord.Message:
+    """Return the current version of the message whose button was pressed.
 
-    The press has been deferred. Raises ReceiptUnusable.
+    The copy that comes with the press can be out of date. The press must be deferred. Raises ReceiptUnusable.
     """
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
             return await interaction.original_response()
     except discord.NotFound:
-        raise ReceiptUnusable("This message was deleted meanwhile. Ask again.") from None
+        raise ReceiptUnusable("This message has been deleted. Ask again.") from None
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD):
-        raise ReceiptUnusable("Discord does not give this message away at the moment. Try again.") from None
+        raise ReceiptUnusable("Discord couldn't return this message just now. Try again.") from None
 
 
 async def read_attached(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:
-    """Return what `read` makes of a message's file; it raises ValueError for what is none. Raises ReceiptUnusable."""
+    """Return `read` of an attached file's text; `read` raises ValueError for a bad file. Raises ReceiptUnusable."""
     attachments = () if message is None else message.attachments
-    attachment = next((one for one in attachments if one.filename == filename), None)
+    attachment = next((file for file in attachments if file.filename == filename), None)
     if attachment is None:
-        raise ReceiptUnusable(f"This message has lost its file {filename}, from which it would go on. Ask again.")
+        raise ReceiptUnusable(f"This message no longer has the file {filename} that this button needs. Ask again.")
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
             return read((await attachment.read()).decode())
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD, ValueError):
-        raise ReceiptUnusable(f"This message's file {filename} cannot be read any more. Ask again.") from None
+        raise ReceiptUnusable(f"This message's file {filename} can't be read. Ask again.") from None
 
 
 def check_model(written_by: AnsweredBy, model: ModelInfo | None) -> None:
-    """Raise ReceiptUnusable where a message is of another model, by name and revision, than answers now."""
+    """Raise ReceiptUnusable if the running model has another name or revision than the message's."""
     if model is not None and not written_by.is_model(model):
         raise ReceiptUnusable(
-            f"This was written by the model {written_by.name}, and {model.short_name} answers now. Ask again."
+            f"This was written by the model {written_by.name}, but the bot now runs {model.short_name}. Ask again."
         )

@@ -1,7 +1,7 @@
-"""What people read in a message, and what there is instead where they read nothing.
+"""The text that people read in a message, and what a message without text has instead.
 
-Read are its content, the words of a message that it forwards, a poll's question and answers, and the texts in an app's
-components. Not read are embeds (link previews, cards of apps, a poll's result), pictures, sounds, stickers and other
+The text is the content, the words of a forwarded message, a poll's question and answers, and the texts in an app's
+components. These are not read: embeds (link previews, apps' cards, a poll's result), pictures, sounds, stickers, other
 files, the message that it replies to, and Discord's own notices.
 """
 
@@ -22,14 +22,14 @@ _ARTICLES = {"image": "an", "embed": "an"}
 
 
 def message_text(message: discord.Message) -> str:
-    """Return the text that people read in a message, "" where there is none.
+    """Return the text that people read in a message, or "".
 
-    It is the content to the letter where there is nothing else. A thread's first message has that of the message from
-    which the thread was begun.
+    If there is only content, it is returned unchanged. The first message of a thread has the text of the message that
+    started the thread.
     """
     if message.type is discord.MessageType.thread_starter_message:
-        begun_from = None if message.reference is None else message.reference.resolved
-        return message_text(begun_from) if isinstance(begun_from, discord.Message) else ""
+        starter = None if message.reference is None else message.reference.resolved
+        return message_text(starter) if isinstance(starter, discord.Message) else ""
     if message.type not in _WORDS:
         return ""
     texts = [*_written(message), *(text for snapshot in message.message_snapshots for text in _written(snapshot))]
@@ -39,15 +39,15 @@ def message_text(message: discord.Message) -> str:
 
 
 def text_to_read(message: discord.Message) -> str:
-    """Return the text of a message. Raises MessageWithoutText, which says what there is instead."""
+    """Return the text of a message. Raises MessageWithoutText, which says what the message has instead."""
     text = message_text(message)
     if not text.strip():
         raise MessageWithoutText(_instead(message))
     return text
 
 
-def lacks_forwarded(message: discord.Message) -> bool:
-    """Return whether a message forwards another that Discord did not give with it: its text is unknown."""
+def is_forward_unavailable(message: discord.Message) -> bool:
+    """Return whether a message forwards another one that Discord did not include: its text is unknown."""
     reference = message.reference
     is_forward = reference is not None and reference.type is discord.MessageReferenceType.forward
     return is_forward and not message.message_snapshots
@@ -59,7 +59,7 @@ def _written(part: discord.Message | discord.MessageSnapshot) -> Iterator[str]:
 
 
 def _texts(components: Iterable[object]) -> Iterator[str]:
-    """Yield the texts in components, in containers and sections too."""
+    """Yield the texts in components, including those in containers and sections."""
     for component in components:
         if isinstance(component, discord.TextDisplay):
             yield component.content
@@ -74,22 +74,22 @@ def _instead(message: discord.Message) -> str:
         return "it only points to the message that started this thread, and Discord did not send that message"
     if message.type not in _WORDS:
         return "it is one of Discord's own notices"
-    if lacks_forwarded(message):
-        return "Discord does not give the message that it forwards"
+    if is_forward_unavailable(message):
+        return "Discord did not include the message that it forwards"
     if held := _held(message):
-        return f"it holds {held}"
+        return f"it contains {held}"
     if forwarded := " and ".join(filter(None, map(_held, message.message_snapshots))):
         return f"it forwards {forwarded}"
     return "it is empty"
 
 
 def _held(part: discord.Message | discord.MessageSnapshot) -> str:
-    """Return what a message has besides text, such as ``2 images and a sticker``, in the order of the kinds."""
+    """Return what a message has other than text, such as ``2 images and a sticker``."""
     kinds = Counter(
         [*map(_kind, part.attachments), *("sticker" for _ in part.stickers), *("embed" for _ in part.embeds)]
     )
     if part.components and not kinds:
-        return "buttons or pictures of an app"
+        return "an app's buttons or pictures"
     *first, last = [_counted(kind, count) for kind, count in kinds.items()] or [""]
     listed = f"{', '.join(first)} and {last}" if first else last
     unread = {0: "", 1: ", which is not read"}.get(kinds["embed"], ", which are not read")

@@ -1,4 +1,4 @@
-"""Discord's parameters as the table of options has them: a type for each range, and the descriptions of a command."""
+"""Discord's parameter types and descriptions, built from the table of options."""
 
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
@@ -34,5 +34,5 @@ Seed: TypeAlias = app_commands.Range[int, SEED.smallest, SEED.largest]
 
 
 def describe_options(command: str) -> Callable[[T], T]:
-    """Return the decorator that describes the parameters of a command."""
+    """Return a decorator that adds the descriptions of a command's parameters."""
     return app_commands.describe(**{option.name: option.description for option in options_of(command, "discord")})

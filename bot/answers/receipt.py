@@ -1,4 +1,4 @@
-"""The JSON that goes with an answer: what was asked and of what, and what came out. Its buttons go on from it."""
+"""The receipt of an answer, as JSON: question, outcome, model and versions. Its buttons read their state from it."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from bot.rendering.json_objects import JsonObject
 
 RECEIPT = "receipt.json"
 
-# Every question that a receipt can hold.
+# Every kind of question that a receipt can hold.
 _KINDS: tuple[type[RepeatableQuestion[Any]], ...] = (
     TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
     ComparisonQuestion, SamplerQuestion,
@@ -32,13 +32,13 @@ _KINDS: tuple[type[RepeatableQuestion[Any]], ...] = (
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])
 T = TypeVar("T")
 
-# Of options that a model is asked for as they stand there. A text that was continued is longer than can be asked for.
+# Ranges of the options in a receipt. After *Continue*, a text can be longer than a user can ask for at once.
 _RANGES = {**RANGES, K.name: K.range, "max_new_tokens": (0, float("inf"))}
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """Which model answered and how, by the names of ModelInfo; a local model's folder is left out of `name`."""
+    """Which model answered and how, with the fields of ModelInfo. `name` never contains a local folder's path."""
 
     name: str
     revision: str | None
@@ -48,22 +48,22 @@ class AnsweredBy:
 
     @classmethod
     def of(cls, model: ModelInfo) -> "AnsweredBy":
-        """Return what a receipt says of `model`."""
+        """Return a receipt's description of `model`."""
         return cls(model.short_name, model.revision, model.dtype, model.device, model.engine_path)
 
     @property
     def is_local(self) -> bool:
-        """Whether the model is a folder of whoever runs the bot."""
+        """Whether the model is a local folder on the bot's machine."""
         return self.revision is None and self.name != DEMO
 
     def is_model(self, model: ModelInfo) -> bool:
-        """Return whether `model` is the same, by name and revision."""
+        """Return whether `model` has the same name and revision."""
         return (self.name, self.revision) == (model.short_name, model.revision)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt(Generic[T]):
-    """What an answer came from. `state` is what its buttons need besides; `versions` are those that computed it."""
+    """What an answer was computed from. `state` is extra data for its buttons; `versions` are the libraries'."""
 
     asked: RepeatableQuestion[T]
     outcome: Outcome
@@ -73,15 +73,15 @@ class Receipt(Generic[T]):
 
 
 def receipt_file(question: RepeatableQuestion[T], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
-    """Return the file of an answer that was computed now."""
+    """Return the receipt of an answer that was computed just now, as a file."""
     receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
-    return Attachment(RECEIPT, write_receipt(receipt), "What was asked and what came out, for the buttons")
+    return Attachment(RECEIPT, write_receipt(receipt), "The receipt: question and outcome, used by the buttons")
 
 
 def write_receipt(receipt: Receipt[T]) -> str:
-    """Return what `read_receipt` reads."""
+    """Return the receipt as JSON, for `read_receipt`."""
     model, outcome = receipt.model, receipt.outcome
-    found: JsonObject = {
+    fields: JsonObject = {
         "command": receipt.asked.command,
         "options": receipt.asked.options(),
         "model": asdict(model),
@@ -92,30 +92,30 @@ def write_receipt(receipt: Receipt[T]) -> str:
         "figures": outcome.figures,
         "is_cut_short": outcome.is_cut_short,
     }
-    return json.dumps(found | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False, allow_nan=False)
+    return json.dumps(fields | ({"state": receipt.state} if receipt.state else {}), ensure_ascii=False, allow_nan=False)
 
 
 def read_receipt(text: str) -> Receipt[object]:
-    """Return a receipt. Raises ValueError where `text` is none."""
-    found = read_file(_File, text, "an answer")
-    if any(not _is_in_range(name, value) for name, value in found.options.items()):
+    """Return the receipt in `text`. Raises ValueError if `text` is not a receipt."""
+    file = read_file(_File, text, "an answer")
+    if any(not _is_in_range(name, value) for name, value in file.options.items()):
         raise ValueError("not the file of an answer")
     try:
-        question = parse_question(found.command, found.options)
+        question = parse_question(file.command, file.options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError("not the file of an answer") from error
     question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass
-    outcome = Outcome(found.input_ids, found.outputs, found.figures, found.is_cut_short)
-    return Receipt(question, outcome, found.model, found.versions, found.state)
+    outcome = Outcome(file.input_ids, file.outputs, file.figures, file.is_cut_short)
+    return Receipt(question, outcome, file.model, file.versions, file.state)
 
 
 def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
-    """Return the question with this command and these options. Raises KeyError and TypeError where there is none."""
+    """Return the question of a command and its options. Raises KeyError or TypeError if there is none."""
     return {kind.command: kind for kind in _KINDS}[command].of(options)
 
 
 def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[object]]:
-    """Return what was asked, and the receipt. Raises ValueError where `text` is no receipt of that kind."""
+    """Return the question and its receipt. Raises ValueError if `text` is not a receipt of this kind."""
     receipt = read_receipt(text)
     if not isinstance(receipt.asked, kind):
         raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
@@ -123,20 +123,20 @@ def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[
 
 
 def read_file(kind: type[T], text: str, what: str) -> T:
-    """Return the JSON of `text` as a dataclass, each field of its type.
+    """Return the JSON of `text` as the dataclass `kind`, with every field validated.
 
-    Raises ValueError where it is another's, or has a number that JSON does not have, such as Infinity.
+    Raises ValueError if it doesn't match, or has a number that is not valid JSON, such as Infinity.
     """
     try:
-        found = TypeAdapter(kind).validate_json(text)  # which also refuses what is nested too deep for json
+        value = TypeAdapter(kind).validate_json(text)  # also rejects nesting that is too deep for json
         json.dumps(json.loads(text), allow_nan=False)
     except ValueError as error:
         raise ValueError(f"not the file of {what}") from error
-    return found
+    return value
 
 
 def read_value(kind: type[T], value: object, what: str) -> T:
-    """Return a dictionary as a dataclass, each field of its type. Raises ValueError where it is another's."""
+    """Return a dictionary as the dataclass `kind`, with validated fields. Raises ValueError if it doesn't match."""
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValueError as error:
@@ -145,7 +145,7 @@ def read_value(kind: type[T], value: object, what: str) -> T:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What `write_receipt` writes."""
+    """The fields of the JSON that `write_receipt` returns."""
 
     command: str
     options: dict[str, object]

@@ -1,4 +1,4 @@
-"""The command with which an answer is computed again in a terminal."""
+"""The terminal command that reproduces an answer."""
 
 import shlex
 from typing import TypeVar
@@ -10,24 +10,24 @@ from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K
 
 T = TypeVar("T")
 
-_TEXTS = ("prompt", "review", "text")  # the option that has no name in a terminal
+_TEXTS = ("prompt", "review", "text")  # the positional argument in a terminal
 _NAMES = {K.name: K.flag}
-_NEW_LINE = " \\\n  "  # which a shell reads as a space
+_NEW_LINE = " \\\n  "  # the shell joins the lines with a space
 _COMMANDS = {"explain": ("sentiment", "--explain")}
 
 
 def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str | None:
-    """Return the command for a POSIX shell; None where the terminal has none.
+    """Return the command for a POSIX shell, or None.
 
-    That is so for a text that no command line can hold, for one longer than the terminal writes, and for a beam search
-    that went on from another's text.
+    There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
+    and for a beam search that continued an earlier text.
     """
     options = question.options()
     text = str(options.pop(next(name for name in _TEXTS if name in options)))
     texts = [text, *(value for value in options.values() if isinstance(value, str))]
-    if any("\x00" in one or not _is_utf8(one) for one in texts):
+    if any("\x00" in value or not _is_utf8(value) for value in texts):
         return None
-    if isinstance(question, ContinuationQuestion) and not _is_written_there(question):
+    if isinstance(question, ContinuationQuestion) and not _terminal_can_write(question):
         return None
     options.pop("written", None)
     lines = [["nightword", *_COMMANDS.get(question.command, (question.command,))]]
@@ -35,18 +35,18 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     for name, value in options.items():
         if value is None or value == () or not _is_used(name, options):
             continue
-        # Joined by "=", since a second text may begin with a dash.
-        lines.append([_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_plain(value)}"])
+        # Joined by "=", because a second text can begin with a dash.
+        lines.append([_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_joined(value)}"])
     lines.append(["-"] if text == "-" else ["--", text])
-    before = ["printf %s - |"] if text == "-" else []  # a dash alone stands for standard input
+    before = ["printf %s - |"] if text == "-" else []  # a lone dash means standard input
     if model.revision is not None:
         before.append(f"BOT_MODEL_REVISION={model.revision}")
     return _NEW_LINE.join([*before, *map(shlex.join, lines)])
 
 
-def _is_written_there(question: ContinuationQuestion) -> bool:
-    went_on_searching = bool(question.parameters.num_beams and question.written)
-    return question.parameters.max_new_tokens <= MAX_NEW_TOKENS and not went_on_searching
+def _terminal_can_write(question: ContinuationQuestion) -> bool:
+    continued_search = bool(question.parameters.num_beams and question.written)
+    return question.parameters.max_new_tokens <= MAX_NEW_TOKENS and not continued_search
 
 
 def _is_used(name: str, options: dict[str, object]) -> bool:
@@ -54,7 +54,7 @@ def _is_used(name: str, options: dict[str, object]) -> bool:
     return strategy is None or STRATEGY_OF.get(name, strategy) == strategy
 
 
-def _plain(value: object) -> str:
+def _joined(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

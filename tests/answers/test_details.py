@@ -126,7 +126,7 @@ def test_a_command_names_model_revision_and_dtype() -> None:
 def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> None:
     question = ContinuationQuestion("Once", GenerationParameters.from_options(max_new_tokens=30))
     model = AnsweredBy("demo", None, "float32", "cpu", "")
-    for ids, shown in (((4, 5), "--max-new-tokens=2 "), ((), "The terminal has no single command for this.")):
+    for ids, shown in (((4, 5), "--max-new-tokens=2 "), ((), "No single terminal command reproduces this answer.")):
         receipt = Receipt(question, Outcome((1,), (ids,), is_cut_short=True), model, {}, {})
         assert shown in str(details_answer(receipt).embed.description)
 

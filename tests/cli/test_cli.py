@@ -157,7 +157,7 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
     assert (first["label"], last["label"]) == ("Positive", "Negative")
     assert (empty["line"], long["line"]) == (2, 3)
     assert "empty" in empty["error"]
-    assert "at most 512" in long["error"]
+    assert "the limit is 512" in long["error"]
     assert err.splitlines() == [f"nightword: line 2: {empty['error']}", f"nightword: line 3: {long['error']}"]
 
 
@@ -166,12 +166,12 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
     [
         (["topk", "x", "-k", "0"], 2, "argument -k: 0 is not allowed, it must be at least 1"),
         (["topk", "x", "-k", "many"], 2, "'many' is not a whole number: it must be at least 1"),
-        (["topk", "", "--model", "demo"], 2, "The prompt is empty: 0 tokens, where 1 to 512 are allowed"),
+        (["topk", "", "--model", "demo"], 2, "The prompt is empty: 0 tokens. It must have 1 to 512 tokens"),
         (["continue", "", "--model", "demo"], 2, "The prompt is empty"),
         (["sentiment", "", "--model", "demo"], 2, "The review is empty"),
         (["tokenize", "", "--model", "demo"], 2, "The text is empty"),
-        (["topk", "the " * 600, "--model", "demo"], 2, "at most 512 are allowed"),
-        (["continue", "x", "--temperature", "0.5"], 2, "temperature has no effect with the strategy greedy"),
+        (["topk", "the " * 600, "--model", "demo"], 2, "but the limit is 512"),
+        (["continue", "x", "--temperature", "0.5"], 2, "temperature has no effect with strategy greedy"),
         (["continue", "x", "--max-new-tokens", "257"], 2, "max_new_tokens is 257, but must be from 1 to 256"),
         (["continue", "x", "--strategy", "magic"], 2, "invalid choice: 'magic'"),
         (["topk"], 2, "the following arguments are required: prompt"),

@@ -54,7 +54,7 @@ def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: 
     model = load_model(str(random_model(tmp_path, no_length(name))), max_prompt_tokens=300)
     assert model.info.context_length is None
     assert len(model.answer(TopKQuestion(" the" * 300, 1)).next_tokens.candidates) == 1
-    with pytest.raises(PromptTooLong, match="has 301 tokens, but at most 300 are allowed") as refusal:
+    with pytest.raises(PromptTooLong, match="has 301 tokens, but the limit is 300") as refusal:
         model.answer(TopKQuestion(" the" * 301, 1))
     assert "context" not in str(refusal.value)
 
@@ -63,7 +63,7 @@ def test_a_length_that_the_model_does_not_reach_is_found_by_trying(tmp_path: Pat
     model = load_model(str(random_model(tmp_path, roberta())), max_prompt_tokens=1024)
     assert model.info.context_length == 128
     assert model.answer(TopKQuestion(" the" * 128, 1)).next_tokens.candidates
-    with pytest.raises(PromptTooLong, match="at most 128"):
+    with pytest.raises(PromptTooLong, match="the limit is 128"):
         model.answer(TopKQuestion(" the" * 129, 1))
 
 

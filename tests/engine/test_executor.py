@@ -171,7 +171,7 @@ async def test_one_user_s_waiting_and_running_requests_are_counted(make: Make) -
     first = executor.submit(1, Operation(running))
     await wait(running.begun)
     second = executor.submit(1, Operation(lambda m, _: 2))
-    with pytest.raises(UserLimitReached, match=r"2 requests waiting or running.*queue is 1 long"):
+    with pytest.raises(UserLimitReached, match=r"2 requests waiting or running.*1 request in the whole queue"):
         executor.submit(1, Operation(Gate()))
     other = executor.submit(2, Operation(lambda m, _: 3))
     running.opened.set()

@@ -107,7 +107,7 @@ def test_what_the_first_token_begins_is_not_predicted(demo_model: EngineModel, s
 
 
 def test_one_token_predicts_nothing(demo_model: EngineModel, stories_model: EngineModel) -> None:
-    message = "The text is one token, and nothing before it predicts it, where 2 to 512 are allowed"
+    message = "The text is one token, and nothing before it predicts it. It must have 2 to 512 tokens"
     with pytest.raises(EmptyPrompt, match=message):
         demo_model.answer(XrayQuestion("It"))
     with pytest.raises(EmptyPrompt, match="The text is empty: 0 tokens"):
@@ -186,7 +186,7 @@ def test_draws_along_a_walk_are_a_sampled_continuation(ours: EngineModel, temper
 def test_the_limits_of_a_walk(demo_model: EngineModel) -> None:
     the = demo_model.answer(TokenizationQuestion(" the"))[0].tokens[0].id
     demo_model.answer(TopKQuestion(" the" * 500, 3, tuple([the] * 12), 1.0))
-    with pytest.raises(PromptTooLong, match="The prompt with its path has 513 tokens, but at most 512"):
+    with pytest.raises(PromptTooLong, match="The prompt with its path has 513 tokens, but the limit is 512"):
         demo_model.answer(TopKQuestion(" the" * 500, 3, tuple([the] * 13), 1.0))
     with pytest.raises(OptionOutOfRange, match="a chosen id is 4096, but must be from 0 to 4,095"):
         demo_model.answer(SampledStepQuestion(TopKQuestion("It", 1, (4096,), 1.0), 3))

@@ -33,13 +33,13 @@ def short() -> EngineModel:
 
 @pytest.mark.parametrize("ask", ASKS)
 def test_an_empty_prompt_is_refused(short: EngineModel, ask: Ask) -> None:
-    with pytest.raises(EmptyPrompt, match="The prompt is empty: 0 tokens, where 1 to 10 are allowed"):
+    with pytest.raises(EmptyPrompt, match=r"The prompt is empty: 0 tokens\. It must have 1 to 10 tokens"):
         ask(short, "")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t "])
 def test_an_empty_review_is_refused_with_the_room_that_the_question_leaves(demo_model: EngineModel, text: str) -> None:
-    with pytest.raises(EmptyPrompt, match=r"The review is empty: 0 tokens, where 1 to \d+ are allowed") as refusal:
+    with pytest.raises(EmptyPrompt, match=r"The review is empty: 0 tokens. It must have 1 to \d+ tokens") as refusal:
         demo_model.answer(SentimentQuestion(text))
     allowed = int(str(refusal.value).split("1 to ")[1].split()[0])
     demo_model.answer(SentimentQuestion(" the" * (allowed - 1)))
@@ -55,26 +55,26 @@ def test_an_empty_text_is_refused(short: EngineModel) -> None:
 @pytest.mark.parametrize("ask", ASKS)
 def test_the_limit_itself_is_allowed_and_one_more_is_not(short: EngineModel, ask: Ask) -> None:
     ask(short, " the" * 10)
-    with pytest.raises(PromptTooLong, match="has 11 tokens, but at most 10 are allowed"):
+    with pytest.raises(PromptTooLong, match="has 11 tokens, but the limit is 10"):
         ask(short, " the" * 11)
 
 
 def test_the_model_s_context_is_a_limit_too(demo_model: EngineModel) -> None:
     demo_model.answer(TopKQuestion(" the" * 512, 1))
-    with pytest.raises(PromptTooLong, match="has 513 tokens, but at most 512 are allowed"):
+    with pytest.raises(PromptTooLong, match="has 513 tokens, but the limit is 512"):
         demo_model.answer(TopKQuestion(" the" * 513, 1))
 
 
 def test_new_tokens_need_room_in_the_context(demo_model: EngineModel) -> None:
     generate(demo_model, " the" * 511, max_new_tokens=1)
-    with pytest.raises(PromptTooLong, match=r"511 tokens, but at most 492 .*holds 512, 20 of them for new ones"):
+    with pytest.raises(
+        PromptTooLong, match=r"511 tokens, but the limit is 492 .*is 512 tokens, 20 of them reserved for new ones"
+    ):
         generate(demo_model, " the" * 511)
 
 
 def test_the_review_s_whole_prompt_counts(demo_model: EngineModel) -> None:
-    with pytest.raises(
-        PromptTooLong, match=r"The review with the question around it has .* but at most 512 are allowed"
-    ):
+    with pytest.raises(PromptTooLong, match=r"The review with the question around it has .* but the limit is 512"):
         demo_model.answer(SentimentQuestion(" the" * 512))
 
 

@@ -110,6 +110,6 @@ def test_a_tokenizer_that_panics_on_a_text_is_one_line(console: Console, monkeyp
     for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
         error = console.error(command, "It was a zebra", "--model", "demo", code=2)
         assert (
-            error == "nightword: The tokenizer of the model demo fails on this text. Change the text, or shorten it.\n"
+            error == "nightword: The tokenizer of the model demo failed on this text. Change the text or shorten it.\n"
         )
         assert console.run(command, PROMPT, "--model", "demo")[0]

@@ -102,12 +102,12 @@ async def answer_of_an_app(place: Place) -> Any:
 @pytest.mark.parametrize("menu", MENUS)
 async def test_a_message_without_text_is_said_to_be_what_it_is(place: Place, menu: str) -> None:
     for make, holds in (
-        (picture, "it holds an image"),
-        (voice, "it holds a voice message"),
-        (several, "it holds 2 images, a video, a file and a sound"),
-        (sticker, "it holds a sticker"),
+        (picture, "it contains an image"),
+        (voice, "it contains a voice message"),
+        (several, "it contains 2 images, a video, a file and a sound"),
+        (sticker, "it contains a sticker"),
         (notice, "it is one of Discord's own notices"),
-        (answer_of_an_app, "it holds an embed, which is not read"),
+        (answer_of_an_app, "it contains an embed, which is not read"),
         (lambda place: _forwarded(place, picture), "it forwards an image"),
         (lambda place: _forwarded(place, sticker), "it forwards a sticker"),
         (lambda place: _forwarded(place, answer_of_an_app), "it forwards an embed, which is not read"),
@@ -116,7 +116,7 @@ async def test_a_message_without_text_is_said_to_be_what_it_is(place: Place, men
         assert result.response.ephemeral
         assert embed_of(result.response) == {
             "title": "No text",
-            "description": f"There is no text to read in this message: {holds}. Choose one with text in it.",
+            "description": f"This message has no text to read: {holds}. Choose a message with text.",
             "color": 0xF0B232,
         }
 

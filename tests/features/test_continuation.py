@@ -69,9 +69,8 @@ async def test_an_option_of_another_strategy_is_refused_for_the_asker_alone(plac
     result = await place.member.slash(place.channel, "continue", prompt=PROMPT, temperature=0.5)
     assert result.response.ephemeral
     assert embed_of(result.response) == {
-        "title": "Option without effect",
-        "description": "temperature has no effect with the strategy greedy: leave it out, or choose the strategy "
-        "sample.",
+        "title": "Option has no effect",
+        "description": "temperature has no effect with strategy greedy. Leave it out, or choose strategy sample.",
         "color": 0xF0B232,
     }
     assert place.channel.history(viewer=place.other) == []

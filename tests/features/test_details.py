@@ -177,7 +177,7 @@ async def test_a_continued_text_is_replayed_from_its_beginning(place: Place) -> 
         replayed = (await place.member.click(shown, label="Replay")).response
         assert embed_of(replayed)["title"] == "Replay: identical"
         assert embed_of(replayed)["description"].startswith("40 output ids")
-        no_command = shown.embeds[0].description == "The terminal has no single command for this."
+        no_command = shown.embeds[0].description == "No single terminal command reproduces this answer."
         assert no_command == (options.get("strategy") == "beam")  # which searched on from a text
 
 
@@ -185,7 +185,7 @@ async def test_a_long_text_s_command_is_in_a_file(place: Place) -> None:
     text = "It was a dark night. " * 80 + "The end."
     asked = (await place.member.slash(place.channel, "tokenize", text=text)).response
     shown = (await place.member.click(asked, label="Details")).response
-    assert shown.embeds[0].description == "The command for a terminal is in the file command.txt."
+    assert shown.embeds[0].description == "The terminal command is in the attached file command.txt."
     (file,) = [one for one in shown.attachments if one.filename == "command.txt"]
     assert shlex.split((await file.read()).decode())[-1] == text
 
@@ -195,8 +195,8 @@ async def test_another_model_or_dtype_is_no_difference(place: Place, settings: S
     shown = (await place.member.click(asked, label="Details")).response
     folder = str(shutil.copytree(DEMO_FOLDER, tmp_path / "another"))
     for name, dtype, what in (
-        ("demo", "bfloat16", "the same model in another dtype"),
-        (folder, "float32", "another model"),
+        ("demo", "bfloat16", "uses another dtype"),
+        (folder, "float32", "runs another model"),
     ):
         model = load_model(name, dtype=dtype, max_prompt_tokens=100)
         bot = Nightword(settings, make_executor(lambda model=model: model, settings))  # type: ignore[misc]  # a default
@@ -206,8 +206,8 @@ async def test_another_model_or_dtype_is_no_difference(place: Place, settings: S
         assert embed_of(told) == {
             "title": "Replay: not comparable",
             "description": (
-                f"Now {what} answers, so other numbers would say nothing against the answer above. To repeat it, start "
-                "the bot with the model and dtype of then, or use the command of *Details* in a terminal."
+                f"The bot now {what}, so different numbers wouldn't mean that the answer above is wrong. To reproduce "
+                "it, run the bot with the old model and dtype, or run the command from *Details* in a terminal."
             ),
             "color": 0xF0B232,
             "fields": [
@@ -233,7 +233,7 @@ class TestWhereAnotherTextComesOut:
         replayed = (await place.member.click(shown, label="Replay")).response
         assert embed_of(replayed) == {
             "title": "Replay: different",
-            "description": f"The first difference is output id 3: **{third}** then, **7** now.",
+            "description": f"The first difference is at output id 3: **{third}** before, **7** now.",
             "color": 0xF0B232,
             "footer": "demo · float32",
         }
@@ -248,7 +248,7 @@ async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
         assert refused.ephemeral
         assert embed_of(refused) == {
             "title": "Expired",
-            "description": "This message has lost its file receipt.json, from which it would go on. Ask again.",
+            "description": "This message no longer has the file receipt.json that this button needs. Ask again.",
             "color": 0xF0B232,
         }
 
@@ -275,6 +275,6 @@ async def test_a_receipt_that_is_damaged_is_said_to_be(place: Place, content: by
         refused = clicked.followups[0] if clicked.followups else clicked.response
         assert embed_of(refused) == {
             "title": "Expired",
-            "description": "This message's file receipt.json cannot be read any more. Ask again.",
+            "description": "This message's file receipt.json can't be read. Ask again.",
             "color": 0xF0B232,
         }

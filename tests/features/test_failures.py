@@ -117,7 +117,7 @@ class TestWhenTheModelCannotBeLoaded:
             simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
         result = await place.member.slash(place.channel, command, **options)
         embed = only_ephemeral(place, result)
-        assert embed["title"] == "No model"
+        assert embed["title"] == "Model unavailable"
         assert "it is not on the hub" in embed["description"]
 
 
@@ -163,7 +163,7 @@ class TestASlowModel:
         result = await place.member.slash(place.channel, "topk", prompt="Once")
         assert only_ephemeral(place, result) == {
             "title": "Took too long",
-            "description": "The computation was stopped after 0.3 seconds, the limit. Ask for fewer new tokens, or "
+            "description": "The computation was stopped after 0.3 seconds, the time limit. Ask for fewer new tokens, or "
             "shorten the prompt.",
             "color": 0xF0B232,
         }
@@ -191,9 +191,9 @@ class TestABusyModel:
         assert await asyncio.to_thread(begun.wait, 30)
         result = await place.member.slash(place.channel, "topk", prompt="Once")
         assert only_ephemeral(place, result) == {
-            "title": "Your other requests first",
-            "description": "You already have 1 request waiting or running, the most for one person (the queue is 0 "
-            "long). Wait for an answer, then ask again.",
+            "title": "Too many requests",
+            "description": "You already have 1 request waiting or running, which is the limit for one person (0 "
+            "requests in the whole queue). Wait for an answer, then ask again.",
             "color": 0xF0B232,
         }
         waiting = executor.submit(1, Operation(lambda model, _: "served"))
@@ -201,7 +201,7 @@ class TestABusyModel:
         assert busy.response.ephemeral
         assert embed_of(busy.response) == {
             "title": "Busy",
-            "description": "The queue is full: 1 request waiting, the most that may. Try again in a minute.",
+            "description": "The queue is full (1 of 1 request waiting). Try again in a minute.",
             "color": 0xF0B232,
         }
         callbacks = [request.json for request in place.env.http_requests if "/callback" in request.path]
@@ -220,7 +220,7 @@ async def test_a_prompt_that_is_too_long_names_both_counts(place: Place) -> None
     result = await place.member.slash(place.channel, "topk", prompt="the " * 600)
     embed = only_ephemeral(place, result)
     assert embed["title"] == "Too long"
-    assert re.search(r"has \d{3} tokens, but at most 512 are allowed", embed["description"])
+    assert re.search(r"has \d{3} tokens, but the limit is 512", embed["description"])
 
 
 @every_command

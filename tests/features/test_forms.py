@@ -38,7 +38,7 @@ async def test_a_prompt_of_several_lines_with_the_command_s_options(place: Place
 async def test_a_wrong_option_is_refused_before_the_form_opens(place: Place) -> None:
     result = await place.member.slash(place.channel, "continue", seed=3)
     assert result.response.ephemeral
-    assert embed_of(result.response)["title"] == "Option without effect"
+    assert embed_of(result.response)["title"] == "Option has no effect"
 
 
 async def test_a_form_that_is_too_long_says_so(place: Place) -> None:

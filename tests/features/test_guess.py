@@ -222,9 +222,9 @@ async def test_a_guess_after_the_reveal_is_told_so(place: Place) -> None:
 async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
     message = await opened(place)
     place.env.backend.get_message(place.channel.id, message.id).attachments.clear()
-    assert "lost its file guess.json" in embed_of(await guess(place.other, message, "night"))["description"]
+    assert "no longer has the file guess.json" in embed_of(await guess(place.other, message, "night"))["description"]
     (told,) = (await place.member.click(message, label="Reveal")).followups
-    assert "lost its file guess.json" in embed_of(told)["description"]
+    assert "no longer has the file guess.json" in embed_of(told)["description"]
 
 
 @pytest.mark.parametrize("text", ["🤷🏽‍♀️", "@everyone ``` <@1>", "\u202eevil", "x" * 100])

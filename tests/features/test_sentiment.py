@@ -55,6 +55,6 @@ class TestOnAModelThatSplitsTheLabels:
         (refusal,) = result.followups
         assert refusal.ephemeral
         embed = embed_of(refusal)
-        assert embed["title"] == "Not with this model"
+        assert embed["title"] == "Not supported by this model"
         assert "into '▁p' + 'o' + 's' + 'it' + 'i' + 've'" in embed["description"]
         assert embed["color"] == 0xDA373C

@@ -96,7 +96,7 @@ async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
     assert refused.ephemeral
     assert embed_of(refused) == {
         "title": "Expired",
-        "description": "This message has lost its file receipt.json, from which it would go on. Ask again.",
+        "description": "This message no longer has the file receipt.json that this button needs. Ask again.",
         "color": 0xF0B232,
     }
 
@@ -110,7 +110,9 @@ async def test_another_model_is_not_taken_for_the_one_that_answered(
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
     refused = (await place.member.select(asked, [options(asked)[0]["value"]])).response
-    assert embed_of(refused)["description"].startswith("This was written by the model demo, and another answers now.")
+    assert embed_of(refused)["description"].startswith(
+        "This was written by the model demo, but the bot now runs another."
+    )
     await bot.close()
 
 

@@ -47,7 +47,7 @@ def test_a_missing_seed_is_drawn_anew_each_time() -> None:
 def test_an_option_that_the_strategy_ignores_is_refused_with_a_hint(strategy: Any, option: str) -> None:
     other = "beam" if option == "num_beams" else "sample"
     options: Any = {"strategy": strategy, option: RANGES[option][1]}
-    with pytest.raises(OptionIgnored, match=f"{option} has no effect with the strategy {strategy}.*strategy {other}"):
+    with pytest.raises(OptionIgnored, match=f"{option} has no effect with strategy {strategy}.*strategy {other}"):
         Parameters.from_options(**options)
 
 

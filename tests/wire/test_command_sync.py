@@ -173,8 +173,8 @@ async def test_what_is_needed_ends_the_bot_with_the_request_that_failed(
             code, _, err = await ended(process)
     assert code == 1
     assert only_line(err) == (
-        f"nightword: Discord cannot be reached: it answered {request_} with status 503. Check the network here and "
-        "discordstatus.com, then start again.\n"
+        f"nightword: Discord cannot be reached: it answered {request_} with status 503. Check this machine's network "
+        "and discordstatus.com, then start the bot again.\n"
     )
 
 

@@ -69,7 +69,7 @@ async def test_a_message_that_is_deleted_meanwhile_is_said_to_be(tmp_path: Path)
         below = {**in_server(1, MEMBER, EVERYTHING), "message": opened.original}
         late = await discord.submit(form, {"guess": "night"}, where=below)
         assert await told(late) == "Expired"
-    assert late.followups[0]["embeds"][0]["description"] == "This message was deleted meanwhile. Ask again."
+    assert late.followups[0]["embeds"][0]["description"] == "This message has been deleted. Ask again."
     assert late.edits == 0
 
 

@@ -56,7 +56,7 @@ async def test_people_take_turns(tmp_path: Path, slow_model: Path) -> None:
         titles = [(await finished(asked)).titles for asked in refused]
     in_order = sorted((*greedy, *modest), key=lambda asked: asked.answered_at)
     assert {asked.user for asked in in_order[-2:]} == {1}  # who asked later but for less was not last
-    assert titles == [["Continuation"]] * 4 + [["Your other requests first"]]
+    assert titles == [["Continuation"]] * 4 + [["Too many requests"]]
 
 
 async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_unchanged(

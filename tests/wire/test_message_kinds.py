@@ -64,18 +64,18 @@ READ: list[tuple[str, Json, str]] = [
     ("", reply(21), "What was said before."),  # the first message of a thread
 ]
 NOT_READ: list[tuple[Json, str]] = [
-    ({"message_reference": FORWARD}, "Discord does not give the message that it forwards"),
+    ({"message_reference": FORWARD}, "Discord did not include the message that it forwards"),
     ({"message_reference": FORWARD, "message_snapshots": [snapshot(attachments=[PNG, PNG])]}, "it forwards 2 images"),
     ({"message_reference": FORWARD, "message_snapshots": [snapshot()]}, "it is empty"),
     (
         {"sticker_items": [{"id": "5", "name": "Wave", "format_type": 1}], "attachments": [PNG]},
         "an image and a sticker",
     ),
-    ({"embeds": [{"type": "rich"}, {"type": "rich"}]}, "it holds 2 embeds, which are not read"),
+    ({"embeds": [{"type": "rich"}, {"type": "rich"}]}, "it contains 2 embeds, which are not read"),
     ({"type": 46, "message_reference": FORWARD | {"type": 0}}, "it is the result of a poll"),
     ({"type": 18, "content": "A thread"}, "it is one of Discord's own notices"),
     (reply(21) | {"referenced_message": None}, "it only points to the message that started this thread"),
-    ({"components": [{"type": 1, "id": 1, "components": []}]}, "it holds buttons or pictures of an app"),
+    ({"components": [{"type": 1, "id": 1, "components": []}]}, "it contains an app's buttons or pictures"),
     ({}, "it is empty"),
 ]
 

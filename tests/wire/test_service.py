@@ -148,7 +148,7 @@ def too_large(discord: Discord) -> None:
     [
         (rejecting, 78, "nightword: Discord rejected DISCORD_TOKEN"),
         (without_authentication, 78, "nightword: Discord rejected DISCORD_TOKEN"),
-        (without_intents, 78, "nightword: Discord refused an intent that the bot asks for. Turn it on"),
+        (without_intents, 78, "nightword: Discord refused an intent that the bot requests. Turn it on"),
         (too_large, 1, "nightword: Discord cannot be reached: it closed the connection with code 4011"),
     ],
 )

@@ -150,7 +150,9 @@ async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
         asked.expired = True
         await until(lambda: discord.posted)
         (late,) = discord.posted
-    assert late["content"] == "For user1: this took longer than Discord keeps a command open."
+    assert (
+        late["content"] == "For user1: this answer took longer than the 15 minutes that Discord keeps a command open."
+    )
     assert late["embeds"][0]["title"] == "Continuation"
     assert str(late["message_reference"]["message_id"]) == draft["id"]
     assert labels(late) == SETTLED

@@ -12,9 +12,9 @@ from bot.answers.answer import Answer
 from bot.answers.answering import answer, defer
 from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, view_of
-from bot.answers.delivery import acknowledge, tell
+from bot.answers.delivery import acknowledge, send_private
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, message_now, read_attached
+from bot.answers.message_state import check_model, fetch_message, read_attached
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
@@ -108,7 +108,7 @@ async def _take(interaction: Interaction, guess: str) -> None:
         is_shown = await answer(interaction, question, render, private=True)
     if not is_shown or token is None:
         raise UsageError("Discord did not take your guess. Guess again.")
-    await tell(interaction, taken_embed(token, replaced=earlier is not None))
+    await send_private(interaction, taken_embed(token, replaced=earlier is not None))
 
 
 async def _reveal(interaction: Interaction) -> None:
@@ -169,7 +169,7 @@ def _playable(asked: GuessRound, run: RunInfo) -> Answer:
 
 async def _round_now(interaction: Interaction) -> GuessRound:
     """Return the round as its message holds it now. Raises ReceiptUnusable, also where it is over."""
-    message = await message_now(interaction)
+    message = await fetch_message(interaction)
     if any(file.filename == RECEIPT for file in message.attachments):  # which comes with the reveal
         raise ReceiptUnusable(OVER)
     asked, written_by = await read_attached(message, GUESS, read_round)
@@ -181,4 +181,4 @@ def _turn_of(interaction: Interaction) -> asyncio.Lock:
     """Return the lock of the round's message: one change after another, so that no guess is lost."""
     message = interaction.message
     assert message is not None  # noqa: S101  # a button is below one, and a form below the button
-    return interaction.client.turns.one_at_a_time(message.id)
+    return interaction.client.turns.lock(message.id)

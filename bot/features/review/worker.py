@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import discord
 
-from bot.answers.delivery import NO_NEWS_FROM_DISCORD, may_pass
+from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.errors import Interrupted, ModelUnavailable, Refusal, SentimentUnsupported
 from bot.storage.refusal import is_away
 
@@ -111,7 +111,7 @@ async def attempt(do: Callable[[T], Awaitable[bool]], one: T) -> bool:
 def is_outage(problem: BaseException) -> bool:
     """Return whether something is away for now, so that every message and channel would have failed the same way."""
     if isinstance(problem, discord.HTTPException):
-        return may_pass(problem) or problem.status == 401  # 401 refuses the bot itself
+        return is_retryable(problem) or problem.status == 401  # 401 refuses the bot itself
     return isinstance(problem, _OUTAGES) or is_away(problem)
 
 

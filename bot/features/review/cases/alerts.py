@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.answers.delivery import NO_NEWS_FROM_DISCORD, may_pass
+from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.answers.message_text import message_text
 from bot.features.review.cases.buttons import case_view, digest_view, is_card_of, of_digest
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
@@ -100,7 +100,7 @@ class Alerts:
                 await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("the card of case %d is not up to date: %s", case_id, problem)
-                if may_pass(problem):
+                if is_retryable(problem):
                     return False
             await self._store.cards.mark_current(case_id, len(history))  # or never will
         return True

@@ -5,7 +5,7 @@ import logging
 
 import discord
 
-from bot.answers.message_text import lacks_forwarded, message_text
+from bot.answers.message_text import is_forward_unavailable, message_text
 from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring.score import Scoring
@@ -47,7 +47,7 @@ class Intake:
         """
         place_id = self.place_of(message.channel)
         guild = message.guild
-        if place_id is None or guild is None or not _is_a_person_s(message) or lacks_forwarded(message):
+        if place_id is None or guild is None or not _is_a_person_s(message) or is_forward_unavailable(message):
             return False
         text = message_text(message)
         # One after the other, in the order of their coming: what is noted as seen has nothing missing before it.

@@ -4,7 +4,7 @@ import logging
 
 import discord
 
-from bot.answers.delivery import NO_NEWS_FROM_DISCORD, may_pass
+from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.features.review.cases.alerts import Alerts
 from bot.features.review.showing.labels import Labels, is_gone
 from bot.features.review.showing.thresholds import flag
@@ -72,7 +72,7 @@ class Publisher:
         try:
             label, reply_id = await self._labels.show(due, place.label)
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            if may_pass(problem):
+            if is_retryable(problem):
                 self._labels.look_again(due.channel_id)
                 log.warning("could not label message %d, will retry: %s", due.message_id, problem)
                 return False
@@ -132,7 +132,7 @@ class Publisher:
         try:
             await channel.get_partial_message(own.message_id).delete()
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            if may_pass(problem):
+            if is_retryable(problem):
                 log.warning("the message %d is still to be deleted: %s", own.message_id, problem)
                 return False
             if not isinstance(problem, discord.NotFound):
