@@ -1,5 +1,6 @@
 """The events of watched places: new and edited messages are read, deleted ones deleted here too."""
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from functools import partial
@@ -62,14 +63,20 @@ class ReviewReader(ReviewCog):
         self._hourly.start()
 
     async def cog_unload(self) -> None:
-        """Close the database; what waits is scored and shown after the next start."""
-        self._often.cancel()
-        self._hourly.cancel()
+        """Close the database. Messages that wait are scored and shown after the next start."""
+        await self._stop_loops()
         self._bot.remove_dynamic_items(*BUTTONS)
         await self._catching_up.stop()
         await self._scoring.stop()
         await self.publisher.stop()
         await self._database.close()
+
+    async def _stop_loops(self) -> None:
+        # Wait for them: if the database closes during a loop's query, asyncio.run can hang.
+        running = [task for loop in (self._often, self._hourly) if (task := loop.get_task()) is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     def begin(self, place_id: int) -> None:
         """Read what is posted in a place from now on: the store watches it."""

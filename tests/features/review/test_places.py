@@ -110,6 +110,17 @@ async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
     assert set(await scored_in(place, place.channel.id)) == {read.id, later.id}
 
 
+async def test_only_an_exemption_that_ends_is_in_the_audit_log(place: ReviewPlace) -> None:
+    for _ in range(2):
+        await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
+    assert await place.store.audit.latest(place.guild.id, 10) == []
+    await place.moderator.slash(place.channel, "review exempt", who=place.other)
+    for _ in range(2):
+        await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
+    assert [entry.action for entry in await place.store.audit.latest(place.guild.id, 10)] == ["unexempt", "exempt"]
+
+
+
 async def test_webhooks_are_not_read(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     await place.guild.create_webhook(place.channel).send(GOOD)

@@ -234,11 +234,13 @@ class Exempting(ReviewCommands):
             return
         kind: ExemptionKind = "role" if isinstance(who, discord.Role) else "user"
         store = self._reader.store
-        changed = True
         if remove:
             changed = await store.privacy.end_exemption(guild.id, kind, who.id)
         else:
+            changed = True
             await store.privacy.exempt(guild.id, kind, who.id)
         self._reader.intake.exemptions.invalidate(guild.id)
-        await store.audit.record(guild.id, None, interaction.user.id, "unexempt" if remove else "exempt", who.mention)
+        if changed:
+            action = "unexempt" if remove else "exempt"
+            await store.audit.record(guild.id, None, interaction.user.id, action, who.mention)
         await reply(interaction, exempt_answer(who.mention, remove=remove, changed=changed))
