@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
-# The bot with PyTorch's CPU build. docker compose up (compose.yaml), or see docs/how-to/docker.md.
+# The bot with PyTorch's CPU build. Run docker compose up (compose.yaml), or see docs/how-to/docker.md.
 
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 RUN python -m venv /opt/nightword
 ENV PATH=/opt/nightword/bin:$PATH
-# The packages in a layer of their own, which a change of the bot's code leaves as it is.
+# Dependencies in their own layer, which stays cached when the bot's code changes.
 COPY pyproject.toml constraints.txt ./
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' constraints.txt)" \
@@ -19,12 +19,12 @@ RUN pip install --no-deps .
 
 FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="Nightword" \
-      org.opencontainers.image.description="A Discord bot that opens a small language model to a community" \
+      org.opencontainers.image.description="A Discord bot that lets a community explore a small language model" \
       org.opencontainers.image.licenses="MIT"
 RUN useradd --uid 10001 --no-create-home --home-dir /models --shell /usr/sbin/nologin nightword \
     && install --directory --owner=nightword --group=nightword /models
 COPY --from=build /opt/nightword /opt/nightword
-# Everything that is written: the models in a volume, the heartbeat and matplotlib's list of fonts in /tmp.
+# Writable paths: the models in a volume, the heartbeat and matplotlib's font list in /tmp.
 ENV PATH=/opt/nightword/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -35,7 +35,7 @@ USER nightword
 WORKDIR /models
 VOLUME /models
 STOPSIGNAL SIGTERM
-# Loading is no illness; a download of the model at the first start may take its time.
+# A loading model is not a failure, and downloading it at the first start can take minutes.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15m --start-interval=5s --retries=2 CMD ["nightword", "health"]
 ENTRYPOINT ["nightword"]
 CMD ["run"]

@@ -1,12 +1,12 @@
-# Everything starts here: `make playground` tries the bot, `make test` tests it. Both set up what they need.
+# `make playground` starts the bot in a simulated Discord, `make test` runs the tests. Both install what they need.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# PyTorch's CPU builds: a tenth of the size of those with CUDA.
+# PyTorch's CPU builds, a tenth of the size of the CUDA builds.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
-# Two processes test side by side; with more cores, say `make WORKERS=4 test`.
+# Number of test processes. With more cores, run `make WORKERS=4 test`.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 TORCH := $(shell grep '^torch==' constraints.txt)
@@ -66,24 +66,24 @@ bench-peers: $(INSTALLED)
 architectures: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.architectures
 
-# The pages that are generated from the code.
+# Generate the reference pages from the code.
 reference: $(INSTALLED)
 	@$(BIN)/python -m tools.reference
 
-# The site, in build/site. Links within it are checked, links to elsewhere listed.
+# Build the site in build/site. Internal links are checked, external links are listed.
 docs: $(INSTALLED) $(VENV)/.docs reference
 	@$(BIN)/python -m tools.links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "The site is in build/site: open build/site/index.html"
 
-# constraints.txt: `lock` adds what pyproject.toml asks for by now, `upgrade` takes the newest versions too.
+# Update constraints.txt: `lock` adds new requirements of pyproject.toml, `upgrade` also moves to the newest versions.
 lock: $(INSTALLED)
 	@$(BIN)/python -m tools.lock
 
 upgrade: $(INSTALLED)
 	@$(BIN)/python -m tools.lock --upgrade
 
-# Wheel and sdist, built, installed into an environment of their own, and tried.
+# Build the wheel and the sdist, install each in a new environment, and try it.
 package: $(INSTALLED)
 	@TORCH_CPU_INDEX=$(TORCH_CPU_INDEX) $(BIN)/python -m tools.package
 
@@ -94,11 +94,11 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# On Linux without an NVIDIA GPU: the CPU build, in a step of its own that gives up at once where there is none.
+	@# On Linux without an NVIDIA GPU, install the CPU build first. This step gives up at once if there is none.
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
 		echo "Installing $(TORCH) for the CPU …"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
-			--index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null || echo "No CPU build to be had, taking the usual one."; \
+			--index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null || echo "No CPU build available, installing the default build."; \
 	fi
 	@echo "Installing the packages …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

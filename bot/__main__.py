@@ -13,7 +13,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     code = run(sys.argv[1:])
     if any(thread.name == THREAD_NAME for thread in threading.enumerate()):
-        # The model is still computing or loading in native code, where the interpreter's own end would abort it.
+        # The model thread is still in native code. A normal interpreter exit would abort the process there.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Every setting, read from the environment and `.env`; nothing else reads the environment."""
+"""Every setting, read from the environment and `.env`. No other module reads the environment."""
 
 import difflib
 import os
@@ -50,7 +50,7 @@ Snowflake = Annotated[int, Field(ge=1, lt=2**63)]
 
 
 class Settings(BaseSettings):
-    """The bot's settings; an empty value counts as unset."""
+    """The bot's settings. An empty value counts as unset."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -69,9 +69,11 @@ class Settings(BaseSettings):
         tuple[Snowflake, ...],
         NoDecode,
         BeforeValidator(_split),
-        Field(description="ids of servers, which are whole numbers, with commas between them"),
+        Field(description="server ids (whole numbers) separated by commas"),
     ] = ()
-    model: Annotated[str, Field(min_length=1, description="a hub id, a local folder, or demo")] = "Qwen/Qwen2-0.5B"
+    model: Annotated[str, Field(min_length=1, description="a Hugging Face model id, a local folder, or demo")] = (
+        "Qwen/Qwen2-0.5B"
+    )
     model_revision: str | None = None
     dtype: Annotated[DType, _one_of(DType)] = "float32"
     device: Annotated[Device, _one_of(Device)] = "auto"
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
     batch_size: Annotated[int, _whole_number(1, 256)] = 16
     queue_limit: Annotated[int, _whole_number(1, 10_000)] = 32
     user_limit: Annotated[int, _whole_number(1, 1000)] = 2
-    request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds up to 840")] = 60.0
+    request_timeout: Annotated[float, Field(gt=0, le=840, description="a number of seconds above 0, up to 840")] = 60.0
     max_new_tokens: Annotated[int, _whole_number(1, MAX_NEW_TOKENS)] = MAX_NEW_TOKENS
     max_prompt_tokens: Annotated[int, _whole_number(1, 131_072)] = 1024
     reviews: Annotated[bool, Field(description="true or false")] = False
@@ -92,15 +94,15 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Return the settings; `overrides` that are None or empty are left to the environment.
+    """Return the settings. `overrides` take precedence over the environment unless they are None or empty.
 
-    Raises InvalidSettings in one line that names the variable, the problem and what is allowed, and never the value.
+    Raises InvalidSettings in one line that names the variable and the allowed values, never the value.
     """
     given = {name: value for name, value in overrides.items() if value is not None and value != ""}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # the overrides are checked by pydantic
     except (UnicodeDecodeError, OSError):
-        raise InvalidSettings(".env cannot be read as text in UTF-8. Save it as UTF-8.") from None
+        raise InvalidSettings(".env is not valid UTF-8 text. Save it as UTF-8.") from None
     except ValidationError as error:
         fields = dict.fromkeys(str(entry["loc"][0]) for entry in error.errors())
         raise InvalidSettings(" ".join(_problem(field) for field in fields)) from None
@@ -112,7 +114,7 @@ def variable_name(field: str) -> str:
 
 
 def unknown_variables() -> dict[str, str | None]:
-    """Return the variables in the environment and `.env` that look like settings and are none, with the likely one."""
+    """Return variables that start with BOT_ but are not settings, each with the most similar setting or None."""
     known = [variable_name(field) for field in Settings.model_fields]
     given = {*os.environ, *dotenv_values(".env")}
     unknown = sorted(name for name in given if name.upper().startswith(_PREFIX) and name.upper() not in known)
@@ -121,26 +123,26 @@ def unknown_variables() -> dict[str, str | None]:
 
 def _problem(field: str) -> str:
     allowed = Settings.model_fields[field].description
-    return f"{variable_name(field)} has a value that is not allowed: it must be {allowed}."
+    return f"{variable_name(field)} has an invalid value. It must be {allowed}."
 
 
 def keep_few_kernels() -> None:
-    """Let oneDNN keep 128 compiled kernels, unless the environment says otherwise.
+    """Limit oneDNN's cache to 128 compiled kernels, unless the environment sets another limit.
 
-    It compiles one for each new shape and keeps 1,024 by itself, of which some take half a megabyte.
+    oneDNN compiles a kernel for each new shape. Its default is 1,024 kernels, and some take half a megabyte.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 
 def hide_download_bars() -> None:
-    """Let the hub's library draw no progress bars; it asks once, when it is imported."""
+    """Turn off huggingface_hub's progress bars. It reads the variable once, when it is imported."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def wants_escape_sequences() -> bool | None:
-    """Return what the environment says of bold and colours, None where it says nothing and a terminal has them.
+    """Return whether the environment turns bold and colours on or off, or None if it doesn't say.
 
-    In the order of Python itself: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
+    In the order that Python uses: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
     (https://force-color.org). An empty variable counts as unset.
     """
     python_colors = os.environ.get("PYTHON_COLORS")
@@ -152,5 +154,5 @@ def wants_escape_sequences() -> bool | None:
 
 
 def is_dumb_terminal() -> bool:
-    """Return whether the terminal knows no escape sequences."""
+    """Return whether the terminal doesn't support escape sequences."""
     return os.environ.get("TERM") == "dumb"

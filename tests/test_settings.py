@@ -54,11 +54,11 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BOT_BATCH_SIZE", "0", "must be a whole number from 1 to 256."),
         ("BOT_QUEUE_LIMIT", "0", "must be a whole number from 1 to 10,000."),
         ("BOT_USER_LIMIT", "-1", "must be a whole number from 1 to 1,000."),
-        ("BOT_REQUEST_TIMEOUT", "0", "must be a number of seconds up to 840."),
+        ("BOT_REQUEST_TIMEOUT", "0", "must be a number of seconds above 0, up to 840."),
         ("BOT_MAX_NEW_TOKENS", "257", "must be a whole number from 1 to 256."),
         ("BOT_MAX_PROMPT_TOKENS", "1.5", "must be a whole number from 1 to 131,072."),
-        ("BOT_GUILD_IDS", "12,x,y", "must be ids of servers, which are whole numbers, with commas between them."),
-        ("BOT_GUILD_IDS", "-1", "must be ids of servers, which are whole numbers, with commas between them."),
+        ("BOT_GUILD_IDS", "12,x,y", "must be server ids (whole numbers) separated by commas."),
+        ("BOT_GUILD_IDS", "-1", "must be server ids (whole numbers) separated by commas."),
         ("BOT_REVIEWS", "perhaps", "must be true or false."),
         *(
             ("BOT_DATABASE_URL", url, "must be sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@SERVER/NAME.")
@@ -82,9 +82,7 @@ def test_a_bad_value_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, allowed: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(
-        InvalidSettings, match=rf"^{variable} has a value that is not allowed: it {re.escape(allowed)}"
-    ) as refusal:
+    with pytest.raises(InvalidSettings, match=rf"^{variable} has an invalid value. It {re.escape(allowed)}") as refusal:
         read_settings()
     assert "\n" not in str(refusal.value)
     assert refusal.value.exit_code == 78
@@ -105,14 +103,16 @@ def test_a_file_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_that_is_not_utf_8_is_named() -> None:
     Path(".env").write_bytes(b"BOT_MODEL=\xff\n")
-    with pytest.raises(InvalidSettings, match=r"^\.env cannot be read as text in UTF-8"):
+    with pytest.raises(InvalidSettings, match=r"^\.env is not valid UTF-8 text"):
         read_settings()
 
 
 def test_a_blank_model_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(model="").model == "Qwen/Qwen2-0.5B"
     monkeypatch.setenv("BOT_MODEL", " ")
-    with pytest.raises(InvalidSettings, match=r"^BOT_MODEL .* must be a hub id, a local folder, or demo"):
+    with pytest.raises(
+        InvalidSettings, match=r"^BOT_MODEL .* must be a Hugging Face model id, a local folder, or demo"
+    ):
         read_settings()
 
 

@@ -1,1 +1,1 @@
-"""The bot's life on Discord, from its token to its end."""
+"""The bot's process on Discord: login, command registration, heartbeat and shutdown."""

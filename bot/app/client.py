@@ -17,19 +17,19 @@ from bot.features import feature_modules
 from bot.features.review.access import ReviewCog, Reviews
 from bot.settings import Settings
 
-DRAIN_SECONDS = 8.0  # for what was taken to be computed, once the bot is closing
-ANSWER_SECONDS = 5.0  # for the last answers to reach Discord
+DRAIN_SECONDS = 8.0  # at shutdown, for accepted requests to be computed
+ANSWER_SECONDS = 5.0  # at shutdown, for the last answers to reach Discord
 log = logging.getLogger(__name__)
 
 
 class Nightword(BotClient):
     """The bot: slash commands over one model executor, which it starts and closes.
 
-    Raises InvalidSettings where the heartbeat cannot be written.
+    Raises InvalidSettings if the heartbeat file can't be written.
     """
 
     def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to miss
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot doesn't use voice
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -46,10 +46,10 @@ class Nightword(BotClient):
         self._heartbeat = None if file is None else Heartbeat(executor, file)
 
     async def setup_hook(self) -> None:
-        """Begin to load the model, add the commands and tell Discord of them."""
+        """Start loading the model, add the commands and register them with Discord."""
         self.executor.start()
         if self.settings.reviews:
-            # What the database needs takes a third of a second to import: not for those who have no review channels.
+            # The database's packages take a third of a second to import. Bots without review channels skip that.
             from bot.features.review.reader import ReviewReader
             from bot.storage.database import Database
 
@@ -58,27 +58,29 @@ class Nightword(BotClient):
             await self.add_cog(reader)
             self.reviews = reader
         await add_commands(self)
-        self.add_dynamic_items(DetailsButton, ReplayButton)  # below answers of every command, and of earlier runs
+        self.add_dynamic_items(
+            DetailsButton, ReplayButton
+        )  # below every command's answers, including those of earlier runs
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
         await sync_commands(self, self.settings.guild_ids)
 
     async def give_up_reviews(self) -> None:
-        """Go on without review channels, whose intent Discord refused: connect again after it."""
-        self._connection._intents = INTENTS  # the library takes them at construction alone
+        """Continue without review channels after Discord refused their intent. The caller then connects again."""
+        self._connection._intents = INTENTS  # the library only accepts them at construction
         self.reviews = None
-        # The reader was added first and goes last: its commands use it.
+        # The reader was added first and is removed last, because its commands use it.
         for cog in [cog for cog in reversed(list(self.cogs.values())) if isinstance(cog, ReviewCog)]:
             await self.remove_cog(cog.qualified_name)
             if isinstance(cog, commands.GroupCog):
-                self.tree.remove_command(str(cog.__cog_group_name__))  # the library looks for a group by its cog's name
+                self.tree.remove_command(str(cog.__cog_group_name__))  # the library looks a group up by its cog's name
         try:
             await sync_commands(self, self.settings.guild_ids)
-        except PROBLEMS as problem:  # all others are registered already
-            log.warning("the commands of review channels could not be taken out until the next start: %s", problem)
+        except PROBLEMS as problem:  # the other commands are registered already
+            log.warning("could not remove the commands of review channels, will retry at the next start: %s", problem)
 
     async def close(self) -> None:
-        """Refuse new requests, finish those that were taken or tell their people, then leave Discord."""
+        """Refuse new requests, finish the accepted ones or report their failure to their users, then disconnect."""
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
         await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()

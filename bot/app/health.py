@@ -1,6 +1,6 @@
-"""`nightword health`: what the heartbeat of a running bot says.
+"""`nightword health`: check the heartbeat file of a running bot.
 
-It runs twice a minute in a container, so it imports neither Discord's library nor the model's.
+A container runs it twice a minute, so it imports neither discord.py nor torch.
 """
 
 import json
@@ -14,7 +14,7 @@ STALE_SECONDS = 45.0  # a loop that has not written for this long is stuck
 
 
 class HeartbeatState(TypedDict):
-    """What the file of a heartbeat says: when it was written, and whether gateway and model were ready then."""
+    """The contents of the heartbeat file: when it was written, and whether the gateway and the model were ready."""
 
     time: float
     gateway: bool
@@ -22,23 +22,23 @@ class HeartbeatState(TypedDict):
 
 
 def check(file: Path | None) -> None:
-    """Raise Unhealthy unless `file` says that the loop runs, the gateway is connected and the model is ready."""
+    """Raise Unhealthy unless `file` is recent and says that the gateway is connected and the model is ready."""
     if file is None:
-        raise InvalidSettings("BOT_HEARTBEAT_FILE is not set. Give it the value that the running bot has.")
+        raise InvalidSettings("BOT_HEARTBEAT_FILE is not set. Set it to the same file as for the running bot.")
     try:
         state: HeartbeatState = json.loads(file.read_text())
         age = time.time() - state["time"]
     except FileNotFoundError:
         raise Unhealthy(
-            f"unhealthy: there is no heartbeat in {file}: the bot does not run, or writes elsewhere."
+            f"unhealthy: the heartbeat file {file} does not exist. The bot is not running, or it uses another file."
         ) from None
     except PermissionError:
-        raise Unhealthy(f"unhealthy: {file} may not be read by this user: ask as the bot's user, or as root.") from None
+        raise Unhealthy(f"unhealthy: no permission to read {file}. Run this as the bot's user or as root.") from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise Unhealthy(f"unhealthy: {file} cannot be read as a heartbeat.") from None
+        raise Unhealthy(f"unhealthy: {file} is not a valid heartbeat file.") from None
     if age > STALE_SECONDS:
-        raise Unhealthy(f"unhealthy: the last heartbeat is {age:.0f} seconds old: the bot was killed, or is stuck.")
+        raise Unhealthy(f"unhealthy: the last heartbeat is {age:.0f} seconds old. The bot was killed or is stuck.")
     if not state.get("model"):
         raise Unhealthy("unhealthy: the model is not ready.")
     if not state.get("gateway"):
-        raise Unhealthy("unhealthy: there is no connection to Discord.")
+        raise Unhealthy("unhealthy: the bot is not connected to Discord.")

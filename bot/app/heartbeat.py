@@ -1,4 +1,4 @@
-"""A file that says that the bot does its work: written by the event loop, read by `nightword health`."""
+"""The heartbeat file: written by the event loop, checked by `nightword health`."""
 
 import json
 import time
@@ -14,21 +14,21 @@ INTERVAL_SECONDS = 10.0
 
 
 class Heartbeat(commands.Cog):
-    """Writes every ten seconds whether the gateway is connected and the model ready, as long as the loop runs."""
+    """Writes every ten seconds whether the gateway is connected and the model is ready."""
 
     def __init__(self, executor: ModelExecutor, file: Path) -> None:
-        """Raise InvalidSettings where `file` cannot be written."""
+        """Raise InvalidSettings if `file` can't be written."""
         self._executor = executor
         self._file = file
         self._connected = False
         self._write()
 
     async def cog_load(self) -> None:
-        """Begin."""
+        """Start writing."""
         self._beat.start()
 
     async def cog_unload(self) -> None:
-        """End; a heartbeat that is left behind would say that a bot is alive that is not."""
+        """Stop writing and delete the file, which would otherwise report a stopped bot as running."""
         self._beat.cancel()
         self._file.unlink(missing_ok=True)
 
@@ -54,6 +54,6 @@ class Heartbeat(commands.Cog):
             new.replace(self._file)
         except OSError as error:
             raise InvalidSettings(
-                f"BOT_HEARTBEAT_FILE names {self._file}, which cannot be written: {error.strerror}. Name a file in a "
-                "folder that is there and may be written to, or leave it empty."
+                f"BOT_HEARTBEAT_FILE names {self._file}, which can't be written: {error.strerror}. Name a file in a "
+                "folder that exists and is writable, or leave the setting empty."
             ) from None

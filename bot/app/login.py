@@ -1,4 +1,4 @@
-"""Getting into Discord: token, intents and permissions, and words for what Discord or the network says against it."""
+"""Logging in to Discord: token, intents and permissions, and errors that explain a failed login."""
 
 import base64
 import binascii
@@ -13,36 +13,36 @@ from yarl import URL
 from bot.errors import DiscordUnreachable, IntentsMissing, TokenMissing, TokenRejected
 from bot.settings import Settings
 
-# Three parts of base64: the bot's id, the time, a signature.
+# Three base64 parts: the bot's id, a timestamp, a signature.
 _TOKEN = re.compile(r"([\w-]{18,})\.[\w-]{5,}\.[\w-]{20,}")
 
-# Close codes of the gateway that connecting again does not mend.
+# Gateway close codes after which reconnecting can't help.
 _CLOSED: dict[int, type[TokenRejected | IntentsMissing]] = {
     4004: TokenRejected,
     4013: IntentsMissing,
     4014: IntentsMissing,
 }
 
-INTENTS = discord.Intents(guilds=True)  # none that is privileged: no messages are read
+INTENTS = discord.Intents(guilds=True)  # no privileged intent, so no messages are read
 REVIEW_INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
-# What a server is asked to give it: answers need none of them, a message of its own in a channel does.
+# Answers to commands need none of these permissions; the bot's own messages in a channel do.
 INVITE_PERMISSIONS = discord.Permissions(
     view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True, attach_files=True
 )
 
 
 def bot_token(settings: Settings) -> str:
-    """Return the token. Raises TokenMissing, which never shows what stands in its place."""
+    """Return the token. Raises TokenMissing, which never quotes the malformed value."""
     if settings.discord_token is None:
         raise TokenMissing("is not set")
     token = settings.discord_token.get_secret_value().strip()
     if not _TOKEN.fullmatch(token):
-        raise TokenMissing("does not look like a bot token, which has three parts with a dot between them")
+        raise TokenMissing("is malformed: a bot token has three parts separated by dots")
     return token
 
 
 def application_id(token: str) -> int | None:
-    """Return the id that `token` begins with, None where it does not begin with one."""
+    """Return the application id that `token` begins with, or None."""
     encoded = token.partition(".")[0]
     try:
         return int(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
@@ -52,7 +52,7 @@ def application_id(token: str) -> int | None:
 
 @contextlib.contextmanager
 def login_errors() -> Iterator[None]:
-    """Raise TokenRejected, IntentsMissing or DiscordUnreachable for what the library raises within."""
+    """Convert errors of discord.py and aiohttp to TokenRejected, IntentsMissing or DiscordUnreachable."""
     try:
         yield
     except discord.LoginFailure:
@@ -61,15 +61,17 @@ def login_errors() -> Iterator[None]:
         raise IntentsMissing from None
     except discord.ConnectionClosed as error:
         known = _CLOSED.get(error.code)
-        raise known() if known else DiscordUnreachable(f"it closed the connection with code {error.code}") from None
+        raise (
+            known() if known else DiscordUnreachable(f"Discord closed the connection with code {error.code}")
+        ) from None
     except discord.HTTPException as error:
-        raise DiscordUnreachable(f"it answered {_request(error)}with status {error.status}") from None
+        raise DiscordUnreachable(f"Discord answered {_request(error)}with status {error.status}") from None
     except (aiohttp.ClientError, discord.GatewayNotFound, TimeoutError, OSError) as error:
         raise DiscordUnreachable(str(error) or type(error).__name__) from None
 
 
 def _request(error: discord.HTTPException) -> str:
-    """Return the request that was refused, such as "GET /users/@me ", without the address before every path."""
+    """Return the refused request without the API's base address, such as "GET /users/@me "."""
     response = error.response
     if not isinstance(response, aiohttp.ClientResponse):
         return ""
@@ -77,11 +79,11 @@ def _request(error: discord.HTTPException) -> str:
 
 
 def intents(settings: Settings) -> discord.Intents:
-    """Return what the bot asks the gateway for."""
+    """Return the intents that the bot requests from the gateway."""
     return REVIEW_INTENTS if settings.reviews else INTENTS
 
 
 def invite_permissions(settings: Settings) -> discord.Permissions:
-    """Return what a server is asked to give the bot."""
+    """Return the permissions that an invitation asks a server for."""
     reads = settings.reviews
     return INVITE_PERMISSIONS | discord.Permissions(read_message_history=reads, add_reactions=reads)

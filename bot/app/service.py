@@ -1,4 +1,4 @@
-"""The bot on Discord, from its token to its end; what goes wrong becomes one line with a remedy."""
+"""`nightword run`: start the bot, run it until a signal, shut it down. Errors become one line with a remedy."""
 
 import argparse
 import asyncio
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, token: str) -> None:
-    """Load the model and connect side by side: while it loads, commands answer that it does."""
+    """Load the model and connect at the same time. While the model loads, commands answer that it is loading."""
     bot = Nightword(settings, build_executor(settings))
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,7 +41,7 @@ async def _serve(settings: Settings, token: str) -> None:
         while not (connection.done() or stop.done()):
             done, _ = await asyncio.wait([task for task in tasks if not task.done()], return_when="FIRST_COMPLETED")
             for task in done:
-                task.result()  # raises what it ended with
+                task.result()  # raises the task's error
     finally:
         log.info("closing")
         await bot.close()
@@ -58,8 +58,9 @@ async def _connect(bot: Nightword, token: str) -> None:
             if not bot.settings.reviews:
                 raise
             log.warning(
-                "review channels are off: Discord refused the message content intent. Turn it on (Discord's developer "
-                "portal, your application, Bot, Privileged Gateway Intents) and start again, or set BOT_REVIEWS=false"
+                "review channels are off, because Discord refused the message content intent. Turn the intent on "
+                "(Discord's developer portal, your application, Bot, Privileged Gateway Intents) and restart the bot, "
+                "or set BOT_REVIEWS=false"
             )
             await bot.give_up_reviews()
             await bot.connect()
@@ -68,7 +69,7 @@ async def _connect(bot: Nightword, token: str) -> None:
 async def _load(bot: Nightword) -> None:
     try:
         await asyncio.to_thread(bot.executor.wait_until_loaded)
-    except ShuttingDown:  # what closed the bot has its own word to say
+    except ShuttingDown:  # the cause of the shutdown is reported elsewhere
         return
     info = bot.executor.status.model
     how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
@@ -76,10 +77,10 @@ async def _load(bot: Nightword) -> None:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log at the level of `settings`; no library below INFO that would log tokens, messages or what is stored there."""
+    """Log at the level of `settings`, but libraries at INFO or above: below it they log tokens and messages."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(_JSON) if settings.log_json else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for library in ("discord", "simcord", "aiohttp", "aiosqlite", "matplotlib", "PIL"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does at every start is no news
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs two lines at every start that say nothing

@@ -1,4 +1,4 @@
-"""A copy of the database while the bot goes on: SQLite's own online backup, which is then read back and compared."""
+"""`nightword backup`: copy the database while the bot runs, by SQLite's online backup, and verify the copy."""
 
 import argparse
 import contextlib
@@ -14,27 +14,27 @@ from bot.settings import read_settings
 from bot.storage.database_url import sqlite_file
 from bot.storage.schema import NEWER_REMEDY, tables_of, unknown_version
 
-_RIGHT_FILE = "Start this where the bot is started, with its settings."
-_RIGHT_USER = "Name the file that the bot keeps, as its user or as root."
-_DAMAGED = "Take an earlier backup, or save what can still be read with the .recover command of the program sqlite3."
-_MARK = "watched_channel"  # the table of Nightword, in every version, that no other program has
+_RIGHT_FILE = "Run this command in the bot's working directory, with the bot's settings."
+_RIGHT_USER = "Check that BOT_DATABASE_URL names the bot's file, and run this command as the bot's user or as root."
+_DAMAGED = "Use an earlier backup, or save the readable part with the .recover command of the sqlite3 program."
+_MARK = "watched_channel"  # a table that only Nightword has, in every version
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a database holds: the version of its tables, and how many rows each of them has."""
+    """The schema version of a database, and the number of rows in each table."""
 
     version: str
     rows: Mapping[str, int]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Copy the database into a new file, and say what was proved of the copy."""
+    """Copy the database to a new file, verify the copy and print a summary."""
     source = sqlite_file(read_settings().database_url.get_secret_value())
     if source is None:
         raise UsageError(
-            "BOT_DATABASE_URL is PostgreSQL, which is not copied from here: use pg_dump, which comes with it."
+            "BOT_DATABASE_URL names a PostgreSQL database, which this command can't back up. Use PostgreSQL's pg_dump."
         )
     _look_at(source)
     target = Path(arguments.file)
@@ -45,22 +45,22 @@ def run(arguments: argparse.Namespace) -> int:
         size = new.stat().st_size
         _move(new, target)
     print(
-        f"{source} is copied to {target}: {size:,} bytes, schema version {contents.version}, "
-        f"{sum(contents.rows.values()):,} rows in {len(contents.rows)} tables, read back and compared"
+        f"Copied {source} to {target}: {size:,} bytes, schema version {contents.version}, "
+        f"{sum(contents.rows.values()):,} rows in {len(contents.rows)} tables. The copy was read back and matches."
     )
     return 0
 
 
 def _look_at(source: Path) -> None:
-    """Raise DatabaseUnavailable for what is no file with something in it: SQLite would take it for a new database."""
+    """Raise DatabaseUnavailable unless `source` is a file that isn't empty: SQLite takes those for new databases."""
     try:
         size = source.stat().st_size
     except FileNotFoundError:
-        raise DatabaseUnavailable(f"{source} is not there", _RIGHT_FILE) from None
+        raise DatabaseUnavailable(f"{source} does not exist", _RIGHT_FILE) from None
     except OSError as error:
         raise DatabaseUnavailable(f"{source}: {error.strerror}", _RIGHT_USER) from None
     if not source.is_file():
-        what = "a folder" if source.is_dir() else "no file"
+        what = "a folder" if source.is_dir() else "not a regular file"
         raise DatabaseUnavailable(f"{source} is {what}", _RIGHT_FILE)
     if size == 0:
         raise DatabaseUnavailable(f"{source} is empty", _RIGHT_FILE)
@@ -68,11 +68,11 @@ def _look_at(source: Path) -> None:
 
 @contextlib.contextmanager
 def _new_file(target: Path) -> Iterator[Path]:
-    """Yield an empty file that its owner alone may read, in a folder beside `target` that is gone in the end."""
+    """Yield an empty file that only its owner can read, in a temporary folder next to `target`."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=".nightword-", suffix=".part", dir=target.parent)
     except OSError as error:
-        raise _unwritable(target, error.strerror or "it cannot be made") from None
+        raise _unwritable(target, error.strerror or "it can't be created") from None
     with folder as name:
         new = Path(name).absolute() / "copy.db"
         new.touch(mode=0o600)
@@ -80,37 +80,37 @@ def _new_file(target: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, new: Path, target: Path) -> Contents:
-    """Copy `source` as it is at one moment into `new`, and hold the two against each other."""
+    """Copy a consistent snapshot of `source` into `new`, and compare the two."""
     with _reading(source), contextlib.closing(_opened(source, "rw")) as origin:
-        # All that is read of it is read in one transaction: what the bot writes meanwhile is in neither.
+        # One transaction reads the contents and the copy, so neither includes what the bot writes meanwhile.
         origin.execute("BEGIN")
         contents = _contents(origin, source)
         try:
             with contextlib.closing(sqlite3.connect(new)) as copy:
                 origin.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")  # one file, which can be carried away alone
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
             with contextlib.closing(_opened(new, "ro")) as copy:
                 is_whole = _damage(copy) is None and _contents(copy, new) == contents
         except sqlite3.Error as error:
             if _is_damage(error):
                 raise
-            room = f" and has room for {source.stat().st_size:,} bytes"
+            room = f" with {source.stat().st_size:,} bytes free"
             raise _unwritable(target, str(error), room) from None
         if not is_whole:
             if damage := _damage(origin):
                 raise DatabaseUnavailable(f"{source} is damaged: {damage}", _DAMAGED)
-            raise _unwritable(target, "what was written there is not what can be read there")
+            raise _unwritable(target, "the data read back differs from the data written")
     return contents
 
 
 def _opened(file: Path, mode: str) -> sqlite3.Connection:
-    # "rw" makes no file; "ro" would need the bot's own log of the database beside it.
+    # "rw" creates no file. "ro" fails if the bot's write-ahead log is missing.
     return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, isolation_level=None)
 
 
 @contextlib.contextmanager
 def _reading(source: Path) -> Iterator[None]:
-    """Raise DatabaseUnavailable for what SQLite says against `source`."""
+    """Raise DatabaseUnavailable for SQLite's errors about `source`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -120,28 +120,28 @@ def _reading(source: Path) -> Iterator[None]:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE  # the rest of the code is its variety
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE  # the low byte is the primary code
 
 
 def _damage(connection: sqlite3.Connection) -> str | None:
-    """Return what SQLite's own check of the whole file finds first, None where it finds nothing."""
-    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    return None if found == "ok" else str(found)
+    """Return the first problem that SQLite's integrity check finds, or None."""
+    (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if result == "ok" else str(result)
 
 
 def _contents(connection: sqlite3.Connection, file: Path) -> Contents:
-    """Return what a database holds. Raises DatabaseUnavailable for one that is not Nightword's, or not whole."""
-    found = connection.execute(
+    """Return a database's contents. Raises DatabaseUnavailable if it isn't Nightword's or misses tables."""
+    names = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     )
-    tables = sorted(name for (name,) in found)
+    tables = sorted(name for (name,) in names)
     if not tables:
         raise DatabaseUnavailable(f"{file} has no tables", _RIGHT_FILE)
     versions = (
         connection.execute("SELECT version_num FROM alembic_version").fetchall() if "alembic_version" in tables else []
     )
     if _MARK not in tables or len(versions) != 1:
-        raise DatabaseUnavailable(f"{file} is not a database of Nightword", _RIGHT_FILE)
+        raise DatabaseUnavailable(f"{file} is not a Nightword database", _RIGHT_FILE)
     ((version,),) = versions
     if problem := unknown_version(version):
         raise DatabaseUnavailable(f"{file}: {problem}", NEWER_REMEDY)
@@ -157,28 +157,26 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def _move(new: Path, target: Path) -> None:
-    """Give the whole copy its name; what came into being there meanwhile is not overwritten."""
+    """Rename the finished copy to `target`, without overwriting a file that was created there meanwhile."""
     try:
         os.link(new, target)
     except FileExistsError:
         raise _taken(target) from None
     except OSError:  # a file system without links
         try:
-            target.touch(mode=0o600, exist_ok=False)  # a rename alone would take the place of what is there
+            target.touch(mode=0o600, exist_ok=False)  # a rename alone would overwrite an existing file
             new.replace(target)
         except FileExistsError:
             raise _taken(target) from None
         except OSError as error:
-            raise _unwritable(target, error.strerror or "it cannot be made") from None
+            raise _unwritable(target, error.strerror or "it can't be created") from None
 
 
 def _taken(target: Path) -> UsageError:
     if target.is_dir():
         return UsageError(f"{target} is a folder. Name a file in it.")
-    return UsageError(f"{target} is there already, and is not overwritten. Name a new file.")
+    return UsageError(f"{target} already exists and is not overwritten. Name a new file.")
 
 
 def _unwritable(target: Path, problem: str, room: str = "") -> UsageError:
-    return UsageError(
-        f"{target} cannot be written: {problem}. Name a new file in a folder that may be written to{room}."
-    )
+    return UsageError(f"{target} can't be written: {problem}. Name a new file in a writable folder{room}.")

@@ -1,4 +1,4 @@
-"""The command line: what can be written on it, and the one line that an error becomes."""
+"""The command line: its parsers, and how an error becomes one line and an exit code."""
 
 import argparse
 import contextlib
@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; an error is one line on standard error."""
+    """Run one command and return its exit code. Errors are printed as one line on standard error."""
     try:
         return _run(arguments)
     except BotError as error:
@@ -29,9 +29,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
             raise
-        if error.errno != errno.EPIPE:  # a reader that has gone, as with `| head`, is no news
-            print(f"nightword: the output cannot be written: {error.strerror}.", file=sys.stderr)
-        # Keep the interpreter from trying again at its end.
+        if error.errno != errno.EPIPE:  # a closed pipe, as with `| head`, is not reported
+            print(f"nightword: can't write the output: {error.strerror}.", file=sys.stderr)
+        # Otherwise the interpreter would try again when it exits.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
@@ -39,17 +39,17 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows what it can
+        sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without UTF-8
     parsed = build_parser().parse_args(arguments)
     code: int = parsed.run(parsed)
     if sys.stdout is not None:
-        sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's exit
+        sys.stdout.flush()  # a closed pipe is noticed here, not at the interpreter's exit
     return code
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; each parsed namespace has a `run` of its own."""
-    parser = Parser(prog="nightword", description="Look into a small language model, in Discord or right here.")
+    """Return the parser of all commands. Each parsed namespace has a `run` that executes its command."""
+    parser = Parser(prog="nightword", description="Explore a small language model, on Discord or in this terminal.")
     parser.add_argument("--version", action="version", version=f"nightword {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
@@ -70,30 +70,34 @@ def _add_run(commands: Commands) -> None:
 
 
 def _add_doctor(commands: Commands) -> None:
-    parser = commands.add_parser("doctor", help="look at everything that the bot needs, and say what to do")
+    parser = commands.add_parser(
+        "doctor", help="check everything that the bot needs, and say how to fix what is missing"
+    )
     add_model_options(parser)
     parser.set_defaults(run=_run_doctor)
 
 
 def _add_health(commands: Commands) -> None:
-    parser = commands.add_parser("health", help="is a running bot doing its work? Reads BOT_HEARTBEAT_FILE")
+    parser = commands.add_parser("health", help="check whether a running bot is healthy; reads BOT_HEARTBEAT_FILE")
     parser.set_defaults(run=_run_health)
 
 
 def _add_backup(commands: Commands) -> None:
-    parser = commands.add_parser("backup", help="copy the database, also while the bot runs; reads BOT_DATABASE_URL")
-    parser.add_argument("file", metavar="FILE", help="where to; a file that is there is not overwritten")
+    parser = commands.add_parser("backup", help="back up the database, even while the bot runs; reads BOT_DATABASE_URL")
+    parser.add_argument("file", metavar="FILE", help="the new file; an existing file is not overwritten")
     parser.set_defaults(run=_run_backup)
 
 
 def _add_playground(commands: Commands) -> None:
-    parser = commands.add_parser("playground", help="try the bot in a simulated Discord, a page on this machine")
-    parser.add_argument("--port", type=whole_number(0, 65535), default=8765, help="default 8765; 0 takes a free one")
+    parser = commands.add_parser("playground", help="try the bot in a simulated Discord, on a web page on this machine")
+    parser.add_argument(
+        "--port", type=whole_number(0, 65535), default=8765, help="port of the page (default 8765; 0 picks a free one)"
+    )
     parser.add_argument(
         "--channel",
         choices=("playground", "reviews", "moderators"),
         default="playground",
-        help="which channel the page shows",
+        help="channel that the page shows (default playground)",
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     add_model_options(parser, fallback="demo")
@@ -101,10 +105,16 @@ def _add_playground(commands: Commands) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    parser = commands.add_parser("bench", help="how fast the model answers one person and many")
-    parser.add_argument("--concurrency", default="1,8,16", metavar="N,N,…", help="people at once (default 1,8,16)")
-    parser.add_argument("--new-tokens", type=whole_number(1, 256), default=32, help="for each (default 32)")
-    parser.add_argument("--reviews", type=whole_number(0, 256), default=32, help="to score at once (default 32)")
+    parser = commands.add_parser("bench", help="measure how fast the model answers one person and many")
+    parser.add_argument(
+        "--concurrency", default="1,8,16", metavar="N,N,…", help="numbers of simultaneous users (default 1,8,16)"
+    )
+    parser.add_argument(
+        "--new-tokens", type=whole_number(1, 256), default=32, help="new tokens for each user (default 32)"
+    )
+    parser.add_argument(
+        "--reviews", type=whole_number(0, 256), default=32, help="reviews to score at once (default 32)"
+    )
     add_model_options(parser)
     add_outputs(parser)
     parser.set_defaults(run=_run_bench)

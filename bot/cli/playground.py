@@ -1,4 +1,4 @@
-"""The same bot in a local, simulated Discord with a web page: no token, no account, no network."""
+"""`nightword playground`: the bot in a simulated Discord on a local web page, without token, account or network."""
 
 import argparse
 import asyncio
@@ -21,26 +21,27 @@ from bot.engine.model_files import DEMO
 from bot.errors import PlaygroundUnavailable
 from bot.settings import Settings, read_settings
 
-# Real seconds that one command may take in the page before it is given up.
+# Seconds before the page gives up on a command.
 SETTLE_TIMEOUT = 1800.0
 
 WELCOME = {
     "playground": (
-        "**Welcome.** I open a small language model to you. Type `/` and try:\n"
-        "`/topk prompt:It was a dark and stormy` what would the model say next, and how sure is it?\n"
-        "`/continue prompt:It was a dark and stormy` let it write on: greedy, sampled or by beam search\n"
-        "`/sentiment review:I laughed all the way home.` positive or negative, and on what evidence\n"
-        "`/tokenize text:dark and stormy` the text as the model reads it\n"
-        "`/xray text:The old man looked at the banana.` what of a text surprises it\n"
-        "`/guess` what would you say next? `/help` has the rest"
+        "**Welcome!** I let you explore a small language model. Type `/` and try:\n"
+        "`/topk prompt:It was a dark and stormy` which token comes next, and how sure is the model?\n"
+        "`/continue prompt:It was a dark and stormy` continue the text: greedy, sampled or by beam search\n"
+        "`/sentiment review:I laughed all the way home.` positive or negative, with the evidence\n"
+        "`/tokenize text:dark and stormy` split a text into the model's tokens\n"
+        "`/xray text:The old man looked at the banana.` which words surprise the model\n"
+        "`/guess` guess the next token yourself\n`/help` list all commands"
     ),
     "reviews": (
-        "Here people post reviews. `/sentiment` says how the model reads one. Morgan, who moderates, may let the bot "
-        "read along: `/review watch channel:reviews`, a few reviews, then `/review preview channel:reviews`."
+        "People post reviews here, and `/sentiment` judges one. As Morgan, the moderator, you can have the bot score "
+        "every message: type `/review watch channel:reviews`, post a few reviews, then type "
+        "`/review preview channel:reviews`."
     ),
     "moderators": (
-        "Morgan, who moderates, lets the bot read #reviews, and what sounds negative gets a card here. Press *Claim*, "
-        "*Note*, *Confirm* or *Dismiss*, then try `/review status`, `/review case number:1` and "
+        "The bot watches #reviews for Morgan, the moderator, and posts a card here for each negative message. Press "
+        "*Claim*, *Note*, *Confirm* or *Dismiss*, then try `/review status`, `/review case number:1` and "
         "`/review preview channel:reviews`."
     ),
 }
@@ -51,14 +52,14 @@ REVIEWS = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the playground until it is interrupted. Raises PlaygroundUnavailable, ModelUnavailable."""
+    """Serve the playground until Ctrl-C. Raises PlaygroundUnavailable and ModelUnavailable."""
     if importlib.util.find_spec("simcord") is None or importlib.util.find_spec("av") is None:
         raise PlaygroundUnavailable(
-            "The playground needs its extra packages: pip install 'nightword[playground]', or make playground."
+            "The playground needs extra packages. Run pip install 'nightword[playground]', or make playground."
         )
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as folder:
-        # What is of the real Discord stays out of it, its database too.
+        # Settings for the real Discord don't apply here, and neither does the real database.
         own: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
         own["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
         return _run(settings.model_copy(update=own), arguments)
@@ -66,8 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     configure_logging(settings)
-    logging.getLogger("discord").setLevel(logging.ERROR)  # it warns of what only a real connection has
-    logging.getLogger("bot.app.command_sync").setLevel(logging.ERROR)  # it reports to nobody here
+    logging.getLogger("discord").setLevel(logging.ERROR)  # it warns about things that only a real connection has
+    logging.getLogger("bot.app.command_sync").setLevel(
+        logging.ERROR
+    )  # commands are registered with the simulation only
     if "model" not in settings.model_fields_set:
         settings = settings.model_copy(update={"model": DEMO})
     return asyncio.run(_serve(settings, arguments.port, arguments.channel, arguments.open))
@@ -83,7 +86,7 @@ async def _serve(settings: Settings, port: int, channel: str, open_browser: bool
     if not await _loaded(executor, stop):
         return 0
     async with _page(Nightword(settings, executor), channel, port) as url:
-        print(f"Nightword's playground: {url}\nCtrl-C ends it.", flush=True)
+        print(f"Nightword's playground: {url}\nPress Ctrl-C to stop it.", flush=True)
         if open_browser:
             webbrowser.open(url)
         await stop.wait()
@@ -91,7 +94,7 @@ async def _serve(settings: Settings, port: int, channel: str, open_browser: bool
 
 
 async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
-    """Wait for the model; return whether it came before the stop. Raises the error that loading ended with."""
+    """Wait for the model. Return whether it loaded before `stop` was set. Raises the loading error."""
     loading = asyncio.create_task(asyncio.to_thread(executor.wait_until_loaded))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([loading, stopping], return_when="FIRST_COMPLETED")
@@ -106,7 +109,7 @@ async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
 
 @contextlib.asynccontextmanager
 async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[str]:
-    """Yield the address of a page that shows `bot` in a server of three channels and two people."""
+    """Yield the address of a page that shows `bot` in a server with three channels and two people."""
     import simcord
 
     try:
@@ -127,7 +130,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             viewers = [member, moderator]
             if channel_name == "moderators":
                 viewers = [moderator]
-                # What makes cards to press: a review channel that is watched live.
+                # A live place, so that cards with buttons appear.
                 reviews, log_channel = channels["reviews"], channels["moderators"]
                 options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
                 await moderator.slash(log_channel, "review watch", **options)
@@ -142,7 +145,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
                 except simcord.SetupError as error:
                     reason = getattr(error.__cause__, "strerror", None) or error
                     raise PlaygroundUnavailable(
-                        f"The playground cannot listen on port {port}: {reason}. Choose another with --port."
+                        f"The playground can't listen on port {port}: {reason}. Choose another port with --port."
                     ) from None
                 yield preview.url
     finally:

@@ -1,4 +1,4 @@
-"""Find a model's files: the demo model, a local folder, the local cache, else the hub."""
+"""Find a model's files: the demo model, a local folder, the local cache, or the hub."""
 
 import contextlib
 import importlib.util
@@ -22,15 +22,15 @@ from bot.errors import ModelUnavailable
 
 DEMO = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
-HUB_TIMEOUT = 5.0  # seconds to learn whether the hub has the model
+HUB_TIMEOUT = 5.0  # seconds to ask the hub about a model
 CHECK_NETWORK = (
-    "Check its name and the network here, and start again. BOT_MODEL=demo and local folders need no network."
+    "Check the model's name and this machine's network, then restart. BOT_MODEL=demo and local folders need no network."
 )
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-# Each of these is a tokenizer to transformers, as far as the model's own kind of tokenizer reads it.
+# transformers can load a tokenizer from each of these, if the model's tokenizer class reads that file.
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json")
-# So is any of these, where SENTENCEPIECE_PACKAGES are installed: without, some kinds come out empty instead of failing.
+# And from these with SENTENCEPIECE_PACKAGES. Without the packages, some classes load empty instead of failing.
 SENTENCEPIECE = (
     "tokenizer.model",
     "spiece.model",
@@ -41,10 +41,10 @@ SENTENCEPIECE = (
     "source.spm",
     "prophetnet.tokenizer",
 )
-SENTENCEPIECE_PACKAGES = {
+SENTENCEPIECE_PACKAGES = {  # package name: import name
     "sentencepiece": "sentencepiece",
     "protobuf": "google.protobuf",
-}  # with what each is imported as
+}
 NEEDED = [
     "config.json",
     "generation_config.json",
@@ -67,7 +67,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A complete model folder; `revision` is the hub's commit, None for a local folder."""
+    """A complete model folder. `revision` is the hub's commit, or None for a local folder."""
 
     name: str
     folder: Path
@@ -75,27 +75,27 @@ class ModelFiles:
 
 
 def find_model(name: str, *, revision: str | None = None, token: str | None = None) -> ModelFiles:
-    """Return the files of `name`, downloading only what is needed where the cache lacks it.
+    """Return the files of `name`. Files that are not in the cache are downloaded.
 
-    Raises ModelUnavailable, within 10 seconds where the hub cannot be reached.
+    Raises ModelUnavailable, within 10 seconds if the hub is unreachable.
     """
     return local_model(name, revision) or _download(name, revision, token)
 
 
 def local_model(name: str, revision: str | None) -> ModelFiles | None:
-    """Return the files of `name` where they are on this machine, else None. Raises ModelUnavailable."""
+    """Return the files of `name` if they are on this machine, else None. Raises ModelUnavailable."""
     if name == DEMO:
         return _local(name, DEMO_FOLDER)
     folder = _folder(name)
     if folder is not None:
         return _local(name, folder)
     if name.startswith((".", "/", "~")):
-        raise ModelUnavailable(name, "there is no such folder")
+        raise ModelUnavailable(name, "this folder does not exist")
     return _cached(name, revision)
 
 
 def on_hub(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
-    """Return what the hub says of `name`, with the `sizes` of its files if asked. Raises ModelUnavailable."""
+    """Return the hub's information about `name`, with file sizes if `sizes`. Raises ModelUnavailable."""
     with _hub_errors(name, revision):
         info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT, files_metadata=sizes)
     problem = _missing_on_hub([sibling.rfilename for sibling in info.siblings or []])
@@ -108,7 +108,7 @@ def _folder(name: str) -> Path | None:
     try:
         folder = Path(name).expanduser()
         return folder if folder.is_dir() else None
-    except (OSError, RuntimeError):  # longer than a path may be, or the home of nobody
+    except (OSError, RuntimeError):  # too long for a path, or the home of an unknown user
         return None
 
 
@@ -125,7 +125,7 @@ def _cached(name: str, revision: str | None) -> ModelFiles | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError:
-        raise ModelUnavailable(name, "it is neither a local folder nor a hub id such as Qwen/Qwen2-0.5B") from None
+        raise ModelUnavailable(name, "it is neither a local folder nor a model id such as Qwen/Qwen2-0.5B") from None
     return ModelFiles(name, folder, _commit(folder)) if _missing(folder) is None else None
 
 
@@ -140,33 +140,33 @@ def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
 
 @contextlib.contextmanager
 def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
-    """Raise ModelUnavailable with a remedy for whatever the hub's library raises."""
+    """Convert huggingface_hub's errors to ModelUnavailable, with a remedy."""
     try:
         yield
     except GatedRepoError:
-        raise ModelUnavailable(name, "the hub asks for permission (set HF_TOKEN to a token that has it)") from None
+        raise ModelUnavailable(name, "the model is gated (set HF_TOKEN to a token that has access)") from None
     except RevisionNotFoundError:
-        raise ModelUnavailable(name, f"the hub has no revision {revision!r} of it (see BOT_MODEL_REVISION)") from None
+        raise ModelUnavailable(name, f"the hub has no revision {revision!r} of it (check BOT_MODEL_REVISION)") from None
     except RepositoryNotFoundError:
-        raise ModelUnavailable(name, "neither a local folder, nor in the cache, nor on the hub") from None
+        raise ModelUnavailable(name, "it was not found as a local folder, in the cache or on the hub") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise ModelUnavailable(name, f"the hub answered with status {status}", CHECK_NETWORK) from None
     except OSError as error:
         raise ModelUnavailable(
-            name, f"not in the cache, and the download failed ({_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the download failed ({_line(error)})", CHECK_NETWORK
         ) from None
     except Exception as error:
-        # The hub library's HTTP client has exceptions of its own for an unreachable host, and changes between releases.
+        # huggingface_hub's HTTP client differs between releases and raises its own errors for an unreachable host.
         if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
             raise
         raise ModelUnavailable(
-            name, f"not in the cache, and the hub cannot be reached ({_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the hub is unreachable ({_line(error)})", CHECK_NETWORK
         ) from None
 
 
 def _missing(folder: Path) -> str | None:
-    """Return what keeps `folder` from being a complete model, None where nothing does."""
+    """Return why `folder` is not a complete model, or None if it is complete."""
     problem = _missing_on_hub([path.name for path in folder.iterdir()])
     index = folder / "model.safetensors.index.json"
     if problem is None and not (folder / "model.safetensors").exists():
@@ -176,16 +176,16 @@ def _missing(folder: Path) -> str | None:
         except (ValueError, KeyError, AttributeError, TypeError, OSError):
             return "its model.safetensors.index.json is damaged"
         if absent:
-            return f"it lacks {absent[0]}"
+            return f"the file {absent[0]} is missing"
     return problem
 
 
 def _missing_on_hub(names: list[str]) -> str | None:
     if "config.json" not in names:
-        return "it has no config.json, so it is no transformers model"
+        return "it has no config.json, so it is not a transformers model"
     if not any(name in names for name in WEIGHTS):
         pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
-        unsafe = " (pickled weights can run code and are not loaded)" if pickled else ""
+        unsafe = " (pickled weights are not loaded, because they can run code)" if pickled else ""
         return f"it has no model.safetensors{unsafe}"
     return _missing_tokenizer(names)
 
@@ -196,22 +196,20 @@ def _missing_tokenizer(names: list[str]) -> str | None:
     model = next((name for name in SENTENCEPIECE if name in names), None)
     if model is None:
         known = ", ".join(TOKENIZERS)
-        return (
-            f"it has no tokenizer that transformers reads: {known} or a SentencePiece model such as {SENTENCEPIECE[0]}"
-        )
+        return f"it has no tokenizer file: {known} or a SentencePiece model such as {SENTENCEPIECE[0]}"
     absent = [package for package, module in SENTENCEPIECE_PACKAGES.items() if not _is_installed(module)]
     if not absent:
         return None
     return (
-        f"its tokenizer is the SentencePiece model {model}, which needs packages that are not installed here: "
-        f"{' and '.join(absent)}. Install them (pip install {' '.join(absent)}), or take a model with a tokenizer.json"
+        f"its tokenizer is the SentencePiece model {model}, which needs missing packages: "
+        f"{' and '.join(absent)}. Install them (pip install {' '.join(absent)}), or use a model with a tokenizer.json"
     )
 
 
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # the package above it is absent
+    except ModuleNotFoundError:  # its parent package is not installed
         return False
 
 

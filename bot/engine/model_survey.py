@@ -1,4 +1,4 @@
-"""What a model would need of this machine, without loading or downloading it."""
+"""How much disk and memory a model needs, without loading or downloading it."""
 
 import math
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from bot.engine.model_files import NEEDED, local_model, on_hub
 from bot.errors import ModelUnavailable
 
 _BYTES_OF_A_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2}
-# Measured at the peak, which is at loading, with half a billion parameters: 4.4 GB in float32, 2.9 in bfloat16, and
-# in int8 no less, whose kernels take what its weights save.
+# The peak is reached while loading. Measured with half a billion parameters: 4.4 GB in float32 and 2.9 GB in bfloat16.
+# int8 needs as much as bfloat16, because its kernels use the memory that its weights save.
 _PEAK = 1.5  # the weights, the file that they are read from, and a second copy of tied embeddings
-_BYTES_BESIDES = 1_400_000_000  # torch and transformers themselves, activations, keys and values
+_FIXED_BYTES = 1_400_000_000  # torch and transformers themselves, activations, keys and values
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSurvey:
-    """A model that can be had: its folder where it is here, else the bytes to download; None where nobody says."""
+    """An available model: its local folder, or the bytes to download. None for what is unknown."""
 
     folder: Path | None
     download_bytes: int
     parameter_count: int | None
 
     def memory_bytes(self, dtype: str) -> int | None:
-        """Return about how much memory the bot takes with this model in `dtype`, at most."""
+        """Return approximately how many bytes of memory the bot needs with this model in `dtype`, or None."""
         if self.parameter_count is None:
             return None
-        return int(self.parameter_count * _BYTES_OF_A_PARAMETER[dtype] * _PEAK) + _BYTES_BESIDES
+        return int(self.parameter_count * _BYTES_OF_A_PARAMETER[dtype] * _PEAK) + _FIXED_BYTES
 
 
 def survey_model(name: str, *, revision: str | None, token: str | None) -> ModelSurvey:
-    """Look for `name` here, then on the hub. Raises ModelUnavailable."""
+    """Look for `name` on this machine, then on the hub. Raises ModelUnavailable."""
     files = local_model(name, revision)
     if files is not None:
         return ModelSurvey(files.folder, 0, _parameter_count(name, files.folder))
@@ -48,7 +48,7 @@ def survey_model(name: str, *, revision: str | None, token: str | None) -> Model
 
 
 def cache_folder() -> Path:
-    """Return where models from the hub are kept; HF_HOME moves it."""
+    """Return the folder that stores models from the hub. HF_HOME changes it."""
     return Path(constants.HF_HUB_CACHE)
 
 
@@ -59,5 +59,5 @@ def _parameter_count(name: str, folder: Path) -> int:
             with safe_open(file, framework="numpy") as weights:
                 total += sum(math.prod(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118  # no mapping
         except (SafetensorError, OSError) as error:
-            raise ModelUnavailable(name, f"{file.name} is damaged ({error})", "Download it anew.") from None
+            raise ModelUnavailable(name, f"{file.name} is damaged ({error})", "Download it again.") from None
     return total

@@ -1,1 +1,1 @@
-"""Results as embeds, tables and files. Discord's limits and all escaping live here."""
+"""Results as tables, JSON objects and pictures, and all escaping of text."""

@@ -1,4 +1,4 @@
-"""Results as JSON objects, for programs."""
+"""Results as JSON objects."""
 
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Token, TokenProbability
@@ -7,7 +7,7 @@ JsonObject = dict[str, object]
 
 
 def model_object(model: ModelInfo) -> JsonObject:
-    """Return which model computed, and in what."""
+    """Return the model with its dtype and device."""
     return {"name": model.name, "revision": model.revision, "dtype": model.dtype, "device": model.device}
 
 

@@ -1,4 +1,4 @@
-"""Users' and models' text in an embed, escaped and cut to what a reader wants to see."""
+"""Text of users and models in an embed, escaped and cut to a limit."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,14 +9,14 @@ PROMPT_LIMIT = 600  # characters, escaped
 
 
 class Excerpt(NamedTuple):
-    """Escaped text, and whether it is all of it."""
+    """Escaped text, and whether it is complete."""
 
     text: str
     complete: bool
 
 
 def prompt_excerpt(prompt: str, limit: int = PROMPT_LIMIT) -> Excerpt:
-    """Return the end of the prompt, which the model continues, in at most `limit` characters."""
+    """Return the end of the prompt, where the model continues, in at most `limit` characters."""
     return _fitting(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
 
 
@@ -26,7 +26,7 @@ def plain_excerpt(text: str, limit: int) -> Excerpt:
 
 
 def visible_excerpt(text: str, limit: int) -> str:
-    """Return the beginning of `text` for a place without markdown, in at most `limit` characters."""
+    """Return the beginning of `text` for display without markdown, in at most `limit` characters."""
     return _fitting(text, limit, lambda shown: visible_text(_start_of(text, shown))).text
 
 
@@ -41,18 +41,18 @@ def quote_excerpt(text: str, limit: int) -> Excerpt:
 
 
 def bold(text: str) -> str:
-    """Return escaped text in bold, line by line, white space left outside: Discord takes no ``** x**`` for bold."""
+    """Return escaped text in bold, line by line. White space stays outside: ``** x**`` isn't bold on Discord."""
     return "\n".join(_bold_line(line) for line in text.split("\n"))
 
 
 def token_in_prose(text: str, limit: int = 40) -> str:
-    """Return a token in bold within a sentence, what is no letter made visible, at most `limit` characters of it."""
+    """Return at most `limit` characters of a token in bold, for a sentence. Invisible characters are made visible."""
     shown = "".join(visible_characters(text[:limit]))
     return f"**{escape_prose(shown)}{'' if len(text) <= limit else '…'}**" if text else "*(empty)*"
 
 
 def _fitting(text: str, limit: int, render: Callable[[int], str]) -> Excerpt:
-    """Show as much of `text` as fits: how much longer escaping makes it is known only afterwards."""
+    """Return an excerpt that fits. The length after escaping is known only after rendering, so this retries."""
     shown = limit
     while len(rendered := render(shown)) > limit:
         shown = shown * 3 // 4

@@ -1,4 +1,4 @@
-"""Tables in plain characters, for code blocks and terminals. The token stands last: any width keeps the columns."""
+"""Plain-text tables for code blocks and terminals. The token is the last column, so its width shifts no other."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,9 @@ from wcwidth import clip, ljust, rjust, width
 from bot.questions.tokens import NextTokens, Token
 from bot.rendering.escaping import ISOLATE, POP_ISOLATE, visible_token
 
-OPTION_LIMIT = 100  # characters of a menu's label, or of its description
+OPTION_LIMIT = 100  # characters of a menu option's label or description
 BAR_CELLS = 4
-PHONE_WIDTH = 32  # what a code block in an embed shows on one line of a phone, 400 pixels wide
+PHONE_WIDTH = 32  # characters in one line of a code block in an embed, on a phone 400 pixels wide
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -22,12 +22,12 @@ def duration(seconds: float) -> str:
 
 
 def option_label(token: Token, figures: str) -> str:
-    """Return a token with its figures as a menu's label: plain text, which Discord interprets nothing of."""
+    """Return a token with its figures as a menu option's label, in plain text."""
     return f"{cut(visible_token(token.text)[: OPTION_LIMIT // 2], 30)}  {figures}"[:OPTION_LIMIT]
 
 
 def percentage(probability: float) -> str:
-    """Return ``88.71%``; what would round to nothing, or to everything, is said to be less, or more."""
+    """Return ``88.71%``. What would round to 0% or 100% becomes ``<0.01%`` or ``>99.99%``."""
     if 0 < probability < 0.00005:
         return "<0.01%"
     if 0.99995 <= probability < 1:
@@ -43,7 +43,7 @@ def bar(probability: float, cells: int = BAR_CELLS) -> str:
 
 
 def cut(text: str, columns: int) -> str:
-    """Return `text` in at most `columns` display columns, "…" for what is missing."""
+    """Return `text` in at most `columns` display columns, with "…" where it was cut."""
     if width(text) <= columns:
         return text
     kept = clip(text, 0, columns - 1)
@@ -51,13 +51,13 @@ def cut(text: str, columns: int) -> str:
 
 
 def tokens_table(tokens: Sequence[Token], columns: int | None = None) -> str:
-    """Return position, id and token, a row a token."""
+    """Return one row per token: position, id and text."""
     rows = [(str(position), str(token.id), visible_token(token.text)) for position, token in enumerate(tokens, start=1)]
     return table(("#", "id", "token"), rows, right=(0, 1), columns=columns)
 
 
 def next_tokens_table(result: NextTokens, columns: int | None = None) -> str:
-    """Return rank, probability, bar, id and token, a row a candidate, and what all others have."""
+    """Return one row per candidate: rank, probability, bar, id and token. The last row sums all others."""
     rows = [
         (
             str(candidate.rank),
@@ -73,14 +73,14 @@ def next_tokens_table(result: NextTokens, columns: int | None = None) -> str:
 
 
 def ids_text(ids: Sequence[int]) -> str:
-    """Return the ids as a list to copy, in lines that a phone shows unbroken."""
+    """Return the ids as a list to copy, in lines of at most `PHONE_WIDTH` characters."""
     return textwrap.fill(str(list(ids)), PHONE_WIDTH)
 
 
 def table(
     header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int], columns: int | None = None
 ) -> str:
-    """Return aligned rows, the columns numbered in `right` to the right, the last cell cut to fit `columns`."""
+    """Return aligned rows. Columns in `right` are right-aligned, and the last cell is cut to fit `columns`."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(width(line[column]) for line in lines) for column in range(len(header) - 1)]
     room = None if columns is None else columns - sum(widths) - len(widths)

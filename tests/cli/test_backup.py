@@ -68,7 +68,7 @@ async def test_a_database_is_copied_while_it_is_written_to(tmp_path: Path, capsy
     assert run(["backup", "copy.db"]) == 0
     await write(store, FIRST + 1)
     await database.close()
-    assert capsys.readouterr().out.startswith(f"{tmp_path}/nightword.db is copied to copy.db: ")
+    assert capsys.readouterr().out.startswith(f"Copied {tmp_path}/nightword.db to copy.db: ")
     assert [file.name for file in sorted(tmp_path.glob("copy*"))] == ["copy.db"], "one file, to be carried away alone"
     assert Path("copy.db").stat().st_mode & 0o077 == 0
 
@@ -87,9 +87,9 @@ async def test_no_file_is_overwritten(capsys: pytest.CaptureFixture[str]) -> Non
     await database.open()
     await database.close()
     Path("copy.db").write_text("mine")
-    assert "copy.db is there already, and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
-    assert "nightword.db is there already" in refused(capsys, "nightword.db", code=2)
+    assert "nightword.db already exists" in refused(capsys, "nightword.db", code=2)
 
 
 async def test_a_target_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,11 +97,11 @@ async def test_a_target_that_cannot_be_written_is_named(capsys: pytest.CaptureFi
     await database.open()
     await database.close()
     error = refused(capsys, "nowhere/copy.db", code=2)
-    assert "nowhere/copy.db cannot be written: No such file or directory. Name a new file" in error
+    assert "nowhere/copy.db can't be written: No such file or directory. Name a new file" in error
 
 
 def test_without_a_database_there_is_no_copy(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nightword.db is not there. Start this where" in refused(capsys, "copy.db", code=78)
+    assert "nightword.db does not exist. Run this command in" in refused(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
     assert not Path("nightword.db").exists()
 
@@ -117,7 +117,7 @@ def test_a_server_is_copied_by_its_own_program(
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", "postgresql://bot:planted-password@server/reviews")
     error = refused(capsys, "copy.db", code=2)
-    assert "use pg_dump" in error
+    assert "Use PostgreSQL's pg_dump" in error
     assert "planted-password" not in error
 
 
@@ -174,7 +174,7 @@ async def test_bot_doctor_and_backup_mean_the_same_file(
     assert await asyncio.to_thread(run, ["doctor", "--model", "demo"]) == 78  # there is no token
     assert f"✓ database      SQLite, {tmp_path / name}\n" in capsys.readouterr().out
     assert await asyncio.to_thread(run, ["backup", "copy of it.db"]) == 0
-    assert capsys.readouterr().out.startswith(f"{tmp_path / name} is copied to copy of it.db: ")
+    assert capsys.readouterr().out.startswith(f"Copied {tmp_path / name} to copy of it.db: ")
     assert rows("copy of it.db") == rows(name)
     assert rows("copy of it.db")["message"] == 3
     assert files(tmp_path) == {name, "copy of it.db"}
@@ -196,8 +196,8 @@ async def test_the_line_of_success_says_what_was_proved(tmp_path: Path, capsys: 
     assert run(["backup", "copy.db"]) == 0
     size, count = Path("copy.db").stat().st_size, sum(rows("copy.db").values())
     assert capsys.readouterr().out == (
-        f"{tmp_path}/nightword.db is copied to copy.db: {size:,} bytes, schema version {NEWEST}, {count} rows in "
-        f"{len(rows('copy.db'))} tables, read back and compared\n"
+        f"Copied {tmp_path}/nightword.db to copy.db: {size:,} bytes, schema version {NEWEST}, {count} rows in "
+        f"{len(rows('copy.db'))} tables. The copy was read back and matches.\n"
     )
     assert stat_mode("copy.db") == 0o600
 
@@ -306,10 +306,10 @@ WITHOUT_A_COPY = {
     text: "nightword.db: file is not a database.",
     short_text: "nightword.db: file is not a database.",
     folder: "nightword.db is a folder.",
-    of_another_program: "nightword.db is not a database of Nightword.",
-    of_another_program_with_alembic: "nightword.db is not a database of Nightword.",
+    of_another_program: "nightword.db is not a Nightword database.",
+    of_another_program_with_alembic: "nightword.db is not a Nightword database.",
     of_a_newer_version: f"nightword.db: its tables have version 9999, and this program knows them up to {NEWEST}.",
-    half_made: "nightword.db is not a database of Nightword.",
+    half_made: "nightword.db is not a Nightword database.",
     without_a_table: "nightword.db is damaged: the table verdict is missing.",
     cut_off: "nightword.db",
     damaged: "nightword.db is damaged: ",
@@ -333,14 +333,14 @@ def test_what_is_no_whole_database_of_this_program_is_not_copied(
     [
         ("here", "here is a folder. Name a file in it."),
         ("", ". is a folder. Name a file in it."),
-        ("mine.txt/copy.db", "mine.txt/copy.db cannot be written: Not a directory. Name a new file"),
-        ("nowhere/copy.db", "nowhere/copy.db cannot be written: No such file or directory. Name a new file"),
-        ("/proc/copy.db", "/proc/copy.db cannot be written: "),
-        ("mine.txt", "mine.txt is there already, and is not overwritten. Name a new file."),
-        ("dangling", "dangling is there already, and is not overwritten. Name a new file."),
-        ("nightword.db", "nightword.db is there already, and is not overwritten. Name a new file."),
-        ("./here/../nightword.db", "here/../nightword.db is there already, and is not overwritten."),
-        ("x" * 300, "cannot be written: File name too long. Name a new file"),
+        ("mine.txt/copy.db", "mine.txt/copy.db can't be written: Not a directory. Name a new file"),
+        ("nowhere/copy.db", "nowhere/copy.db can't be written: No such file or directory. Name a new file"),
+        ("/proc/copy.db", "/proc/copy.db can't be written: "),
+        ("mine.txt", "mine.txt already exists and is not overwritten. Name a new file."),
+        ("dangling", "dangling already exists and is not overwritten. Name a new file."),
+        ("nightword.db", "nightword.db already exists and is not overwritten. Name a new file."),
+        ("./here/../nightword.db", "here/../nightword.db already exists and is not overwritten."),
+        ("x" * 300, "can't be written: File name too long. Name a new file"),
     ],
 )
 async def test_a_target_that_cannot_be_is_named_and_nothing_is_left(
@@ -377,7 +377,7 @@ async def test_a_full_disk_leaves_no_half_copy(tmp_path: Path) -> None:
     size = Path("nightword.db").stat().st_size
     ended = await asyncio.to_thread(limited, "backup", "copy.db", size=size // 2)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.fullmatch(r"nightword: copy\.db cannot be written: [^.]+\. Name a new file .*\n", ended.stderr)
+    assert re.fullmatch(r"nightword: copy\.db can't be written: [^.]+\. Name a new file .*\n", ended.stderr)
     assert files(tmp_path) == {"nightword.db"}
 
 
@@ -430,7 +430,7 @@ def test_a_copy_that_came_into_being_meanwhile_is_not_overwritten(
         link(source, target)
 
     monkeypatch.setattr(os, "link", late)
-    assert "copy.db is there already, and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
 
 
@@ -464,4 +464,4 @@ def test_what_is_no_file_is_refused(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", URL.format(name))
-    assert "BOT_DATABASE_URL has a value that is not allowed" in refused(capsys, "copy.db", code=78)
+    assert "BOT_DATABASE_URL has an invalid value" in refused(capsys, "copy.db", code=78)

@@ -31,5 +31,5 @@ def test_it_measures_people_at_once_and_reviews(capsys: pytest.CaptureFixture[st
 def test_people_at_once_that_are_no_numbers_are_refused(people: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "--concurrency", people]) == 2
     assert capsys.readouterr().err == (
-        f"nightword: --concurrency is {people!r}, but must be whole numbers from 1 to 256 with commas between them\n"
+        f"nightword: --concurrency is {people!r}, but must be whole numbers from 1 to 256 separated by commas\n"
     )

@@ -179,7 +179,7 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
         ([], 2, "the following arguments are required: COMMAND"),
         (["sentiment", "--lines", "no-such-file"], 2, "no-such-file cannot be read: No such file or directory"),
         (["topk", "x", "--dtype", "float7"], 2, "invalid choice: 'float7'"),
-        (["topk", "x", "--model", "./nowhere"], 78, "The model ./nowhere cannot be used: there is no such folder"),
+        (["topk", "x", "--model", "./nowhere"], 78, "The model ./nowhere cannot be used: this folder does not exist"),
         (["xray", "It", "--model", "demo"], 2, "The text is one token, and nothing before it predicts it"),
         (["xray", "", "--model", "demo"], 2, "The text is empty"),
         (["compare", "x", "--max-new-tokens", "65", "--model", "demo"], 2, "max_new_tokens is 65, but must be from 1"),
@@ -209,9 +209,7 @@ def test_an_error_is_one_line(console: Console, arguments: list[str], code: int,
 def test_a_bad_setting_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_DTYPE", "float7")
     error = console.error("topk", "x", "--model", "demo", code=78)
-    assert error == (
-        "nightword: BOT_DTYPE has a value that is not allowed: it must be float32, bfloat16, float16 or int8.\n"
-    )
+    assert error == ("nightword: BOT_DTYPE has an invalid value. It must be float32, bfloat16, float16 or int8.\n")
 
 
 def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:
@@ -248,7 +246,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     ("redirection", "code", "message"),
     [
         ("topk - --model demo <&-", 2, "nightword: standard input is closed."),
-        ("topk x --model demo >/dev/full", 1, "nightword: the output cannot be written: No space left on device."),
+        ("topk x --model demo >/dev/full", 1, "nightword: can't write the output: No space left on device."),
         ("topk x --model demo >&-", 0, ""),
     ],
 )

@@ -83,5 +83,5 @@ def test_a_model_that_is_not_there_ends_it_at_once(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 78
     assert out == ""
-    assert "nightword: The model ./nowhere cannot be used: there is no such folder." in err
+    assert "nightword: The model ./nowhere cannot be used: this folder does not exist." in err
     assert "Traceback" not in err

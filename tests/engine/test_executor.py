@@ -127,12 +127,12 @@ async def test_requests_are_refused_while_the_model_loads(make: Make, model: Any
 
 async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make) -> None:
     def load() -> LanguageModel:
-        raise ModelUnavailable("fake", "there is no such folder")
+        raise ModelUnavailable("fake", "this folder does not exist")
 
     executor = make(load)
-    with pytest.raises(ModelUnavailable, match="no such folder"):
+    with pytest.raises(ModelUnavailable, match="this folder does not exist"):
         executor.wait_until_loaded()
-    with pytest.raises(ModelUnavailable, match="no such folder"):
+    with pytest.raises(ModelUnavailable, match="this folder does not exist"):
         executor.submit(1, Operation(Gate()))
 
 

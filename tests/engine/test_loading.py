@@ -127,7 +127,7 @@ def missing_shard(folder: Path) -> None:
         (truncate, "its weights are damaged"),
         (empty_weights, "its weights are damaged"),
         (no_weights, "it has no model.safetensors"),
-        (pickled_weights, "pickled weights can run code and are not loaded"),
+        (pickled_weights, "pickled weights are not loaded, because they can run code"),
         (drop_a_tensor, r"1 missing, model\.layers\.2\.mlp\.up_proj\.weight"),
         (cut_a_tensor, "its weights"),
         (no_tokenizer, "it has no tokenizer"),
@@ -140,7 +140,7 @@ def missing_shard(folder: Path) -> None:
         (broken_config, "cannot be loaded"),
         (unknown_architecture, "cannot be loaded"),
         (code_of_its_own, "cannot be loaded"),
-        (missing_shard, r"it lacks model-00001-of-00002\.safetensors"),
+        (missing_shard, r"the file model-00001-of-00002\.safetensors is missing"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -211,7 +211,7 @@ def test_a_name_that_is_too_long_for_a_path() -> None:
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such", "~/no/such"])
 def test_a_folder_that_is_not_there(name: str) -> None:
-    with pytest.raises(ModelUnavailable, match="there is no such folder"):
+    with pytest.raises(ModelUnavailable, match="this folder does not exist"):
         load_model(name, max_prompt_tokens=10)
 
 
@@ -244,8 +244,8 @@ def test_a_tokenizer_without_the_packages_that_read_it_is_refused(
     with pytest.raises(ModelUnavailable) as refusal:
         load_model(str(folder), max_prompt_tokens=10)
     assert (
-        f"its tokenizer is the SentencePiece model {name}, which needs packages that are not installed here: "
-        "sentencepiece and protobuf. Install them (pip install sentencepiece protobuf), or take a model with a "
+        f"its tokenizer is the SentencePiece model {name}, which needs missing packages: "
+        "sentencepiece and protobuf. Install them (pip install sentencepiece protobuf), or use a model with a "
         "tokenizer.json."
     ) in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -282,9 +282,9 @@ def only(*names: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
-        ((), "it has no tokenizer that transformers reads: "),
-        (("merges.txt",), "it has no tokenizer that transformers reads: "),
-        (("qwen.tiktoken",), "it has no tokenizer that transformers reads: "),
+        ((), "it has no tokenizer file: "),
+        (("merges.txt",), "it has no tokenizer file: "),
+        (("qwen.tiktoken",), "it has no tokenizer file: "),
         (("vocab.json",), "its tokenizer cannot be loaded (`vocab` and `merges`"),
         (("vocab.txt",), "its tokenizer "),
         (("tekken.json",), "its tokenizer "),

@@ -1,5 +1,6 @@
 """`/model` as a member meets it: loaded, loading, failed, computing."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from bot import __version__
 from bot.engine.model import EngineModel
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import LanguageModel
+from tests.engine.operations import Operating, Operation
 from tests.features.people import Place
 
 
@@ -36,22 +38,27 @@ async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) ->
     assert (await place.member.slash(place.channel, "model", private=True)).response.ephemeral
 
 
-async def test_while_it_computes(place: Place) -> None:
-    begun, opened = threading.Event(), threading.Event()
+class TestWhileItComputes:
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        return lambda: Operating(demo_model)
 
-    def occupy(model: LanguageModel, should_stop: object) -> None:
-        begun.set()
-        opened.wait(30)
+    async def test_it_says_so(self, place: Place) -> None:
+        begun, opened = threading.Event(), threading.Event()
 
-    executor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
-    running = executor.submit(1, occupy)
-    waiting = executor.submit(2, occupy)
-    assert begun.wait(30)
-    shown = facts((await place.member.slash(place.channel, "model")).response)
-    assert (shown["State"], shown["Queue"]) == ("computing", "1 of 32 waiting")
-    opened.set()
-    await running
-    await waiting
+        def occupy(model: LanguageModel, is_cancelled: object) -> None:
+            begun.set()
+            opened.wait(30)
+
+        executor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
+        running = executor.submit(1, Operation(occupy))
+        waiting = executor.submit(2, Operation(occupy))
+        assert await asyncio.to_thread(begun.wait, 30)
+        shown = facts((await place.member.slash(place.channel, "model")).response)
+        assert (shown["State"], shown["Queue"]) == ("computing", "1 of 32 waiting")
+        opened.set()
+        await running
+        await waiting
 
 
 class TestBeforeItIsLoaded:

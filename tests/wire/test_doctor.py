@@ -56,19 +56,19 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
     assert "BOT_MODEL=demo and local folders need no network." in report["model"][1]
     assert report["token"][1].startswith("DISCORD_TOKEN is not set. Put your bot's token into the environment or .env")
     for subject in SUBJECTS[9:14]:
-        assert report[subject] == ("–", "is looked at once the token is accepted.")
-    assert report["invite"][1].startswith("the link stands here once DISCORD_TOKEN is right.")
-    assert report.out.endswith("\nTo mend: 2, marked with ✗.\n")
+        assert report[subject] == ("–", "not checked until Discord accepts the token.")
+    assert report["invite"][1].startswith("the link appears here once DISCORD_TOKEN is valid.")
+    assert report.out.endswith("\n2 problems found (marked ✗).\n")
 
 
 async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
         report = await doctor(port, tmp_path, **own_cache(tmp_path))
     assert (report.code, report.err, report.bad) == (0, "", [])
-    assert report["token"] == ("✓", "Discord accepts it: the bot is Nightword")
-    assert report["application"] == ("✓", f"Nightword, id {APPLICATION}; anybody may invite it")
+    assert report["token"] == ("✓", "accepted by Discord; the bot is Nightword")
+    assert report["application"] == ("✓", f"Nightword, id {APPLICATION}; anyone can invite it")
     assert report["model"][1].startswith("demo, 5,773,568 parameters, in ")
-    assert report["servers"] == ("✓", "it is in 1")
+    assert report["servers"] == ("✓", "the bot is in 1")
     scopes, permissions = "scope=bot+applications.commands", "permissions=274877959168"
     link = f"https://discord.com/oauth2/authorize?client_id={APPLICATION}&{scopes}&{permissions}"
     assert report["invite"] == ("–", f"to a server: {link}")
@@ -96,7 +96,11 @@ async def test_with_review_channels_intent_history_and_database_are_looked_at_to
     [
         ({"interactions_endpoint_url": "https://example.org"}, "application", "it has an Interactions Endpoint URL"),
         ({"bot_require_code_grant": True}, "application", "it requires an OAuth2 code grant"),
-        ({"integration_types_config": {"1": {}}}, "installation", "servers cannot install it. Tick Guild Install"),
+        (
+            {"integration_types_config": {"1": {}}},
+            "installation",
+            "it can't be installed in servers. Tick Guild Install",
+        ),
     ],
 )
 async def test_what_is_wrong_with_the_application(tmp_path: Path, change: Any, subject: str, text: str) -> None:
@@ -116,8 +120,11 @@ async def test_servers_that_give_too_few_permissions_are_named(tmp_path: Path) -
         discord.guilds = []
         nowhere = await doctor(port, tmp_path)
     assert report.bad == ["permissions"]
-    assert report["permissions"][1] == "Writers does not give Embed Links. Open the link below again for each."
-    assert (nowhere.code, nowhere["servers"]) == (0, ("–", "it is in none yet: open the link below."))
+    assert report["permissions"][1] == "missing in Writers: Embed Links. Invite the bot again with the link below."
+    assert (nowhere.code, nowhere["servers"]) == (
+        0,
+        ("–", "the bot is in no server yet. Open the link below to invite it."),
+    )
 
 
 async def test_a_rejected_token_and_an_unreachable_discord(tmp_path: Path) -> None:
@@ -140,13 +147,13 @@ async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -
         device = await doctor(port, tmp_path, BOT_DEVICE="mps" if sys.platform != "darwin" else "cuda")
         absent = await doctor(port, tmp_path, BOT_GUILD_IDS=f"5,{GUILD}")
     assert threads.bad == ["threads"]
-    assert threads["threads"][1].startswith("BOT_THREADS is 1000, but this process may use ")
+    assert threads["threads"][1].startswith("BOT_THREADS is 1000, but this process can use ")
     assert (wrong.code, wrong.bad) == (78, ["settings"])
-    assert wrong["settings"][1].startswith("BOT_DTYPE has a value that is not allowed")
+    assert wrong["settings"][1].startswith("BOT_DTYPE has an invalid value")
     assert misspelt["settings"][1] == (
-        "BOT_GUILD_ID is no setting, did you mean BOT_GUILD_IDS? BOT_ZZZ is no setting. Mend or remove it."
+        "BOT_GUILD_ID is not a setting; did you mean BOT_GUILD_IDS? BOT_ZZZ is not a setting. Correct or remove them."
     )
-    assert nowhere["settings"][1].startswith("BOT_HEARTBEAT_FILE names no/heartbeat, whose folder is not there")
+    assert nowhere["settings"][1].startswith("BOT_HEARTBEAT_FILE names no/heartbeat, whose folder doesn't exist")
     assert device.bad == ["device"]
     assert "Set BOT_DEVICE=auto or cpu." in device["device"][1]
     assert absent.bad == ["servers"]

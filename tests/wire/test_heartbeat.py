@@ -38,13 +38,13 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
         assert await until_health_is(1, port, tmp_path, file) == (
             1,
             "",
-            "nightword: unhealthy: there is no connection to Discord.\n",
+            "nightword: unhealthy: the bot is not connected to Discord.\n",
         )
         process.send_signal(signal.SIGTERM)
         assert (await ended(process))[0] == 0
         code, _, err = await health(port, tmp_path, file)
     assert code == 1
-    assert only_line(err).startswith("nightword: unhealthy: there is no heartbeat in")
+    assert only_line(err).startswith("nightword: unhealthy: the heartbeat file")
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
     [
         (
             json.dumps({"time": 1.0, "gateway": True, "model": True}),
-            "seconds old: the bot was killed, or is stuck.",
+            "seconds old. The bot was killed or is stuck.",
         ),
         (json.dumps({"time": time.time() + 10**6, "gateway": True, "model": False}), "the model is not ready."),
-        ("{", "cannot be read as a heartbeat."),
-        ("[]", "cannot be read as a heartbeat."),
+        ("{", "is not a valid heartbeat file."),
+        ("[]", "is not a valid heartbeat file."),
     ],
     ids=["too old", "without a model", "cut off", "a list"],  # one holds the time, which differs between workers
 )
@@ -83,4 +83,4 @@ async def test_a_heartbeat_that_cannot_be_written_ends_the_bot(tmp_path: Path) -
     ):
         code, _, err = await ended(process)
     assert code == 78
-    assert only_line(err).startswith(f"nightword: BOT_HEARTBEAT_FILE names {file}, which cannot be written: No such")
+    assert only_line(err).startswith(f"nightword: BOT_HEARTBEAT_FILE names {file}, which can't be written: No such")

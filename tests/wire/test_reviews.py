@@ -27,7 +27,7 @@ async def test_without_the_intent_the_bot_says_what_to_turn_on_and_goes_on_witho
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
     assert code == 0
-    assert "review channels are off: Discord refused the message content intent. Turn it on" in err
+    assert "review channels are off, because Discord refused the message content intent. Turn the intent on" in err
     assert "Traceback" not in err
 
 
@@ -40,7 +40,7 @@ async def test_without_the_intent_and_with_an_outage_the_bot_goes_on_without(tmp
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
     assert (code, "Traceback" in err) == (0, False)
-    assert "the commands of review channels could not be taken out" in err
+    assert "could not remove the commands of review channels" in err
 
 
 async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothing(

@@ -149,7 +149,7 @@ def too_large(discord: Discord) -> None:
         (rejecting, 78, "nightword: Discord rejected DISCORD_TOKEN"),
         (without_authentication, 78, "nightword: Discord rejected DISCORD_TOKEN"),
         (without_intents, 78, "nightword: Discord refused an intent that the bot requests. Turn it on"),
-        (too_large, 1, "nightword: Discord cannot be reached: it closed the connection with code 4011"),
+        (too_large, 1, "nightword: Discord cannot be reached: Discord closed the connection with code 4011"),
     ],
 )
 async def test_a_discord_that_refuses_the_bot(tmp_path: Path, prepare: Any, expected_code: int, message: str) -> None:
@@ -178,4 +178,4 @@ async def test_a_model_that_is_not_there_ends_the_bot(tmp_path: Path) -> None:
     ):
         code, _, err = await ended(process)
     assert code == 78
-    assert only_line(err).startswith("nightword: The model ./nowhere cannot be used: there is no such folder")
+    assert only_line(err).startswith("nightword: The model ./nowhere cannot be used: this folder does not exist")

@@ -1,4 +1,4 @@
-"""`nightword bench`: how fast the model answers one person and many, through the executor that the bot uses."""
+"""`nightword bench`: measure how fast the model answers one person and many, through the bot's executor."""
 
 import argparse
 import asyncio
@@ -14,11 +14,11 @@ from bot.engine.executor import build_executor
 from bot.errors import UsageError
 from bot.settings import Settings, read_settings
 
-QUEUED = 3  # times the batch, who ask at once to see how good the estimates are
+QUEUED = 3  # batches of simultaneous requests, to measure the estimates of waiting times
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the figures of bursts of continuations and of reviews. Raises ConfigurationError."""
+    """Measure and print the figures. Raises ConfigurationError."""
     people = concurrency(arguments.concurrency)
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     most = max(*people, QUEUED * settings.batch_size, arguments.reviews)
@@ -73,11 +73,11 @@ def _peak_memory() -> int:
 
 
 def concurrency(text: str) -> list[int]:
-    """Return the numbers of ``1,8,16``. Raises UsageError."""
+    """Parse numbers such as ``1,8,16``. Raises UsageError."""
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = [0]
     if not all(1 <= number <= 256 for number in numbers):
-        raise UsageError(f"--concurrency is {text!r}, but must be whole numbers from 1 to 256 with commas between them")
+        raise UsageError(f"--concurrency is {text!r}, but must be whole numbers from 1 to 256 separated by commas")
     return numbers

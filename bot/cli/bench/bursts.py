@@ -1,4 +1,4 @@
-"""People who ask at the same moment: tokens and reviews a second, the first token, the next, the event loop's lag."""
+"""Simultaneous requests: tokens and reviews per second, time to the first and the next token, event-loop lag."""
 
 import asyncio
 import itertools
@@ -25,8 +25,8 @@ async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -
         speeds.append(tokens / (time.perf_counter() - began))
         probe.cancel()
         lags += lag
-        first += [one[0] - began for one in stamps if one]
-        gaps += [later - earlier for one in stamps for earlier, later in itertools.pairwise(one)]
+        first += [times[0] - began for times in stamps if times]
+        gaps += [later - earlier for times in stamps for earlier, later in itertools.pairwise(times)]
     return {
         "concurrency": people,
         "tokens_per_second": median(speeds),
@@ -37,7 +37,7 @@ async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -
 
 
 async def burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) -> tuple[list[list[float]], int]:
-    """Return when each new token of each continuation was there, and how many there were in all."""
+    """Return the times of each continuation's new tokens, in seconds, and the total number of tokens."""
     stamps = [Stamps() for _ in prompts]
     written = await asyncio.gather(
         *(
@@ -45,11 +45,11 @@ async def burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) ->
             for number, (prompt, stamp) in enumerate(zip(prompts, stamps, strict=True))
         )
     )
-    return [one.times for one in stamps], sum(len(one.result.output_ids) for one in written)
+    return [stamp.times for stamp in stamps], sum(len(answered.result.output_ids) for answered in written)
 
 
 async def reviews(executor: ModelExecutor, count: int) -> float | None:
-    """Return reviews a second, all asked at once; None where the model has no verdicts."""
+    """Return the reviews per second, all asked at once. None for a model that can't judge sentiment."""
     if count == 0:
         return None
     speeds = []

@@ -1,10 +1,10 @@
-"""The figures that are measured, and the table of them for people."""
+"""The measured figures, and their table."""
 
 from typing import TypedDict
 
 
 class ModelFigures(TypedDict):
-    """Which model was measured."""
+    """The measured model."""
 
     name: str
     revision: str | None
@@ -15,14 +15,14 @@ class ModelFigures(TypedDict):
 
 
 class Spread(TypedDict):
-    """Seconds: the median, and the 95th percentile."""
+    """The median and the 95th percentile, in seconds."""
 
     median: float
     p95: float
 
 
 class Lag(TypedDict):
-    """Seconds: the median, and the 99th percentile."""
+    """The median and the 99th percentile, in seconds."""
 
     median: float
     p99: float
@@ -47,7 +47,7 @@ class Newcomer(TypedDict):
 
 
 class Estimates(TypedDict):
-    """How far the estimates of waiting times were off; `seen` counts them."""
+    """Error of the estimated waiting times; `seen` counts the estimates."""
 
     seen: int
     wait_seconds: float
@@ -69,7 +69,7 @@ class Figures(TypedDict):
 
 
 def figures_table(figures: Figures) -> str:
-    """Return the figures in lines."""
+    """Return the figures as text."""
     model = figures["model"]
     lines = [
         f"{model['name']}, {model['parameters']:,} parameters, {model['dtype']} on {model['device']}",
@@ -88,12 +88,12 @@ def figures_table(figures: Figures) -> str:
     lines.append(f"\nreviews/s: {'not measured' if scored is None else f'{scored:.1f}'}")
     newcomer, estimate = figures["newcomer"], figures["estimate"]
     lines.append(
-        f"first token of a newcomer: {newcomer['first_token_seconds']:.3f} s while {newcomer['others']} others are "
-        f"written, {newcomer['alone_seconds']:.3f} s alone"
+        f"first token, new request: {newcomer['first_token_seconds']:.3f} s with {newcomer['others']} others running"
+        f", {newcomer['alone_seconds']:.3f} s alone"
     )
     if estimate["seen"]:
         lines.append(
-            f"estimates of a wait of {estimate['wait_seconds']:.1f} s: off by {estimate['error_seconds']:.1f} s "
+            f"estimated waits of {estimate['wait_seconds']:.1f} s: off by {estimate['error_seconds']:.1f} s "
             f"(p95 {estimate['p95']:.1f} s)"
         )
     lines.append(f"peak memory: {figures['peak_memory_bytes'] / 1e9:.2f} GB")

@@ -1,4 +1,4 @@
-"""What waiting is like: for the first token beside others who are served, and with the estimate that is shown."""
+"""Waiting: time to the first token while others run, and the error of the estimates that users see."""
 
 import asyncio
 import time
@@ -11,16 +11,16 @@ LOOK_SECONDS = 0.25
 
 
 async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
-    """Return the median time to the first token of one who comes while `others` are written, and of one alone."""
+    """Return the median time to the first token of a request while `others` run, and of one that runs alone."""
     alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
     among = []
     for turn in range(ROUNDS):
         stamps = [Stamps() for _ in range(others)]
         writing = [
-            executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens), one)
-            for number, one in enumerate(stamps)
+            executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens), stamp)
+            for number, stamp in enumerate(stamps)
         ]
-        while not all(len(one.times) > 1 for one in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
+        while not all(len(stamp.times) > 1 for stamp in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
             await asyncio.sleep(0.001)
         among.append(await _first_token(executor, 22_000 + turn))
         for future in writing:
@@ -31,11 +31,11 @@ async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> New
 
 
 async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Estimates:
-    """Return how far the estimates of those who wait are off, of `people` who ask at once for texts of many lengths."""
+    """Return the error of the estimates for `people` simultaneous requests, for texts of different lengths."""
     stamps = [Stamps() for _ in range(people)]
     futures = [
-        executor.submit(number, continuation(words(30_000 + number), 1 + (number * 7) % (2 * new_tokens)), one)
-        for number, one in enumerate(stamps)
+        executor.submit(number, continuation(words(30_000 + number), 1 + (number * 7) % (2 * new_tokens)), stamp)
+        for number, stamp in enumerate(stamps)
     ]
     seen: list[tuple[int, float, float]] = []
     while not all(future.done() for future in futures):

@@ -1,4 +1,4 @@
-"""The work that is measured: prompts and reviews of random words, the same on every machine."""
+"""The measured work: prompts and reviews of random words, the same on every machine."""
 
 import random
 import statistics
@@ -24,33 +24,33 @@ def words(seed: int, count: int = PROMPT_WORDS) -> str:
 
 
 class Stamps(Watcher[Continuation]):
-    """Notes when the computation began and when each token was there, by time.perf_counter()."""
+    """Records when the computation began and when each token arrived, by time.perf_counter()."""
 
     def __init__(self) -> None:
         self.begun = 0.0
         self.times: list[float] = []
 
     def begin(self) -> None:
-        """Note the beginning."""
+        """Record the beginning."""
         self.begun = time.perf_counter()
 
-    def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # the text is not wanted
-        """Note the time."""
+    def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # only the time matters
+        """Record the time."""
         self.times.append(time.perf_counter())
 
 
 def continuation(prompt: str, new_tokens: int) -> ContinuationQuestion:
-    """Return a greedy continuation."""
+    """Return the question for a greedy continuation."""
     parameters = GenerationParameters.from_options(strategy="greedy").with_max_new_tokens(new_tokens)
     return ContinuationQuestion(prompt, parameters)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of `values` are, 0 where there are none."""
+    """Return the quantile at `share` of `values`, or 0 if there are none."""
     ordered = sorted(values) or [0.0]
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def median(values: Sequence[float]) -> float:
-    """Return the median, 0 where there are no values."""
+    """Return the median, or 0 if there are no values."""
     return statistics.median(values or [0.0])

@@ -1,4 +1,4 @@
-"""`nightword doctor`: look at everything that the bot needs, and say what to do where something is missing."""
+"""`nightword doctor`: check everything that the bot needs, and say how to fix what is missing."""
 
 import argparse
 import asyncio
@@ -18,19 +18,20 @@ from bot.settings import Settings, read_settings, unknown_variables
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each thing that was looked at; return 0 where nothing is wrong, else 78."""
+    """Print one line for each check. Return 0 if all passed, else 78."""
     print(f"Nightword {__version__}")
     try:
         settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     except InvalidSettings as error:
         _print(Finding.bad("settings", str(error)))
-        _print(Finding.open("all else", "is looked at once the settings are right."))
+        _print(Finding.open("other checks", "not run until the settings are fixed."))
         return EXIT_CONFIGURATION
     wrong = 0
     for finding in _look(settings):
         wrong += finding.mark is Mark.BAD
         _print(finding)
-    print(f"\nTo mend: {wrong}, marked with {Mark.BAD}." if wrong else "\nNothing is in the way: start the bot.")
+    problems = "1 problem" if wrong == 1 else f"{wrong} problems"
+    print(f"\n{problems} found (marked {Mark.BAD})." if wrong else "\nAll checks passed. You can start the bot.")
     return EXIT_CONFIGURATION if wrong else 0
 
 
@@ -45,16 +46,19 @@ def _look(settings: Settings) -> Iterator[Finding]:
 def _settings(settings: Settings) -> Finding:
     unknown = unknown_variables()
     if unknown:
-        asked = [
-            f"{name} is no setting{f', did you mean {likely}?' if likely else '.'}" for name, likely in unknown.items()
+        problems = [
+            f"{name} is not a setting{f'; did you mean {likely}?' if likely else '.'}"
+            for name, likely in unknown.items()
         ]
-        return Finding.bad("settings", f"{' '.join(asked)} Mend or remove it.")
+        remedy = "Correct or remove it." if len(problems) == 1 else "Correct or remove them."
+        return Finding.bad("settings", f"{' '.join(problems)} {remedy}")
     if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
         return Finding.bad(
             "settings",
-            f"BOT_HEARTBEAT_FILE names {settings.heartbeat_file}, whose folder is not there or may not be written to.",
+            f"BOT_HEARTBEAT_FILE names {settings.heartbeat_file}, whose folder doesn't exist or isn't writable. "
+            "Name a file in a writable folder, or leave the setting empty.",
         )
-    return Finding.good("settings", "the environment and .env have no wrong value")
+    return Finding.good("settings", "all values in the environment and .env are valid")
 
 
 def _print(finding: Finding) -> None:

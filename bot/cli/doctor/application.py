@@ -1,4 +1,4 @@
-"""The application at Discord: token, intents, installation, servers and permissions."""
+"""Checks of the application at Discord: token, intents, installation, servers and permissions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -16,7 +16,7 @@ JoinedGuild: TypeAlias = Mapping[str, object]  # as Discord sends it
 PORTAL = "https://discord.com/developers/applications"
 NEEDS_THE_TOKEN = ("application", "intents", "installation", "servers", "permissions")
 
-# What each privileged intent is called in the portal, with the flags of which an application has one.
+# The portal's name of each privileged intent, and its flags: an application with the intent has one of them.
 PRIVILEGED = {
     "presences": ("Presence Intent", ("gateway_presence", "gateway_presence_limited")),
     "members": ("Server Members Intent", ("gateway_guild_members", "gateway_guild_members_limited")),
@@ -25,7 +25,7 @@ PRIVILEGED = {
 
 
 async def look_at_application(settings: Settings) -> list[Finding]:
-    """Log in as the bot, without connecting; return what was found, and last how to invite the bot."""
+    """Log in as the bot without connecting. Return the results, with the invitation links last."""
     token = None
     try:
         token = bot_token(settings)
@@ -35,7 +35,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
                 guilds = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
             return list(_of(client, guilds, settings))
     except BotError as error:
-        unknown = [Finding.open(subject, "is looked at once the token is accepted.") for subject in NEEDS_THE_TOKEN]
+        unknown = [Finding.open(subject, "not checked until Discord accepts the token.") for subject in NEEDS_THE_TOKEN]
         client_id = application_id(token) if token is not None else None
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
@@ -43,7 +43,7 @@ async def look_at_application(settings: Settings) -> list[Finding]:
 def _of(client: discord.Client, guilds: Sequence[JoinedGuild], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
-    yield Finding.good("token", f"Discord accepts it: the bot is {client.user}")
+    yield Finding.good("token", f"accepted by Discord; the bot is {client.user}")
     yield _application(application)
     yield intents_finding(intents(settings), application.flags)
     yield _installation(application)
@@ -53,7 +53,7 @@ def _of(client: discord.Client, guilds: Sequence[JoinedGuild], settings: Setting
 
 def _invitations(client_id: int | None, settings: Settings) -> Iterator[Finding]:
     if client_id is None:
-        yield Finding.open("invite", f"the link stands here once DISCORD_TOKEN is right. A token comes from {PORTAL}")
+        yield Finding.open("invite", f"the link appears here once DISCORD_TOKEN is valid. Get a token at {PORTAL}")
         return
     scopes = ("bot", "applications.commands")
     server = discord.utils.oauth_url(client_id, permissions=invite_permissions(settings), scopes=scopes)
@@ -66,16 +66,16 @@ def _application(application: discord.AppInfo) -> Finding:
     if application.interactions_endpoint_url:
         return Finding.bad(
             "application",
-            "it has an Interactions Endpoint URL, so that no command would reach this bot. Empty that field: "
+            "it has an Interactions Endpoint URL, so Discord sends commands there instead. Clear the field: "
             f"{PORTAL}/{application.id}/information",
         )
     if application.bot_require_code_grant:
         return Finding.bad(
             "application",
-            f"it requires an OAuth2 code grant, so that an invitation fails. Turn that off: "
+            f"it requires an OAuth2 code grant, which makes invitations fail. Turn this option off: "
             f"{PORTAL}/{application.id}/bot",
         )
-    whose = "anybody may invite it" if application.bot_public else "only its owner may invite it (Public Bot is off)"
+    whose = "anyone can invite it" if application.bot_public else "only its owner can invite it (Public Bot is off)"
     return Finding.good("application", f"{application.name}, id {application.id}; {whose}")
 
 
@@ -85,17 +85,20 @@ def intents_finding(wanted_intents: discord.Intents, flags: discord.ApplicationF
     missing = [title for name, title in wanted.items() if not any(getattr(flags, flag) for flag in PRIVILEGED[name][1])]
     if missing:
         return Finding.bad(
-            "intents", f"{' and '.join(missing)} off. Turn it on: {PORTAL}, your application, Bot, Privileged Intents."
+            "intents",
+            f"{' and '.join(missing)} off. Turn it on: {PORTAL}, your application, Bot, Privileged Gateway Intents.",
         )
-    return Finding.good("intents", ", ".join(wanted.values()) or "none that is privileged is needed")
+    return Finding.good("intents", ", ".join(wanted.values()) or "no privileged intent is needed")
 
 
 def _installation(application: discord.AppInfo) -> Finding:
     page = f"{PORTAL}/{application.id}/installation"
     if application.guild_integration_config is None:
-        return Finding.bad("installation", f"servers cannot install it. Tick Guild Install: {page}")
+        return Finding.bad("installation", f"it can't be installed in servers. Tick Guild Install: {page}")
     if application.user_integration_config is None:
-        return Finding.open("installation", f"in servers only; for people too, tick User Install: {page}")
+        return Finding.open(
+            "installation", f"in servers only. To let people install it for themselves, tick User Install: {page}"
+        )
     return Finding.good("installation", "in servers, and by people for themselves")
 
 
@@ -103,16 +106,20 @@ def _servers(guilds: Sequence[JoinedGuild], guild_ids: Sequence[int], wanted: di
     absent = {str(guild_id) for guild_id in guild_ids} - {guild["id"] for guild in guilds}
     if absent and len(guilds) < MAX_SERVERS_SEARCHED:
         listed = ", ".join(sorted(absent))
-        yield Finding.bad("servers", f"BOT_GUILD_IDS names {listed}, where it is not. Invite it there, or take it out.")
+        yield Finding.bad(
+            "servers", f"BOT_GUILD_IDS names {listed}, but the bot isn't a member there. Invite it, or remove the id."
+        )
         return
     if not guilds:
-        yield Finding.open("servers", "it is in none yet: open the link below.")
-        yield Finding.open("permissions", "are looked at once it is in a server.")
+        yield Finding.open("servers", "the bot is in no server yet. Open the link below to invite it.")
+        yield Finding.open("permissions", "not checked until the bot is in a server.")
         return
-    yield Finding.good("servers", f"it is in {len(guilds)}{' or more' if len(guilds) == MAX_SERVERS_SEARCHED else ''}")
-    lacking = [text for guild in guilds if (text := _missing_permissions(guild, wanted))]
-    if lacking:
-        yield Finding.bad("permissions", f"{'; '.join(lacking)}. Open the link below again for each.")
+    yield Finding.good(
+        "servers", f"the bot is in {len(guilds)}{' or more' if len(guilds) == MAX_SERVERS_SEARCHED else ''}"
+    )
+    problems = [text for guild in guilds if (text := _missing_permissions(guild, wanted))]
+    if problems:
+        yield Finding.bad("permissions", f"{'; '.join(problems)}. Invite the bot again with the link below.")
     else:
         yield Finding.good("permissions", ", ".join(_names(wanted)))
 
@@ -122,10 +129,10 @@ def _missing_permissions(guild: JoinedGuild, wanted: discord.Permissions) -> str
     missing = discord.Permissions(wanted.value & ~has.value)
     if has.administrator or not missing.value:
         return None
-    return f"{guild['name']} does not give {', '.join(_names(missing))}"
+    return f"missing in {guild['name']}: {', '.join(_names(missing))}"
 
 
 def _names(permissions: discord.Permissions) -> list[str]:
-    # As Discord's pages call them; the library keeps an older name of one.
+    # The names on Discord's pages. discord.py keeps an older name for one of them.
     given = ["view_channels" if name == "read_messages" else name for name, allowed in permissions if allowed]
     return [name.replace("_", " ").title() for name in given]

@@ -1,20 +1,20 @@
-"""One thing that was looked at, and what to do about it."""
+"""The result of one check, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How a thing was found."""
+    """The outcome of a check."""
 
     GOOD = "✓"
     BAD = "✗"
-    OPEN = "–"  # nothing wrong; or not to be known yet
+    OPEN = "–"  # not a problem, or not known yet
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, how it was found, and in words: a fact, or the remedy."""
+    """What was checked, the outcome, and a text: the facts, or the problem with its remedy."""
 
     subject: str
     mark: Mark
@@ -22,15 +22,15 @@ class Finding:
 
     @classmethod
     def good(cls, subject: str, text: str) -> "Finding":
-        """Return a finding that asks for nothing."""
+        """Return a check that passed."""
         return cls(subject, Mark.GOOD, text)
 
     @classmethod
     def bad(cls, subject: str, text: str) -> "Finding":
-        """Return a finding with a remedy, without which the bot does not work."""
+        """Return a problem that keeps the bot from working. `text` says how to fix it."""
         return cls(subject, Mark.BAD, text)
 
     @classmethod
     def open(cls, subject: str, text: str) -> "Finding":
-        """Return a finding that is no fault."""
+        """Return a note that is not a problem."""
         return cls(subject, Mark.OPEN, text)

@@ -1,4 +1,4 @@
-"""The machine: versions of what the bot is built on, threads, and the database."""
+"""Checks of the machine: package versions, threads and the database."""
 
 import os
 import platform
@@ -18,13 +18,13 @@ SHOWN = ("discord.py", "torch", "transformers")
 
 
 def look_at_machine(settings: Settings) -> Iterator[Finding]:
-    """Yield what was found of the versions and the threads."""
+    """Yield the results for versions and threads."""
     yield _versions()
     yield _threads(settings)
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
-    """Open the database, which brings its tables up to date; without review channels nothing is looked at."""
+    """Open the database, which also migrates its tables. Return no results if review channels are off."""
     if not settings.reviews:
         return []
     url = settings.database_url.get_secret_value()
@@ -39,7 +39,7 @@ async def look_at_database(settings: Settings) -> list[Finding]:
 
 
 def _versions() -> Finding:
-    remedy = "Install anew."
+    remedy = "Reinstall Nightword."
     try:
         requirements = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
     except metadata.PackageNotFoundError:
@@ -59,7 +59,7 @@ def _problem(requirement: Requirement) -> str | None:
         return f"{requirement.name} is missing"
     if requirement.specifier.contains(installed, prereleases=True):
         return None
-    return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"
+    return f"{requirement.name} is {installed}, but must be {requirement.specifier}"
 
 
 def _threads(settings: Settings) -> Finding:
@@ -67,8 +67,8 @@ def _threads(settings: Settings) -> Finding:
     if settings.threads is not None and settings.threads > cores:
         return Finding.bad(
             "threads",
-            f"BOT_THREADS is {settings.threads}, but this process may use {cores} cores; more threads slow it. Set "
-            f"BOT_THREADS to {cores} or less, or leave it empty.",
+            f"BOT_THREADS is {settings.threads}, but this process can use {cores} cores; more threads slow it down. "
+            f"Set BOT_THREADS to {cores} or less, or leave it empty.",
         )
-    used = "as many as PyTorch finds cores" if settings.threads is None else str(settings.threads)
-    return Finding.good("threads", f"{used}; this process may use {cores} cores")
+    used = "PyTorch's default" if settings.threads is None else str(settings.threads)
+    return Finding.good("threads", f"{used}; this process can use {cores} cores")

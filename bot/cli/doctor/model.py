@@ -1,4 +1,4 @@
-"""The model: where its files are, and whether disk and memory hold it."""
+"""Checks of the model: where its files are, and whether it fits on the disk and in memory."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
 from bot.settings import Settings
 
-_CGROUP = Path("/sys/fs/cgroup")  # a container's limits stand there, and psutil does not read them
+_CGROUP = Path("/sys/fs/cgroup")  # has a container's memory limit, which psutil doesn't read
 
 
 def look_at_model(settings: Settings) -> Iterator[Finding]:
-    """Yield what was found of the model, the cache, the disk and the memory."""
+    """Yield the results for the model, the device, the cache, the disk and the memory."""
     survey: ModelSurvey | None = None
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     try:
@@ -34,7 +34,9 @@ def _device(settings: Settings) -> Finding:
     from bot.engine.transformers.loading import choose_device  # torch takes seconds to import
 
     try:
-        return Finding.good("device", f"{choose_device(settings.model, settings.device)} ({settings.device} is set)")
+        return Finding.good(
+            "device", f"{choose_device(settings.model, settings.device)} (BOT_DEVICE is {settings.device})"
+        )
     except ModelUnavailable as error:
         return Finding.bad("device", str(error))
 
@@ -43,16 +45,16 @@ def _model_text(name: str, survey: ModelSurvey) -> str:
     parameters = f", {survey.parameter_count:,} parameters" if survey.parameter_count else ""
     if survey.folder is not None:
         return f"{name}{parameters}, in {survey.folder}"
-    return f"{name}{parameters}, on the hub: {_gigabytes(survey.download_bytes)} will be downloaded at the first start"
+    return f"{name}{parameters}, on the hub; {_gigabytes(survey.download_bytes)} to download at the first start"
 
 
 def _cache(folder: Path) -> Finding:
-    """Report whether models could be kept; only those from the hub are."""
+    """Report whether downloaded models can be stored. Local models are not copied."""
     if os.access(_existing(folder), os.W_OK):
-        return Finding.good("cache", f"{folder}, where models from the hub are kept")
+        return Finding.good("cache", f"{folder} stores models from the hub")
     return Finding.bad(
         "cache",
-        f"{folder} cannot be written to. Allow it, or set HF_HOME to a folder that can be, on a disk with room.",
+        f"{folder} isn't writable. Make it writable, or set HF_HOME to a writable folder on a disk with enough space.",
     )
 
 
@@ -61,8 +63,8 @@ def _disk(folder: Path, survey: ModelSurvey | None) -> Finding:
     if survey is not None and survey.download_bytes > free:
         return Finding.bad(
             "disk",
-            f"{_gigabytes(free)} are free in {_existing(folder)}, but the model has "
-            f"{_gigabytes(survey.download_bytes)}. Make room, or set HF_HOME to a folder on another disk.",
+            f"{_gigabytes(free)} free in {_existing(folder)}, but the model needs "
+            f"{_gigabytes(survey.download_bytes)}. Free some space, or set HF_HOME to a folder on another disk.",
         )
     return Finding.good("disk", f"{_gigabytes(free)} free in {_existing(folder)}")
 
@@ -71,16 +73,14 @@ def _memory(settings: Settings, survey: ModelSurvey | None) -> Finding:
     available = _available_memory()
     needed = survey.memory_bytes(settings.dtype) if survey is not None else None
     if needed is None:
-        return Finding.open("memory", f"{_gigabytes(available)} available; what the model needs is not known.")
+        return Finding.open("memory", f"{_gigabytes(available)} available; how much the model needs is unknown.")
     if needed > available:
         return Finding.bad(
             "memory",
-            f"{_gigabytes(available)} are available, but {settings.model} in {settings.dtype} takes about "
-            f"{_gigabytes(needed)}. Give it more, or set BOT_DTYPE=bfloat16 or a smaller BOT_MODEL.",
+            f"{_gigabytes(available)} available, but {settings.model} in {settings.dtype} needs about "
+            f"{_gigabytes(needed)}. Provide more memory, set BOT_DTYPE=bfloat16, or choose a smaller BOT_MODEL.",
         )
-    return Finding.good(
-        "memory", f"{_gigabytes(available)} available, of which the bot takes about {_gigabytes(needed)}"
-    )
+    return Finding.good("memory", f"{_gigabytes(available)} available; the bot needs about {_gigabytes(needed)}")
 
 
 def _available_memory() -> int:
@@ -88,13 +88,13 @@ def _available_memory() -> int:
     try:
         limit = int((_CGROUP / "memory.max").read_text())
         used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):  # no control group, or one without a limit
+    except (OSError, ValueError):  # no control group, or no limit
         return available
     return min(available, limit - used)
 
 
 def _existing(folder: Path) -> Path:
-    """Return `folder`, or the nearest folder above it that is there."""
+    """Return `folder`, or its nearest parent that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 

@@ -1,1 +1,1 @@
-"""Results as pictures, drawn by matplotlib, which nothing else in the bot imports, and only once something is drawn."""
+"""Results as pictures. Only this package imports matplotlib, and only when the first picture is drawn."""

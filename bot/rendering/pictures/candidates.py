@@ -1,4 +1,4 @@
-"""The picture of the next token: the candidates' probabilities, and the path that led there."""
+"""The picture of the next token: the candidates' probabilities, and the path before them."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from bot.rendering.tables import percentage
 
 MOST_CANDIDATES = 20
 MOST_PATH_LINES = 3
-MOST_PATH = 48  # last steps, of which those are shown that have room
-_TOP = 132  # of the path, or of the bars where there is none
+MOST_PATH = 48  # steps; fewer are shown if there is no room
+_TOP = 132  # of the path, or of the bars if there is no path
 _PATH_LINE, _BOX = 72, 36
 _ROW, _BAR = 38, 26
 _NAMES = 220  # pixels for the tokens' texts
 _LOWEST = _TOP + (MOST_PATH_LINES + 1) * _PATH_LINE + (MOST_CANDIDATES + 1) * _ROW + MARGIN
-_PROMPT = 60  # characters of a prompt's end, more than fit into a line
+_PROMPT = 60  # characters at a prompt's end, more than fit in a line
 
 
 def candidates_picture(
@@ -29,10 +29,9 @@ def candidates_picture(
     remainder: float,
     path: Sequence[WalkStep] = (),
 ) -> Picture:
-    """Draw the probabilities of the next tokens, best first, what all others have together, and the path so far.
+    """Draw the probabilities of the next tokens, best first, the sum of all others, and the path so far.
 
-    Candidates beyond the first `MOST_CANDIDATES` are counted among the others. Of a path longer than some lines, the
-    last steps are shown.
+    Candidates after the first `MOST_CANDIDATES` count as others. If the path is too long, its last steps are shown.
     """
     rows = list(zip(tokens, probabilities, strict=True))[:MOST_CANDIDATES]
     remainder = max(0.0, remainder + sum(probabilities[MOST_CANDIDATES:]))
@@ -49,13 +48,13 @@ def candidates_picture(
 
 
 def joint(path: Sequence[WalkStep]) -> str:
-    """Return the probability of the whole path: a percentage, or a power of ten where that would say nothing."""
+    """Return the probability of the whole path: a percentage, or a power of ten below 0.01%."""
     power = sum(step.likelihood.log_probability for step in path) / math.log(10)
     if not math.isfinite(power):
         return percentage(0.0)
     if power >= -4:
         return percentage(min(1.0, 10**power))
-    exponent = math.floor(power + 0.02)  # so that 9.96 is written as 1.0 of the next
+    exponent = math.floor(power + 0.02)  # 9.96 is written as 1.0 with the next exponent
     return f"{10 ** (power - exponent):.1f}e{exponent}"
 
 
@@ -72,7 +71,7 @@ def _after(prompt_end: str) -> str:
 
 
 def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
-    """Draw the last steps with the probability of each below; return where the bars begin."""
+    """Draw the last steps with their probabilities below. Return the top of the bars."""
     if not path:
         return _TOP
     first, boxes = max(0, len(path) - MOST_PATH), []
@@ -92,13 +91,13 @@ def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
         canvas.text(box.left + box.width / 2, top + 58, chance, size=SMALLEST, colour=MUTED, align="center")
     bottom = _TOP + (boxes[-1].line + 1) * _PATH_LINE
     earlier = f" ({first} earlier)" if first else ""
-    told = f"{_steps(len(path))}{earlier}, together {joint(path)}"
-    canvas.text(MARGIN, bottom + 24, told, colour=MUTED, room=WIDTH - 2 * MARGIN)
+    summary = f"{_steps(len(path))}{earlier}, together {joint(path)}"
+    canvas.text(MARGIN, bottom + 24, summary, colour=MUTED, room=WIDTH - 2 * MARGIN)
     return bottom + 48
 
 
 def _draw_bar(canvas: Canvas, top: int, name: str, probability: float, highest: float, colour: str | None) -> None:
-    """Draw a row; without a colour it is no token, but the sum of many."""
+    """Draw one row. Without a colour it is hatched: the sum of many tokens."""
     left, baseline = MARGIN + _NAMES + 14, top + 28
     chance = percentage(probability)
     weight = BOLD if colour == ACCENT else REGULAR
@@ -115,15 +114,15 @@ def _steps(count: int) -> str:
 
 
 def _alt(prompt_end: str, rows: Sequence[tuple[Token, float]], remainder: float, path: Sequence[WalkStep]) -> str:
-    told = [f"Most probable next tokens {_after(prompt_end)}."]
+    sentences = [f"Most probable next tokens {_after(prompt_end)}."]
     if path:
         last = ", ".join(f"{quoted(step.token.text)} {percentage(step.likelihood.probability)}" for step in path[-5:])
-        told.append(f"Path of {_steps(len(path))}, together {joint(path)}; it ends with {last}.")
+        sentences.append(f"Path of {_steps(len(path))}, together {joint(path)}; it ends with {last}.")
     named = [f"{quoted(token.text)} {percentage(probability)}" for token, probability in rows]
     others = f"All others {percentage(remainder)}."
     while named:
-        whole = " ".join([*told, f"Candidates: {', '.join(named)}.", others])
+        whole = " ".join([*sentences, f"Candidates: {', '.join(named)}.", others])
         if len(whole) <= ALT_LIMIT:
             return whole
         named.pop()
-    return " ".join([*told, others])
+    return " ".join([*sentences, others])

@@ -1,4 +1,4 @@
-"""A picture in the making: rectangles, lines, marks and texts in pixels, from the top left."""
+"""A canvas for pictures: rectangles, lines, marks and texts in pixels, from the top left."""
 
 import io
 import math
@@ -11,17 +11,17 @@ from bot.rendering.pictures.fonts import lettering
 from bot.rendering.pictures.palette import BACKGROUND, MUTED, TEXT
 from bot.rendering.pictures.picture import Picture
 
-if TYPE_CHECKING:  # at run time it takes most of a second, which only those pay who draw
+if TYPE_CHECKING:  # importing matplotlib takes most of a second, so it is imported when drawing
     from matplotlib.backend_bases import GraphicsContextBase
     from matplotlib.ft2font import FT2Font
     from matplotlib.path import Path
     from numpy import uint8
     from numpy.typing import NDArray
 
-# Discord shows an embed's picture up to 400 pixels wide and 300 high, on a phone rather 300 wide: twice that is sharp
-# on dense screens, and a label is 10 to 13 pixels high where it is read.
+# Discord shows an embed's picture up to 400 pixels wide and 300 high, and about 300 wide on a phone. Twice that is
+# sharp on dense screens, and labels are 10 to 13 pixels high when shown.
 WIDTH = 800
-HEIGHT_LIMIT = 600  # a picture that is higher is shown narrower
+HEIGHT_LIMIT = 600  # Discord shows a higher picture narrower
 MARGIN = 32
 TITLE = 40
 SUBTITLE = 28
@@ -29,9 +29,9 @@ LABEL = 26
 SMALLEST = 22  # 11 pixels at half the width; no text is smaller
 BOLD = 700
 REGULAR = 400
-_DPI = 72  # so that a point is a pixel, and sizes are in pixels like all else
+_DPI = 72  # one point is one pixel, so sizes are in pixels
 _COLOURS = 256
-_LONGEST = 1000  # characters of a text, more than fit into any room
+_LONGEST = 1000  # characters of a text, more than fit anywhere
 
 Align = Literal["left", "center", "right"]
 Point = tuple[float, float]
@@ -39,7 +39,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text as it was drawn: its letters, their size, and their place in pixels from the top left."""
+    """A text as drawn: its characters, their size, and its bounds in pixels from the top left."""
 
     text: str
     size: float
@@ -51,18 +51,18 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """The letters of a text, how much of each pixel they cover, and their extent in pixels."""
+    """A rendered text: the coverage of each pixel, and its extent in pixels."""
 
     letters: str
     width: float
     height: float
     descent: float
-    left: float  # from the text's left to that of the covered pixels
+    left: float  # from the text's left edge to the left edge of `covered`
     covered: "NDArray[uint8]"
 
 
 class Canvas:
-    """A background `WIDTH` pixels wide, on which things are drawn in the order of the calls."""
+    """A background `WIDTH` pixels wide. Later calls draw over earlier ones."""
 
     def __init__(self, height: int) -> None:
         from matplotlib.backends.backend_agg import RendererAgg
@@ -71,17 +71,17 @@ class Canvas:
 
         self.height = height
         self.texts: list[Written] = []
-        # Most texts are measured, then written, and tokens come back: a text is laid out once, and then stamped.
+        # Most texts are measured and then written, and many repeat, so each text is laid out once and cached.
         # The renderer's own `draw_text` takes four times as long, and some pictures have hundreds of texts.
         self._stamps: dict[tuple[str, float, int], _Stamp] = {}
-        # The renderer without figures and artists: nothing that is kept or shared, as pyplot does.
+        # The renderer alone, without figures and artists. pyplot would keep global state.
         self._agg = RendererAgg(WIDTH, height, _DPI)
         self._pixels = asarray(self._agg.buffer_rgba())
         self._from_top = Affine2D().scale(1, -1).translate(0, height)
         self.rectangle(0, 0, WIDTH, height, BACKGROUND)
 
     def heading(self, title: str, subtitle: str) -> None:
-        """Write what a picture found, and below it of what."""
+        """Write the picture's result, and below it what it is about."""
         self.text(MARGIN, 64, title, size=TITLE, weight=BOLD, room=WIDTH - 2 * MARGIN)
         self.text(MARGIN, 104, subtitle, size=SUBTITLE, colour=MUTED, room=WIDTH - 2 * MARGIN)
 
@@ -97,9 +97,9 @@ class Canvas:
         align: Align = "left",
         room: float | None = None,
     ) -> Written:
-        """Write one line whose baseline is `y`, aligned at `x`; return it with its place.
+        """Write one line with the baseline `y`, aligned at `x`, and return it with its bounds.
 
-        In a `room` too narrow it is written smaller, down to `SMALLEST`, and then cut.
+        A text wider than `room` is made smaller, down to `SMALLEST`, and then cut.
         """
         text, size = self._fitted(text[:_LONGEST], size, weight, room)
         stamp = self._stamp(text, size, weight)
@@ -110,15 +110,15 @@ class Canvas:
         return self.texts[-1]
 
     def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
-        """Return how wide a text would be."""
+        """Return the width of a text in pixels."""
         return self._stamp(text, size, weight).width
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
-        """Draw a rectangle whose top left is at `x` and `y`; a hatched one stands for what is not told."""
+        """Draw a rectangle with its top left at `x` and `y`. Hatching marks what isn't shown individually."""
         from matplotlib.path import Path
 
         if not hatched and all(float(edge).is_integer() for edge in (x, y, width, height)):
-            left, top = max(0, int(x)), max(0, int(y))  # whole pixels need no renderer
+            left, top = max(0, int(x)), max(0, int(y))  # whole pixels are filled directly
             self._pixels[top : max(0, int(y + height)), left : max(0, int(x + width))] = (*_channels(colour), 255)
             return
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
@@ -145,7 +145,7 @@ class Canvas:
         self._agg.draw_markers(self._pen(colour, 2), disc, upright, Path(points), self._from_top, fill)
 
     def end_at(self, height: int) -> None:
-        """Leave out what is lower, once it is known how high the picture is."""
+        """Crop the picture to `height`."""
         self.height = min(height, self.height)
 
     def picture(self, alt: str) -> Picture:
@@ -154,7 +154,7 @@ class Canvas:
 
         pixels = Image.fromarray(self._pixels[: self.height]).convert("RGB")
         file = io.BytesIO()
-        # A third of the size of all colours, in a few milliseconds; areas keep theirs, and of edges nothing is seen.
+        # 256 colours take a third of the bytes. Areas keep their colour, and the change at edges is invisible.
         pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
         return Picture(file.getvalue(), alt)
 
@@ -175,21 +175,21 @@ class Canvas:
 
         key = text, size, weight
         if key not in self._stamps:
-            found = lettering(text, weight)
-            font = _font(found.families, weight)
+            letters = lettering(text, weight)
+            font = _font(letters.families, weight)
             font.clear()
             font.set_size(size, _DPI)
-            font.set_text(found.text, flags=get_hinting_flag())
+            font.set_text(letters.text, flags=get_hinting_flag())
             font.draw_glyphs_to_bitmap()
             width, height = font.get_width_height()
             left, _ = font.get_bitmap_offset()
             self._stamps[key] = _Stamp(
-                found.text, width / 64, height / 64, font.get_descent() / 64, left / 64, font.get_image().copy()
+                letters.text, width / 64, height / 64, font.get_descent() / 64, left / 64, font.get_image().copy()
             )
         return self._stamps[key]
 
     def _press(self, stamp: _Stamp, left: int, bottom: int, colour: str) -> None:
-        """Colour the covered pixels, as far as they are inside."""
+        """Colour the covered pixels that are on the canvas."""
         from numpy import array, uint16
 
         height, width = stamp.covered.shape
@@ -212,7 +212,7 @@ class Canvas:
 
 
 def _font(families: tuple[str, ...], weight: int) -> "FT2Font":
-    """Return the font of this thread, with those that stand in for what it lacks."""
+    """Return this thread's font, with fallback fonts for missing characters."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return get_font([findfont(FontProperties(family=[family], weight=weight)) for family in families])

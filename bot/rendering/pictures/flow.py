@@ -1,4 +1,4 @@
-"""Tokens and words as boxes that follow each other in lines, as a text does."""
+"""Tokens and words as boxes that flow in lines, like a text."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -10,13 +10,13 @@ from bot.rendering.pictures.palette import TEXT
 
 SIZE = 24  # of the text in a box
 PADDING = 6  # between a box's edge and its text
-_LONGEST = 80  # characters of a token, more than fit into a line
-_ALT_LONGEST = 24  # and of one in an alt text
+_LONGEST = 80  # characters of a token, more than fit in a line
+_ALT_LONGEST = 24  # characters of a token in an alt text
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in its place: its left edge and width in pixels, and the line in which it stands, from 0."""
+    """A box: its text, its left edge and width in pixels, and its line number from 0."""
 
     text: str
     left: int
@@ -24,18 +24,18 @@ class Box:
     line: int
 
     def write(self, canvas: Canvas, baseline: float, *, colour: str = TEXT) -> None:
-        """Write the text into the middle of the box."""
+        """Write the text in the middle of the box."""
         middle, room = self.left + self.width / 2, self.width - 2 * PADDING
         canvas.text(middle, baseline, self.text, size=SIZE, colour=colour, align="center", room=room)
 
 
 def shown(text: str) -> str:
-    """Return a token as its box shows it: spaces as ``·``, line breaks as ``↵``, nothing as ``∅``."""
+    """Return a token for its box: spaces as ``·``, line breaks as ``↵``, an empty token as ``∅``."""
     return visible_token(text[:_LONGEST]).strip(ISOLATE + POP_ISOLATE) or "∅"
 
 
 def quoted(text: str) -> str:
-    """Return a token as an alt text names it, cut to what such a text has room for."""
+    """Return a token in quotation marks for an alt text, cut to 24 characters."""
     visible = shown(text)
     return f"“{visible if len(visible) <= _ALT_LONGEST else visible[: _ALT_LONGEST - 1] + '…'}”"
 
@@ -50,9 +50,9 @@ def flow(
     widths: Sequence[float] = (),
     least: int = 0,
 ) -> list[Box]:
-    """Return the boxes of those texts that fit into `most_lines` lines, which is fewer than all of them.
+    """Return the boxes that fit in `most_lines` lines, which can be fewer than `texts`.
 
-    A new line begins at each index in `breaks`. `widths` are what each box holds beside or below its text.
+    A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents in pixels.
     """
     boxes: list[Box] = []
     left, line = MARGIN, 0
@@ -70,7 +70,7 @@ def flow(
 
 
 def breaks_of(texts: Sequence[str]) -> set[int]:
-    """Return the indices before which a line of the text ended; empty lines make no lines of their own."""
+    """Return the indices at which a new line of the text begins. Empty lines are skipped."""
     return {index for index in range(1, len(texts)) if "\n" in texts[index - 1] and texts[index].strip("\r\n")}
 
 

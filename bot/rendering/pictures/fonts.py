@@ -1,4 +1,4 @@
-"""Text of any script on a picture: with the fonts of this machine, and visibly where they lack a character."""
+"""Fonts for text in any script. Characters without a glyph on this machine are shown as code points."""
 
 import logging
 import unicodedata
@@ -8,42 +8,42 @@ from functools import cache
 
 from bot.rendering.escaping import ISOLATE, POP_ISOLATE, code_point, visible_characters
 
-BASE = "DejaVu Sans"  # comes with matplotlib, so that every machine has it
+BASE = "DejaVu Sans"  # part of matplotlib, so every machine has it
 _PREFERRED = ("Noto Sans CJK SC", "Noto Sans", "Noto Emoji")
-# Boxes and nothing; letters at the places of other characters.
+# Fonts that draw boxes or nothing, or that map letters to other characters.
 _UNFIT = ("Last Resort", "Adobe Blank", "cm", "STIXSize", "STIXNonUnicode")
 _REGULAR = 400
 _CHANGING = ("Mn", "Mc", "Me", "Cf")
-_MOST_MARKS = 3  # on one letter, as Hebrew has them; a tower of more would climb over other texts
+_MOST_MARKS = 3  # on one letter, as in Hebrew; more would overlap other texts
 
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """A text whose every character one of `families` has."""
+    """A text to draw. Each character has a glyph in one of `families`."""
 
     text: str
     families: tuple[str, ...]
 
 
 def lettering(text: str, weight: int = _REGULAR) -> Lettering:
-    r"""Return one line of text as it can be drawn; a character that hides or has no glyph is shown as ``\u4e2d``.
+    r"""Return one line of text that can be drawn. A character that is invisible or has no glyph becomes ``\u4e2d``.
 
-    Arabic and Hebrew are shaped and run from right to left, as libraqm in matplotlib does it. Emoji fonts in colour
-    cannot be drawn; DejaVu has the plain faces, and an outline font like Noto Emoji more.
+    Arabic and Hebrew are shaped and run from right to left, by libraqm in matplotlib. Emoji fonts in colour can't be
+    drawn. DejaVu has some emoji, and an outline font like Noto Emoji has more.
     """
     if text.startswith(ISOLATE) and text.endswith(POP_ISOLATE):
-        text = text[1:-1]  # from a table, whose cells they keep apart
+        text = text[1:-1]  # isolates are for the cells of tables
     families = {BASE: None}  # a set in order
     shown: list[str] = []
     marks, is_drawn = 0, True
     for character, visible in zip(text, visible_characters(text), strict=True):
         marks = marks + 1 if unicodedata.combining(character) else 0
-        # What changes the character before it is seen where that one is not drawn.
+        # A mark is shown as a code point if the character before it is not drawn.
         changes = visible == character and unicodedata.category(character) in _CHANGING
         drawn = character if character == " " else visible
-        found = [_family(one, weight) for one in drawn]
-        needed = [family for family in found if family is not None]
-        is_drawn = len(needed) == len(found) and marks <= _MOST_MARKS and (is_drawn or not changes)
+        families_of = [_family(letter, weight) for letter in drawn]
+        needed = [family for family in families_of if family is not None]
+        is_drawn = len(needed) == len(families_of) and marks <= _MOST_MARKS and (is_drawn or not changes)
         shown.append(drawn if is_drawn else code_point(character))
         if is_drawn:
             families.update(dict.fromkeys(needed))
@@ -51,7 +51,7 @@ def lettering(text: str, weight: int = _REGULAR) -> Lettering:
 
 
 def _family(character: str, weight: int) -> str | None:
-    """Return the first family that has a character, or None."""
+    """Return the first family with a glyph for `character`, or None."""
     if ord(character) in _base_characters(weight):
         return BASE
     return _other_families(weight).get(ord(character))
@@ -64,18 +64,18 @@ def _base_characters(weight: int) -> frozenset[int]:
 
 @cache
 def _other_families(weight: int) -> dict[int, str]:
-    """Return which family draws what the base lacks. Reads every font of the machine, once."""
-    found: dict[int, str] = {}
+    """Return the family for each character that the base font doesn't have. Reads every installed font, once."""
+    families: dict[int, str] = {}
     for family in sorted(_usable_families(), key=_preference):
         for character in _characters(family, weight):
-            found.setdefault(character, family)
-    return found
+            families.setdefault(character, family)
+    return families
 
 
 def _usable_families() -> set[str]:
     from matplotlib.font_manager import fontManager
 
-    # It would warn of each family without a bold face that it takes the face that there is.
+    # Otherwise it warns about each family without a bold face.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     names = {font.name for font in fontManager.ttflist}
     return {name for name in names if name != BASE and not name.startswith(_UNFIT)}
@@ -87,13 +87,13 @@ def _preference(family: str) -> tuple[int, bool, str]:
 
 
 def _characters(family: str, weight: int) -> Iterable[int]:
-    """Return the characters of the face that is drawn with; none where it has colours or is made of pixels."""
+    """Return the characters of the family's face. None for colour and bitmap fonts, which can't be drawn."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
     from matplotlib.ft2font import FaceFlags
 
     try:
         face = get_font(fontManager.findfont(FontProperties(family=[family], weight=weight), fallback_to_default=False))
-    except (OSError, RuntimeError, ValueError):  # a file that is gone or broken
+    except (OSError, RuntimeError, ValueError):  # a missing or broken file
         return ()
     if FaceFlags.COLOR in face.face_flags or FaceFlags.SCALABLE not in face.face_flags:
         return ()

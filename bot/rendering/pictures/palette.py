@@ -1,54 +1,54 @@
-"""The colours of all pictures: the same colour for the same meaning everywhere.
+"""The colours of all pictures. Each colour has one meaning everywhere.
 
-A picture brings its own background, the grey of Discord's dark embeds. On the dark theme it is part of the message, on
-the light theme a dark card, as code blocks and players are; white would glare at the many who read in the dark.
+The background is the grey of Discord's dark embeds. On the dark theme the picture blends in, and on the light theme it
+is a dark card, like a video player. A white background would glare for the many people who use the dark theme.
 
-All colours of meaning stand 4.5:1 or more against it, so that labels have the colour of what they name. They were
-searched for the largest smallest difference between any two of them (0.13 in OKLab; 0.02 is just seen), with the eyes
-of most people and with those who lack one kind of cone.
+All colours with a meaning have a contrast of 4.5:1 or more against it, so that labels can have them too. They maximize
+the smallest difference between any two of them (0.13 in OKLab, where 0.02 is just noticeable), for normal vision and
+for people without one kind of cone.
 """
 
 BACKGROUND = "#2b2d31"
 GRID = "#43464d"
 TEXT = "#f2f3f5"
-MUTED = "#b5bac1"  # text that may be overlooked
-NEUTRAL = "#6d7687"  # what is counted and not judged; 3:1, enough for a bar and too little for a text
+MUTED = "#b5bac1"  # secondary text
+NEUTRAL = "#6d7687"  # counts without a verdict; a contrast of 3:1 is enough for bars, not for text
 
 POSITIVE = "#4bb29d"
-NEGATIVE = "#ffc135"  # also what is flagged: what sounds negative
+NEGATIVE = "#ffc135"  # also for flagged cases
 URGENT = "#f9652f"
-ACCENT = "#adc2fe"  # what the model chose
+ACCENT = "#adc2fe"  # the model's choice
 KEPT = ACCENT
 PRUNED = NEUTRAL
 THRESHOLD = TEXT
 
-# From what the model expected to what surprised it. Equal steps look equal (OKLab), lightness rises throughout, and
-# the lowest is all but the background.
+# From expected to surprising. Equal steps look equal (OKLab), lightness always rises, and the first colour is nearly
+# the background.
 _SEQUENTIAL = (
     "#383b55", "#623c81", "#933d8a", "#c0477f", "#e35b6a", "#fa7b53", "#fea457", "#ffca6f", "#fded91",
 )  # fmt: skip
-_LIGHT, _DARK = "#ffffff", "#000000"  # one of them has 4.5:1 against any colour, which softer ones have not
+_LIGHT, _DARK = "#ffffff", "#000000"  # one of them has 4.5:1 against any colour; greys don't
 
 
 def sequential(share: float) -> str:
-    """Return the colour for 0, the least, to 1, the most; what lies outside has the colour of the nearer end."""
+    """Return the colour for a share from 0 to 1. Values outside are clamped."""
     place = min(max(share, 0.0), 1.0) * (len(_SEQUENTIAL) - 1)
     below = min(int(place), len(_SEQUENTIAL) - 2)
     return _between(_SEQUENTIAL[below], _SEQUENTIAL[below + 1], place - below)
 
 
 def diverging(share: float) -> str:
-    """Return the colour for -1, all negative, to 1, all positive; 0 is all but the background."""
+    """Return the colour for a share from -1 (negative) to 1 (positive). 0 is nearly the background."""
     return _between(GRID, POSITIVE if share > 0 else NEGATIVE, min(abs(share), 1.0))
 
 
 def text_on(background: str) -> str:
-    """Return white or black, whichever is better read on `background`; the contrast is 4.5:1 or more."""
+    """Return white or black, whichever has more contrast with `background` (4.5:1 or more)."""
     return max(_LIGHT, _DARK, key=lambda colour: contrast(colour, background))
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21. WCAG 2.2, "contrast ratio"."""
+    """Return the contrast of two colours, from 1 to 21. WCAG 2.2, "contrast ratio"."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

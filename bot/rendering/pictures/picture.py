@@ -1,4 +1,4 @@
-"""A picture that is done, and the thread that draws it."""
+"""A finished picture, and the thread that draws pictures."""
 
 import asyncio
 import functools
@@ -12,13 +12,13 @@ ALT_LIMIT = 1024  # characters of an attachment's description
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# One, since matplotlib lays out no text in two threads at once; it starts with the first picture.
+# One thread, because matplotlib can't lay out text in two at once. It starts with the first picture.
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG, and its alt text, which states the figures. Raises ValueError where Discord would not take it."""
+    """A PNG, and an alt text with its figures. Raises ValueError if the alt text is empty or over Discord's limit."""
 
     png: bytes
     alt: str
@@ -29,5 +29,5 @@ class Picture:
 
 
 async def drawn(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `draw` draws, while the event loop goes on; one picture is drawn at a time."""
+    """Run `draw` in the drawing thread and return its result. One picture is drawn at a time."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, functools.partial(draw, *args, **kwargs))
