@@ -60,8 +60,8 @@ def test_the_terminal_has_the_options_of_the_table() -> None:
             assert argument.option_strings == ([] if option.is_positional else [option.flag])
             assert argument.help == option.description
             assert tuple(argument.choices or ()) == option.choices
-            missing = () if option.kind is tuple else None
-            assert argument.default == (missing if option.is_number else option.default or missing or option.default)
+            expected_default = () if option.kind is tuple else None if option.is_number else option.default
+            assert argument.default == expected_default
             if option.is_positional:
                 assert argument.required is option.is_required
 

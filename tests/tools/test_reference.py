@@ -46,7 +46,7 @@ def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:
 def test_every_terminal_command_is_listed(generated: dict[str, str]) -> None:
     page = generated["terminal.md"]
     assert re.findall(r"^## nightword (.+)$", page, re.MULTILINE) == [
-        "run", "doctor", "health", "backup", "playground", "bench", "topk", "continue", "sentiment", "tokenize", "xray",
-        "compare", "sampler",
+        "run", "doctor", "health", "backup", "playground", "bench", "compare", "continue", "sampler", "sentiment",
+        "tokenize", "topk", "xray",
     ]  # fmt: skip
-    assert "| `--num-beams N` | beam only: 2 to 10 (default 5) |" in page
+    assert "| `--num-beams N` | beam only: how many texts the search keeps at each step (2 to 10, default 5) |" in page
