@@ -21,6 +21,7 @@ from bot.app.client import Nightword, add_commands
 from bot.cli.main import build_parser
 from bot.engine.executor import build_executor
 from bot.features.review.reader import ReviewReader
+from bot.questions.options import OPTIONS
 from bot.settings import Settings, variable_name
 from bot.storage.database import Database
 
@@ -63,7 +64,8 @@ async def _registered() -> tuple[list[Command], list[app_commands.ContextMenu]]:
     bot = Nightword(settings, build_executor(settings))  # whose model is never loaded
     try:
         database = Database(settings.database_url.get_secret_value())  # which is never opened
-        await bot.add_cog(_ClosedReader(bot, database, bot.executor))
+        bot.reviews = _ClosedReader(bot, database, bot.executor)
+        await bot.add_cog(bot.reviews)
         await add_commands(bot)
         commands = [command for command in bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
         return commands, bot.tree.get_commands(type=discord.AppCommandType.message)
@@ -120,12 +122,19 @@ def _sections(commands: Iterable[Command]) -> Iterator[str]:
         yield f"Example: `{command.extras['example']}`"
         yield ""
         if command.parameters:
-            yield from _table("option", "value", "default", "meaning", rows=map(_option, command.parameters))
+            yield from _table(
+                "option", "value", "default", "meaning", rows=(_option(command, one) for one in command.parameters)
+            )
 
 
-def _option(parameter: app_commands.Parameter) -> tuple[str, ...]:
+def _option(command: Command, parameter: app_commands.Parameter) -> tuple[str, ...]:
     name = f"`{parameter.display_name}`"
-    default = "" if parameter.required or parameter.default is None else f"`{_typed(parameter.default)}`"
+    # A number that is not given reaches the question as None, so its default is in the table of options alone.
+    table = {
+        option.name: option.default for option in OPTIONS.get(command.qualified_name, ()) if option.door != "terminal"
+    }
+    value = table.get(parameter.name) if parameter.default is None else parameter.default
+    default = "" if parameter.required or value is None else f"`{_typed(value)}`"
     return f"**{name}**" if parameter.required else name, _value(parameter), default, str(parameter.description)
 
 

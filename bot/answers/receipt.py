@@ -23,8 +23,8 @@ from bot.rendering.json_objects import JsonObject
 
 RECEIPT = "receipt.json"
 
-# Every kind of question that a receipt can hold.
-_KINDS: tuple[type[RepeatableQuestion[Any]], ...] = (
+# Every question that a receipt can hold. Details and Replay need an entry for each.
+CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
     TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
     ComparisonQuestion, SamplerQuestion,
 )  # fmt: skip
@@ -111,7 +111,7 @@ def read_receipt(text: str) -> Receipt[object]:
 
 def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
     """Return the question of a command and its options. Raises KeyError or TypeError if there is none."""
-    return {kind.command: kind for kind in _KINDS}[command].of(options)
+    return {kind.command: kind for kind in CATALOGUE}[command].of(options)
 
 
 def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[object]]:

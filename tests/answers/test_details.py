@@ -1,5 +1,7 @@
 """Details, replays and their commands, of any text: limits held, nothing escapes, and the command says the same."""
 
+import importlib
+import pkgutil
 import subprocess
 from dataclasses import replace
 from typing import Any
@@ -8,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot import questions as question_modules
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
-from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
+from bot.answers.receipt import CATALOGUE, AnsweredBy, Receipt, read_receipt, write_receipt
 from bot.answers.terminal_command import terminal_command
 from bot.cli.main import build_parser
 from bot.engine.model import EngineModel
@@ -162,3 +165,10 @@ def test_what_no_command_line_can_hold_has_no_command() -> None:
 def test_what_is_no_receipt_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
         read_receipt(text)
+
+
+def test_every_repeatable_question_is_in_the_catalogue() -> None:
+    for module in pkgutil.iter_modules(question_modules.__path__, "bot.questions."):
+        importlib.import_module(module.name)
+    commands = {kind.command for kind in RepeatableQuestion.__subclasses__()}
+    assert {kind.command for kind in CATALOGUE} == commands

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.questions.options import OPTIONS
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import APPLICATION, GUILD
 from tests.wire.rest import Fault
@@ -12,6 +13,7 @@ from tests.wire.running import PROMPT, answered, ended, only_line, started, unti
 
 OTHER = "444444444444444444"
 SYNC = "PUT /applications"
+MENUS = {"Score sentiment", "Tokenize", "X-ray"}
 
 
 async def one_start(discord: Discord, port: int, cwd: Path, **settings: str) -> int:
@@ -29,7 +31,7 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
     async with discord_on_loopback() as (discord, port):
         assert await one_start(discord, port, tmp_path) == 1
         synced = discord.commands[None]
-        assert len(synced) == 13
+        assert len(synced) == len(OPTIONS) + len(MENUS)
         assert await one_start(discord, port, tmp_path) == 0
         topk = next(command for command in discord.commands[None] if command["name"] == "topk")
         for changed in ("description", "default_member_permissions", "contexts", "options"):
@@ -48,8 +50,7 @@ async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Pat
 async def test_servers_under_development_have_the_commands_alone(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.guilds.append({"id": OTHER, "name": "Writers", "permissions": "0"})
-        commands = {"topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "compare", "sampler", "guess"}
-        names = commands | {"Score sentiment", "Tokenize", "X-ray"}
+        names = set(OPTIONS) | MENUS
         await one_start(discord, port, tmp_path)
 
         def registered() -> dict[str | None, set[str]]:
@@ -173,8 +174,8 @@ async def test_what_is_needed_ends_the_bot_with_the_request_that_failed(
             code, _, err = await ended(process)
     assert code == 1
     assert only_line(err) == (
-        f"nightword: Discord cannot be reached: Discord answered {request_} with status 503. Check this machine's network "
-        "and discordstatus.com, then start the bot again.\n"
+        f"nightword: Discord cannot be reached: Discord answered {request_} with status 503. Check this "
+        "machine's network and discordstatus.com, then start the bot again.\n"
     )
 
 

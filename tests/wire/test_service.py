@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.questions.options import OPTIONS
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import in_server, outside
 from tests.wire.people import EVERYTHING
@@ -30,9 +31,9 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
     ):
         await until_loaded(discord)
         assert {command["name"] for command in discord.commands[None]} == {
-            *(name for name, _, _ in EVERY_COMMAND),
+            *OPTIONS,
             *(name for name, _ in EVERY_MENU),
-            *("xray", "compare", "sampler", "guess", "X-ray"),
+            "X-ray",
         }
         asked = await answered(await discord.slash("topk", prompt=PROMPT, k=3))
         assert [callback["type"] for callback in asked.callbacks] == [5]

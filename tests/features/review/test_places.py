@@ -120,7 +120,6 @@ async def test_only_an_exemption_that_ends_is_in_the_audit_log(place: ReviewPlac
     assert [entry.action for entry in await place.store.audit.latest(place.guild.id, 10)] == ["unexempt", "exempt"]
 
 
-
 async def test_webhooks_are_not_read(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     await place.guild.create_webhook(place.channel).send(GOOD)
