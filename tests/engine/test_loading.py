@@ -128,7 +128,7 @@ def missing_shard(folder: Path) -> None:
         (empty_weights, "its weights are damaged"),
         (no_weights, "it has no model.safetensors"),
         (pickled_weights, "pickled weights are not loaded, because they can run code"),
-        (drop_a_tensor, r"1 missing, model\.layers\.2\.mlp\.up_proj\.weight"),
+        (drop_a_tensor, r"1 missing, the first is model\.layers\.2\.mlp\.up_proj\.weight"),
         (cut_a_tensor, "its weights"),
         (no_tokenizer, "it has no tokenizer"),
         (broken_tokenizer, "its tokenizer cannot be loaded"),
