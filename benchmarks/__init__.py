@@ -1,1 +1,1 @@
-"""The bot's engine beside the notebooks' way, in one run on one machine."""
+"""The bot's engine compared with the notebooks' way, in one run on one machine."""

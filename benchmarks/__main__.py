@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-peers`: measure in one run, and write benchmarks/results.md and its picture."""
+"""`make bench` and `make bench-peers`: measure everything, and write benchmarks/results.md and its picture."""
 
 import argparse
 import json
@@ -23,12 +23,12 @@ PICTURE = ROOT / "docs" / "pictures" / "benchmark.png"
 
 
 def main() -> None:
-    """Measure everything, one process after another, and write table and picture."""
+    """Measure everything, one process at a time, and write the tables and the picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--peers", action="store_true", help="vLLM and llama.cpp too; installs them below build/")
+    parser.add_argument("--peers", action="store_true", help="also measure vLLM and llama.cpp; installs them in build/")
     peers = parser.parse_args().peers
     with tempfile.TemporaryDirectory() as folder:
-        print("Making a model in the shape of Qwen2-0.5B …", flush=True)
+        print("Making a model with the shape of Qwen2-0.5B …", flush=True)
         make_model(Path(folder))
         systems = [other(BASE, measured("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS)))]
         if peers:
@@ -40,25 +40,28 @@ def main() -> None:
     command = "make bench-peers" if peers else "make bench"
     text = report(systems, precision.measure(), bytes_per_second(), command, NEW_TOKENS)
     RESULTS.write_text(text)
-    draw(systems, f"a model in the shape of Qwen2-0.5B · {machine()}", PICTURE)
+    draw(systems, f"a model with the shape of Qwen2-0.5B · {machine()}", PICTURE)
     print(text)
 
 
 def measured_peers(folder: str) -> list[System]:
-    """Return the peers that can be installed and run here; say which one cannot."""
-    found = []
+    """Return the peers that can be installed and run here. Print which can't."""
+    peers = []
     for name, module in (("llama.cpp, bfloat16", "benchmarks.llama_cpp_peer"), (PEER, "benchmarks.vllm_peer")):
         try:
-            found.append(other(name, measured(module, folder, str(NEW_TOKENS))))
+            peers.append(other(name, measured(module, folder, str(NEW_TOKENS))))
         except subprocess.CalledProcessError as error:
-            print(f"{name} was not measured: it ended with {error.returncode}; what it said is above.", flush=True)
-    return found
+            print(
+                f"{name} was not measured: it failed with exit code {error.returncode}. Its output is above.",
+                flush=True,
+            )
+    return peers
 
 
 def measured(module: str, *arguments: str) -> Any:
-    """Return what a module prints as JSON in its last line."""
+    """Run a module and return the JSON object that it prints."""
     print(f"Measuring {module} {' '.join(arguments[1:])} …", flush=True)
-    run = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603  # our own interpreter
+    run = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603  # this interpreter
     return json.loads(run.stdout.splitlines()[-1])
 
 

@@ -1,4 +1,4 @@
-"""llama.cpp, one text at a time, on the same work as the engine.
+"""llama.cpp, one text at a time, with the same work as the engine.
 
 usage: python -m benchmarks.llama_cpp_peer FOLDER NEW_TOKENS
 """

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def generate(model: Any, prompt: list[int], count: int) -> float:
-    """Return the new tokens a second, the prompt's time included."""
+    """Return the new tokens per second, including the prompt's time."""
     model.reset()
     began = time.perf_counter()
     for number, _ in enumerate(model.generate(prompt, temp=0.0, reset=True), start=1):
@@ -46,7 +46,7 @@ def generate(model: Any, prompt: list[int], count: int) -> float:
 
 
 def score(model: Any, review: list[int]) -> float:
-    """Return the reviews a second."""
+    """Return the reviews per second."""
     model.reset()
     began = time.perf_counter()
     model.eval(review)
@@ -54,7 +54,7 @@ def score(model: Any, review: list[int]) -> float:
 
 
 def convert(folder: Path, target: str) -> None:
-    """Write the checkpoint as GGUF, without a vocabulary: it is given token ids."""
+    """Write the checkpoint as GGUF, without a vocabulary, because the input is token ids."""
     config = json.loads((folder / "config.json").read_text())
     writer = gguf.GGUFWriter(target, "qwen2")
     writer.add_context_length(config["max_position_embeddings"])
@@ -80,7 +80,7 @@ def convert(folder: Path, target: str) -> None:
 
 
 def read_bfloat16(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield each tensor's name and its bits, uint16, which numpy has no bfloat16 for."""
+    """Yield each tensor's name and its bits as uint16, because numpy has no bfloat16."""
     content = numpy.memmap(file, mode="r")
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     for name, entry in json.loads(content[8:start].tobytes()).items():
@@ -90,7 +90,7 @@ def read_bfloat16(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def gguf_name(name: str) -> str:
-    """Return what GGUF calls the tensor `name` of transformers' Qwen2."""
+    """Return GGUF's name for the tensor `name` of transformers' Qwen2."""
     whole = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
     if name in whole:
         return whole[name]

@@ -1,4 +1,4 @@
-"""A model in the shape of Qwen2-0.5B with random values: speed does not depend on them, and its text means nothing."""
+"""Make a model with the shape of Qwen2-0.5B and random values. Speed doesn't depend on the values."""
 
 import shutil
 from pathlib import Path

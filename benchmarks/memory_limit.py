@@ -1,4 +1,4 @@
-"""How fast this machine reads memory: no model can write a text alone faster than it can read its weights."""
+"""How fast this machine reads memory. A single text can't be decoded faster than the weights can be read."""
 
 import time
 

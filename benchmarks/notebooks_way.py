@@ -1,4 +1,4 @@
-"""The notebooks' way: one request after another, `generate` and a full forward pass, whoever asks.
+"""The notebooks' way: one request at a time, with `generate` and a full forward pass for each.
 
 usage: python -m benchmarks.notebooks_way FOLDER DTYPE NEW_TOKENS
 """

@@ -1,26 +1,27 @@
-"""A virtual environment for each peer, below build/, so that none of them meets the project's own packages."""
+"""A virtual environment for each peer in build/, separate from the project's packages."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 PEERS = Path("build/peers")
-# vLLM's own list asks for these too, which have no build for every CPU and are not needed for text.
+# vLLM requires these too, but they have no build for every CPU and text doesn't need them.
 NOT_NEEDED = ("torch==", "torchaudio", "torchvision", "torchcodec", "intel-openmp")
 _LIST = "import importlib.metadata as m, sys; print(*m.requires(sys.argv[1]), sep='\\n')"
 
 
 def python_with(name: str, *packages: str, without_dependencies: str | None = None) -> str:
-    """Return the Python of the peer's environment with `packages`, installed where they are not yet.
+    """Return the Python of the peer's environment, and install missing `packages`.
 
-    `without_dependencies` is one more, of whose own list what is NOT_NEEDED is left out. Raises CalledProcessError.
+    `without_dependencies` is installed too, without those of its requirements that are NOT_NEEDED. Raises
+    CalledProcessError.
     """
     folder = PEERS / name
     python = str((folder / "bin" / "python").absolute())
     if (folder / "installed").exists():
         return python
     print(f"Installing {name} in {folder} …", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603  # our own interpreter
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603  # this interpreter
     for package in packages:
         _pip(python, package)
     if without_dependencies is not None:

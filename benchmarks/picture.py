@@ -1,4 +1,4 @@
-"""The figures as a picture: tokens a second for 1, 8 and 16 people at once, and reviews a second."""
+"""The figures as a picture: tokens per second for 1, 8 and 16 simultaneous users, and reviews per second."""
 
 import textwrap
 from pathlib import Path
@@ -13,14 +13,14 @@ CAPTION_WIDTH = 110  # characters
 
 
 def draw(systems: list[System], caption: str, file: Path) -> None:
-    """Write a PNG with a bar for each system."""
+    """Write a PNG with a bar for each system and number of users."""
     picture = Figure(figsize=SIZE, layout="constrained")
     tokens, reviews = picture.subplots(1, 2, width_ratios=(3, 2), sharey=True)
     rows = range(len(systems))
     height = 0.8 / len(PEOPLE)
     for place, people in enumerate(PEOPLE):
         for row, system in zip(rows, systems, strict=True):
-            # One after another: whoever asks, the speed in all is that of one.
+            # One request at a time, so the total speed doesn't depend on the number of users.
             speed = system.tokens_per_second.get(people, system.tokens_per_second[1])
             at = row + (place - 1) * height
             tokens.barh(at, speed, height * 0.9, color=_colours(system)[2 - place])

@@ -1,4 +1,4 @@
-"""How far bfloat16 and int8 are from float32: the next token after 200 beginnings of reviews, with the demo model."""
+"""How much bfloat16 and int8 differ from float32: the demo model's next token after 200 beginnings of reviews."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ TOP = 10
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Of one dtype from float32: tokens shared by the top ten, and the largest difference of a probability."""
+    """One dtype compared with float32: the share of common top-ten tokens, and the largest probability difference."""
 
     overlap: float
     median_difference: float
@@ -27,14 +27,14 @@ class Distance:
 
 
 def measure(dtypes: tuple[str, ...] = ("bfloat16", "int8")) -> dict[str, Distance]:
-    """Return the distance of each dtype from float32."""
+    """Return each dtype's difference from float32."""
     asked = list(islice(prompts(), PROMPTS))
     exact = _distribution(_demo("float32"), asked)
     return {dtype: _distance(exact, _distribution(_demo(dtype), asked)) for dtype in dtypes}
 
 
 def prompts() -> Iterator[str]:
-    """Yield beginnings of reviews that nobody trained on, of 3, 6, 9 and 12 words."""
+    """Yield beginnings, of 3, 6, 9 and 12 words, of reviews that were not trained on."""
     reviews = [json.loads(line)["review"] for line in REVIEWS.read_text().splitlines()]
     for length in (3, 6, 9, 12):
         for review in reviews:
@@ -51,17 +51,17 @@ def _demo(dtype: str) -> LanguageModel:
 def _distribution(model: LanguageModel, asked: list[str]) -> list[Distribution]:
     return [
         {
-            one.token.id: one.probability
-            for one in model.answer(TopKQuestion(prompt, model.info.vocab_size)).next_tokens.candidates
+            candidate.token.id: candidate.probability
+            for candidate in model.answer(TopKQuestion(prompt, model.info.vocab_size)).next_tokens.candidates
         }
         for prompt in asked
     ]
 
 
 def _distance(exact: list[Distribution], other: list[Distribution]) -> Distance:
-    differences = [max(abs(one[id_] - two[id_]) for id_ in one) for one, two in zip(exact, other, strict=True)]
-    shared = [len(set(_top(one)) & set(_top(two))) for one, two in zip(exact, other, strict=True)]
-    first = [_top(one)[0] == _top(two)[0] for one, two in zip(exact, other, strict=True)]
+    differences = [max(abs(left[id_] - right[id_]) for id_ in left) for left, right in zip(exact, other, strict=True)]
+    shared = [len(set(_top(left)) & set(_top(right))) for left, right in zip(exact, other, strict=True)]
+    first = [_top(left)[0] == _top(right)[0] for left, right in zip(exact, other, strict=True)]
     return Distance(
         sum(shared) / len(shared) / TOP, median(differences), quantile(differences, 0.95), sum(first) / len(first)
     )

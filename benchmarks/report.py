@@ -1,4 +1,4 @@
-"""The figures in Markdown, with the machine they were measured on."""
+"""The figures in Markdown, with the machine on which they were measured."""
 
 import datetime
 import os
@@ -16,18 +16,18 @@ PEER = "vLLM, bfloat16"
 def report(
     systems: list[System], distances: dict[str, Distance], bandwidth: float, command: str, new_tokens: int
 ) -> str:
-    """Return all tables; a ratio that needs a system which was not measured is left out."""
+    """Return all tables. Ratios to a system that was not measured are left out."""
     by_name = {system.name: system for system in systems}
     return "\n".join(
         [
             "# Benchmark",
             "",
             f"`{command}` on {machine()}.",
-            "A model in the shape of Qwen2-0.5B (494 million random parameters); prompts of 30 words, "
+            "A model with the shape of Qwen2-0.5B (494 million random parameters); prompts of 30 words, "
             f"{new_tokens} new tokens, reviews of 60 words; medians of 3 rounds. Everything was measured in one run, "
-            "one system after another; compare figures within it only.",
+            "one system at a time. Only compare figures within this run.",
             "",
-            "![The same as bars](../docs/pictures/benchmark.png)",
+            "![The same figures as bars](../docs/pictures/benchmark.png)",
             "",
             *_speeds(systems, by_name[BASE]),
             "",
@@ -37,16 +37,16 @@ def report(
             "",
             *_profiles(systems),
             "",
-            "## What fewer bits change",
+            "## Effect of lower precision",
             "",
-            "The next token after 200 beginnings of reviews, with the demo model, against float32.",
+            "The next token after 200 beginnings of reviews, with the demo model, compared with float32.",
             "",
-            "| | tokens shared by the top 10 | same first token | largest difference of a probability: median | p95 |",
+            "| | common tokens in the top 10 | same first token | largest difference of a probability: median | p95 |",
             "|---|---|---|---|---|",
             *(
-                f"| {dtype} | {one.overlap:.1%} | {one.same_first:.1%} | {one.median_difference:.4f} "
-                f"| {one.p95_difference:.4f} |"
-                for dtype, one in distances.items()
+                f"| {dtype} | {distance.overlap:.1%} | {distance.same_first:.1%} | {distance.median_difference:.4f} "
+                f"| {distance.p95_difference:.4f} |"
+                for dtype, distance in distances.items()
             ),
             "",
         ]
@@ -54,14 +54,14 @@ def report(
 
 
 def machine() -> str:
-    """Return the day, the processor and the versions."""
+    """Return the date, the processor and the versions."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
     return f"{today}: {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
 
 def processor() -> str:
-    """Return the processor's name, where the system says it, with the matrix instructions that matter here."""
+    """Return the processor's name, if known, with its matrix instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -80,7 +80,7 @@ def _speeds(systems: list[System], base: System) -> list[str]:
         memory = system.details.get("peak_memory_bytes")
         cells.append("" if memory is None else f"{memory / 1e9:.1f} GB")
         lines.append(f"| {system.name} | " + " | ".join(cells) + " |")
-    return [*lines, "", f"In brackets: times {BASE}, which answers one after another, so in all as fast as one."]
+    return [*lines, "", f"In brackets: relative to {BASE}, which runs one request at a time."]
 
 
 def _with_ratio(speed: float | None, base: float) -> str:
@@ -89,7 +89,7 @@ def _with_ratio(speed: float | None, base: float) -> str:
 
 def _feel(systems: list[System]) -> list[str]:
     lines = [
-        "## What people feel",
+        "## Latency for users",
         "",
         "| | at once | first token | next token (p95) | event loop's lag, p99 |",
         "|---|---|---|---|---|",
@@ -107,9 +107,9 @@ def _feel(systems: list[System]) -> list[str]:
             ratio = newcomer["first_token_seconds"] / newcomer["alone_seconds"]
             estimate = system.details["estimate"]
             after.append(
-                f"- {system.name}: who comes while {newcomer['others']} others are written has a first token after "
-                f"{newcomer['first_token_seconds']:.2f} s, {ratio:.1f} times that of one alone. The estimate of a wait "
-                f"of {estimate['wait_seconds']:.1f} s is off by {estimate['error_seconds']:.1f} s "
+                f"- {system.name}: with {newcomer['others']} requests running, a new one gets its first token after "
+                f"{newcomer['first_token_seconds']:.2f} s, {ratio:.1f} times as long as alone. Estimated waits of "
+                f"{estimate['wait_seconds']:.1f} s are off by {estimate['error_seconds']:.1f} s "
                 f"(p95 {estimate['p95']:.1f} s)."
             )
     return [*lines, "", *after]
@@ -117,10 +117,10 @@ def _feel(systems: list[System]) -> list[str]:
 
 def _limits(systems: list[System], peer: System | None, bandwidth: float) -> list[str]:
     lines = [
-        "## Against the limits",
+        "## Compared with the limits",
         "",
-        f"This machine reads memory at {bandwidth / 1e9:.1f} GB/s (the sum of 800 MB). A text that is written alone "
-        "has to read all weights for each token:",
+        f"This machine reads memory at {bandwidth / 1e9:.1f} GB/s (the sum of 800 MB). Decoding a single text "
+        "reads all weights for each token:",
         "",
     ]
     for system in systems:
@@ -132,7 +132,7 @@ def _limits(systems: list[System], peer: System | None, bandwidth: float) -> lis
             path = model["engine_path"] or "plain layers"
             lines.append(f"- {system.name} ({path}): at most {limit:.1f} tokens/s, reached {share:.0%}.")
     if peer is not None:
-        lines += ["", "Times vLLM in bfloat16, in the same run:", ""]
+        lines += ["", "Speed relative to vLLM in bfloat16, in the same run:", ""]
         for system in systems:
             if system.details:
                 ratios = [
@@ -144,13 +144,13 @@ def _limits(systems: list[System], peer: System | None, bandwidth: float) -> lis
 
 
 def _profiles(systems: list[System]) -> list[str]:
-    """Return the parts of a step's time, by system and what is computed."""
+    """Return the parts of a step's time, by system and computation."""
     lines = ["## Where the time goes", ""]
     for system in systems:
         for place, (what, parts) in enumerate(system.profile.items()):
             if not lines[-1]:
-                lines += ["| | | in all |" + "".join(f" {part} |" for part in parts), "|---" * (len(parts) + 3) + "|"]
+                lines += ["| | | total |" + "".join(f" {part} |" for part in parts), "|---" * (len(parts) + 3) + "|"]
             whole = sum(parts.values())
             shares = "".join(f" {value / whole:.0%} |" for value in parts.values())
             lines.append(f"| {'' if place else system.name} | {what} | {whole:.0f} ms |{shares}")
-    return [*lines, "", "By torch.profiler; Python is what its operators leave of the time that is taken without it."]
+    return [*lines, "", "Measured with torch.profiler. Python is the remaining part of the time without the profiler."]

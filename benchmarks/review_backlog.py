@@ -1,4 +1,4 @@
-"""A backlog of review messages beside the engine's own scoring rate, while somebody asks `/topk` twice a second.
+"""A backlog of review messages compared with the engine's scoring rate, while a user runs `/topk` twice a second.
 
 `python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in a SQLite file of its
 own, as a backfill leaves them, with their texts in memory, and lets the bot's own code score them.
@@ -25,7 +25,7 @@ from bot.storage.database import Database
 from bot.storage.store import ReviewStore
 
 CHANNEL, GUILD, AUTHOR = 2, 1, 3
-AT_ONCE = 128  # reviews that `nightword bench` asks at once here
+AT_ONCE = 128  # reviews that `nightword bench` scores at once here
 ASK_EVERY_SECONDS = 0.5
 ALONE_SECONDS = 20
 LOOK_SECONDS = 0.25
@@ -69,7 +69,7 @@ async def _measured(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[float, list[float]]:
-    """Return the seconds that a backlog took, and how long each `/topk` waited meanwhile."""
+    """Return the seconds that a backlog took, and the seconds that each `/topk` took meanwhile."""
     database = Database(f"sqlite+aiosqlite:///{file}")
     await database.open()
     store = ReviewStore(database)
@@ -92,7 +92,7 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     scoring.wake()
     waits = await _asked(executor, asyncio.create_task(_until_none_waits(store)))
     seconds = time.perf_counter() - started
-    assert await store.scores.count(CHANNEL) == count  # noqa: S101  # each once, or the figures mean nothing
+    assert await store.scores.count(CHANNEL) == count  # noqa: S101  # each message was scored once
     await scoring.stop()
     await publisher.stop()
     await database.close()
@@ -105,7 +105,7 @@ async def _until_none_waits(store: ReviewStore) -> None:
 
 
 async def _asked(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[float]:
-    """Return how long each `/topk` took that was asked until then."""
+    """Return the seconds that each `/topk` took until then."""
     waits: list[float] = []
 
     while not until.done():

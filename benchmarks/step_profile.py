@@ -1,4 +1,4 @@
-"""Where the engine's time goes: matrix products, attention, other operators, and the Python between them.
+"""Where the engine spends its time: matrix products, attention, other operators, and Python.
 
 usage: python -m benchmarks.step_profile FOLDER DTYPE
 """
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _token(model: LanguageModel, people: int) -> dict[str, float]:
-    """Return the parts of a step in which each of `people` has its next token."""
+    """Return the parts of a step that computes the next token for each of `people`."""
     scheduler, stamps = Scheduler(), [Stamps() for _ in range(people)]
     for number, stamp in enumerate(stamps):
         question = continuation(words(number), 4 * (STEPS + PROFILED))
@@ -58,7 +58,7 @@ def _score(model: LanguageModel) -> None:
 
 
 def _parts(work: Callable[[], None], seconds: list[float], times: int) -> dict[str, float]:
-    """Return the milliseconds of `work` by part; the profiler slows Python, so that is what is left of `seconds`."""
+    """Return the milliseconds of `work` by part. Python is the rest of `seconds`, because the profiler slows it."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(times):
             work()

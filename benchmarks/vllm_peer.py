@@ -1,4 +1,4 @@
-"""vLLM's server for the CPU, on the same work as the engine.
+"""vLLM's CPU server, with the same work as the engine.
 
 usage: python -m benchmarks.vllm_peer FOLDER NEW_TOKENS
 """
@@ -23,7 +23,7 @@ from bot.questions.sentiment import sentiment_prompt
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"
 PEOPLE, REVIEWS = (1, 8, 16), 32
-STARTS_WITHIN = 600.0  # seconds: it compiles at its first start
+STARTS_WITHIN = 600.0  # seconds; it compiles at its first start
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.Cli
         except aiohttp.ClientError:
             pass
         await asyncio.sleep(1)
-    sys.exit(f"vLLM did not start; {PEERS / 'vllm.log'} says why.")
+    sys.exit(f"vLLM did not start. See {PEERS / 'vllm.log'}.")
 
 
 async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> int:

@@ -53,7 +53,7 @@ def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pyte
     found = compare(made("llama", tmp_path))
     assert found == Comparison(
         "differs",
-        "refused for a reason that does not hold: two calls of it with the same text give different numbers",
+        "refused for a wrong reason: it gives different numbers for the same text",
     )
 
 

@@ -1,1 +1,1 @@
-"""Programs for those who work on the project: none of them is in the package that is installed."""
+"""Tools for developing the project. They are not part of the installed package."""

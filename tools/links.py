@@ -1,4 +1,4 @@
-"""`make docs`: check the links between the project's pages, and list those that lead elsewhere.
+"""`make docs`: check the links between the project's pages, and list external links.
 
 mkdocs checks the pages of the site; this also checks README, CONTRIBUTING and the others at the top. Links to elsewhere
 are listed for a person to open: nothing is fetched.
@@ -16,31 +16,31 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:
-    """Print what leads elsewhere, then end with an error if a link within the project leads nowhere."""
+    """Print the external links. Exit with an error if an internal link is broken."""
     elsewhere = sorted({link for page in pages() for link in links(page) if is_external(link)})
-    print("Links to elsewhere, not opened:", *elsewhere, sep="\n  ")
+    print("External links, not checked:", *elsewhere, sep="\n  ")
     if broken := broken_links():
         sys.exit("Links that lead nowhere:\n  " + "\n  ".join(broken))
 
 
 def pages() -> list[Path]:
-    """Return every page of the project that people read."""
+    """Return every page of documentation in the project."""
     return [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob(".github/*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def links(page: Path) -> Iterator[str]:
-    """Yield the target of each link and picture on a page, code blocks excepted."""
+    """Yield the target of each link and picture on a page, except in code blocks."""
     for match in LINK.finditer(FENCED.sub("", page.read_text())):
         yield match[1] or match[2]
 
 
 def is_external(link: str) -> bool:
-    """Return whether a link leads out of the project."""
+    """Return whether a link is external."""
     return "://" in link or link.startswith("mailto:")
 
 
 def broken_links() -> list[str]:
-    """Return each link whose file or heading doesn't exist, with its page."""
+    """Return each internal link whose file or heading doesn't exist, with its page."""
     broken = []
     for page in pages():
         for link in links(page):

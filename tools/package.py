@@ -1,4 +1,4 @@
-"""`make package`: build wheel and sdist into build/dist, install the wheel into a clean environment, and run it there.
+"""`make package`: build wheel and sdist in build/dist, install the wheel in a clean environment, and run it.
 
 The sdist must hold the files of the repository, and the wheel the bot with its demo model, migrations and licence.
 """
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "constraints.txt"
 OUTPUT = ROOT / "build" / "dist"
-# How the repository is worked on, which says nothing to those who have the sdist.
+# Files for developing in the repository, which the sdist doesn't need.
 NOT_IN_SDIST = (".ci/", ".github/", ".gitattributes", ".gitignore", ".pre-commit-config.yaml", ".dockerignore")
 IN_WHEEL = (
     "bot/demo_model/config.json",
@@ -29,7 +29,7 @@ IN_WHEEL = (
 
 
 def main() -> None:
-    """Build, compare, install and run; end with an error that says what is missing."""
+    """Build, compare, install and run. Exit with an error that names what is missing."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for old in OUTPUT.iterdir():
         old.unlink()
@@ -42,7 +42,7 @@ def main() -> None:
         sdist, wheel = next(OUTPUT.glob("*.tar.gz")), next(OUTPUT.glob("*.whl"))
         if problems := [*_sdist_problems(sdist), *_wheel_problems(wheel)]:
             sys.exit("\n".join(problems))
-        print(f"{sdist.name} and {wheel.name} hold what they should.", flush=True)
+        print(f"{sdist.name} and {wheel.name} have the expected files.", flush=True)
         _install_torch_for_cpu(python)
         _run(*_pip_install(python), "--constraint", LOCK, wheel)
         _run(environment / "bin" / "nightword", "--help", cwd=folder, is_quiet=True)
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _install_torch_for_cpu(python: Path) -> None:
-    """Take the small build of torch where there is no NVIDIA GPU, as the Makefile does."""
+    """Install the CPU build of torch if there is no NVIDIA GPU, like the Makefile."""
     index = os.environ.get("TORCH_CPU_INDEX")
     if index and sys.platform == "linux" and shutil.which("nvidia-smi") is None:
         torch = next(line for line in LOCK.read_text().splitlines() if line.startswith("torch=="))
@@ -85,7 +85,7 @@ def _wheel_problems(wheel: Path) -> list[str]:
     others = sorted(name for name in held if not name.startswith(("bot/", "nightword-")))
     return [
         *(f"{name} is missing from {wheel.name}" for name in missing),
-        *(f"{wheel.name} has {name}, which is not the bot's" for name in others),
+        *(f"{wheel.name} has {name}, which is not part of the bot" for name in others),
     ]
 
 

@@ -1,4 +1,4 @@
-"""`make reference`: write the reference pages for the commands, the settings and the terminal from the code itself.
+"""`make reference`: generate the reference pages for commands, settings and the terminal from the code.
 
 `docs/reference/commands.md`, `settings.md` and `terminal.md` are committed, so that they can be read without building
 the site. A test compares them with what this module returns.
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bot.app.client import Nightword, add_commands
 
-# The only imports of the bot, so that a move of one of them is one line here.
+# All imports from the bot, in one place.
 from bot.cli.main import build_parser
 from bot.engine.executor import build_executor
 from bot.features.review.reader import ReviewReader
@@ -35,7 +35,7 @@ Command = app_commands.Command[Any, ..., Any]
 
 
 def main() -> None:
-    """Write the pages."""
+    """Generate the pages."""
     for file, page in pages().items():
         file.write_text(page)
         print(f"{file.relative_to(ROOT)} written")
@@ -51,7 +51,7 @@ def pages() -> dict[Path, str]:
 
 
 class _ClosedReader(ReviewReader, name=ReviewReader.__name__):
-    """The reader that the commands of review channels look for, without its database and its work."""
+    """A stand-in for the review reader, which the review commands need. It has no database and does nothing."""
 
     async def cog_load(self) -> None: ...
 
@@ -59,11 +59,11 @@ class _ClosedReader(ReviewReader, name=ReviewReader.__name__):
 
 
 async def _registered() -> tuple[list[Command], list[app_commands.ContextMenu]]:
-    """Return every command and message menu that the bot registers, with review channels switched on."""
+    """Return every command and message menu of the bot, with review channels on."""
     settings = Settings.model_construct(model="demo", reviews=True)
-    bot = Nightword(settings, build_executor(settings))  # whose model is never loaded
+    bot = Nightword(settings, build_executor(settings))  # the model is never loaded
     try:
-        database = Database(settings.database_url.get_secret_value())  # which is never opened
+        database = Database(settings.database_url.get_secret_value())  # never opened
         bot.reviews = _ClosedReader(bot, database, bot.executor)
         await bot.add_cog(bot.reviews)
         await add_commands(bot)
@@ -77,7 +77,7 @@ def commands_page(registered: tuple[list[Command], list[app_commands.ContextMenu
     """Return the page of the commands on Discord."""
     commands, menus = registered
     commands = sorted(commands, key=lambda command: command.qualified_name)
-    grouped = {group: [one for one in commands if _group(one) == group] for group in ("", *REVIEW_GROUPS)}
+    grouped = {group: [command for command in commands if _group(command) == group] for group in ("", *REVIEW_GROUPS)}
     assert sum(map(len, grouped.values())) == len(commands), "a group of commands has no section"
     lines = [
         "# Commands on Discord",
@@ -139,12 +139,12 @@ def _option(command: Command, parameter: app_commands.Parameter) -> tuple[str, .
 
 
 def _typed(default: object) -> str:
-    """Return a default as a person types it: 2 for 2.0."""
+    """Return a default as a user types it: 2 for 2.0."""
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _value(parameter: app_commands.Parameter) -> str:
-    """Return what may be given: the choices, or the type with its range."""
+    """Return the allowed values: the choices, or the type with its range."""
     if parameter.choices:
         return ", ".join(f"`{choice.value}`" for choice in parameter.choices)
     kind = {"string": "text", "boolean": "`True` or `False`", "mentionable": "role or person"}.get(
@@ -158,7 +158,7 @@ def _value(parameter: app_commands.Parameter) -> str:
 
 
 def settings_page(form: str) -> str:
-    """Return the page of the settings: defaults and ranges from the class, meanings from the form `.env.example`."""
+    """Return the page of the settings: defaults and ranges from the class, descriptions from `.env.example`."""
     meanings = _meanings(form)
     lines = [
         "# Settings",
@@ -201,14 +201,14 @@ def settings_page(form: str) -> str:
 
 
 def _meanings(form: str) -> list[str]:
-    """Return the comment above each variable of the form."""
-    found: list[str] = []
+    """Return the comment above each variable in `.env.example`."""
+    comments: list[str] = []
     comment: list[str] = []
     for line in form.splitlines():
         if re.match(r"#?[A-Z_]+=", line):
-            found.append(" ".join(comment))
+            comments.append(" ".join(comment))
         comment = [*comment, line.removeprefix("# ")] if line.startswith("# ") else []
-    return found
+    return comments
 
 
 def _default(value: object) -> str:

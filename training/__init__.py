@@ -1,1 +1,1 @@
-"""How the demo model was made: corpus, review grammar, tokenizer, training and figures."""
+"""The code that made the demo model: corpus, review grammar, tokenizer, training and evaluation."""

@@ -1,4 +1,4 @@
-"""`python -m training`: make the demo model from the novels' archive."""
+"""`python -m training`: train the demo model on the archive of novels."""
 
 import argparse
 import json
@@ -18,12 +18,12 @@ HELD_OUT_REVIEWS = 2000
 
 
 def main() -> int:
-    """Train the tokenizer and the model, save both, print the model's figures."""
+    """Train the tokenizer and the model, save both, and print the model's figures."""
     arguments = _parse()
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     if not arguments.novels.exists():
-        print(f"{arguments.novels} is not there: --novels must name the archive of novels", file=sys.stderr)
+        print(f"{arguments.novels} does not exist. Name the archive of novels with --novels.", file=sys.stderr)
         return 1
     novels = corpus.read_novels(arguments.novels)
     opening = novels.pop(corpus.OPENING)

@@ -1,4 +1,4 @@
-"""Read the novels and lay novels and reviews out as rows of token ids with loss weights."""
+"""Read the novels, and arrange novels and reviews in rows of token ids."""
 
 import random
 import tarfile
@@ -14,13 +14,13 @@ from bot.questions.sentiment import sentiment_prompt
 from training.review_grammar import LabelledReview, write_review
 
 END_OF_TEXT = "<|endoftext|>"
-# Whole books, so that the figure on held-out text speaks of authors' sentences never seen in training.
+# Whole books, so the figure on held-out text is for sentences never seen in training.
 HELD_OUT_NOVELS = ("Doyle_Hound_1902", "Burnett_Garden_1911", "Trollope_Warden_1855")
 OPENING = "paul_clifford_opening"
 
 
 class Target(IntEnum):
-    """What a token of a review is to the loss."""
+    """The kind of a review's token, which decides its weight in the loss."""
 
     TEXT = 0
     LABEL = 1
@@ -28,10 +28,7 @@ class Target(IntEnum):
 
 
 def read_novels(archive: Path) -> dict[str, str]:
-    """Return the archive's texts by name without suffix, one paragraph a line.
-
-    Raises FileNotFoundError where the archive is not there.
-    """
+    """Return the archive's texts by name without suffix, one paragraph per line. Raises FileNotFoundError."""
     novels = {}
     with tarfile.open(archive) as tar:
         for member in sorted(tar.getmembers(), key=lambda m: m.name):
@@ -59,7 +56,7 @@ def write_reviews(seed: int, count: int, without: frozenset[str] = frozenset()) 
 
 
 def review_text(written: LabelledReview) -> str:
-    """Return the review in the prompt's form, with its answer."""
+    """Return the prompt for the review, followed by its label."""
     return f"{sentiment_prompt(written.review)} {written.label.lower()}{END_OF_TEXT}"
 
 
@@ -72,7 +69,7 @@ def end_of_text_id(tokenizer: Tokenizer) -> int:
 
 
 def encode_novels(tokenizer: Tokenizer, texts: list[str]) -> NDArray[np.uint16]:
-    """Return the texts as one stream of ids, an end-of-text token after each."""
+    """Return the texts as one stream of ids, with an end-of-text token after each."""
     ids: list[int] = []
     for encoding in tokenizer.encode_batch([text + END_OF_TEXT for text in texts]):
         ids.extend(encoding.ids)
@@ -80,7 +77,7 @@ def encode_novels(tokenizer: Tokenizer, texts: list[str]) -> NDArray[np.uint16]:
 
 
 def novel_rows(stream: NDArray[np.uint16], length: int, seed: int) -> Iterator[NDArray[np.uint16]]:
-    """Yield rows of `length` + 1 ids for ever: every place of the stream once an epoch, in random order."""
+    """Yield rows of `length` + 1 ids without end: every part of the stream once per epoch, in random order."""
     rng = np.random.default_rng(seed)
     while True:
         offset = int(rng.integers(length))
@@ -93,7 +90,7 @@ def novel_rows(stream: NDArray[np.uint16], length: int, seed: int) -> Iterator[N
 def review_rows(
     tokenizer: Tokenizer, length: int, seed: int, without: frozenset[str]
 ) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.uint8]]]:
-    """Yield rows of `length` + 1 ids filled with reviews, and what each id is as a target."""
+    """Yield rows of `length` + 1 ids filled with reviews, and the `Target` of each id."""
     end = end_of_text_id(tokenizer)
     seed_of_batch = seed
     while True:

@@ -1,4 +1,4 @@
-"""Measure the demo model: held-out novels, the famous opening, reviews, and how many sampled words are real."""
+"""Evaluate the demo model: held-out novels, the famous opening, reviews, and the share of real words in samples."""
 
 import itertools
 import json
@@ -20,16 +20,16 @@ from training.review_grammar import LabelledReview
 
 OPENING_PROMPT = "It was a dark and stormy"
 PLAIN_REVIEWS = Path("tests/data/plain_reviews.jsonl")
-# Not the opening, which the model knows by heart.
+# Without the opening, which the model has memorized.
 SAMPLE_PROMPTS = ("The old man", "She said", "In the morning", "I think that")
-SAMPLES = 5  # of each prompt
+SAMPLES = 5  # for each prompt
 SAMPLED_TOKENS = 60
 HELD_OUT_TOKENS = 200_000
 CONTEXT = 512
 
 
 def evaluate(folder: Path, *, novels: list[str], held_out: list[str], reviews: list[LabelledReview]) -> dict[str, Any]:
-    """Return the figures of MODEL_CARD.md for the model in `folder`, computed in float32 by the bot's own code."""
+    """Return the figures of MODEL_CARD.md for the model in `folder`, computed in float32 with the bot's code."""
     model = load_model(str(folder), max_prompt_tokens=CONTEXT)
     opening = model.answer(TopKQuestion(OPENING_PROMPT, 5)).next_tokens
     return {
@@ -44,7 +44,7 @@ def evaluate(folder: Path, *, novels: list[str], held_out: list[str], reviews: l
 
 @torch.inference_mode()
 def nats_per_token(folder: Path, texts: list[str]) -> float:
-    """Return the mean negative log-likelihood over windows of CONTEXT tokens, each begun without what came before."""
+    """Return the mean negative log-likelihood over separate windows of CONTEXT tokens."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     ids: list[int] = tokenizer("\n".join(texts)).input_ids[:HELD_OUT_TOKENS]
@@ -59,13 +59,13 @@ def nats_per_token(folder: Path, texts: list[str]) -> float:
 
 
 def known_words(novels: list[str]) -> frozenset[str]:
-    """Return the words that stand at least three times in the novels."""
+    """Return the words that occur at least three times in the novels."""
     counts = Counter(word for text in novels for word in _words(text))
     return frozenset(word for word, count in counts.items() if count >= 3)
 
 
 def real_word_share(model: LanguageModel, known: frozenset[str]) -> float:
-    """Return the share of known words in sampled continuations, the last word of each left out."""
+    """Return the share of known words in sampled continuations, without the last word of each."""
     words: list[str] = []
     for prompt, seed in itertools.product(SAMPLE_PROMPTS, range(SAMPLES)):
         parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=SAMPLED_TOKENS, seed=seed)

@@ -1,7 +1,7 @@
-"""Write labelled film reviews from a grammar of our own: shapes, negation, contrast, viewers' habits.
+"""Generate labelled film reviews from a grammar: shapes, negation, contrast, viewers' habits.
 
-A shape is a sentence with symbols in braces. ``{aspect}`` is neutral, ``{adj}`` takes the review's
-polarity and ``{~adj}`` the opposite one, so that "not {~adj}" is written once for both labels.
+A shape is a sentence with symbols in braces. ``{aspect}`` is neutral, ``{adj}`` has the review's
+polarity and ``{~adj}`` the opposite one, so "not {~adj}" serves both labels.
 """
 
 import random
@@ -140,7 +140,7 @@ SHAPES = {
     ],
 }
 
-# How reviews are put together; weights say how often. Neutral sentences carry no verdict of their own.
+# The kinds of sentences in a review, with weights. Neutral sentences have no verdict.
 PLANS: list[tuple[int, tuple[str, ...]]] = [
     (9, ("plain",)),
     (6, ("habit",)),
@@ -190,14 +190,14 @@ _PLURAL = NEUTRAL["plural_aspect"]
 
 
 class LabelledReview(NamedTuple):
-    """A review and the label that its grammar gave it."""
+    """A review with the label from the grammar."""
 
     review: str
     label: Label
 
 
 def write_review(rng: random.Random) -> LabelledReview:
-    """Return one review; the same generator state gives the same review."""
+    """Return one review. The same generator state gives the same review."""
     positive = rng.random() < 0.5
     plans = [plan for _, plan in PLANS]
     plan = rng.choices(plans, weights=[weight for weight, _ in PLANS])[0]
@@ -207,7 +207,7 @@ def write_review(rng: random.Random) -> LabelledReview:
 
 
 def _expand(shape: str, positive: bool, rng: random.Random) -> str:
-    """Replace the symbols left to right; verbs agree with the noun that was drawn before them."""
+    """Replace the symbols from left to right. Verbs agree with the noun before them."""
     plural = False
 
     def replace(match: re.Match[str]) -> str:
@@ -240,7 +240,7 @@ def _expand(shape: str, positive: bool, rng: random.Random) -> str:
 
 
 def _dress(text: str, rng: random.Random) -> str:
-    """Vary what people vary: contractions, case, the last full stop."""
+    """Vary contractions, case and the final full stop, as people do."""
     if rng.random() < 0.5:
         for full, short in CONTRACTIONS:
             text = text.replace(full, short)

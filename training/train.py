@@ -1,4 +1,4 @@
-"""Train the demo model's weights: one pass over the novels, a fifth of every batch reviews."""
+"""Train the demo model: one pass over the novels, with a fifth of every batch from reviews."""
 
 import math
 import time
@@ -19,18 +19,18 @@ REVIEW_SHARE = 0.2
 OPENING_SHARE = 1 / 250
 LABEL_WEIGHT = 5.0
 END_WEIGHT = 0.3
-# The grammar's own sentences teach words that no novel has; learnt to the end, they leak into the prose.
+# The grammar's sentences have words that no novel has. Trained to the end, these words leak into the prose.
 REVIEW_TEXT_WEIGHT = 0.3
-REVIEW_TEXT_SHARE = 6 / 11  # of the steps; after them only the labels are learnt
+REVIEW_TEXT_SHARE = 6 / 11  # of the steps; later steps only train the labels
 WARMUP_STEPS = 200
 CHECKPOINT_STEPS = 250
-DECAY_SHARE = 0.6  # the last part of the schedule, over which the rate falls to zero in a line
+DECAY_SHARE = 0.6  # the last part of the schedule, in which the rate falls linearly to zero
 MUON_RATE = 2e-2
 ADAMW_RATE = 3e-3
 
 
 def model_config(vocab_size: int, end_of_text: int) -> Qwen2Config:
-    """Return the shape of the demo model: Qwen2's architecture at 5.8 million parameters."""
+    """Return the demo model's configuration: Qwen2's architecture with 5.8 million parameters."""
     return Qwen2Config(
         vocab_size=vocab_size,
         hidden_size=256,
@@ -59,7 +59,7 @@ def batches(
     seed: int,
     without: frozenset[str],
 ) -> Iterator[Batch]:
-    """Yield `steps` times (ids, weights), each [ROWS, CONTEXT + 1]; rows of novels, reviews and the famous opening."""
+    """Yield `steps` batches (ids, weights), each [ROWS, CONTEXT + 1], of novels, reviews and the famous opening."""
     rng = np.random.default_rng(seed)
     from_novels = novel_rows(novels, CONTEXT, seed)
     from_reviews = review_rows(tokenizer, CONTEXT, seed, without)
@@ -83,7 +83,7 @@ def batches(
 
 
 def rate_at(step: int, steps: int) -> float:
-    """Return the factor of the learning rate: warm-up, plateau, then a line to zero."""
+    """Return the factor of the learning rate: warm-up, plateau, then linear decay to zero."""
     decay_steps = int(steps * DECAY_SHARE)
     return min(1.0, (step + 1) / WARMUP_STEPS, (steps - step) / decay_steps)
 
@@ -98,7 +98,7 @@ def train(
     without: frozenset[str],
     work: Path,
 ) -> Qwen2ForCausalLM:
-    """Return the trained model in float32; resumes from the checkpoint in `work`, which gets a log too."""
+    """Return the trained model in float32. Resumes from a checkpoint in `work`, and writes a log there."""
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM(model_config(tokenizer.get_vocab_size(), end_of_text_id(tokenizer)))
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]

@@ -5,16 +5,16 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from training.corpus import END_OF_TEXT, review_text, write_reviews
 
 VOCAB_SIZE = 4096
-# The pattern of Qwen2's tokenizer (Qwen/Qwen2-0.5B, tokenizer.json): digits stand alone.
+# The pattern of Qwen2's tokenizer (Qwen/Qwen2-0.5B, tokenizer.json): each digit is one token.
 QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
 def train_tokenizer(novels: list[str], seed: int) -> Tokenizer:
-    """Return a tokenizer of VOCAB_SIZE tokens in which both labels of the sentiment prompt are one token.
+    """Return a tokenizer of VOCAB_SIZE tokens in which each label of the sentiment prompt is one token.
 
-    Raises ValueError where a label came out in pieces.
+    Raises ValueError if a label is split.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()

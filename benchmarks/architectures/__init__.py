@@ -1,1 +1,1 @@
-"""Whether the engine's numbers equal plain transformers' for every causal model class that transformers has."""
+"""Compare the engine's numbers with plain transformers' for every causal model class of transformers."""

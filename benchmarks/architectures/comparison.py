@@ -1,4 +1,4 @@
-"""One model's answers beside those of plain transformers, in float32."""
+"""Compare one model's answers with those of plain transformers, in float32."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,46 +21,46 @@ REVIEW = "I laughed all the way home."
 NEW_TOKENS = 12
 NUM_BEAMS = 3
 K = 10
-TOLERANCE = 1e-4  # of logits, relative to the largest; probabilities are held to a tenth of it
+TOLERANCE = 1e-4  # for logits, relative to the largest; a tenth of it for probabilities
 
-RIGHTLY_REFUSED = "refused, and rightly"  # a way of writing that plain transformers does not have for a class
+RIGHTLY_REFUSED = "refused, and rightly"  # the strategy fails in plain transformers too
 
 Outcome = Literal["equal", "equal, own path", "refused", "differs"]
 
 
 class Comparison(NamedTuple):
-    """How a model's answers compare; `reason` says why it, or a way of writing, was refused, or what differs."""
+    """The outcome for a model. `reason` says what differs, or why the model or a strategy was refused."""
 
     outcome: Outcome
     reason: str = ""
 
 
 def compare(folder: Path) -> Comparison:
-    """Compare /topk, greedy and beam search, alone and among others, and the scoring of two labels."""
+    """Compare /topk, greedy decoding (alone and in a batch), beam search, and the scoring of two labels."""
     try:
         ours = load_model(str(folder), max_prompt_tokens=100)
     except ModelUnavailable as error:
         return _refused(folder, str(error))
     plain = _Plain(folder)
-    found = {name: _tried(lambda check=check: check(ours, plain)) for name, check in _CHECKS.items()}  # type: ignore[misc]  # its check is bound
-    differences = [f"{name}: {words}" for name, words in found.items() if words not in ("", RIGHTLY_REFUSED)]
+    results = {name: _tried(lambda check=check: check(ours, plain)) for name, check in _CHECKS.items()}  # type: ignore[misc]  # its check is bound
+    differences = [f"{name}: {words}" for name, words in results.items() if words not in ("", RIGHTLY_REFUSED)]
     if differences:
         return Comparison("differs", "; ".join(differences))
-    refused = [f"{name} is refused, as plain transformers fails" for name, words in found.items() if words]
+    refused = [f"{name} is refused, as plain transformers fails" for name, words in results.items() if words]
     return Comparison("equal" if ours.info.engine_path != OWN_PATH else "equal, own path", "; ".join(refused))
 
 
 class _Plain:
-    """The model as anybody would load and call it.
+    """The model as loaded and called with plain transformers.
 
-    What its checkpoint's generation_config says beyond token ids is left out, as the engine does.
+    Like the engine, it only takes the token ids from the checkpoint's generation_config.
     """
 
     def __init__(self, folder: Path) -> None:
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        found = self._model.generation_config
-        ids = {f"{kind}_token_id": getattr(found, f"{kind}_token_id", None) for kind in ("bos", "eos", "pad")}
+        checkpoint = self._model.generation_config
+        ids = {f"{kind}_token_id": getattr(checkpoint, f"{kind}_token_id", None) for kind in ("bos", "eos", "pad")}
         self._model.generation_config = GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
     def ids(self, text: str) -> torch.Tensor:
@@ -84,11 +84,11 @@ class _Plain:
 
 
 def _refused(folder: Path, message: str) -> Comparison:
-    """Return the refusal where plain transformers bears its reason out."""
+    """Return the refusal if plain transformers confirms its reason."""
     reason = message.partition("cannot be used: ")[2].rpartition(". Try ")[0]
     is_true = next((is_true for words, is_true in _REASONS.items() if words in reason), None)
     if is_true is None or not is_true(folder, reason):
-        return Comparison("differs", f"refused for a reason that does not hold: {reason}")
+        return Comparison("differs", f"refused for a wrong reason: {reason}")
     return Comparison("refused", reason)
 
 
@@ -110,7 +110,7 @@ def _raises(attempt: Callable[[], Any], reason: str) -> bool:
 
 
 def _reads_both_ways(folder: Path, _: str) -> bool:
-    """Return whether the logits after a token change with the last token of the text, by far more than by rounding."""
+    """Return whether another last token changes the logits before it, by far more than rounding does."""
     plain = _Plain(folder)
     ids = plain.ids(PROMPTS[1])
     other = ids.clone()
@@ -126,14 +126,14 @@ def _changes_from_call_to_call(folder: Path, _: str) -> bool:
 
 _REASONS: dict[str, Callable[[Path, str], bool]] = {
     "its weights cannot be loaded": _cannot_be_loaded,
-    "it fails on token ids alone": _fails_on_ids,
-    "what follows a token changes the prediction before it": _reads_both_ways,
-    "two calls of it with the same text": _changes_from_call_to_call,
+    "it can't run on token ids alone": _fails_on_ids,
+    "later tokens change its earlier predictions": _reads_both_ways,
+    "it gives different numbers for the same text": _changes_from_call_to_call,
 }
 
 
 def _tried(check: Callable[[], str]) -> str:
-    """Return what `check` finds, or in one line how it failed."""
+    """Return the result of `check`, or its error in one line."""
     try:
         return check()
     except Exception as error:
@@ -150,11 +150,11 @@ def _topk(ours: EngineModel, plain: _Plain) -> str:
 def _candidates(ours: EngineModel, plain: _Plain, prompt: str) -> str:
     logits = plain.logits(prompt)
     candidates = ours.answer(TopKQuestion(prompt, K)).next_tokens.candidates
-    ids = [one.token.id for one in candidates]
+    ids = [candidate.token.id for candidate in candidates]
     if ids != logits.topk(K).indices.tolist():
         return f"{ids} for {logits.topk(K).indices.tolist()} after {prompt!r}"
-    return _apart([one.logit for one in candidates], logits[ids], logits) or _apart(
-        [10 * one.probability for one in candidates], 10 * logits.softmax(0)[ids], torch.ones(1)
+    return _apart([candidate.logit for candidate in candidates], logits[ids], logits) or _apart(
+        [10 * candidate.probability for candidate in candidates], 10 * logits.softmax(0)[ids], torch.ones(1)
     )
 
 
@@ -189,12 +189,12 @@ def _beam(ours: EngineModel, plain: _Plain) -> str:
         expected = [plain.written(prompt, num_beams=NUM_BEAMS) for prompt in PROMPTS]
     except Exception as error:
         return _is_refused(ours, error, "beam", num_beams=NUM_BEAMS)
-    found = [_written(ours, prompt, "beam", num_beams=NUM_BEAMS) for prompt in PROMPTS]
-    return "" if found == expected else f"{found} for {expected}"
+    output_ids = [_written(ours, prompt, "beam", num_beams=NUM_BEAMS) for prompt in PROMPTS]
+    return "" if output_ids == expected else f"{output_ids} for {expected}"
 
 
 def _is_refused(ours: EngineModel, error: Exception, strategy: Any, **options: Any) -> str:
-    """Return RIGHTLY_REFUSED where a way of writing that plain transformers does not have is refused in one line."""
+    """Return RIGHTLY_REFUSED if a strategy that plain transformers fails at is refused in one line."""
     try:
         _written(ours, PROMPTS[0], strategy, **options)
     except BotError:

@@ -1,4 +1,4 @@
-"""Tiny random models of every causal class that the installed transformers has."""
+"""Tiny random models of every causal class in the installed transformers."""
 
 import inspect
 import shutil
@@ -14,9 +14,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from bot.engine.model_files import DEMO_FOLDER
 
 VOCABULARY = 4096  # the demo model's
-MOST_PARAMETERS = 40_000_000  # beyond, the class was not made tiny
+MOST_PARAMETERS = 40_000_000  # with more, the configuration was not made small
 
-# What makes a configuration small, by the names that transformers' configurations use for it.
+# Options that make a configuration small, by the names that transformers' configurations use.
 _SIZES: dict[tuple[str, ...], Any] = {
     ("vocab_size", "pad_vocab_size", "text_vocab_size"): VOCABULARY,
     ("hidden_size", "n_embd", "d_model", "embedding_size", "dim_model", "word_embed_proj_dim", "lru_width"): 64,
@@ -57,16 +57,16 @@ _TOKEN_IDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "unk_toke
 
 
 def causal_classes() -> dict[str, str]:
-    """Return each causal model class and the model type with which a config.json names it."""
-    found: dict[str, str] = {}
+    """Return each causal model class, with its model type in config.json."""
+    model_types: dict[str, str] = {}
     for model_type, classes in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items():
         for name in [classes] if isinstance(classes, str) else classes:
-            found.setdefault(name, model_type)
-    return found
+            model_types.setdefault(name, model_type)
+    return model_types
 
 
 _ZAMBA = {"layer_types": ["mamba", "hybrid"] * 2, "attention_hidden_size": 128, "attention_head_dim": 32}
-# What the sizes alone don't make consistent, by model type.
+# Options that sizes alone don't make consistent, by model type.
 _OVERRIDES: dict[str, dict[str, Any]] = {
     "dots3_note": {"num_key_value_heads": 4, "per_layer_config": {}},
     "falcon_h1": {"mamba_d_ssm": 128, "mamba_n_heads": 8, "mamba_d_head": 16},
@@ -85,19 +85,19 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
     "zamba2": _ZAMBA | {"hybrid_layer_ids": [1, 3]},
     "zaya": {"num_experts_per_tok": 1},
 }  # fmt: skip
-# Classes that are bidirectional unless their configuration says otherwise.
+# Classes that are bidirectional by default.
 _DECODERS = {"is_decoder": True, "use_cache": True, "causal": True, "add_cross_attention": False}
 
 
 def tiny_configuration(model_type: str) -> PreTrainedConfig:
-    """Return a configuration of that type, as small as its class allows. Raises whatever the class raises."""
+    """Return the smallest configuration of that type that its class allows. Raises the errors of the class."""
     config_class = CONFIG_MAPPING[model_type]
     options = _options(config_class) | _OVERRIDES.get(model_type, {})
     return config_class(**options)
 
 
 def _options(config_class: type[PreTrainedConfig]) -> dict[str, Any]:
-    """Return the options that make a configuration small, those of the configurations inside it included."""
+    """Return the options that make a configuration small, including its nested configurations."""
     names = set(inspect.signature(config_class).parameters) | set(config_class.attribute_map)
     options: dict[str, Any] = {name: size for name, size in _SIZE_OF.items() if name in names}
     options |= {name: id_ for name, id_ in _TOKEN_IDS.items() if name in names}
@@ -105,13 +105,13 @@ def _options(config_class: type[PreTrainedConfig]) -> dict[str, Any]:
     special = sorted(name for name in names if name.endswith(("_token_id", "_token_index")) and name not in _TOKEN_IDS)
     options |= {name: VOCABULARY - 1 - place for place, name in enumerate(special)}
     if "initializer_range" in names:
-        options["initializer_range"] = 0.1  # far enough apart that rounding changes no order
+        options["initializer_range"] = 0.1  # logits far enough apart that rounding doesn't change their order
     for name, part in config_class.sub_configs.items():
         if isinstance(part, type) and part is not transformers.AutoConfig:
             options[name] = _options(part)
     if "kv_lora_rank" in options and "num_key_value_heads" in options:
         options["num_key_value_heads"] = options["num_attention_heads"]  # its heads share one latent
-    # A size under its own name and under a class's common name is one size.
+    # The class-specific name and the common name of a size must agree.
     for common, own in config_class.attribute_map.items():
         if common in options and own in options:
             del options[common]
@@ -121,13 +121,13 @@ def _options(config_class: type[PreTrainedConfig]) -> dict[str, Any]:
 def make_tiny(model_type: str, folder: Path) -> None:
     """Write a tiny random model of that type, with the demo model's tokenizer, into `folder`.
 
-    Raises ValueError where it has more than `MOST_PARAMETERS`, and whatever its class raises.
+    Raises ValueError if it has more than `MOST_PARAMETERS`, and the errors of its class.
     """
     config = tiny_configuration(model_type)
     with torch.device("meta"):
         outline = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     if (count := outline.num_parameters()) > MOST_PARAMETERS:
-        raise ValueError(f"its smallest configuration here has {count:,} parameters")
+        raise ValueError(f"its smallest configuration has {count:,} parameters")
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_config(config).eval()  # type: ignore[no-untyped-call]  # as above
     model.save_pretrained(folder)

@@ -43,7 +43,7 @@ async def _serve(settings: Settings, token: str) -> None:
             for task in done:
                 task.result()  # raises the task's error
     finally:
-        log.info("closing")
+        log.info("shutting down")
         await bot.close()
         for task in tasks:
             task.cancel()

@@ -1,1 +1,1 @@
-"""The model, what can be asked of it, and the executor that asks. Nothing here knows Discord."""
+"""Answers to questions, computed by a model, and the executor that runs them. Nothing here imports Discord."""

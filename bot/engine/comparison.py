@@ -1,4 +1,4 @@
-"""One prompt continued greedily, by sampling, and by beam search without and with a repetition penalty."""
+"""One prompt continued in four ways: greedy, sampled, and beam search without and with a repetition penalty."""
 
 from bot.engine.continuation import WatchedSteps, continuation
 from bot.engine.primitives import Engine, Search
@@ -12,7 +12,7 @@ from bot.questions.options import MAX_COMPARED_TOKENS
 def compare(engine: Engine, question: ComparisonQuestion, watcher: Watcher[Comparison]) -> Comparison:
     """Continue a prompt in each way.
 
-    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange, also for more than `MAX_COMPARED_TOKENS` new tokens,
+    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange (also for more than `MAX_COMPARED_TOKENS` new tokens),
     GenerationUnsupported and RequestCancelled.
     """
     all_parameters = _compared_parameters(question)
@@ -42,30 +42,30 @@ def _continue(
 
 
 class _CancelledWith(Watcher[Continuation]):
-    """Watches one of the texts: it is cancelled with the whole, and otherwise written to its end."""
+    """Watches one of the texts. It is cancelled when the comparison is, and never ends early."""
 
-    def __init__(self, whole: Watcher[Comparison]) -> None:
-        self._whole = whole
+    def __init__(self, comparison: Watcher[Comparison]) -> None:
+        self._comparison = comparison
 
     def is_cancelled(self) -> bool:
-        return self._whole.is_cancelled()
+        return self._comparison.is_cancelled()
 
 
 def _log_probability(engine: Engine, written: Continuation) -> float:
     """Return the sum of the natural-log probabilities of the new tokens, at temperature 1."""
-    read, new = list(written.input_ids), written.output_ids
-    scores = engine.score_after_each([*read, *new[:-1]], first=len(read) - 1, following=new)
-    return sum(one.chosen[0].log_probability for one in scores)
+    input_ids, output_ids = list(written.input_ids), written.output_ids
+    scores = engine.score_after_each([*input_ids, *output_ids[:-1]], first=len(input_ids) - 1, following=output_ids)
+    return sum(position.chosen[0].log_probability for position in scores)
 
 
 def _compared_parameters(question: ComparisonQuestion) -> list[GenerationParameters]:
-    """Return the parameters of the texts to compare, those of plain beam search third. Raises OptionOutOfRange."""
+    """Return the parameters of each text, with those of plain beam search third. Raises OptionOutOfRange."""
     length = {"max_new_tokens": question.max_new_tokens, "max_new_tokens_limit": MAX_COMPARED_TOKENS}
     beams, penalty = question.num_beams, question.repetition_penalty
-    found = [
+    all_parameters = [
         GenerationParameters.from_options(strategy="greedy", **length),
         GenerationParameters.from_options(strategy="sample", seed=question.seed, **length),
         GenerationParameters.from_options(strategy="beam", num_beams=beams, **length),
         GenerationParameters.from_options(strategy="beam", num_beams=beams, repetition_penalty=penalty, **length),
     ]
-    return found[:3] if penalty == 1.0 else found
+    return all_parameters[:3] if penalty == 1.0 else all_parameters

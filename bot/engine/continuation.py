@@ -1,4 +1,4 @@
-"""What a model writes after a prompt: greedily, by sampling, or by beam search."""
+"""The continuation of a prompt: greedy, sampled, or by beam search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from bot.questions.language_model import Watcher
 
 
 def write(engine: Engine, question: ContinuationQuestion, watcher: Watcher[Continuation]) -> Continuation:
-    """Continue a prompt, after the output ids that are `written` already and count as new tokens.
+    """Continue a prompt. The question's `written` ids come first and count as new tokens.
 
-    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange where the context has no room, GenerationUnsupported and
+    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange (if the context is too small), GenerationUnsupported and
     RequestCancelled.
     """
     codec, parameters, written = engine.codec, question.parameters, question.written
     input_ids = codec.encode(question.prompt, room_for=parameters.max_new_tokens)
-    codec.refuse_no_id(written, "a written id")
+    codec.refuse_invalid_ids(written, "a written id")
     engine.refuse_unsupported(parameters)
     steps = WatchedSteps(codec, question, input_ids, watcher)
     if parameters.num_beams is None:
@@ -30,7 +30,7 @@ def write(engine: Engine, question: ContinuationQuestion, watcher: Watcher[Conti
 def continuation(
     codec: TextCodec, question: ContinuationQuestion, input_ids: Sequence[int], output_ids: Sequence[int]
 ) -> Continuation:
-    """Return the continuation with these new ids; a final end of text is left out of its text."""
+    """Return the continuation with these output ids. Its text doesn't include a final end-of-text token."""
     has_ended = bool(output_ids) and output_ids[-1] in codec.end_ids
     is_full = len(output_ids) >= question.parameters.max_new_tokens
     reason: FinishReason = "stop" if has_ended else "length" if is_full else "stopped"
@@ -47,7 +47,7 @@ def continuation(
 
 @dataclass(frozen=True, slots=True)
 class WatchedSteps:
-    """Offers a watcher the text so far after each token; of a beam search, the text of its best beam."""
+    """Offers a watcher the text so far after each token. For a beam search, that is the text of the best beam."""
 
     codec: TextCodec
     question: ContinuationQuestion
@@ -55,16 +55,16 @@ class WatchedSteps:
     watcher: Watcher[Continuation]
 
     def is_cancelled(self) -> bool:
-        """Return whether the answer is no longer wanted."""
+        """Return whether the request was cancelled."""
         return self.watcher.is_cancelled()
 
     def is_enough(self, output_ids: list[int]) -> bool:
-        """Offer what is written so far; return whether the watcher wants it to end there."""
+        """Offer the text so far. Return whether the watcher wants the text to end here."""
         if len(output_ids) > len(self.question.written):
             self.watcher.offer(lambda: self._draft(output_ids))
         return self.watcher.wants_end()
 
     def _draft(self, output_ids: list[int]) -> Continuation:
-        """Return a draft whose text ends with a whole character: a token may end within one."""
+        """Return a draft whose text ends with a complete character. A token can end in the middle of one."""
         draft = continuation(self.codec, self.question, self.input_ids, output_ids)
         return replace(draft, text=draft.text.rstrip(REPLACEMENT), finish_reason="length")

@@ -1,4 +1,4 @@
-"""Run requests on the one thread that owns the model: side by side, bounded, fair, with deadline and cancellation."""
+"""Runs requests on the model's thread: several at once, with a bounded queue, turns, deadlines and cancellation."""
 
 import asyncio
 import logging
@@ -24,18 +24,18 @@ from bot.settings import Settings, keep_few_kernels
 log = logging.getLogger(__name__)
 
 THREAD_NAME = "model"
-STOP_SECONDS = 3.0  # that a computation gets, at the end, to notice that it is to stop
+STOP_SECONDS = 3.0  # at shutdown, for running computations to notice their cancellation
 
 T = TypeVar("T")
 
 
 class ModelExecutor:
-    """Owns the model's thread. The model is loaded there, so that the event loop never waits for it.
+    """Owns the model's thread. The model is loaded on that thread, so the event loop never waits for it.
 
-    At most `batch_size` requests run, whose forward passes are computed together, at most `queue_limit` wait, and at
-    most `user_limit` of one user wait or run. Users take turns; background work comes after them all. A request's
-    `request_timeout` seconds count from the moment its computation begins. A slot stays taken until the call has really
-    ended, also after its user was told of a deadline or went away.
+    At most `batch_size` requests run at once and share forward passes. At most `queue_limit` requests wait, and at most
+    `user_limit` requests of one user wait or run. Users take turns, and background work runs after all of them. A
+    request's `request_timeout` seconds count from the start of its computation. Its slot is free only when the
+    computation has ended, even if the user got a timeout or cancelled earlier.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ModelExecutor:
         self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
-        """Begin to load the model, unless that has begun already."""
+        """Start loading the model, unless that has started already."""
         if self._thread.ident is None:
             self._thread.start()
 
     @property
     def status(self) -> ExecutorStatus:
-        """What the executor is doing at this moment."""
+        """The current state: the model, and how many requests run and wait."""
         with self._changed:
             return ExecutorStatus(
                 name=self._name,
@@ -83,7 +83,7 @@ class ModelExecutor:
             )
 
     def wait_until_loaded(self) -> None:
-        """Block until the model is ready. Raises the error that loading ended with, or ShuttingDown."""
+        """Block until the model is ready. Raises the loading error, or ShuttingDown."""
         with self._changed:
             self._changed.wait_for(lambda: self._model is not None or self._load_error is not None or self._closing)
             if self._closing:
@@ -94,25 +94,26 @@ class ModelExecutor:
     def submit(
         self, user_id: int, question: Question[T], watcher: Watcher[T] | None = None
     ) -> "asyncio.Future[Answered[T]]":
-        """Queue `question` for `user_id`, followed by `watcher`; cancelling the future withdraws it.
+        """Queue `question` for `user_id`, and return a future. Cancelling the future withdraws the request.
 
-        Raises ModelLoading, QueueFull, UserLimitReached, ShuttingDown, or the error that loading ended with, at once.
+        Raises ModelLoading, QueueFull, UserLimitReached, ShuttingDown or the loading error immediately.
         """
         loop = asyncio.get_running_loop()
         request = Request(user_id, loop, question, watcher or Watcher(), loop.create_future())
         with self._changed:
             self._check_open()
-            of_user = self._waiting.count(user_id) + sum(one.user_id == user_id for one in self._interactive())
-            if of_user >= self._user_limit:
+            running = sum(other.user_id == user_id for other in self._interactive())
+            if self._waiting.count(user_id) + running >= self._user_limit:
                 raise UserLimitReached(self._user_limit, len(self._waiting))
             if len(self._waiting) >= self._queue_limit:
                 raise QueueFull(len(self._waiting))
             return self._queue(request, self._waiting)
 
     def submit_background(self, owner_id: int, question: Question[T]) -> "asyncio.Future[Answered[T]]":
-        """Queue `question`, for which nobody waits: it is computed while there is nothing else to do.
+        """Queue `question` as background work, which runs only while no person's request runs.
 
-        Owners take turns. It has no deadline, and its caller bounds how many there are. Raises as `submit` does.
+        Owners take turns. There is no deadline, and the caller must limit the number of requests. Raises ModelLoading,
+        ShuttingDown or the loading error.
         """
         loop = asyncio.get_running_loop()
         request = Request(owner_id, loop, question, Watcher(), loop.create_future(), background=True)
@@ -121,15 +122,16 @@ class ModelExecutor:
             return self._queue(request, self._background)
 
     def place(self, future: "asyncio.Future[Answered[T]]") -> Place | None:
-        """Return where a request that waits stands in the queue, None for one that does not wait."""
+        """Return a waiting request's place in the queue, or None if it isn't waiting."""
         with self._changed:
-            ahead = next((ahead for ahead, one in enumerate(self._waiting.in_order()) if one.is_for(future)), None)
+            requests = enumerate(self._waiting.in_order())
+            ahead = next((number for number, request in requests if request.is_for(future)), None)
             if ahead is None:
                 return None
             return Place(ahead, self._seconds_until(ahead + 1))
 
     def close(self, drain: float = 0.0) -> None:
-        """Refuse new work and compute what was taken for at most `drain` seconds; then tell all who still wait."""
+        """Refuse new requests, finish accepted ones for at most `drain` seconds, then reject the rest."""
         with self._changed:
             self._closing = True
             abandoned = self._background.clear()
@@ -137,7 +139,7 @@ class ModelExecutor:
             self._changed.wait_for(lambda: not self._running and not self._waiting, drain)
             abandoned += self._waiting.clear() + self._running
         for request in abandoned:
-            request.reject(ShuttingDown())  # before the stop, which has another word for it
+            request.reject(ShuttingDown())  # before the stop, which would reject it as cancelled
             request.stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
@@ -162,18 +164,20 @@ class ModelExecutor:
             line.remove(request)
 
     def _interactive(self) -> list[QueuedRequest]:
-        return [one for one in self._running if not one.background]
+        return [request for request in self._running if not request.background]
 
     def _serve(self) -> None:
-        """Load the model, then compute requests side by side until closed."""
+        """Load the model, then compute requests until the executor is closed."""
         try:
             model = self._load()
         except BotError as error:
             self._set_loaded(None, error)
             return
-        except BaseException:  # the tokenizers library panics with exceptions of that kind
-            log.exception("loading the model failed")
-            self._set_loaded(None, BotError(f"The model {self._name} could not be loaded; the bot's log says why."))
+        except BaseException:  # the tokenizers library panics with a BaseException
+            log.exception("could not load the model")
+            self._set_loaded(
+                None, BotError(f"The model {self._name} could not be loaded. The bot's log has the reason.")
+            )
             return
         self._set_loaded(model, None)
         scheduler = Scheduler()
@@ -188,7 +192,7 @@ class ModelExecutor:
             self._changed.notify_all()
 
     def _wait_for_work(self) -> bool:
-        """Wait until a request waits or runs; return False once none will any more."""
+        """Wait until a request waits or runs. Return False if the executor is closed and has none left."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._has_work())
             return self._has_work()
@@ -197,7 +201,7 @@ class ModelExecutor:
         return bool(self._waiting) or bool(self._background) or bool(self._running)
 
     def _next(self) -> QueuedRequest | None:
-        """Take a request that waits, where there is room for one; background work has as much room of its own."""
+        """Take a waiting request if a slot is free. Background work has `batch_size` slots of its own."""
         with self._changed:
             interactive = self._interactive()
             if self._waiting and len(interactive) < self._batch_size:
@@ -212,20 +216,22 @@ class ModelExecutor:
         return request
 
     def _seconds_until(self, starts: int) -> float | None:
-        """Return about when so many more requests will have begun, from how long the latest ones took.
+        """Estimate the seconds until so many more requests have started, from the durations of the latest ones.
 
-        Those that still run count with what they have taken so far: the mean of durations that are cut off
-        (censored), as for exponential lifetimes.
+        Running requests count with their time so far. This is the mean of exponential lifetimes of which some are
+        censored (not finished yet).
         """
         if not self._durations:
             return None
         now = time.perf_counter()
-        taken = sum(self._durations) + sum(now - one.began for one in self._interactive())
+        taken = sum(self._durations) + sum(now - request.began for request in self._interactive())
         return taken / len(self._durations) * starts / self._batch_size
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: QueuedRequest) -> None:
         def expire() -> None:
-            request.reject(RequestTimedOut(self._request_timeout))  # before the stop, which has another word for it
+            request.reject(
+                RequestTimedOut(self._request_timeout)
+            )  # before the stop, which would reject it as cancelled
             request.stop.set()
 
         deadline = None if request.background else threading.Timer(self._request_timeout, expire)
@@ -251,7 +257,7 @@ class ModelExecutor:
 
 
 def build_executor(settings: Settings) -> ModelExecutor:
-    """Return an executor that will load the model of `settings` in its own thread."""
+    """Return an executor that loads the model of `settings` on its own thread when started."""
     return ModelExecutor(
         lambda: load_language_model(settings),
         name=display_name(settings.model),
@@ -265,7 +271,7 @@ def build_executor(settings: Settings) -> ModelExecutor:
 def load_language_model(settings: Settings) -> LanguageModel:
     """Load the model of `settings`. Raises ModelUnavailable."""
     keep_few_kernels()
-    # torch and transformers take seconds to import: here, so that the event loop and `--help` need not wait for them.
+    # torch and transformers take seconds to import. Importing them here keeps the event loop and `--help` fast.
     from bot.engine.transformers.loading import load_model
 
     return load_model(

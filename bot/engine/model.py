@@ -1,4 +1,4 @@
-"""A language model over an engine: each kind of question goes to the module that answers it."""
+"""A language model over an engine. Each kind of question has a function that answers it."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class EngineModel:
-    """The LanguageModel over one engine."""
+    """Implements `LanguageModel` with one engine."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -49,5 +49,5 @@ class EngineModel:
         return self.engine.info
 
     def answer(self, question: Question[T], watcher: Watcher[T] | None = None) -> T:
-        """Answer `question`, followed by `watcher`. Raises what the module that answers it raises."""
+        """Answer `question` and report to `watcher`. Raises the errors of the function for this kind of question."""
         return cast("T", self._answers[type(question)](question, watcher or Watcher()))

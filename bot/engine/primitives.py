@@ -1,4 +1,4 @@
-"""What an engine computes: a few operations on token ids. Every question is answered in terms of them."""
+"""The interface of an engine: a few operations on token ids, from which every question is answered."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from bot.questions.tokens import Likelihood, TokenProbability
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
-    """A token as the next one; `rank` counts from 1, and the probability is over the whole vocabulary.
+    """A possible next token. `rank` counts from 1, and `probability` is over the whole vocabulary.
 
-    `log_probability` is its natural logarithm, computed apart, for where the probability is too small for a number.
+    `log_probability` is the natural logarithm. It is computed separately, because `probability` can underflow to 0.
     """
 
     id: int
@@ -30,7 +30,7 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class NextScores:
-    """The next token at one position: the most probable ones, best first, and those that were chosen."""
+    """Scores of next tokens at one position: the most probable ones, best first, and those that the caller chose."""
 
     top: tuple[TokenScore, ...]
     chosen: tuple[TokenScore, ...]
@@ -38,17 +38,19 @@ class NextScores:
 
 def candidates(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
     """Return tokens with their texts, in the order of `scores`."""
-    return tuple(TokenProbability(one.rank, codec.token(one.id), one.logit, one.probability) for one in scores)
+    return tuple(
+        TokenProbability(score.rank, codec.token(score.id), score.logit, score.probability) for score in scores
+    )
 
 
 def likelihood(score: TokenScore) -> Likelihood:
-    """Return what the model thought of a token before it came."""
+    """Return the log probability and rank that the model gave a token."""
     return Likelihood(score.log_probability, score.rank)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a beam search wrote. With its tree: the score that it ranked `output_ids` by, and all its candidates."""
+    """The result of a beam search. `score` and `tree` are there if the tree was requested."""
 
     output_ids: list[int]
     score: float | None = None
@@ -56,22 +58,22 @@ class Search:
 
 
 class Steps(Protocol):
-    """Follows a text while it is written, token by token."""
+    """Observes a text while it is written, token by token."""
 
     def is_cancelled(self) -> bool:
-        """Return whether nothing is wanted any longer: the engine then raises RequestCancelled."""
+        """Return whether the request was cancelled. The engine then raises RequestCancelled."""
         ...
 
     def is_enough(self, output_ids: list[int]) -> bool:
-        """Take the new ids so far, of a beam search those of its best beam; return whether to end with them."""
+        """Receive the new ids so far (of a beam search, those of the best beam). Return whether the text ends here."""
         ...
 
 
 class Engine(Protocol):
-    """Computes the distributions of one model. Calls block, and come from one thread.
+    """Computes the distributions of one model. Calls block, and must come from one thread.
 
-    Input ids come from `codec`, which has refused what the model cannot read. Each method raises NumbersNotFinite where
-    a logit is infinite or not a number.
+    Input ids come from `codec`, which refuses ids that the model can't read. Each method raises NumbersNotFinite if a
+    logit is infinite or not a number.
     """
 
     @property
@@ -87,16 +89,16 @@ class Engine(Protocol):
     def score_next(
         self, texts: Sequence[list[int]], *, top: int = 0, chosen: Sequence[int] = (), beginning: Sequence[int] = ()
     ) -> list[NextScores]:
-        """Score the token after each of `texts`: its `top` most probable ones, and the `chosen` ones.
+        """Score the token after each of `texts`: the `top` most probable ones and the `chosen` ones.
 
-        `beginning` is what many texts begin with, these and later ones: it is computed once and kept.
+        `beginning` is a common beginning of these and later texts. It is computed once and cached.
         """
         ...
 
     def score_after_each(
         self, input_ids: list[int], *, first: int = 0, following: Sequence[int] = (), top: int = 0
     ) -> Iterator[NextScores]:
-        """Yield the scores after each of `input_ids` from position `first` on; `following[n]` is chosen at the nth."""
+        """Yield the scores after each of `input_ids` from position `first` on. `following[n]` is scored at the nth."""
         ...
 
     def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:
@@ -104,19 +106,20 @@ class Engine(Protocol):
         ...
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Return the id that the parameters' seed draws after `input_ids` with its draw `number`, from 0."""
+        """Return the id after `input_ids` that draw `number` (from 0) of the parameters' seed gives."""
         ...
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
-        """Raise GenerationUnsupported where the model cannot be continued like this."""
+        """Raise GenerationUnsupported if the model can't generate text with these parameters."""
         ...
 
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
     ) -> list[int]:
-        """Return new ids after `input_ids`, `written` first, up to and including the first end of text.
+        """Return `written` and the new ids after it, up to and including the first end of text.
 
-        Greedy, or drawn with the seed; the same in one go and in several. Raises RequestCancelled.
+        The ids are greedy or drawn with the seed. Several calls that pass on `written` give the same ids as one call.
+        Raises RequestCancelled.
         """
         ...
 
@@ -129,5 +132,5 @@ class Engine(Protocol):
         *,
         with_tree: bool = False,
     ) -> Search:
-        """Return what a beam search writes after `input_ids` and `written`, which is in its ids. As `write` else."""
+        """Return the beam search after `input_ids` and `written`, which its ids include. Raises RequestCancelled."""
         ...

@@ -1,7 +1,6 @@
-"""The next token's distribution on its way through the sampler, stage by stage.
+"""The next token's distribution before and after each stage of the sampler.
 
-The stages do what transformers' processors of the same names do, on float32 logits and in the order in which `generate`
-applies them.
+The stages compute the same as transformers' processors, on float32 logits and in the order of `generate`.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages, Stage
 from bot.questions.tokens import TokenProbability
 
-SHOWN = 10  # tokens of each distribution, and of those that were cut
+SHOWN = 10  # tokens shown of each distribution, and of the tokens that a stage removes
 
 Logits = NDArray[np.float32]
 
@@ -33,7 +32,7 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     input_ids = codec.encode(question.prompt)
     scores = engine.next_logits(input_ids)
     before = _distribution(scores, codec)
-    applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that does nothing, stage
+    applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that turns it off, stage
         "repetition_penalty": (
             question.repetition_penalty, 1.0, lambda logits: penalized(logits, input_ids, question.repetition_penalty)
         ),
@@ -51,7 +50,7 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
 
 
 def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
-    """Make the tokens of a prompt less likely (Keskar et al. 2019, CTRL, section 4.1)."""
+    """Apply the repetition penalty to the prompt's tokens (Keskar et al. 2019, CTRL, section 4.1)."""
     ids = np.unique(np.asarray(input_ids))
     changed, own = logits.copy(), logits[ids]
     factor = np.float32(penalty)
@@ -60,15 +59,15 @@ def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
 
 
 def top_k_only(logits: Logits, k: int) -> Logits:
-    """Cut what is less likely than the kth token; what is as likely stays."""
+    """Remove tokens less likely than the kth. Ties with the kth stay."""
     least = np.partition(logits, -min(k, logits.size))[-min(k, logits.size)]
     return np.where(logits < least, np.float32(-np.inf), logits)
 
 
 def top_p_only(logits: Logits, p: float) -> Logits:
-    """Cut all but the likeliest tokens that together reach a probability (Holtzman et al. 2020, nucleus sampling)."""
+    """Keep only the likeliest tokens that together reach probability `p` (Holtzman et al. 2020, nucleus sampling)."""
     order = np.argsort(logits, kind="stable")
-    # transformers adds float32 probabilities up in double precision and compares in float32.
+    # transformers sums float32 probabilities in double precision and compares in float32.
     cumulative = np.cumsum(_softmax(logits)[order].astype(np.float32), dtype=np.float64).astype(np.float32)
     cut = order[cumulative <= np.float32(1 - p)]
     changed = logits.copy()
@@ -98,7 +97,7 @@ def _distribution(scores: Logits, codec: TextCodec) -> Distribution:
 
 
 def _stage(name: Stage, value: float, entered: Logits, left: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
-    """Return what became of the scores that `entered`, of which those that were cut are minus infinity."""
+    """Return the change from the scores that `entered` to those `left`, where removed tokens are minus infinity."""
     probabilities = _softmax(entered)
     was_cut = (left == -np.inf) & (entered > -np.inf)
     order = np.argsort(-entered, kind="stable")

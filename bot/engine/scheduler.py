@@ -1,7 +1,7 @@
-"""Several operations on one thread, whose forward passes are computed together.
+"""Runs several operations on one thread and computes their forward passes together.
 
-An operation is plain sequential code. It runs in a greenlet; where it needs a forward pass it is suspended until the
-others need one too, or have ended.
+An operation is plain sequential code in a greenlet. When it needs a forward pass, it is suspended until the other
+operations need one too or have ended.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from bot.errors import RequestCancelled
 
 
 class ForwardPass(Protocol):
-    """A forward pass that an operation waits for."""
+    """A forward pass that an operation is waiting for."""
 
     def compute_together(self, waiting: "list[ForwardPass]") -> "list[tuple[ForwardPass, object]]":
-        """Compute some of `waiting`, which are of this kind, and return those that are complete with their results."""
+        """Compute some of `waiting`, all of this class, and return the finished ones with their results."""
         ...
 
 
 @dataclass(eq=False, slots=True)
 class _Task:
-    """An operation under way: its greenlet, what it waits for, and whom to tell of its end."""
+    """A running operation: its greenlet, the pass it is waiting for, and the callback for its end."""
 
     run: greenlet
     should_stop: Callable[[], bool]
@@ -36,25 +36,25 @@ Ended = Callable[[object, BaseException | None], None]
 
 
 def wait_for(forward_pass: ForwardPass) -> object:
-    """Return the pass's result, computed together with those of other operations where there are any."""
+    """Return the pass's result. It is computed together with those of other operations, if there are any."""
     scheduler = getcurrent().parent
-    if scheduler is None:  # nobody else is here
+    if scheduler is None:  # called outside a scheduler, so there is nothing to share with
         while not (computed := forward_pass.compute_together([forward_pass])):
-            pass  # it is computed in pieces
+            pass  # not finished: it is computed in pieces
         return computed[0][1]
     result: object = scheduler.switch(forward_pass)
     return result
 
 
 def let_others_go_on() -> None:
-    """Suspend the current operation until every other one has had a forward pass."""
+    """Suspend the current operation until every other operation has had a forward pass."""
     scheduler = getcurrent().parent
     if scheduler is not None:
         scheduler.switch(None)
 
 
 class Scheduler:
-    """Advances operations side by side; everything happens on the thread that calls it."""
+    """Advances several operations. Everything runs on the calling thread."""
 
     def __init__(self) -> None:
         self._tasks: list[_Task] = []
@@ -70,16 +70,16 @@ class Scheduler:
         *,
         background: bool = False,
     ) -> None:
-        """Run `operation` up to its first forward pass; call `ended` with its result or its error once it has ended.
+        """Run `operation` up to its first forward pass. When it ends, `ended` is called with its result or error.
 
-        One in the `background` goes on only while there is no other.
+        A `background` operation continues only while there is no other kind.
         """
         task = _Task(greenlet(operation), should_stop, ended, background)
         self._tasks.append(task)
         self._go_on(task, task.run.switch)
 
     def step(self) -> None:
-        """Compute forward passes for those that wait, and let each go on to its next one or to its end."""
+        """Compute forward passes for waiting operations, and run each to its next pass or its end."""
         for task in [task for task in self._tasks if task.should_stop()]:
             self._go_on(task, task.run.throw, RequestCancelled())
         tasks = [task for task in self._tasks if not task.background] or self._tasks
@@ -91,7 +91,7 @@ class Scheduler:
             return
         try:
             computed = passes[0].compute_together(passes)
-        except BaseException as error:  # such as a panic in Rust: it costs those that it was for, and not the thread
+        except BaseException as error:  # such as a panic in Rust; it ends these operations but not the thread
             for task in waiting.values():
                 self._go_on(task, task.run.throw, error)
             return
@@ -111,5 +111,5 @@ class Scheduler:
             self._tasks.remove(task)
             task.ended(waits_for_or_result, None)
         else:
-            # wait_for and let_others_go_on suspend with nothing else.
+            # wait_for and let_others_go_on pass nothing else to switch().
             task.waits_for = cast("ForwardPass | None", waits_for_or_result)

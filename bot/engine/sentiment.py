@@ -1,4 +1,4 @@
-"""The question around every review: its verdict, and the evidence for it."""
+"""The verdict on a review, and the evidence for it."""
 
 import math
 from itertools import takewhile
@@ -23,14 +23,14 @@ from bot.questions.sentiment import (
 
 
 class SentimentReader:
-    """Asks the notebook's question of a model; what comes before every review is computed once."""
+    """Judges reviews with the reference notebook's prompt. The part before the review is computed once and cached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._codec = engine.codec
         self._label_ids: tuple[int, ...] = ()
         pairs = zip(*(self._codec.ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
-        self._beginning = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+        self._beginning = [id_ for id_, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
     def judge(self, question: SentimentQuestion) -> Sentiment:
         """Return the verdict. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
@@ -38,7 +38,7 @@ class SentimentReader:
         return self._verdicts([question.review])[0]
 
     def explain(self, question: EvidenceQuestion) -> SentimentEvidence:
-        """Return the verdict with its evidence; all prompts are computed together. Raises as `judge` does."""
+        """Return the verdict with its evidence. All prompts are computed together. Raises the errors of `judge`."""
         review = question.review
         self._refuse_empty(review)
         groups, together = word_groups(review)
@@ -47,8 +47,8 @@ class SentimentReader:
         return SentimentEvidence(
             sentiment=whole,
             words=tuple(
-                WordEvidence(start, end, review[start:end], _margin(whole) - _margin(one))
-                for (start, end), one in zip(groups, others[len(CONTENT_FREE) :], strict=True)
+                WordEvidence(start, end, review[start:end], _margin(whole) - _margin(other))
+                for (start, end), other in zip(groups, others[len(CONTENT_FREE) :], strict=True)
             ),
             words_together=together,
             calibration=_calibrated(whole, others[: len(CONTENT_FREE)]),
@@ -58,7 +58,7 @@ class SentimentReader:
         labels = self._labels()
         texts = [self._ids(review) for review in reviews]
         scores = self._engine.score_next(texts, chosen=labels, beginning=self._beginning)
-        return [_verdict(*one) for one in zip(reviews, texts, scores, strict=True)]
+        return [_verdict(*parts) for parts in zip(reviews, texts, scores, strict=True)]
 
     def _refuse_empty(self, review: str) -> None:
         if not review.strip():
@@ -68,14 +68,14 @@ class SentimentReader:
         return self._codec.encode(sentiment_prompt(review), what="review with the question around it")
 
     def _labels(self) -> tuple[int, ...]:
-        if not self._label_ids:  # every question ends alike, so its labels are the same after each
-            asked = sentiment_prompt("good")
-            self._label_ids = tuple(self._codec.label_id(label, asked) for label in (POSITIVE_LABEL, NEGATIVE_LABEL))
+        if not self._label_ids:  # every prompt has the same end, so one prompt gives the label ids for all
+            prompt = sentiment_prompt("good")
+            self._label_ids = tuple(self._codec.label_id(label, prompt) for label in (POSITIVE_LABEL, NEGATIVE_LABEL))
         return self._label_ids
 
 
 def _verdict(review: str, input_ids: list[int], scores: NextScores) -> Sentiment:
-    """Return the verdict, given the scores of both labels after the question."""
+    """Return the verdict from the scores of both labels after the prompt."""
     positive, negative = scores.chosen
     label = _label(positive.logit, negative.logit)
     share = _share(positive.logit, negative.logit)
@@ -97,7 +97,7 @@ def _label(positive: float, negative: float) -> SentimentLabel:
 
 
 def _share(own: float, other: float) -> float:
-    """Return the softmax of one logit between two."""
+    """Return the softmax of `own` over both logits."""
     highest = max(own, other)
     return math.exp(own - highest) / (math.exp(own - highest) + math.exp(other - highest))
 
@@ -107,10 +107,10 @@ def _margin(verdict: Sentiment) -> float:
 
 
 def _calibrated(verdict: Sentiment, content_free: list[Sentiment]) -> Calibration:
-    """Return the verdict after contextual calibration, as its authors' code computes it."""
+    """Return the verdict after contextual calibration, computed as in its authors' code."""
     free_positive, free_negative = _normalized(
-        max(1e-300, sum(one.positive_probability * one.label_mass for one in content_free)),
-        max(1e-300, sum(one.negative_probability * one.label_mass for one in content_free)),
+        max(1e-300, sum(free.positive_probability * free.label_mass for free in content_free)),
+        max(1e-300, sum(free.negative_probability * free.label_mass for free in content_free)),
     )
     positive, negative = _normalized(
         verdict.positive_probability / free_positive, verdict.negative_probability / free_negative
@@ -118,5 +118,5 @@ def _calibrated(verdict: Sentiment, content_free: list[Sentiment]) -> Calibratio
     return Calibration(free_positive, free_negative, positive, negative, _label(positive, negative))
 
 
-def _normalized(one: float, other: float) -> tuple[float, float]:
-    return one / (one + other), other / (one + other)
+def _normalized(first: float, second: float) -> tuple[float, float]:
+    return first / (first + second), second / (first + second)

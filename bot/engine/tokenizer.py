@@ -1,4 +1,4 @@
-"""From text to token ids and back: limits, special tokens, and the text of a single token."""
+"""Text to token ids and back, with limits, special tokens and the text of single tokens."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.questions.tokens import Token
 
-# After one of these a text is tokenized as what follows, where the prompt's own end would become another token with it.
+# Used in place of a prompt whose own last token would change when text is added. See `_following_ids`.
 _ANCHORS = ("\n", ".", "a", "0")
 REPLACEMENT = "\ufffd"
 _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}  # type: ignore[no-untyped-call]  # transformers leaves it untyped
@@ -26,10 +26,10 @@ _SENTENCEPIECE_SPACE = "\u2581"
 
 
 class TextCodec:
-    """A model's tokenizer; `end_ids` end a text, and a prompt has at most `prompt_limit` tokens.
+    """A model's tokenizer. `end_ids` end a text, and a prompt can have at most `prompt_limit` tokens.
 
-    `input_rows` is the number of ids that the model can read, of which it predicts those below the `vocab_size` of
-    `info`; a tokenizer may know tokens beyond both.
+    The model can read ids below `input_rows`, and predicts ids below the `vocab_size` of `info`. A tokenizer can have
+    ids above both.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TextCodec:
         self.prompt_limit = min(max_prompt_tokens, info.context_length or max_prompt_tokens)
         added = {id_: token for id_, token in tokenizer.added_tokens_decoder.items() if isinstance(id_, int)}
         self._special = {id_ for id_, token in added.items() if token.special} | set(tokenizer.all_special_ids)
-        # Byte-level decoders take the letters of an added token for bytes where they all are in the byte map.
+        # If all letters of an added token are in the byte map, byte-level decoders wrongly decode them as bytes.
         self._undecodable = {
             id_: token.content
             for id_, token in added.items()
@@ -57,20 +57,17 @@ class TextCodec:
         }
 
     def token(self, token_id: int) -> Token:
-        """Return the token with that id."""
+        """Return the token with its text."""
         if token_id in self._undecodable:
             return Token(token_id, self._undecodable[token_id])
         return Token(token_id, token_text(self._tokenizer, token_id))
 
     def is_special(self, token_id: int) -> bool:
-        """Return whether a token is no text: the beginning or the end of one, for instance."""
+        """Return whether the id is a special token, such as the beginning or end of a text."""
         return token_id in self._special
 
     def ids(self, text: str, *, special_tokens: bool = True) -> list[int]:
-        """Return the ids of `text` as the tokenizer gives them, special tokens included.
-
-        Raises InputUnreadable and TokenizerFailed.
-        """
+        """Return the ids of `text` from the tokenizer. Raises InputUnreadable and TokenizerFailed."""
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
@@ -78,21 +75,21 @@ class TextCodec:
         try:
             input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
         except BaseException as error:
-            # The tokenizers library panics with a BaseException of its own, which is no reason for the bot to end.
+            # The tokenizers library panics with a BaseException, which must not end the bot.
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise TokenizerFailed(self._info.short_name) from error
             raise
         return input_ids
 
     def encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
-        """Return the prompt's ids, which leave `room_for` new tokens in the model's context.
+        """Return the prompt's ids. They leave room for `room_for` new tokens in the model's context.
 
-        Raises EmptyPrompt, PromptTooLong, TokenWithoutWeights, and OptionOutOfRange where there is no room for any
+        Raises EmptyPrompt, PromptTooLong, TokenWithoutWeights, and OptionOutOfRange if `room_for` leaves no room for a
         prompt.
         """
         context = self._info.context_length
         if context is not None and room_for >= context:
-            allowed = f"from 1 to {context - 1:,}, since the model's context holds {context:,} tokens in all"
+            allowed = f"from 1 to {context - 1:,}, because the model's context holds {context:,} tokens in total"
             raise OptionOutOfRange("max_new_tokens", room_for, allowed)
         limit = self.prompt_limit if context is None else min(self.prompt_limit, context - room_for)
         input_ids = self.ids(prompt) if prompt else []
@@ -100,59 +97,60 @@ class TextCodec:
             raise EmptyPrompt(what, limit)
         if len(input_ids) > limit:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
-        self._refuse_beyond(input_ids, self._input_rows)
+        self._refuse_ids_from(self._input_rows, input_ids)
         return input_ids
 
-    def refuse_no_id(self, ids: Sequence[int], what: str) -> None:
-        """Raise OptionOutOfRange for a number that is the id of no token which the model predicts."""
+    def refuse_invalid_ids(self, ids: Sequence[int], what: str) -> None:
+        """Raise OptionOutOfRange if one of `ids` is not an id that the model predicts."""
         for id_ in ids:
             if not 0 <= id_ < self._info.vocab_size:
                 raise OptionOutOfRange(what, id_, f"from 0 to {self._info.vocab_size - 1:,}")
 
     def refuse_unpredicted(self, ids: Sequence[int]) -> None:
-        """Raise TokenWithoutWeights for an id that the model never predicts."""
-        self._refuse_beyond(ids, self._info.vocab_size)
+        """Raise TokenWithoutWeights if the model never predicts one of `ids`."""
+        self._refuse_ids_from(self._info.vocab_size, ids)
 
-    def _refuse_beyond(self, ids: Sequence[int], rows: int) -> None:
+    def _refuse_ids_from(self, rows: int, ids: Sequence[int]) -> None:
         for id_ in ids:
             if id_ >= rows:
                 raise TokenWithoutWeights(self.token(id_).text, id_, rows)
 
     def first_ids(self, prompt: str, text: str, *, what: str) -> list[int]:
-        """Return the ids with which `text` can begin after `prompt`: as it is written, and with a space before it.
+        """Return the possible first ids of `text` after `prompt`: as written, and with a space before it.
 
-        A space that is a token of its own is no beginning of the text. Raises EmptyPrompt and TokenWithoutWeights.
+        A token that is only a space doesn't count. Raises EmptyPrompt and TokenWithoutWeights.
         """
         written = self._following_ids(prompt, text)[:1] if text else []
         spaced = self._following_ids(prompt, f" {text}")[:1] if text else []
-        found = list(dict.fromkeys([*written, *(id_ for id_ in spaced if self.decode([id_]).strip())]))
-        if not found:
+        ids = list(dict.fromkeys([*written, *(id_ for id_ in spaced if self.decode([id_]).strip())]))
+        if not ids:
             raise EmptyPrompt(what, self.prompt_limit)
-        self.refuse_unpredicted(found)
-        return found
+        self.refuse_unpredicted(ids)
+        return ids
 
     def _following_ids(self, prompt: str, text: str) -> list[int]:
-        """Return the ids of `text` after `prompt`: what it adds to them when both are tokenized together.
+        """Return the ids that `text` adds to `prompt` when both are tokenized together.
 
-        Some tokenizers put a space before every text, which does not belong before one that follows another.
+        `text` is not tokenized alone, because some tokenizers add a space before every text. If adding it changes the
+        prompt's last token, an anchor takes the prompt's place.
         """
         for before in (prompt, *_ANCHORS):
-            ids = self.ids(before, special_tokens=False)  # none where the tokenizer drops what it is given
+            ids = self.ids(before, special_tokens=False)  # empty if the tokenizer drops this text
             together = self.ids(before + text, special_tokens=False)
             if ids and together[: len(ids)] == ids:
                 return together[len(ids) :]
         return self.ids(text, special_tokens=False)
 
     def with_path(self, input_ids: list[int], chosen_ids: Sequence[int]) -> list[int]:
-        """Return a prompt's ids and those chosen after it. Raises PromptTooLong, and OptionOutOfRange for no id."""
-        self.refuse_no_id(chosen_ids, "a chosen id")
+        """Return a prompt's ids and those chosen after it. Raises PromptTooLong and OptionOutOfRange."""
+        self.refuse_invalid_ids(chosen_ids, "a chosen id")
         path, context = [*input_ids, *chosen_ids], self._info.context_length
         if context is not None and len(path) > context:
             raise PromptTooLong("prompt with its path", len(path), context, context=context, new_tokens=0)
         return path
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of `ids`, special tokens included, as the tokenizer decodes it; added tokens as written."""
+        """Return the text of `ids`, special tokens included. Undecodable added tokens appear with their own text."""
         if self._undecodable.keys().isdisjoint(ids):
             return self._decode(ids)
         parts: list[str] = []
@@ -169,21 +167,21 @@ class TextCodec:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def added_text(self, input_ids: Sequence[int], output_ids: Sequence[int]) -> str:
-        """Return what `output_ids` add to the prompt's text; decoded alone they may lack a leading space."""
+        """Return what `output_ids` add to the prompt's text. Decoded alone, they could lose a leading space."""
         before = self.decode(input_ids)
         whole = self.decode([*input_ids, *output_ids])
         return whole[len(before) :] if whole.startswith(before) else self.decode(output_ids)
 
     def measured_characters(self, ids: Sequence[int]) -> int:
-        """Return how many characters of the text of `ids`, special tokens left out, end after its first token.
+        """Return the number of characters after the first token, without special tokens.
 
-        They are all of the text where that token is a special one, such as the beginning of every text.
+        If the first token is special, such as a beginning-of-text token, all characters count.
         """
         count = len(self.decode([id_ for id_ in ids if not self.is_special(id_)]))
         return count if self.is_special(ids[0]) else count - len(self.decode(ids[:1]).rstrip(REPLACEMENT))
 
     def label_id(self, label: str, prompt: str) -> int:
-        """Return the id of a label that is one token after `prompt`. Raises SentimentUnsupported."""
+        """Return the id of a label after `prompt`. Raises SentimentUnsupported if it isn't a single token."""
         ids = self._following_ids(prompt, label)
         if len(ids) != 1 or ids[0] >= self._info.vocab_size:
             raise SentimentUnsupported(self._info.short_name, label, [self.token(id_).text for id_ in ids])
@@ -191,12 +189,12 @@ class TextCodec:
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
-    r"""Return the decoded token; bytes of an incomplete character as ``\xe4``, a sentencepiece with its ``▁``.
+    r"""Return the token's text. Bytes of an incomplete character become ``\xe4``, and SentencePiece's ``▁`` is kept.
 
-    Not for an added token beyond ASCII in which all letters are of the byte map: such a decoder reads it as bytes.
+    It is wrong for non-ASCII added tokens whose letters are all in the byte map. `TextCodec.token` handles those.
     """
     piece = tokenizer.convert_ids_to_tokens(token_id)
-    if not isinstance(piece, str) or not piece:  # the model's vocabulary is often padded beyond the tokenizer's
+    if not isinstance(piece, str) or not piece:  # a model's vocabulary is often padded
         return f"[unused {token_id}]"
     decoded = str(tokenizer.decode([token_id], skip_special_tokens=False))
     if piece.startswith(_SENTENCEPIECE_SPACE) and not decoded.startswith(" "):
@@ -210,12 +208,12 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
 
 
 def is_byte_text(text: str) -> bool:
-    """Return whether all characters of `text` are ones by which byte-level tokenizers write bytes."""
+    """Return whether all characters of `text` are in the byte map of byte-level tokenizers."""
     return all(character in _BYTE_OF for character in text)
 
 
 def tokenize(codec: TextCodec, question: TokenizationQuestion) -> tuple[Tokenization, Tokenization | None]:
-    """Split a text into tokens, special tokens included, and a second one where there is one."""
+    """Split a text, and the text to compare it with if there is one, into tokens. Special tokens are included."""
     other = None if question.compare_with is None else _tokens(codec, question.compare_with)
     return _tokens(codec, question.text), other
 

@@ -1,4 +1,4 @@
-"""The next token, a walk along tokens that people choose, and guesses of the next one."""
+"""The next token, a walk along chosen tokens, and guesses of the next token."""
 
 import math
 
@@ -20,10 +20,10 @@ from bot.questions.topk import (
 
 
 def walk(engine: Engine, question: TopKQuestion) -> Walk:
-    """Return the likelihood of each id of the path, and the candidates for the next one.
+    """Return the likelihood of each id of the path, and the candidates for the next token.
 
-    Raises EmptyPrompt, PromptTooLong where prompt and path have no room in the context, and OptionOutOfRange for a
-    temperature, or for an id that the model does not predict.
+    Raises EmptyPrompt, PromptTooLong (if prompt and path don't fit in the context), and OptionOutOfRange for the
+    temperature or an id that the model doesn't predict.
     """
     _only_temperature(question.temperature, seed=0)
     codec, chosen = engine.codec, question.after_ids
@@ -34,7 +34,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     return Walk(
         prompt=question.prompt,
         input_ids=tuple(input_ids),
-        steps=tuple(WalkStep(codec.token(one.chosen[0].id), likelihood(one.chosen[0])) for one in steps),
+        steps=tuple(WalkStep(codec.token(step.chosen[0].id), likelihood(step.chosen[0])) for step in steps),
         text=codec.added_text(input_ids, chosen),
         temperature=question.temperature,
         candidates=tuple(map(WalkCandidate, candidates(last.top, codec), at_temperature)),
@@ -43,47 +43,47 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
 
 
 def sampled_step(engine: Engine, question: SampledStepQuestion) -> Walk:
-    """Draw the next token of a walk, and return the walk after it.
+    """Draw the next token of a walk, and return the walk with it.
 
-    The draw is the one that a sample with this seed, top_k 0 and top_p 1 makes after as many tokens.
+    A sample with this seed, top_k 0 and top_p 1 draws the same token at this position.
     """
-    at = question.walk
-    path = engine.codec.with_path(engine.codec.encode(at.prompt), at.after_ids)
-    drawn = engine.draw(path, _only_temperature(at.temperature, question.seed), len(at.after_ids))
-    return walk(engine, at.then(drawn))
+    before = question.walk
+    path = engine.codec.with_path(engine.codec.encode(before.prompt), before.after_ids)
+    drawn = engine.draw(path, _only_temperature(before.temperature, question.seed), len(before.after_ids))
+    return walk(engine, before.then(drawn))
 
 
 def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
-    """Return parameters under which every token can be drawn. Raises OptionOutOfRange."""
+    """Return sampling parameters that exclude no token. Raises OptionOutOfRange."""
     return GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=temperature, top_k=0, top_p=1.0, seed=seed
     )
 
 
 def _at_temperature(engine: Engine, path: list[int], top: tuple[TokenScore, ...], temperature: float) -> list[float]:
-    """Return the probabilities of `top` at a temperature: at any but 1 they need the logits of the whole vocabulary."""
+    """Return the probabilities of `top` at a temperature. Except at 1, this needs the logits of all tokens."""
     if temperature == 1.0:
-        return [one.probability for one in top]
+        return [score.probability for score in top]
     logits = engine.next_logits(path).astype(np.float64) / temperature
     highest = float(logits.max())
     total = float(np.exp(logits - highest).sum())
-    return [math.exp(one.logit / temperature - highest) / total for one in top]
+    return [math.exp(score.logit / temperature - highest) / total for score in top]
 
 
 def score_guess(engine: Engine, question: GuessQuestion) -> TokenProbability:
-    """Return the token with which a guess begins after a prompt.
+    """Return the first token of a guess after a prompt, with its probability.
 
-    It is the first one of the guess as it is written, or with a space before it: the more probable of the two. Raises
-    EmptyPrompt, also for an empty guess, and PromptTooLong.
+    The guess is read as written and with a space before it, and the more probable token counts. Raises EmptyPrompt
+    (also for an empty guess) and PromptTooLong.
     """
     codec = engine.codec
     ids = codec.first_ids(question.prompt, question.guess, what="guess")
     (scores,) = engine.score_next([codec.encode(question.prompt)], chosen=ids)
-    return max(candidates(scores.chosen, codec), key=lambda one: one.logit)
+    return max(candidates(scores.chosen, codec), key=lambda candidate: candidate.logit)
 
 
 def score_guesses(engine: Engine, question: RevealQuestion) -> ScoredGuesses:
-    """Return the model's own candidates, and rank and probability of each guessed token, in their order.
+    """Return the model's own candidates, and the rank and probability of each guessed token in the order of guesses.
 
     Raises EmptyPrompt, PromptTooLong and TokenWithoutWeights.
     """

@@ -1,4 +1,4 @@
-"""Requests on their way to the model: the queue in which users take turns, and what is said of it."""
+"""Waiting requests: the queue in which users take turns, and its status."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[T]):
-    """An answer, and what computed it."""
+    """An answer, with the model and the time that computed it."""
 
     result: T
     run: RunInfo
@@ -26,9 +26,9 @@ class Answered(Generic[T]):
 
 @dataclass(eq=False, slots=True)
 class QueuedRequest(ABC):
-    """What the queue and the executor know of a request, whatever its question is.
+    """A request as the queue and the executor see it, independent of its question.
 
-    `stop` is the wish that it end. One in the `background` has nobody who waits for it.
+    Setting `stop` cancels it. No person waits for a `background` request.
     """
 
     user_id: int
@@ -39,24 +39,24 @@ class QueuedRequest(ABC):
 
     @abstractmethod
     def compute(self, model: LanguageModel) -> None:
-        """Compute the answer, for `resolve`; it may be cancelled meanwhile."""
+        """Compute the answer for `resolve`. The request can be cancelled meanwhile."""
 
     @abstractmethod
     def resolve(self) -> None:
-        """Give the asker the computed answer, unless they have been answered already."""
+        """Set the future's result, unless the future is done."""
 
     @abstractmethod
     def reject(self, error: BaseException) -> None:
-        """Give the asker the error, unless they have been answered already."""
+        """Set the future's error, unless the future is done."""
 
     @abstractmethod
     def is_for(self, future: object) -> bool:
-        """Return whether `future` waits for this request."""
+        """Return whether `future` belongs to this request."""
 
 
 @dataclass(eq=False, slots=True)
 class Request(QueuedRequest, Generic[T]):
-    """A question on its way to the model, and the event loop's future for its answer."""
+    """A question with its watcher, and the event loop's future for its answer."""
 
     question: Question[T]
     watcher: Watcher[T]
@@ -64,20 +64,20 @@ class Request(QueuedRequest, Generic[T]):
     answered: Answered[T] | None = None
 
     def compute(self, model: LanguageModel) -> None:
-        """Let the model answer."""
+        """Let the model answer the question."""
         self.watcher.begin()
         began = time.perf_counter()
         result = model.answer(self.question, _Stoppable(self.watcher, self.stop))
         self.answered = Answered(result, RunInfo(model.info, time.perf_counter() - began))
 
     def resolve(self) -> None:
-        """Give the asker the answer."""
+        """Set the future's result from the model's thread."""
         answered = self.answered
         assert answered is not None  # noqa: S101  # it was computed
         self._from_thread(lambda: self.future.set_result(answered))
 
     def reject(self, error: BaseException) -> None:
-        """Give the asker the error."""
+        """Set the future's error from the model's thread."""
         self._from_thread(lambda: self.future.set_exception(_as_exception(error)))
 
     def is_for(self, future: object) -> bool:
@@ -89,20 +89,20 @@ class Request(QueuedRequest, Generic[T]):
             if not self.future.done():
                 settle()
 
-        # A loop that has ended has nobody left to tell.
+        # The event loop is closed, so no one waits for the answer.
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(once)
 
 
 def _as_exception(error: BaseException) -> Exception:
-    """Return what a future takes: neither StopIteration nor what would travel on to end the event loop."""
+    """Return an exception that a future accepts and that doesn't end the event loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
-    return RuntimeError(f"{type(error).__name__} in the model's thread")  # without its words, which may quote a prompt
+    return RuntimeError(f"{type(error).__name__} in the model's thread")  # without its text, which can quote a prompt
 
 
 class _Stoppable(Watcher[T]):
-    """A request's watcher, cancelled also by the executor: at a deadline, or where the asker went away."""
+    """A request's watcher that the executor can also cancel, at a deadline or when the user cancels."""
 
     def __init__(self, watcher: Watcher[T], stop: threading.Event) -> None:
         self._watcher = watcher
@@ -119,7 +119,7 @@ class _Stoppable(Watcher[T]):
 
 
 class WaitingLine:
-    """Requests of several users: each has one taken before any has a second one, and their own keep their order."""
+    """A queue in which users take turns. Each user's own requests keep their order."""
 
     def __init__(self) -> None:
         self._of_users: dict[int, deque[QueuedRequest]] = {}  # in the order in which users take turns
@@ -128,20 +128,20 @@ class WaitingLine:
         return sum(len(queue) for queue in self._of_users.values())
 
     def count(self, user_id: int) -> int:
-        """Return how many of one user's requests wait."""
+        """Return the number of one user's waiting requests."""
         return len(self._of_users.get(user_id, ()))
 
     def in_order(self) -> list[QueuedRequest]:
-        """Return all, the next one first."""
+        """Return all requests, the next one first."""
         turns = zip_longest(*self._of_users.values())
         return [request for turn in turns for request in turn if request is not None]
 
     def add(self, request: QueuedRequest) -> None:
-        """Let `request` wait behind its user's others."""
+        """Append `request` to its user's requests."""
         self._of_users.setdefault(request.user_id, deque()).append(request)
 
     def take(self) -> QueuedRequest:
-        """Take the next one; its user goes to the back of the turn."""
+        """Remove and return the next request. Its user's turn comes last then."""
         user_id, queue = next(iter(self._of_users.items()))
         request = queue.popleft()
         del self._of_users[user_id]
@@ -150,7 +150,7 @@ class WaitingLine:
         return request
 
     def remove(self, request: QueuedRequest) -> None:
-        """Take `request` out, if it waits."""
+        """Remove `request` if it is waiting."""
         queue = self._of_users.get(request.user_id)
         if queue is not None and request in queue:
             queue.remove(request)
@@ -158,7 +158,7 @@ class WaitingLine:
                 del self._of_users[request.user_id]
 
     def clear(self) -> list[QueuedRequest]:
-        """Take all out."""
+        """Remove and return all requests."""
         requests = self.in_order()
         self._of_users.clear()
         return requests
@@ -166,7 +166,7 @@ class WaitingLine:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorStatus:
-    """A moment of the executor; `model` is None until it is loaded."""
+    """The executor's state at one moment. `model` is None until it is loaded."""
 
     name: str
     model: ModelInfo | None
@@ -178,7 +178,7 @@ class ExecutorStatus:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the queue: how many are `ahead`, and about how many seconds until it is its turn, if that is known."""
+    """A place in the queue: the number of requests `ahead`, and the estimated seconds to wait, or None if unknown."""
 
     ahead: int
     seconds: float | None

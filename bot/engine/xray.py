@@ -1,4 +1,4 @@
-"""How much each token of a text surprises the model."""
+"""How surprising each token of a text is for the model."""
 
 from bot.engine.primitives import Engine, candidates, likelihood
 from bot.errors import EmptyPrompt
@@ -8,14 +8,14 @@ FAVOURITES = 5  # shown for each position
 
 
 def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
-    """Return the likelihood of each token after those before it, and the model's favourites there.
+    """Return each token's likelihood after the tokens before it, and the model's most probable tokens there.
 
-    Raises EmptyPrompt, also for one token with nothing before it, PromptTooLong and TokenWithoutWeights.
+    Raises EmptyPrompt (also for a text of one token), PromptTooLong and TokenWithoutWeights.
     """
     codec = engine.codec
     input_ids = codec.encode(question.text, what="text")
     if len(input_ids) == 1:
-        found = "is one token, and nothing before it predicts it"
+        found = "is one token, with nothing before it to predict it from"
         raise EmptyPrompt("text", codec.prompt_limit, least=2, found=found)
     if all(map(codec.is_special, input_ids[1:])):
         found = "has only special tokens after its first, which are not measured"
@@ -25,7 +25,9 @@ def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
     tokens = [TokenSurprisal(codec.token(first), None, (), codec.is_special(first))]
     scores = engine.score_after_each(input_ids[:-1], following=rest, top=FAVOURITES)
     tokens += [
-        TokenSurprisal(codec.token(id_), likelihood(one.chosen[0]), candidates(one.top, codec), codec.is_special(id_))
-        for id_, one in zip(rest, scores, strict=True)
+        TokenSurprisal(
+            codec.token(id_), likelihood(score.chosen[0]), candidates(score.top, codec), codec.is_special(id_)
+        )
+        for id_, score in zip(rest, scores, strict=True)
     ]
     return Surprisals(question.text, tuple(tokens), codec.measured_characters(input_ids))

@@ -56,8 +56,8 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert out == ""
     last = err.splitlines()[-1]
     assert last == (
-        f"nightword: The playground cannot listen on port {port}: error while attempting to bind on address "
-        f"('127.0.0.1', {port}): address already in use. Choose another with --port."
+        f"nightword: The playground can't listen on port {port}: error while attempting to bind on address "
+        f"('127.0.0.1', {port}): address already in use. Choose another port with --port."
     )
     assert "Traceback" not in err
 

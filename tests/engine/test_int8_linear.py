@@ -77,5 +77,5 @@ def test_it_writes_and_judges(int8_model: EngineModel) -> None:
 
 def test_another_device_than_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "choose_device", lambda *_: "mps")
-    with pytest.raises(ModelUnavailable, match=r"int8 is computed on the CPU only, not on mps\. Set BOT_DEVICE=cpu or"):
+    with pytest.raises(ModelUnavailable, match=r"int8 works on the CPU only, not on mps\. Set BOT_DEVICE=cpu or"):
         load_model("demo", dtype="int8", max_prompt_tokens=10)

@@ -128,7 +128,7 @@ def missing_shard(folder: Path) -> None:
         (empty_weights, "its weights are damaged"),
         (no_weights, "it has no model.safetensors"),
         (pickled_weights, "pickled weights are not loaded, because they can run code"),
-        (drop_a_tensor, r"1 missing, model\.layers\.2\.mlp\.up_proj\.weight"),
+        (drop_a_tensor, r"1 missing, the first is model\.layers\.2\.mlp\.up_proj\.weight"),
         (cut_a_tensor, "its weights"),
         (no_tokenizer, "it has no tokenizer"),
         (broken_tokenizer, "its tokenizer cannot be loaded"),
@@ -170,7 +170,7 @@ def test_a_tokenizer_that_panics_is_refused(folder: Path) -> None:
 
 def test_an_end_of_text_that_is_no_id_is_refused(folder: Path) -> None:
     (folder / "generation_config.json").write_text('{"eos_token_id": "x"}')
-    with pytest.raises(ModelUnavailable, match=r"its generation_config\.json has no number for eos_token_id"):
+    with pytest.raises(ModelUnavailable, match=r"eos_token_id in its generation_config\.json is not a number"):
         load_model(str(folder), max_prompt_tokens=10)
 
 
@@ -191,7 +191,9 @@ def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path)
     change_config(folder, max_position_embeddings=128)
     model = load_model(str(folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(max_new_tokens=256)
-    with pytest.raises(OptionOutOfRange, match=r"max_new_tokens is 256, but must be from 1 to 127, since the model's"):
+    with pytest.raises(
+        OptionOutOfRange, match=r"max_new_tokens is 256, but must be from 1 to 127, because the model's"
+    ):
         model.answer(ContinuationQuestion("Once", parameters))
 
 

@@ -78,13 +78,13 @@ def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path, dtype: str) -> None:
     folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
-    with pytest.raises(ModelUnavailable, match="what follows a token changes the prediction before it"):
+    with pytest.raises(ModelUnavailable, match="later tokens change its earlier predictions"):
         load_model(str(folder), dtype=dtype, max_prompt_tokens=100)
 
 
 def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> None:
     folder = random_model(tmp_path, transformers.XmodConfig(**SMALL, max_position_embeddings=130, is_decoder=True))
-    with pytest.raises(ModelUnavailable, match=r"it fails on token ids alone .*Input language unknown"):
+    with pytest.raises(ModelUnavailable, match=r"it can't run on token ids alone .*Input language unknown"):
         load_model(str(folder), max_prompt_tokens=100)
 
 
@@ -113,11 +113,13 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
 
 def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(200))
-    assert not engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.by_token
-    assert not engine_of(load_model(str(folder), max_prompt_tokens=20)).passes.by_token  # 256 new tokens may follow
+    assert not engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.supports_incremental
+    assert not engine_of(
+        load_model(str(folder), max_prompt_tokens=20)
+    ).passes.supports_incremental  # up to 256 new tokens
     (tmp_path / "long").mkdir()
     folder = random_model(tmp_path / "long", two_frequencies(256))
-    assert engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.by_token
+    assert engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.supports_incremental
 
 
 def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -
     assert device.bad == ["device"]
     assert "Set BOT_DEVICE=auto or cpu." in device["device"][1]
     assert absent.bad == ["servers"]
-    assert absent["servers"][1].startswith("BOT_GUILD_IDS names 5, where it is not.")
+    assert absent["servers"][1].startswith("BOT_GUILD_IDS names 5, but the bot isn't a member there.")
 
 
 @asynccontextmanager
@@ -184,11 +184,9 @@ async def test_a_model_on_the_hub_is_held_against_disk_and_memory_without_a_down
         async with hub(size=10**16, parameters=10**15) as address:
             huge = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
     assert (fits.code, fits.bad) == (0, [])
-    assert fits["model"][1] == (
-        "some/model, 250,000,000 parameters, on the hub: 1.0 GB will be downloaded at the first start"
-    )
-    assert fits["memory"][1].endswith("of which the bot takes about 2.9 GB")
+    assert fits["model"][1] == ("some/model, 250,000,000 parameters, on the hub; 1.0 GB to download at the first start")
+    assert fits["memory"][1].endswith("the bot needs about 2.9 GB")
     assert (huge.code, huge.bad) == (78, ["disk", "memory"])
-    assert "but the model has 10,000,000.0 GB. Make room, or set HF_HOME" in huge["disk"][1]
-    assert "some/model in float32 takes about 6,000,001.4 GB" in huge["memory"][1]
+    assert "but the model needs 10,000,000.0 GB. Free some space, or set HF_HOME" in huge["disk"][1]
+    assert "some/model in float32 needs about 6,000,001.4 GB" in huge["memory"][1]
     assert not (tmp_path / "cache").exists()

@@ -37,7 +37,7 @@ async def test_it_has_its_own_environment_and_folder_and_its_server_no_thread(tm
     (tmp_path / ".env").write_text("BOT_LOG_LEVEL=canary\n")
     async with started(9, cwd=tmp_path) as process:
         code, _, err = await ended(process)
-    assert (code, "BOT_LOG_LEVEL has a value" in err) == (78, True)
+    assert (code, "BOT_LOG_LEVEL has an invalid value" in err) == (78, True)
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, BOT_LOG_LEVEL="INFO") as process:
         assert isinstance(process, ForkedBot)
         await until(discord.ready.is_set)

@@ -118,7 +118,7 @@ async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
     [
         (None, "nightword: DISCORD_TOKEN is not set."),
         ("", "nightword: DISCORD_TOKEN is not set."),
-        ("secret-canary", "nightword: DISCORD_TOKEN does not look like a bot token"),
+        ("secret-canary", "nightword: DISCORD_TOKEN is malformed"),
     ],
 )
 async def test_a_token_that_is_missing_or_malformed(tmp_path: Path, token: str | None, message: str) -> None:

@@ -51,7 +51,7 @@ def _model_text(name: str, survey: ModelSurvey) -> str:
 def _cache(folder: Path) -> Finding:
     """Report whether downloaded models can be stored. Local models are not copied."""
     if os.access(_existing(folder), os.W_OK):
-        return Finding.good("cache", f"{folder} stores models from the hub")
+        return Finding.good("cache", f"models from the hub are stored in {folder}")
     return Finding.bad(
         "cache",
         f"{folder} isn't writable. Make it writable, or set HF_HOME to a writable folder on a disk with enough space.",

@@ -1,4 +1,4 @@
-"""Beam search by transformers' own `generate`, and a record of its candidates step by step."""
+"""Generation by transformers' own `generate`, for beam search, and a record of its candidates at each step."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bot.engine.tokenizer import TextCodec
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Fate
 from bot.questions.generation import GenerationParameters
 
-_NOT_RUNNING = -1e9  # with which transformers' rows beyond the first begin
+_NOT_RUNNING = -1e9  # transformers' initial score of all beams but the first
 
 
 def generate(
@@ -23,15 +23,17 @@ def generate(
     pad_id: int,
     should_stop: Callable[[list[int]], bool],
     check: Callable[[torch.Tensor], None],
-    watching: Sequence[LogitsProcessor] = (),
+    observers: Sequence[LogitsProcessor] = (),
     serve_others: bool = True,
 ) -> list[int]:
-    """Return the new ids after `input_ids`, up to the first of `end_ids`; fewer once `should_stop` returns true.
+    """Return the new ids after `input_ids`, up to and including the first of `end_ids`.
 
-    `should_stop` is told the new ids after each step, of a beam search those of the best beam.
-    `check` raises for scores that are not finite. Those `watching` are told of each step, after the repetition penalty.
-    Other requests are served between its steps, unless `serve_others` is false, for a model that keeps its state in
-    itself; and not between those of a sample, which draws from the process's random generator and leaves it as it was.
+    `should_stop` gets the new ids after each step (of a beam search, those of the best beam) and can end the text.
+    `check` gets the scores of each step and raises if they are not finite. `observers` are called after it, following
+    the repetition penalty.
+
+    Other requests run between the steps if `serve_others` is true. It must be false for a model that stores its state
+    in itself. They don't run between the steps of a sample, which uses and restores the process's random generator.
     """
     ids = torch.tensor([input_ids], device=model.device)
     between = _BetweenSteps(should_stop, len(input_ids), serve_others=serve_others and not parameters.do_sample)
@@ -44,14 +46,14 @@ def generate(
             attention_mask=torch.ones_like(ids),
             **_generate_options(parameters),
             pad_token_id=pad_id,
-            logits_processor=LogitsProcessorList([_Checking(check), *watching]),
+            logits_processor=LogitsProcessorList([_Checking(check), *observers]),
             stopping_criteria=StoppingCriteriaList([between]),
         )
     return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)
 
 
 def generation_problem(model: PreTrainedModel, *, is_search: bool) -> str | None:
-    """Return in one line why transformers cannot write with this model, by trying; None where it can."""
+    """Try `generate` with the model. Return its error in one line, or None if it works."""
     parameters = GenerationParameters.from_options(
         strategy="beam" if is_search else "greedy", max_new_tokens=3, num_beams=2 if is_search else None
     )
@@ -60,14 +62,14 @@ def generation_problem(model: PreTrainedModel, *, is_search: bool) -> str | None
             model, [1, 2, 3], parameters, end_ids=(), pad_id=0, should_stop=lambda _: False, check=lambda _: None,
             serve_others=False,
         )  # fmt: skip
-    except Exception as error:  # each class fails in its own way
+    except Exception as error:  # each model class fails differently
         return str(error).partition("\n")[0][:200] or type(error).__name__
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Checking(LogitsProcessor):
-    """Look at the scores of each step before anything is chosen by them."""
+    """Checks the scores of each step before they are used."""
 
     check: Callable[[torch.Tensor], None]
 
@@ -78,7 +80,7 @@ class _Checking(LogitsProcessor):
 
 @dataclass(frozen=True, slots=True)
 class _BetweenSteps(StoppingCriteria):
-    """Serve others after each step, and end the text once `should_stop` returns true."""
+    """Lets others run after each step, and ends the text if `should_stop` returns true."""
 
     should_stop: Callable[[list[int]], bool]
     prompt_length: int
@@ -87,12 +89,12 @@ class _BetweenSteps(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
         if self.serve_others:
             let_others_go_on()
-        best = input_ids[0, self.prompt_length :].tolist()  # a search hands its candidates over best first
+        best = input_ids[0, self.prompt_length :].tolist()  # beam search sorts its beams, best first
         return torch.full((input_ids.shape[0],), self.should_stop(best), device=input_ids.device, dtype=torch.bool)
 
 
 def _generate_options(parameters: GenerationParameters) -> dict[str, float]:
-    """Return every option that a checkpoint's generation_config, or a default of `generate`, would decide otherwise."""
+    """Return all options whose default would otherwise come from the checkpoint's generation_config or `generate`."""
     return {
         "max_new_tokens": parameters.max_new_tokens,
         "do_sample": parameters.do_sample,
@@ -107,7 +109,7 @@ def _generate_options(parameters: GenerationParameters) -> dict[str, float]:
 
 
 def _up_to_first(ids: list[int], ends: Collection[int]) -> list[int]:
-    """Return `ids` up to and including the first end-of-text; beam search pads what follows it."""
+    """Return `ids` up to and including the first end-of-text. Beam search adds padding after it."""
     for position, id_ in enumerate(ids):
         if id_ in ends:
             return ids[: position + 1]
@@ -120,14 +122,14 @@ class _Candidate:
     id: int
     log_probability: float
     score: float
-    row: int | None = None  # in which it runs on, known with the next step
+    row: int | None = None  # its beam in the next step, once that is known
 
 
 class BeamRecorder(LogitsProcessor):
-    """Stands last among the processors of one beam search and takes down its steps; it changes nothing.
+    """Records the steps of one beam search. It is the search's last processor and changes no score.
 
-    It sees the beams that run and their scores, from which it finds the search's candidates by the same operations
-    (transformers' `_beam_search`); which of them were kept, it sees in the next step.
+    It gets the running beams and their scores, and computes the candidates from them as transformers' `_beam_search`
+    does. The beams of the next step show which candidates were kept.
     """
 
     def __init__(self, num_beams: int, end_ids: Collection[int]) -> None:
@@ -137,64 +139,64 @@ class BeamRecorder(LogitsProcessor):
         self._running: list[list[int]] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Take down one step: `scores` are the log-probabilities [beams, vocabulary] after `input_ids`."""
+        """Record one step: `scores` are the log-probabilities [beams, vocabulary] after `input_ids`."""
         running = input_ids.tolist()
         totals = [0.0] + [_NOT_RUNNING] * (len(running) - 1)
         if self._steps:
-            found = {(*self._running[one.parent], one.id): one for one in self._steps[-1]}
+            by_ids = {(*self._running[candidate.parent], candidate.id): candidate for candidate in self._steps[-1]}
             for row, ids in enumerate(running):
-                found[tuple(ids)].row = row
-                totals[row] = found[tuple(ids)].score
+                by_ids[tuple(ids)].row = row
+                totals[row] = by_ids[tuple(ids)].score
         self._running = running
         accumulated = scores.float() + torch.tensor(totals, device=scores.device)[:, None]
         best = accumulated.flatten().topk(max(2, 1 + len(self._end_ids)) * self._num_beams)
         self._steps.append(
             [
-                _Candidate(place // scores.shape[1], place % scores.shape[1], 0.0, score)
-                for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                _Candidate(index // scores.shape[1], index % scores.shape[1], 0.0, score)
+                for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
             ]
         )
-        for one in self._steps[-1]:
-            one.log_probability = scores[one.parent, one.id].item()
+        for candidate in self._steps[-1]:
+            candidate.log_probability = scores[candidate.parent, candidate.id].item()
         return scores
 
     def score(self, output_ids: Sequence[int]) -> float:
-        """Return what the search ranked `output_ids` by: transformers' `sequences_scores`, length_penalty being 1."""
+        """Return the search's score of `output_ids`: transformers' `sequences_scores` with a length_penalty of 1."""
         last = self._steps[len(output_ids) - 1][self._path(output_ids)[-1]]
         return last.score / len(output_ids)
 
     def tree(self, output_ids: Sequence[int], max_new_tokens: int, codec: TextCodec) -> BeamTree:
-        """Return all steps, with the path to the search's result `output_ids`."""
+        """Return all steps, with the path to the result `output_ids`."""
         steps = [
             BeamStep(
                 tuple(
                     BeamCandidate(
-                        one.parent,
-                        codec.token(one.id),
-                        one.log_probability,
-                        one.score,
-                        self._fate(one, place, is_last=number == max_new_tokens),
-                        one.row,
+                        candidate.parent,
+                        codec.token(candidate.id),
+                        candidate.log_probability,
+                        candidate.score,
+                        self._fate(candidate, index, is_last=number == max_new_tokens),
+                        candidate.row,
                     )
-                    for place, one in enumerate(candidates)
+                    for index, candidate in enumerate(candidates)
                 )
             )
             for number, candidates in enumerate(self._steps, start=1)
         ]
         return BeamTree(self._num_beams, tuple(steps), tuple(self._path(output_ids)))
 
-    def _fate(self, candidate: _Candidate, place: int, *, is_last: bool) -> Fate:
+    def _fate(self, candidate: _Candidate, index: int, *, is_last: bool) -> Fate:
         if candidate.row is not None:
             return "kept"
         ended = is_last or candidate.id in self._end_ids
-        return "finished" if ended and place < self._num_beams else "pruned"
+        return "finished" if ended and index < self._num_beams else "pruned"
 
     def _path(self, output_ids: Sequence[int]) -> list[int]:
-        """Return the index in each step of the candidate that leads to `output_ids`."""
+        """Return the index of the candidate that leads to `output_ids`, for each step."""
         path: list[int] = []
         row: int | None = 0
         for id_, candidates in zip(output_ids, self._steps, strict=False):
-            place = next(n for n, one in enumerate(candidates) if (one.parent, one.id) == (row, id_))
-            path.append(place)
-            row = candidates[place].row
+            index = next(n for n, candidate in enumerate(candidates) if (candidate.parent, candidate.id) == (row, id_))
+            path.append(index)
+            row = candidates[index].row
         return path

@@ -1,4 +1,4 @@
-"""Writing on, token by token: greedy or sampled, with the numbers of transformers' `generate`."""
+"""Continue a text token by token, greedily or by sampling, with the same numbers as transformers' `generate`."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,27 +13,27 @@ from transformers import (
 )
 
 from bot.engine.primitives import Steps
-from bot.engine.transformers import sequences
+from bot.engine.transformers.sequences import Decoding
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import Stage
 
 
 def decode(
-    sequence: sequences.Sequence,
+    decoding: Decoding,
     input_ids: list[int],
     parameters: GenerationParameters,
     end_ids: Collection[int],
     steps: Steps,
     written: Sequence[int] = (),
 ) -> list[int]:
-    """Return the new ids after `input_ids`, those `written` before first, up to the first of `end_ids`.
+    """Return `written` and the new ids after it, up to and including the first of `end_ids`. Raises RequestCancelled.
 
-    Raises RequestCancelled.
+    `decoding` is empty. The prompt is `input_ids`, and `written` are output ids of an earlier call.
     """
-    choose = Choice(parameters)
+    choose = TokenChooser(parameters)
     new_ids = list(written)
-    logits = sequence.next_logits(input_ids + new_ids)
+    logits = decoding.next_logits(input_ids + new_ids)
     choose.skip(len(new_ids), logits)
     while not steps.is_enough(new_ids):
         if steps.is_cancelled():
@@ -41,12 +41,12 @@ def decode(
         new_ids.append(choose(input_ids + new_ids, logits))
         if new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens:
             break
-        logits = sequence.next_logits(new_ids[-1:])
+        logits = decoding.next_logits(new_ids[-1:])
     return new_ids
 
 
-class Choice:
-    """Chooses the next token from logits as `generate` does, with a random generator of its own."""
+class TokenChooser:
+    """Chooses the next token from logits as `generate` does, with its own random generator."""
 
     def __init__(self, parameters: GenerationParameters) -> None:
         self._processors = LogitsProcessorList(processors(parameters).values())
@@ -55,13 +55,13 @@ class Choice:
             self._generator.manual_seed(parameters.seed)
 
     def skip(self, count: int, logits: torch.Tensor) -> None:
-        """Leave the generator as it is after `count` draws, which do not depend on the probabilities."""
+        """Advance the generator by `count` draws. Its state after a draw doesn't depend on the probabilities."""
         if self._generator is not None:
             for _ in range(count):
                 torch.multinomial(torch.ones_like(logits)[None], 1, generator=self._generator)
 
     def __call__(self, ids: list[int], logits: torch.Tensor) -> int:
-        """Return the token after `ids`, given the `logits` [vocabulary]."""
+        """Return the id after `ids`, chosen from `logits` [vocabulary]."""
         scores = logits[None] if not self._processors else self._processors(torch.tensor([ids]), logits[None])  # type: ignore[arg-type]  # transformers asks for legacy tensor types
         if self._generator is None:
             return int(scores.argmax(-1))
@@ -69,17 +69,14 @@ class Choice:
 
 
 def processors(parameters: GenerationParameters) -> dict[Stage, LogitsProcessor]:
-    """Return transformers' own processors by option, in the order in which `generate` applies them.
-
-    Those that would do nothing are left out.
-    """
-    found: dict[Stage, LogitsProcessor] = {}
+    """Return transformers' processors by stage, in the order of `generate`, without those that change nothing."""
+    by_stage: dict[Stage, LogitsProcessor] = {}
     if parameters.repetition_penalty != 1.0:
-        found["repetition_penalty"] = RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty)
+        by_stage["repetition_penalty"] = RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty)
     if parameters.temperature is not None and parameters.temperature != 1.0:
-        found["temperature"] = TemperatureLogitsWarper(parameters.temperature)
+        by_stage["temperature"] = TemperatureLogitsWarper(parameters.temperature)
     if parameters.do_sample and parameters.top_k:
-        found["top_k"] = TopKLogitsWarper(parameters.top_k)
+        by_stage["top_k"] = TopKLogitsWarper(parameters.top_k)
     if parameters.top_p is not None and parameters.top_p < 1.0:
-        found["top_p"] = TopPLogitsWarper(parameters.top_p)
-    return found
+        by_stage["top_p"] = TopPLogitsWarper(parameters.top_p)
+    return by_stage

@@ -1,4 +1,4 @@
-"""The engine over one transformers model in this process, with the numbers that transformers gives."""
+"""The engine over one transformers model in this process. Its numbers equal those of plain transformers."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -10,15 +10,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from bot.engine.primitives import NextScores, Search, Steps, TokenScore
 from bot.engine.tokenizer import TextCodec
-from bot.engine.transformers import sequences
 from bot.engine.transformers.beam_search import BeamRecorder, generate, generation_problem
-from bot.engine.transformers.decoding import Choice, decode
+from bot.engine.transformers.decoding import TokenChooser, decode
 from bot.engine.transformers.forward_passes import ForwardPasses, input_rows
+from bot.engine.transformers.sequences import Decoding
 from bot.errors import GenerationUnsupported, RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 
-BEGINNINGS = 8  # kept of texts that begin alike
+BEGINNINGS = 8  # common beginnings of texts that stay cached
 
 
 class TransformersEngine:
@@ -33,8 +33,8 @@ class TransformersEngine:
             input_rows=input_rows(passes.model),
             max_prompt_tokens=max_prompt_tokens,
         )
-        self._beginnings: OrderedDict[tuple[int, ...], sequences.Sequence | None] = OrderedDict()
-        self._problems: dict[bool, str | None] = {}  # by whether it is a beam search, found at the first one
+        self._beginnings: OrderedDict[tuple[int, ...], Decoding | None] = OrderedDict()
+        self._problems: dict[bool, str | None] = {}  # why generation fails, by is_search; found at the first use
 
     @property
     def info(self) -> ModelInfo:
@@ -49,14 +49,14 @@ class TransformersEngine:
         chosen: Sequence[int] = (),
         beginning: Sequence[int] = (),
     ) -> list[NextScores]:
-        """Score the token after each of `texts`, which are computed together."""
-        logits = self.passes.last_logits_of(list(texts), self._computed(tuple(beginning)))
-        return [_scores(one[None], top, [chosen])[0] for one in logits]
+        """Score the token after each of `texts`. The texts are computed together."""
+        logits = self.passes.last_logits_of(list(texts), self._cached_beginning(tuple(beginning)))
+        return [_scores(row[None], top, [chosen])[0] for row in logits]
 
     def score_after_each(
         self, input_ids: list[int], *, first: int = 0, following: Sequence[int] = (), top: int = 0
     ) -> Iterator[NextScores]:
-        """Yield the scores after each of `input_ids` from position `first` on, some dozens computed at a time."""
+        """Yield the scores after each of `input_ids` from position `first` on. At most 64 are computed at a time."""
         done = 0
         for logits in self.passes.logits_after(input_ids, first):
             chosen = [following[place : place + 1] for place in range(done, done + len(logits))]
@@ -69,16 +69,16 @@ class TransformersEngine:
         return logits
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Return the id that the parameters' seed draws after `input_ids` with its draw `number`, from 0."""
-        choose = Choice(parameters)
+        """Return the id after `input_ids` that draw `number` (from 0) of the parameters' seed gives."""
+        choose = TokenChooser(parameters)
         logits = self.passes.last_logits(input_ids)
         choose.skip(number, logits)
         return choose(input_ids, logits)
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
-        """Raise GenerationUnsupported for what transformers' `generate`, where it writes, cannot do with this model."""
+        """Raise GenerationUnsupported if transformers' `generate` is needed and fails with this model."""
         is_search = parameters.num_beams is not None
-        if not is_search and self.passes.by_token:
+        if not is_search and self.passes.supports_incremental:
             return
         if is_search not in self._problems:
             self._problems[is_search] = generation_problem(self.passes.model, is_search=is_search)
@@ -90,8 +90,8 @@ class TransformersEngine:
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
     ) -> list[int]:
-        """Return new ids, token by token beside other texts; by transformers' `generate` for what cannot be shared."""
-        if self.passes.by_token:
+        """Return new ids, decoded together with other texts, or by `generate` without `supports_incremental`."""
+        if self.passes.supports_incremental:
             return decode(self.passes.begin(), input_ids, parameters, self.codec.end_ids, steps, written)
         return self._generate(input_ids, parameters, steps, written)
 
@@ -104,7 +104,7 @@ class TransformersEngine:
         *,
         with_tree: bool = False,
     ) -> Search:
-        """Return what transformers' own beam search writes."""
+        """Return the result of transformers' own beam search."""
         if not with_tree:
             return Search(self._generate(input_ids, parameters, steps, written))
         recorder = BeamRecorder(parameters.num_beams or 1, self.codec.end_ids)
@@ -128,17 +128,17 @@ class TransformersEngine:
             pad_id=self.codec.pad_id,
             should_stop=lambda ids: steps.is_cancelled() or steps.is_enough([*written, *ids]),
             check=self.passes.check_finite,
-            serve_others=self.passes.by_token,
-            watching=recorders,
+            serve_others=self.passes.supports_incremental,
+            observers=recorders,
         )
         if steps.is_cancelled():
             raise RequestCancelled
         return [*written, *new_ids]
 
-    def _computed(self, beginning: tuple[int, ...]) -> sequences.Sequence | None:
-        """Return a beginning of many texts, computed once."""
+    def _cached_beginning(self, beginning: tuple[int, ...]) -> Decoding | None:
+        """Return the common beginning of many texts, computed at its first use."""
         if beginning not in self._beginnings:
-            self._beginnings[beginning] = self.passes.computed(list(beginning))
+            self._beginnings[beginning] = self.passes.compute_beginning(list(beginning))
             if len(self._beginnings) > BEGINNINGS:
                 self._beginnings.popitem(last=False)
         self._beginnings.move_to_end(beginning)
@@ -146,15 +146,15 @@ class TransformersEngine:
 
 
 def _scores(logits: torch.Tensor, top: int, chosen: Sequence[Sequence[int]]) -> list[NextScores]:
-    """Return the scores of each row of `logits` [positions, vocabulary]; the last row may have no `chosen` ids."""
+    """Return the scores of each row of `logits` [positions, vocabulary], with the `chosen` ids of that row."""
     totals = logits.logsumexp(-1, keepdim=True)
     probabilities = logits.softmax(-1)
 
     def rows_of(ids: torch.Tensor, ranks: torch.Tensor) -> list[list[TokenScore]]:
         values = logits.gather(1, ids)
         figures = (ids, ranks, values, probabilities.gather(1, ids), (values - totals).clamp(max=0))
-        rows = zip(*(one.tolist() for one in figures), strict=True)
-        return [[TokenScore(*one) for one in zip(*row, strict=True)] for row in rows]
+        rows = zip(*(figure.tolist() for figure in figures), strict=True)
+        return [[TokenScore(*values) for values in zip(*row, strict=True)] for row in rows]
 
     best = logits.topk(min(top, logits.shape[1])).indices
     best_rows = rows_of(best, torch.arange(1, best.shape[1] + 1).expand_as(best))

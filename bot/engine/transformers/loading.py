@@ -1,4 +1,4 @@
-"""Load a model into memory: safe weights only, complete, in the chosen dtype, on the chosen device."""
+"""Load a model: safe and complete weights only, in the chosen dtype, on the chosen device."""
 
 from dataclasses import replace
 from typing import cast
@@ -28,12 +28,12 @@ from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.layers.half import halve_linear_layers
 from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, quantize_linear_layers
 from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
-from bot.engine.transformers.self_test import matches_reference, take_reference
+from bot.engine.transformers.self_test import passes_self_test, take_reference
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import ModelInfo, display_name
 from bot.questions.options import MAX_NEW_TOKENS
 
-OWN_PATH = "transformers' own path"  # of models whose numbers batches would change
+OWN_PATH = "transformers' own path"  # for models whose numbers would change in batches
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -47,7 +47,7 @@ def load_model(
     threads: int | None = None,
     max_prompt_tokens: int,
 ) -> EngineModel:
-    """Find and load `name`. Raises ModelUnavailable with a remedy for whatever is wrong with it."""
+    """Find, load and check the model `name`. Raises ModelUnavailable with a remedy."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as above
     if threads is not None:
@@ -56,7 +56,7 @@ def load_model(
     if dtype == "int8" and chosen_device != "cpu":
         raise ModelUnavailable(
             name,
-            f"int8 is computed on the CPU only, not on {chosen_device}",
+            f"int8 works on the CPU only, not on {chosen_device}",
             "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
         )
     files = find_model(name, revision=revision, token=token)
@@ -78,19 +78,19 @@ def load_model(
     )
     passes = ForwardPasses(model, info)
     is_fixed = not changes_with_length(model.config, min(wanted, stated or wanted))
-    if not (is_fixed and matches_reference(passes, reference)):
+    if not (is_fixed and passes_self_test(passes, reference)):
         del passes
         if info.engine_path:
-            del model  # before the same weights come again
+            del model  # frees the weights before they are loaded again
             model = _load_model(files, dtype, chosen_device)
-        passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), by_token=False)
-    if stated is None or (not passes.by_token and has_position_table(model)):
+        passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), supports_incremental=False)
+    if stated is None or (not passes.supports_incremental and has_position_table(model)):
         passes.info = replace(passes.info, context_length=tried_context_length(model, stated, wanted))
     return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
 
 
 def _load_model(files: ModelFiles, dtype: str, device: str) -> PreTrainedModel:
-    """Return the model as transformers computes it, with 8-bit weights where they are asked for."""
+    """Return transformers' model, with 8-bit weights if `dtype` is int8."""
     model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype)
     model.to(device)  # type: ignore[arg-type]  # typed as a bound method
     model.generation_config = _end_of_text_only(files.name, model.generation_config)
@@ -100,7 +100,7 @@ def _load_model(files: ModelFiles, dtype: str, device: str) -> PreTrainedModel:
 
 
 def _pack_linear_layers(model: PreTrainedModel, dtype: str) -> str:
-    """Make the linear layers as fast as this machine can, and return how they are multiplied."""
+    """Replace the linear layers by the fastest ones for this machine. Return their description for `engine_path`."""
     if dtype == "int8":
         if pack_int8_layers(model):
             return "int8 sums"
@@ -115,7 +115,7 @@ def _pack_linear_layers(model: PreTrainedModel, dtype: str) -> str:
 
 
 def choose_device(name: str, device: str) -> str:
-    """Return the kind of device that "auto" means here, or `device` itself. Raises ModelUnavailable where it is not."""
+    """Return `device`, or the device that "auto" means here. Raises ModelUnavailable if it isn't available."""
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -129,7 +129,7 @@ def choose_device(name: str, device: str) -> str:
 
 
 def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
-    """Return the model in evaluation mode; what the files lack, which transformers fills at random, is refused."""
+    """Return the model in evaluation mode. Refuse missing weights, which transformers would initialize at random."""
     try:
         config = AutoConfig.from_pretrained(files.folder, **_SAFE)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -145,14 +145,13 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
             files.name, f"its weights are damaged ({_line(error)})", "Download it again, or try BOT_MODEL=demo."
         ) from None
     except Exception as error:
-        # A damaged config.json fails wherever its values are used.
+        # A damaged config.json fails wherever its values are used, with any error.
         raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_line(error)})") from None
-    model, report = cast("tuple[PreTrainedModel, dict[str, list[str]]]", loaded)  # as output_loading_info has it
-    for what in ("missing_keys", "mismatched_keys"):
-        if names := sorted(str(name) for name in report[what]):
-            kind = what.removesuffix("_keys")
+    model, report = cast("tuple[PreTrainedModel, dict[str, list[str]]]", loaded)  # because of output_loading_info
+    for kind in ("missing", "mismatched"):
+        if names := sorted(str(name) for name in report[f"{kind}_keys"]):
             raise ModelUnavailable(
-                files.name, f"its weights do not fit its config.json: {len(names)} {kind}, {names[0]}"
+                files.name, f"its weights don't match its config.json: {len(names)} {kind}, the first is {names[0]}"
             )
     model.eval()  # type: ignore[no-untyped-call]  # as above
     return model
@@ -164,15 +163,15 @@ def _load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # Tokenizer files fail in many ways: the tokenizers library panics with a BaseException of its own.
-        # Some of their texts are lists, whose first line says nothing.
+        # Tokenizer files fail in many ways. The tokenizers library panics with a BaseException.
+        # Some error texts are lists whose first line says nothing, so the whole text is used.
         problem = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({problem})") from None
     read = {"tokenizer.json", "tekken.json", *tokenizer.vocab_files_names.values()}
     if not any((files.folder / name).exists() for name in read):
         raise ModelUnavailable(
             files.name,
-            f"its tokenizer is a {type(tokenizer).__name__}, which reads {' or '.join(sorted(read))}: none is there",
+            f"its tokenizer is a {type(tokenizer).__name__}, which needs {' or '.join(sorted(read))} in the folder",
         )
     if len(tokenizer) == 0 or not tokenizer("a", add_special_tokens=False).input_ids:
         raise ModelUnavailable(files.name, "its tokenizer has an empty vocabulary")
@@ -180,11 +179,11 @@ def _load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
 
 
 def _end_of_text_only(name: str, checkpoint: GenerationConfig | None) -> GenerationConfig:
-    """Return a generation config that keeps the checkpoint's token ids and nothing else: what is shown decides."""
+    """Return a generation config with only the checkpoint's token ids. The options that users see decide the rest."""
     ids = {key: getattr(checkpoint, key, None) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     for key, value in ids.items():
         if not all(isinstance(id_, int) for id_ in (value if isinstance(value, list) else [value or 0])):
-            raise ModelUnavailable(name, f"its generation_config.json has no number for {key}")
+            raise ModelUnavailable(name, f"{key} in its generation_config.json is not a number")
     return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
 

@@ -1,4 +1,4 @@
-"""Texts under way, and the forward passes that they wait for."""
+"""Texts in computation, and the forward passes that they request."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,113 +8,117 @@ from transformers.cache_utils import Cache
 
 from bot.engine.scheduler import ForwardPass, wait_for
 
-GIVES_WAY_TO = 4  # newcomers, between two pieces of a prompt, or two prompts of one operation
+YIELD_TO = 4  # newer requests that run before the next piece of a prompt, or the next prompt of the same operation
 
 
-class Passes(Protocol):
-    """Computes the passes of one model."""
+class PassComputer(Protocol):
+    """Computes the forward passes of one model. `ForwardPasses` implements it."""
 
-    def compute(self, waiting: "list[Pass]") -> "list[tuple[Pass, torch.Tensor | Exception]]":
-        """Compute some of `waiting`, and return those that are complete with their logits [rows, vocabulary].
+    def compute(self, waiting: "list[ForwardRequest]") -> "list[tuple[ForwardRequest, torch.Tensor | Exception]]":
+        """Compute some of `waiting`, and return the finished requests with their logits [rows, vocabulary].
 
-        For one that failed, its error takes the place of the logits.
+        A failed request has its error in place of the logits.
         """
         ...
 
     def check_finite(self, logits: torch.Tensor) -> None:
-        """Raise NumbersNotFinite where a logit is infinite or not a number."""
+        """Raise NumbersNotFinite if a logit is infinite or not a number."""
         ...
 
     def next_turn(self) -> int:
-        """Return a number that is greater than that of every pass which already waits."""
+        """Return a number greater than the `turn` of every waiting request."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a sequence's keys and values stand: in a row that ends in the cache's last column."""
+    """The row of a cache that holds a text's keys and values. They end in the cache's last column."""
 
-    cache: Cache  # its layers are GrowingLayers
+    cache: Cache  # its layers are PreallocatedLayers
     row: int
 
 
 @dataclass(eq=False, slots=True)
-class Sequence:
-    """A text under way: the first `length` of its `ids` are computed and stand in `place`, if it `keeps` them."""
+class Decoding:
+    """A text in computation. The first `length` of its `ids` are computed.
 
-    passes: Passes
-    keeps: bool
+    If `is_cached`, their keys and values are stored in `place`.
+    """
+
+    passes: PassComputer
+    is_cached: bool
     length: int = 0
     place: Place | None = None
     ids: list[int] = field(default_factory=list)
 
     @property
-    def lacking(self) -> int:
+    def uncomputed(self) -> int:
         """How many of the ids are not computed yet."""
         return len(self.ids) - self.length
 
     def next_logits(self, input_ids: list[int]) -> torch.Tensor:
-        """Append `input_ids`, the prompt or then one token, and return the logits after it, float32 [vocabulary]."""
+        """Append `input_ids`, the prompt or a single id, and return the logits after them, float32 [vocabulary]."""
         self.ids = [*self.ids, *input_ids]
-        return wait_for_passes(self.passes, [Pass(self, self.passes.next_turn())])[0][-1]
+        return wait_for_passes(self.passes, [ForwardRequest(self, self.passes.next_turn())])[0][-1]
 
 
 @dataclass(eq=False, slots=True)
-class Pass:
-    """What one sequence lacks, and the last `rows` of its logits that are wanted; the lowest `turn` comes first."""
+class ForwardRequest:
+    """A request to compute the rest of one text and return its last `rows` logits. The lowest `turn` runs first."""
 
-    sequence: Sequence
+    decoding: Decoding
     turn: int
     rows: int = 1
 
     @property
-    def columns(self) -> int:
-        """How many ids it has to compute; some again, where logits after them are wanted."""
-        return max(self.sequence.lacking, self.rows)
+    def width(self) -> int:
+        """How many ids to compute. Ids are computed again if their logits are requested."""
+        return max(self.decoding.uncomputed, self.rows)
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """An operation's passes that are `open`, and the logits, or the errors, of those that are complete."""
+    """The `open` requests of one operation, and the logits or errors of its finished ones."""
 
-    passes: Passes
-    open: list[Pass]
+    passes: PassComputer
+    open: list[ForwardRequest]
     results: dict[int, torch.Tensor | Exception] = field(default_factory=dict)
 
     def compute_together(self, waiting: list[ForwardPass]) -> list[tuple[ForwardPass, object]]:
-        """Compute some of `waiting`, and return those that are complete with their results."""
-        operations = [one for one in waiting if isinstance(one, _Waiting)]
-        computed = {id(one): result for one, result in self.passes.compute([p for one in operations for p in one.open])}
+        """Compute some of `waiting`, and return the finished ones with their results."""
+        operations = [operation for operation in waiting if isinstance(operation, _Waiting)]
+        requests = [request for operation in operations for request in operation.open]
+        computed = {id(request): result for request, result in self.passes.compute(requests)}
         for operation in operations:
             operation.take(computed)
-        return [(one, one.results) for one in operations if not one.open]
+        return [(operation, operation.results) for operation in operations if not operation.open]
 
     def take(self, computed: dict[int, torch.Tensor | Exception]) -> None:
-        """Take what is computed; where there is more to come, newcomers of other operations are served first."""
+        """Store finished results. If requests remain, newer ones of other operations run before them."""
         before = len(self.open)
-        new = {id(one): computed[id(one)] for one in self.open if id(one) in computed}
-        self.results |= new
-        has_failed = any(isinstance(result, Exception) for result in new.values())
-        self.open = [] if has_failed else [one for one in self.open if id(one) not in computed]
+        finished = {id(request): computed[id(request)] for request in self.open if id(request) in computed}
+        self.results |= finished
+        has_failed = any(isinstance(result, Exception) for result in finished.values())
+        self.open = [] if has_failed else [request for request in self.open if id(request) not in computed]
         if len(self.open) < before:
-            for one in self.open:
-                one.turn = self.passes.next_turn() + GIVES_WAY_TO
+            for request in self.open:
+                request.turn = self.passes.next_turn() + YIELD_TO
 
 
-def wait_for_passes(passes: Passes, wanted: list[Pass]) -> list[torch.Tensor]:
-    """Return the logits [rows, vocabulary] of each of `wanted`, computed together with those of other operations.
+def wait_for_passes(passes: PassComputer, requests: list[ForwardRequest]) -> list[torch.Tensor]:
+    """Return the logits [rows, vocabulary] of each request, computed together with those of other operations.
 
-    Raises NumbersNotFinite, and what the model raises for one of `wanted`.
+    Raises NumbersNotFinite, and the model's error for one of `requests`.
     """
-    waiting = _Waiting(passes, list(wanted))
+    waiting = _Waiting(passes, list(requests))
     wait_for(waiting)
     results = waiting.results
     logits: list[torch.Tensor] = []
     for result in results.values():
         if isinstance(result, Exception):
             raise result
-    for one in wanted:
-        result = results[id(one)]
+    for request in requests:
+        result = results[id(request)]
         assert isinstance(result, torch.Tensor)  # noqa: S101  # errors are raised above
         passes.check_finite(result)
         logits.append(result)

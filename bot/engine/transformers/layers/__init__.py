@@ -1,4 +1,4 @@
-"""Linear layers in other layouts and precisions, each proved against the original."""
+"""Faster or smaller linear layers. Each is used only if it matches the original layer's numbers on this machine."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def replace_layers(model: torch.nn.Module, kind: type[Layer], make: Callable[[Layer], torch.nn.Module]) -> None:
-    """Replace each layer of exactly that kind by what `make` makes of it, one by one, so that memory goes at once."""
+    """Replace each layer of exactly the class `kind` by `make(layer)`, one by one to free memory early."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is kind:
@@ -19,13 +19,28 @@ def replace_layers(model: torch.nn.Module, kind: type[Layer], make: Callable[[La
 
 
 @torch.no_grad()
-def computes_as(linear: torch.nn.Linear, make: Callable[[torch.nn.Linear], torch.nn.Module], tolerance: float) -> bool:
-    """Return whether what `make` makes of a layer computes what the layer does; log which operator lacks."""
-    states = torch.linspace(-1, 1, 3 * linear.in_features, dtype=linear.weight.dtype).view(3, -1)
+def matches_reference(
+    compute: Callable[[], torch.Tensor],
+    reference: Callable[[], torch.Tensor],
+    tolerance: float,
+    *,
+    otherwise: str,
+    smallest_scale: float = 1.0,
+) -> bool:
+    """Return whether `compute` gives the numbers of `reference`, with differences up to `tolerance` times their scale.
+
+    The scale is the largest number of `reference`, but at least `smallest_scale`. If this machine or build of PyTorch
+    can't compute one of them, the result is False, and `otherwise` is logged with the reason.
+    """
     try:
-        expected, computed = linear(states), make(linear)(states)
-    except (RuntimeError, AttributeError) as error:  # another build of PyTorch may lack the operators
-        log.info("linear layers are left as they are: %s", str(error).partition("\n")[0])
+        expected, computed = reference(), compute()
+    except (RuntimeError, AttributeError, TypeError) as error:  # a missing operator, or a layer with other arguments
+        log.info("%s: %s", otherwise, str(error).partition("\n")[0])
         return False
-    scale = expected.abs().max().clamp(min=1)
-    return bool(((expected - computed).abs().max() / scale) < tolerance)
+    scale = expected.abs().max().clamp(min=smallest_scale)
+    return bool((expected - computed).abs().max() <= tolerance * scale)
+
+
+def linspace_states(rows: int, features: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return input for a check, from -1 to 1: [rows, features]."""
+    return torch.linspace(-1, 1, rows * features, dtype=dtype).view(rows, features)

@@ -1,19 +1,19 @@
-"""Linear layers in bfloat16 for processors without instructions for it: float16 weights, widened inside the kernel.
+"""bfloat16 linear layers for processors without bfloat16 instructions: float16 weights, widened inside the kernel.
 
-The kernel is FBGEMM's and its sums are float32, so it is the more exact way too. float16 holds every bfloat16 number
-from 2**-14 to 65504; smaller ones are rounded to its steps of 2**-24.
+FBGEMM's kernel sums in float32, so it is also more exact. float16 represents every bfloat16 number from 2**-14 to
+65504. Smaller numbers are rounded to float16's steps of 2**-24.
 """
 
 import torch
 
-from bot.engine.transformers.layers import computes_as, replace_layers
+from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
 
 _FINEST = 2.0**-25  # half of float16's smallest step
-_TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth
+_TOLERANCE = 5e-2  # for finding broken kernels: bfloat16 rounds to about a hundredth
 
 
 class HalfLinear(torch.nn.Module):
-    """A torch.nn.Linear in bfloat16 for inference on the CPU, with weights that float16 can hold."""
+    """A bfloat16 torch.nn.Linear for inference on the CPU, with weights that float16 can represent."""
 
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class HalfLinear(torch.nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The plain weights, for a model that reads them past its layer."""
+        """The plain weights, for models that read them directly."""
         plain: torch.Tensor = torch.ops.quantized.linear_unpack_fp16(self._packed)[0]
         return plain.bfloat16()
 
@@ -34,14 +34,13 @@ class HalfLinear(torch.nn.Module):
 
 
 def halve_linear_layers(model: torch.nn.Module) -> bool:
-    """Replace the linear layers of `model` where this processor is faster with them; return whether it did."""
+    """Replace the linear layers of `model` if that is faster on this processor. Return whether it did."""
     linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
     if not linear_layers or not all(map(_can_be_halved, linear_layers)):
         return False
-    first = linear_layers[0]
-    if not computes_as(first, HalfLinear, _TOLERANCE):
+    if not _matches(linear_layers[0]):
         return False
-    del first, linear_layers  # so that each layer's plain weights go when its halved ones come
+    del linear_layers  # frees each layer's plain weights as soon as it is replaced
     replace_layers(model, torch.nn.Linear, HalfLinear)
     return True
 
@@ -51,3 +50,13 @@ def _can_be_halved(linear: torch.nn.Linear) -> bool:
     if weight.device.type != "cpu" or weight.dtype != torch.bfloat16 or torch.cpu._is_avx512_bf16_supported():
         return False
     return bool((weight.half().float() - weight).abs().max() <= _FINEST)
+
+
+def _matches(linear: torch.nn.Linear) -> bool:
+    states = linspace_states(3, linear.in_features, linear.weight.dtype)
+    return matches_reference(
+        lambda: HalfLinear(linear)(states),
+        lambda: linear(states),
+        _TOLERANCE,
+        otherwise="linear layers are not stored in float16",
+    )

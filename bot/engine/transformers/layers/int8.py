@@ -1,34 +1,32 @@
-"""Linear layers whose weights are stored in 8 bits, each row with a scale of its own; everything else is bfloat16.
+"""Linear layers with 8-bit weights and one scale per row. Everything else is bfloat16.
 
-They take half of bfloat16's memory, and a text that is written alone is faster, since its time is that of reading the
-weights. The weights are rounded to one of 255 values a row (absmax), so results differ a little from the model's own.
+The weights need half of bfloat16's memory. A single text is also decoded faster, because decoding takes as long as
+reading the weights. Each weight is rounded to one of 255 values per row (absmax), so results differ slightly from the
+model's own.
 
 `Int8Linear` uses PyTorch's kernel. `PackedInt8Linear` uses the processor's integer kernels (oneDNN, VNNI or AMX), which
-multiply whole numbers only: each row of the input becomes two of them, its values in 127 steps of a scale of its own,
-and what is missing to them in 254ths of a step. Together they have 15 bits, more than bfloat16, and the sums are exact:
-what is rounded is the weights, as in Int8Linear.
+only multiply integers. Each input row therefore becomes two integer rows: its values in 127 steps of the row's scale,
+and the remainders in 254ths of a step. Together they have 15 bits, more than bfloat16, and the sums are exact. Only the
+weights are rounded, as in Int8Linear.
 """
-
-import logging
 
 import torch
 
-from bot.engine.transformers.layers import replace_layers
+from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
 
-KERNEL_ROWS = 16  # tokens at once up to which PyTorch's kernel is faster than widening the weights for one call
-SCRATCH = 5_000_000  # weights that are widened at a time: a whole layer of a small model, 10 MB
-_WIDTH = 16  # weights that the kernel reads at a time, past the end of a row that is no multiple of it
+KERNEL_ROWS = 16  # up to so many tokens at once, PyTorch's kernel is faster than widening the weights for the call
+SCRATCH = 5_000_000  # weights widened at a time, 10 MB: a whole layer of a small model
+_WIDTH = 16  # weights that the kernel reads at a time, past a row's end if its length is not a multiple
 LARGEST = 127
-_TOLERANCE = 5e-2  # of the check below, which is to find broken kernels: bfloat16 rounds to about a hundredth
-log = logging.getLogger(__name__)
-_FINER = 2 * LARGEST  # a half step, the most that is missing, in the finer steps that 8 bits hold
-_ZERO = 128  # the kernels read whole numbers from 0 to 255
+_TOLERANCE = 5e-2  # for finding broken kernels: bfloat16 rounds to about a hundredth
+_FINER = 2 * LARGEST  # finer steps in a step: a remainder is at most half a step, which is 127 finer steps
+_ZERO = 128  # the kernels read integers from 0 to 255
 
 
 class Int8Linear(torch.nn.Module):
-    """A torch.nn.Linear for inference, with weights [out features, in features] in int8 and a scale for each output.
+    """A torch.nn.Linear for inference, with int8 weights [out features, in features] and one scale per output.
 
-    `scratch` is memory that all layers of a model share.
+    All layers of a model share the memory `scratch`.
     """
 
     def __init__(self, linear: torch.nn.Linear, scratch: torch.Tensor, *, kernel: bool) -> None:
@@ -47,7 +45,7 @@ class Int8Linear(torch.nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The rounded weights, for a model that reads them past its layer."""
+        """The rounded weights, for models that read them directly."""
         return self.quantized.to(self.scale.dtype) * self.scale[:, None]
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
@@ -71,9 +69,9 @@ class Int8Linear(torch.nn.Module):
 
 
 def quantize_linear_layers(model: torch.nn.Module) -> bool:
-    """Replace the linear layers of `model`, which is in bfloat16; return whether PyTorch's int8 kernel is used."""
-    kernel = _kernel_is_right()
-    widest = max((one.in_features for one in model.modules() if type(one) is torch.nn.Linear), default=0)
+    """Replace the linear layers of `model`, which is in bfloat16. Return whether PyTorch's int8 kernel is used."""
+    kernel = _has_kernel()
+    widest = max((layer.in_features for layer in model.modules() if type(layer) is torch.nn.Linear), default=0)
     scratch = torch.empty(max(SCRATCH, widest), dtype=torch.bfloat16)
     replace_layers(model, torch.nn.Linear, lambda linear: Int8Linear(linear, scratch, kernel=kernel))
     return kernel
@@ -83,23 +81,21 @@ def _parts(count: int, at_a_time: int) -> list[slice]:
     return [slice(start, start + at_a_time) for start in range(0, count, at_a_time)]
 
 
-@torch.no_grad()
-def _kernel_is_right() -> bool:
-    """Return whether this machine has the kernel, and whether it computes what the plain sum does."""
+def _has_kernel() -> bool:
+    """Return whether this machine has PyTorch's int8 kernel, and whether its results are correct."""
     linear = torch.nn.Linear(64, 32, dtype=torch.bfloat16)
     scratch = torch.empty(linear.weight.numel(), dtype=torch.bfloat16)
-    states = torch.linspace(-1, 1, 3 * linear.in_features, dtype=torch.bfloat16).view(3, -1)
-    try:
-        computed = Int8Linear(linear, scratch, kernel=True)(states)
-    except (RuntimeError, AttributeError) as error:  # another build of PyTorch may lack it
-        log.info("the int8 kernel is not used: %s", str(error).splitlines()[0])
-        return False
-    expected = Int8Linear(linear, scratch, kernel=False)(states)
-    return bool((expected - computed).abs().max() < _TOLERANCE)
+    states = linspace_states(3, linear.in_features, torch.bfloat16)
+    return matches_reference(
+        lambda: Int8Linear(linear, scratch, kernel=True)(states),
+        lambda: Int8Linear(linear, scratch, kernel=False)(states),
+        _TOLERANCE,
+        otherwise="the int8 kernel is not used",
+    )
 
 
 class PackedInt8Linear(torch.nn.Module):
-    """An Int8Linear whose sums are computed in whole numbers."""
+    """An Int8Linear whose sums are computed with integers."""
 
     def __init__(self, layer: Int8Linear) -> None:
         super().__init__()
@@ -111,7 +107,7 @@ class PackedInt8Linear(torch.nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The rounded weights, for a model that reads them past its layer."""
+        """The rounded weights, for models that read them directly."""
         return self._sums(torch.eye(self.in_features).add_(_ZERO).to(torch.uint8)).T.bfloat16()
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
@@ -137,24 +133,21 @@ class PackedInt8Linear(torch.nn.Module):
 
 
 def pack_int8_layers(model: torch.nn.Module) -> bool:
-    """Replace the Int8Linear layers of `model` where this machine has the kernels; return whether it did."""
-    if not _kernel_is_exact():
+    """Replace the Int8Linear layers of `model` if this machine has the kernels. Return whether it did."""
+    if not _has_exact_kernel():
         return False
     replace_layers(model, Int8Linear, PackedInt8Linear)
     return True
 
 
 @torch.no_grad()
-def _kernel_is_exact() -> bool:
-    """Return whether sums of the largest numbers are exact; those of processors without VNNI overflow."""
+def _has_exact_kernel() -> bool:
+    """Return whether the kernels compute exact sums of the largest numbers. Without VNNI the sums overflow."""
     layer = torch.nn.Linear(256, 32, dtype=torch.bfloat16)
-    layer.weight.copy_(torch.linspace(-1, 1, layer.weight.numel()).view_as(layer.weight))
+    layer.weight.copy_(linspace_states(layer.out_features, layer.in_features, torch.float32))
     rounded = Int8Linear(layer, torch.empty(0), kernel=False)
     numbers = torch.linspace(_ZERO + LARGEST, _ZERO - LARGEST, 5 * 256).view(5, 256).to(torch.uint8)
-    try:
-        computed = PackedInt8Linear(rounded)._sums(numbers)
-    except (RuntimeError, AttributeError) as error:  # another build of PyTorch may lack the operators
-        log.info("8-bit weights are not packed: %s", str(error).partition("\n")[0])
-        return False
-    whole = (numbers.double() - _ZERO) @ rounded.quantized.double().T
-    return torch.equal(computed, whole.float() * rounded.scale.float())
+    exact = ((numbers.double() - _ZERO) @ rounded.quantized.double().T).float() * rounded.scale.float()
+    return matches_reference(
+        lambda: PackedInt8Linear(rounded)._sums(numbers), lambda: exact, 0.0, otherwise="8-bit weights are not packed"
+    )

@@ -1,23 +1,20 @@
-"""Linear layers, and the gated MLPs made of them, in the layout that the processor's matrix kernels (oneDNN) read.
+"""Linear layers and gated MLPs whose weights have the memory layout of the processor's matrix kernels (oneDNN).
 
-The sums are those of torch.nn.Linear in another order: float32 results differ by rounding alone. Without this layout
-every call rearranges the weights first, which for a few tokens takes longer than the multiplication.
+The sums are those of torch.nn.Linear in another order, so float32 results differ only by rounding. Without this layout
+every call rearranges the weights first, which takes longer than the multiplication for a few tokens.
 
 The gated MLP of Llama, Qwen2 and many others is SwiGLU (Shazeer 2020, "GLU Variants Improve Transformer"):
-down(silu(gate(x)) * up(x)). Its two elementwise steps are done by the linear layers; apart they take a fifth of the
-time of a long prompt.
+down(silu(gate(x)) * up(x)). The linear layers also do its two elementwise steps, which would take a fifth of the time
+of a long prompt on their own.
 """
-
-import logging
 
 import torch
 
-from bot.engine.transformers.layers import computes_as, replace_layers
+from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
 
-ROWS_EXPECTED = 16  # the layout is chosen for about as many tokens at once
-_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of the check below, which is to find broken kernels
+ROWS_EXPECTED = 16  # tokens at once for which the layout is optimized
+_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # for finding broken kernels
 _PARTS = ("gate_proj", "up_proj", "down_proj")
-log = logging.getLogger(__name__)
 
 
 class PackedLinear(torch.nn.Module):
@@ -33,12 +30,12 @@ class PackedLinear(torch.nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The plain weights, for a model that reads them past its layer."""
+        """The plain weights, for models that read them directly."""
         plain: torch.Tensor = self._packed.to_dense()
         return plain
 
     def forward(self, states: torch.Tensor, then: str = "none") -> torch.Tensor:
-        """Return `states` @ weight.T + bias, to which the elementwise function `then` was applied."""
+        """Return `then`(`states` @ weight.T + bias), where `then` is an elementwise function of oneDNN."""
         result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._packed, self.bias, then, [], "")
         return result
 
@@ -49,14 +46,13 @@ class PackedLinear(torch.nn.Module):
 
 
 def pack_linear_layers(model: torch.nn.Module) -> bool:
-    """Replace the linear layers of `model` where this machine can; return whether it did."""
+    """Replace the linear layers of `model` if this machine has the kernels. Return whether it did."""
     linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
     if not linear_layers or not all(map(_can_be_packed, linear_layers)):
         return False
-    first = linear_layers[0]
-    if not computes_as(first, PackedLinear, _TOLERANCE[first.weight.dtype]):
+    if not _linear_matches(linear_layers[0]):
         return False
-    del first, linear_layers  # so that each layer's plain weights go when its packed ones come
+    del linear_layers  # frees each layer's plain weights as soon as it is replaced
     replace_layers(model, torch.nn.Linear, PackedLinear)
     return True
 
@@ -67,8 +63,19 @@ def _can_be_packed(linear: torch.nn.Linear) -> bool:
     return has_kernels and weight.device.type == "cpu" and weight.dtype in _TOLERANCE
 
 
+def _linear_matches(linear: torch.nn.Linear) -> bool:
+    dtype = linear.weight.dtype
+    states = linspace_states(3, linear.in_features, dtype)
+    return matches_reference(
+        lambda: PackedLinear(linear)(states),
+        lambda: linear(states),
+        _TOLERANCE[dtype],
+        otherwise="linear layers are not packed",
+    )
+
+
 class PackedMLP(torch.nn.Module):
-    """A gated feed-forward layer over three packed linear layers."""
+    """A gated MLP of three packed linear layers."""
 
     def __init__(self, gate_proj: PackedLinear, up_proj: PackedLinear, down_proj: PackedLinear) -> None:
         super().__init__()
@@ -81,29 +88,25 @@ class PackedMLP(torch.nn.Module):
 
 
 def pack_gated_mlps(model: torch.nn.Module) -> None:
-    """Replace the gated feed-forward layers of `model` that compute what PackedMLP computes."""
-    right: dict[type, bool] = {}
+    """Replace the gated MLPs of `model` that compute the same as PackedMLP."""
+    is_packable: dict[type, bool] = {}
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             parts = [part for part in (getattr(child, part, None) for part in _PARTS) if isinstance(part, PackedLinear)]
             if len(parts) < len(_PARTS):
                 continue
             packed = PackedMLP(*parts)
-            if type(child) not in right:
-                right[type(child)] = _is_right(child, packed)
-            if right[type(child)]:
+            if type(child) not in is_packable:
+                is_packable[type(child)] = _mlp_matches(child, packed)
+            if is_packable[type(child)]:
                 setattr(parent, name, packed)
 
 
-@torch.no_grad()
-def _is_right(plain: torch.nn.Module, packed: PackedMLP) -> bool:
-    """Return whether both compute the same: another activation or another formula is left as it is."""
-    inputs, dtype = packed.gate_proj.in_features, packed.gate_proj.dtype
-    states = torch.linspace(-1, 1, 3 * inputs, dtype=dtype).view(1, 3, -1)
-    try:
-        expected, computed = plain(states), packed(states)
-        scale = expected.abs().max().clamp(min=1e-3)
-        return bool((expected - computed).abs().max() / scale < _TOLERANCE[dtype])
-    except (RuntimeError, AttributeError, TypeError) as error:  # a module of another kind, or operators that lack
-        log.info("feed-forward layers stay as they are: %s", str(error).partition("\n")[0])
-        return False
+def _mlp_matches(plain: torch.nn.Module, packed: PackedMLP) -> bool:
+    """Return whether `packed` computes the same. It doesn't for another activation or formula."""
+    dtype = packed.gate_proj.dtype
+    states = linspace_states(3, packed.gate_proj.in_features, dtype)[None]
+    return matches_reference(
+        lambda: packed(states), lambda: plain(states), _TOLERANCE[dtype], otherwise="gated MLPs are not packed",
+        smallest_scale=1e-3,
+    )  # fmt: skip
