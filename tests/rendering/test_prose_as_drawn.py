@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.answers.answer import footer
-from bot.answers.details_embed import _shown
+from bot.answers.details_embed import _field_value
 from bot.answers.error_reply import error_embed
 from bot.errors import ModelUnavailable
 from bot.features.review.embeds.card import _event, model_text, spoilered_excerpt
@@ -86,7 +86,7 @@ def test_no_escape_is_cut_in_two() -> None:
             for text in ("*" * length, ":x: " * length, "\u202e" * length, "\U000e0041" * length):
                 told = [
                     error_embed(ModelUnavailable("x", f"{begin}{text * 12}")).description,
-                    _shown(f"{begin}{text * 3}"),
+                    _field_value(f"{begin}{text * 3}"),
                     spoilered_excerpt(f"{begin}{text}")[2:-2],
                     *model_text(f"{begin}{text}@{begin}{text}").split(" · "),
                     _event(CaseEvent(1, "noted", 1, NOW, f"{begin}{text}", None)).split(" · <t:")[0],
