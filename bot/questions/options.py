@@ -114,7 +114,7 @@ NEW_TOKENS = Option(
 TEMPERATURE = Option(
     "temperature",
     float,
-    "Below 1 favours likely tokens, above 1 unlikely ones",
+    "Below 1 sharpens the distribution, above 1 flattens it",
     0.05,
     5.0,
     default=DEFAULT_TEMPERATURE,
