@@ -1,4 +1,4 @@
-"""What people can do, one folder a feature. No feature imports another."""
+"""The features, one folder each. No feature imports another."""
 
 import importlib
 import pkgutil
@@ -8,9 +8,13 @@ from types import ModuleType
 
 
 def feature_modules(*parts: str) -> Iterator[ModuleType]:
-    """Import and yield, feature by feature, each module of one of these names; a feature of one file is its own."""
-    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
-        names = [f"{found.name}.{part}" for part in parts] if found.ispkg else [found.name] * ("command" in parts)
+    """Import and yield each feature's modules with these names. A single-file feature counts as its own `command`."""
+    for feature in pkgutil.iter_modules(__path__, f"{__name__}."):
+        is_single_file = not feature.ispkg
+        if is_single_file:
+            names = [feature.name] if "command" in parts else []
+        else:
+            names = [f"{feature.name}.{part}" for part in parts]
         for name in names:
             if find_spec(name) is not None:
                 yield importlib.import_module(name)

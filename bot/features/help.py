@@ -1,4 +1,4 @@
-"""`/help`: every command with an example."""
+"""`/help`: all commands with examples."""
 
 from collections.abc import Iterable
 
@@ -12,15 +12,15 @@ from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
 from bot.rendering.escaping import escape_prose
 
-MOST_FIELDS = 25  # of an embed
+MOST_FIELDS = 25  # Discord's limit for an embed
 INTRODUCTION = (
-    "A small language model, opened: what it would say next, how sure it is, and why. What you see are the model's "
-    "own numbers. It is small and it errs."
+    "Look inside a small language model: what it would say next, how sure it is, and why. All numbers are the model's "
+    "own. It is small and makes mistakes."
 )
 
 
 class Help(commands.Cog):
-    """Shows what can be asked; always for the asker alone."""
+    """The command `/help`. Its answer is always private."""
 
     def __init__(self, bot: commands.Bot) -> None:
         self._bot = bot
@@ -29,9 +29,11 @@ class Help(commands.Cog):
     @reply_on_error
     async def help(self, interaction: Interaction) -> None:
         """Show every command with an example."""
-        found = [command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
+        slash_commands = [
+            command for command in self._bot.tree.walk_commands() if isinstance(command, app_commands.Command)
+        ]
         menus = [menu.name for menu in self._bot.tree.get_commands(type=discord.AppCommandType.message)]
-        embeds = help_embeds(found, menus)
+        embeds = help_embeds(slash_commands, menus)
         await acknowledge(interaction, interaction.response.send_message(embeds=embeds, ephemeral=True))
 
 
@@ -43,7 +45,7 @@ async def setup(bot: BotClient) -> None:
 def help_embeds(
     slash_commands: Iterable[app_commands.Command[commands.Cog, ..., object]], message_menus: Iterable[str]
 ) -> list[discord.Embed]:
-    """Show each command with its description, an example to copy and its options, then the menus on a message."""
+    """Show each command with its description, an example and its options, then the context menus."""
     embeds = [discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)]
     for command in sorted(slash_commands, key=lambda command: command.qualified_name):
         lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
@@ -52,13 +54,13 @@ def help_embeds(
             lines.append(f"Options: {escape_prose(options)}")
         _add(embeds, f"/{command.qualified_name}", "\n".join(lines))
     *menus, last = [f"*{escape_prose(name)}*" for name in sorted(message_menus)]
-    value = f"*Apps* → {', '.join(menus)} and {last}: that message, for you alone"
+    value = f"Right-click or long-press a message, then *Apps* → {', '.join(menus)} or {last}. Only you see the answer."
     _add(embeds, "On a message", value)
     return embeds
 
 
 def _add(embeds: list[discord.Embed], name: str, value: str) -> None:
-    """Add a field to the last embed, or to a new one where that is full."""
+    """Add a field to the last embed, or to a new one if the last is full."""
     if len(embeds[-1].fields) == MOST_FIELDS:
         embeds.append(discord.Embed(colour=BLURPLE))
     embeds[-1].add_field(name=name, value=value, inline=False)

@@ -1,4 +1,4 @@
-"""`/model`: which model answers, and what it is doing."""
+"""`/model`: the running model and its state."""
 
 import discord
 from discord import app_commands
@@ -15,13 +15,13 @@ from bot.rendering.escaping import escape_prose
 
 
 class ModelCard(commands.Cog):
-    """Shows the model; computes nothing, so it answers also while the model loads."""
+    """The command `/model`. It doesn't use the model, so it also works while the model loads."""
 
     @app_commands.command(name="model", extras={"example": "/model"})
     @describe_options("model")
     @reply_on_error
     async def model(self, interaction: Interaction, private: bool = False) -> None:
-        """Show which model answers, in what it computes, and how long the queue is."""
+        """Show which model is running, its dtype, and the length of the queue."""
         card = model_card_answer(interaction.client.executor.status, __version__)
         await acknowledge(interaction, interaction.response.send_message(embed=card.embed, ephemeral=private))
 
@@ -32,14 +32,14 @@ async def setup(bot: BotClient) -> None:
 
 
 def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
-    """Show which model answers, in what it computes, and what it is doing."""
+    """Show the model, how it computes, its state and the queue."""
     model = status.model
     embed = discord.Embed(title="Model", description=escape_prose(status.name), colour=_colour(status))
     if model is not None:
         facts = {
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
             "Parameters": f"{model.parameter_count:,}",
-            "Computes in": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
+            "Computation": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
             "Context": "not stated" if model.context_length is None else f"{model.context_length:,} tokens",
             "Vocabulary": f"{model.vocab_size:,} tokens",
         }
@@ -52,7 +52,7 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
 
 
 def state(status: ExecutorStatus) -> str:
-    """Return what the model is doing in a word or two."""
+    """Return the model's state in a word or two."""
     if status.failed:
         return "could not be loaded"
     if status.model is None:

@@ -1,4 +1,4 @@
-"""One prompt continued in several ways, and the tree of a beam search."""
+"""One prompt continued with several strategies, and the tree of a beam search."""
 
 import random
 from dataclasses import dataclass, replace
@@ -23,10 +23,10 @@ Fate = Literal["kept", "pruned", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class ComparedText:
-    """A continuation and how probable it is.
+    """A continuation and its probability.
 
-    `log_probability` is the text's own: the sum over its new tokens of the model's natural-log probabilities, at
-    temperature 1, without penalty. `search_score` is what beam search ranked it by, transformers' `sequences_scores`:
+    `log_probability` is the sum over the new tokens of the model's natural-log probabilities, at temperature 1 and
+    without penalty. `search_score` is what beam search ranked the text by, transformers' `sequences_scores`:
     the sum of the log-probabilities after the repetition penalty, divided by the number of new tokens to the power of
     length_penalty, which is 1. Without a penalty it equals `mean_log_probability`; None for other strategies.
     """
@@ -37,7 +37,7 @@ class ComparedText:
 
     @property
     def name(self) -> str:
-        """The strategy, with the repetition penalty where there is one."""
+        """The strategy, with the repetition penalty if it is not 1."""
         parameters = self.continuation.parameters
         if parameters.repetition_penalty == 1.0:
             return parameters.strategy
@@ -50,16 +50,16 @@ class ComparedText:
 
     @property
     def distinct_share(self) -> float:
-        """Distinct new tokens divided by new tokens: 1 where nothing is repeated."""
+        """Distinct new tokens divided by new tokens: 1 if no token is repeated."""
         return len(set(self.continuation.output_ids)) / len(self.continuation.output_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class BeamCandidate:
-    """A beam with one more token: `parent` is the row of that beam among those that ran before the step.
+    """A beam extended by one token. `parent` is the row of that beam before the step.
 
-    `log_probability` is the token's, `score` that of all new tokens so far, both natural logarithms. A candidate that
-    is kept runs on in `row`; one that finished ended with the end of the text or with the last step.
+    `log_probability` is the token's, and `score` is the sum for all new tokens so far; both are natural logarithms. A
+    kept candidate continues in `row`. A finished one ended with an end-of-text token or at the last step.
     """
 
     parent: int
@@ -72,23 +72,23 @@ class BeamCandidate:
 
 @dataclass(frozen=True, slots=True)
 class BeamStep:
-    """The candidates of one step, best first; before the first step there is one beam, the prompt, in row 0.
+    """The candidates of one step, best first. Before the first step there is one beam, the prompt, in row 0.
 
-    They are those that the search looks at: (1 + number of end-of-text tokens) × num_beams, at least twice num_beams.
+    The search considers (1 + number of end-of-text tokens) × num_beams candidates, and at least 2 × num_beams.
     """
 
     candidates: tuple[BeamCandidate, ...]
 
     @property
     def kept(self) -> tuple[BeamCandidate, ...]:
-        """Those that run on, in the order of their rows."""
-        running = [(one.row, one) for one in self.candidates if one.row is not None]
-        return tuple(one for _, one in sorted(running, key=lambda pair: pair[0]))
+        """The kept candidates, in the order of their rows."""
+        running = [(candidate.row, candidate) for candidate in self.candidates if candidate.row is not None]
+        return tuple(candidate for _, candidate in sorted(running, key=lambda pair: pair[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class BeamTree:
-    """A beam search step by step. `winner` has the winning candidate's index in each step, up to its last token."""
+    """The steps of a beam search. `winner` has the winning candidate's index in each step, up to its last token."""
 
     num_beams: int
     steps: tuple[BeamStep, ...]
@@ -99,7 +99,7 @@ class BeamTree:
 class Comparison:
     """A prompt continued greedily, by sampling, by beam search, and by beam search with a repetition penalty.
 
-    The last is left out where the penalty is 1, since it would be the third again. `tree` is that of the third.
+    With a penalty of 1 there are only three texts, because the fourth would equal the third. `tree` is the third's.
     """
 
     prompt: str
@@ -109,7 +109,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonQuestion(RepeatableQuestion[Comparison]):
-    """A prompt continued in several ways."""
+    """How several strategies continue a prompt."""
 
     command: ClassVar[str] = "compare"
     prompt: str
@@ -129,10 +129,10 @@ class ComparisonQuestion(RepeatableQuestion[Comparison]):
         repetition_penalty: float | None = None,
         max_new_tokens_limit: int = MAX_COMPARED_TOKENS,
     ) -> "ComparisonQuestion":
-        """Fill in the defaults of a user's options; a missing seed is drawn. Raises OptionOutOfRange."""
-        most = min(MAX_COMPARED_TOKENS, max_new_tokens_limit)
-        new_tokens = given_or(max_new_tokens, min(DEFAULT_NEW_TOKENS, most))
-        replace(COMPARED_TOKENS, largest=most).check(new_tokens)
+        """Fill in the defaults of a user's options; a missing seed is random. Raises OptionOutOfRange."""
+        limit = min(MAX_COMPARED_TOKENS, max_new_tokens_limit)
+        new_tokens = given_or(max_new_tokens, min(DEFAULT_NEW_TOKENS, limit))
+        replace(COMPARED_TOKENS, largest=limit).check(new_tokens)
         return cls(
             prompt,
             new_tokens,
@@ -143,9 +143,9 @@ class ComparisonQuestion(RepeatableQuestion[Comparison]):
 
     def outcome(self, result: Comparison) -> Outcome:
         """Return each text's new ids, its log-probability and its search score."""
-        scores = [score for one in result.texts for score in (one.log_probability, one.search_score)]
+        scores = [score for text in result.texts for score in (text.log_probability, text.search_score)]
         return Outcome(
             result.texts[0].continuation.input_ids,
-            tuple(one.continuation.output_ids for one in result.texts),
+            tuple(text.continuation.output_ids for text in result.texts),
             tuple(score for score in scores if score is not None),
         )

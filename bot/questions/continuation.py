@@ -16,9 +16,9 @@ FinishReason = Literal["length", "stop", "stopped"]
 class Continuation:
     """What the model wrote after a prompt.
 
-    `output_ids` are the new ids only, a final end-of-text token included; `text` is what they add to the prompt,
-    without that final token. `finish_reason` is "stop" where the model ended the text itself, "stopped" where a person
-    did. The first `written_before` of the output ids are from an earlier continuation, which this one continues.
+    `output_ids` are only the new ids, including a final end-of-text token; `text` is what they add to the prompt,
+    without that token. `finish_reason` is "stop" if the model ended the text, "stopped" if a person did, and "length"
+    at max_new_tokens. The first `written_before` output ids come from the continuation that this one extends.
     """
 
     prompt: str
@@ -32,7 +32,7 @@ class Continuation:
 
 @dataclass(frozen=True, slots=True)
 class ContinuationQuestion(RepeatableQuestion[Continuation]):
-    """What comes after a prompt, and after the output ids that are `written` already."""
+    """What comes after a prompt and after the output ids in `written`."""
 
     command: ClassVar[str] = "continue"
     prompt: str
@@ -40,11 +40,14 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
     written: tuple[int, ...] = ()
 
     def outcome(self, result: Continuation) -> Outcome:
-        """Return the new ids, those written before among them."""
+        """Return the new ids, including those written before."""
         return Outcome(result.input_ids, (result.output_ids,), is_cut_short=result.finish_reason == "stopped")
 
     def again(self, outcome: Outcome) -> Self:
-        """Return what writes as much as stands there; all of it anew, but for a search that went on from a text."""
+        """Return the question that writes the same number of tokens, from the prompt on.
+
+        A beam search that extended an earlier text starts from that text again. Raises ReceiptUnusable.
+        """
         parameters = self.parameters
         if outcome.is_cut_short:
             if outcome.output_count <= len(self.written):
@@ -53,12 +56,12 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
         return replace(self, parameters=parameters, written=self.written if parameters.num_beams else ())
 
     def options(self) -> dict[str, object]:
-        """Return the parameters by their own names; those of other strategies are None."""
+        """Return the prompt, all parameters and the ids written before; parameters of other strategies are None."""
         return {"prompt": self.prompt, **asdict(self.parameters), "written": self.written}
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return the question with these options. Raises KeyError and TypeError where they are another's."""
+        """Return the question with these options. Raises KeyError or TypeError if they don't fit."""
         rest = dict(options)
         prompt, written = rest.pop("prompt"), tuple(rest.pop("written"))
         return cls(prompt, GenerationParameters(**rest), written)

@@ -23,7 +23,7 @@ from bot.questions.options import (
 
 @dataclass(frozen=True, slots=True)
 class GenerationParameters:
-    """Every parameter that decides a continuation; None where the strategy does not use it. `top_k` 0 cuts nothing."""
+    """Every parameter of a continuation. None: the strategy doesn't use it. `top_k` 0: no limit."""
 
     strategy: Strategy
     max_new_tokens: int
@@ -48,7 +48,7 @@ class GenerationParameters:
         seed: int | None = None,
         max_new_tokens_limit: int = MAX_NEW_TOKENS,
     ) -> "GenerationParameters":
-        """Fill in the defaults of a user's options; a missing seed is drawn, so that it can be shown.
+        """Fill in the defaults of a user's options. A missing seed is random, and is kept to be shown.
 
         Raises OptionOutOfRange, and OptionIgnored for an option of another strategy.
         """
@@ -72,33 +72,33 @@ class GenerationParameters:
                 raise OptionOutOfRange(option, value, f"from {smallest:,} to {largest:,}")
             if STRATEGY_OF.get(option, strategy) != strategy:
                 raise OptionIgnored(option, strategy, STRATEGY_OF[option])
-        sampled = strategy == "sample"
+        is_sampled = strategy == "sample"
         return cls(
             strategy=strategy,
             max_new_tokens=given_or(max_new_tokens, min(DEFAULT_NEW_TOKENS, max_new_tokens_limit)),
             repetition_penalty=given_or(repetition_penalty, DEFAULT_PENALTY),
-            temperature=given_or(temperature, DEFAULT_TEMPERATURE) if sampled else None,
-            top_k=given_or(top_k, DEFAULT_TOP_K) if sampled else 0,
-            top_p=given_or(top_p, DEFAULT_TOP_P) if sampled else None,
-            seed=given_or(seed, random.randint(0, MAX_SEED)) if sampled else None,
+            temperature=given_or(temperature, DEFAULT_TEMPERATURE) if is_sampled else None,
+            top_k=given_or(top_k, DEFAULT_TOP_K) if is_sampled else 0,
+            top_p=given_or(top_p, DEFAULT_TOP_P) if is_sampled else None,
+            seed=given_or(seed, random.randint(0, MAX_SEED)) if is_sampled else None,
             num_beams=given_or(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,
         )
 
     def with_max_new_tokens(self, max_new_tokens: int) -> "GenerationParameters":
-        """Return the same parameters for a text of another length, which only the model's context limits."""
+        """Return the same parameters with another length. Only the model's context limits it."""
         return replace(self, max_new_tokens=max_new_tokens)
 
     def with_new_seed(self) -> "GenerationParameters":
-        """Return the same parameters for another draw."""
+        """Return the same parameters with a random seed."""
         return replace(self, seed=random.randint(0, MAX_SEED))
 
     @property
     def do_sample(self) -> bool:
-        """Whether tokens are drawn rather than chosen."""
+        """Whether tokens are sampled."""
         return self.strategy == "sample"
 
     def used(self) -> dict[str, str | float]:
-        """Return the parameters in force by Hugging Face's names, those of other strategies left out."""
+        """Return the parameters that the strategy uses, by Hugging Face's names."""
         parameters = {
             "strategy": self.strategy,
             "max_new_tokens": self.max_new_tokens,

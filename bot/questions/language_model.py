@@ -1,4 +1,4 @@
-"""A language model, the questions that it answers, and those who watch it answer."""
+"""The protocol of a language model, the base classes of its questions, and the watcher of a running question."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def display_name(name: str) -> str:
-    """Return a hub id as it is, and of a local folder its last part: where it lies is nobody's business."""
+    """Return a hub id unchanged, and only the last part of a local folder: the path is not disclosed."""
     try:
         is_local = name.startswith((".", "/", "~")) or Path(name).exists()
-    except OSError:  # longer than a path may be
+    except OSError:  # longer than a path can be
         is_local = False
     return Path(name).resolve().name if is_local else name
 
@@ -24,10 +24,9 @@ def display_name(name: str) -> str:
 class ModelInfo:
     """Which model answers, and how it computes.
 
-    `short_name` is for everybody's eyes: a local folder's without its path. `revision` is the hub's commit, or None
-    for a local folder; `context_length` counts tokens, and is None where the model states none. `vocab_size` counts the
-    tokens that it predicts. `engine_path` names how
-    the weights are multiplied, where that is not the plain way.
+    `short_name` is public: it leaves out the path of a local folder. `revision` is the hub's commit, or None for a
+    local folder. `context_length` is in tokens, or None if the model does not state one. `vocab_size` is the number of
+    tokens that the model predicts. `engine_path` names the method of matrix multiplication, or is "" for the default.
     """
 
     name: str
@@ -42,59 +41,62 @@ class ModelInfo:
 
 
 class Question(Generic[T]):
-    """What the model is asked, with every option; its answer is a `T`. Each kind is a frozen dataclass."""
+    """A question with all its options, whose result is a `T`. Each kind is a frozen dataclass."""
 
 
 class RepeatableQuestion(Question[T], ABC):
-    """A question that a receipt holds, so that it can be asked again and its answers compared.
+    """A question that a receipt can store, so that it can be asked again and the outcomes compared.
 
-    `command` names it, and its fields are JSON's values or tuples of ids.
+    `command` is its name in the receipt. Its fields are JSON values or tuples of ids.
     """
 
     command: ClassVar[str]
 
     @abstractmethod
     def outcome(self, result: T) -> Outcome:
-        """Return what an answer comes down to."""
+        """Return the ids and figures that two answers are compared by."""
 
-    def again(self, outcome: Outcome) -> Self:  # noqa: ARG002  # some look at it
-        """Return the question whose answer can be held against `outcome`. Raises ReceiptUnusable where none can."""
+    def again(self, outcome: Outcome) -> Self:  # noqa: ARG002  # overrides use it
+        """Return the question whose answer is comparable with `outcome`. Raises ReceiptUnusable if there is none."""
         return self
 
     def options(self) -> dict[str, object]:
-        """Return the options by their names in Discord and in the terminal."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]  # each of them is a dataclass
+        """Return the options by name."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]  # every subclass is a dataclass
 
     @classmethod
     def of(cls, options: Mapping[str, object]) -> Self:
-        """Return the question with these options. Raises TypeError where they are another's."""
+        """Return the question with these options. Raises TypeError if they belong to another question."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Which model computed an answer, and the seconds that it took."""
+    """The model that computed an answer, and the time it took in seconds."""
 
     model: ModelInfo
     seconds: float
 
 
 class Watcher(Generic[T]):
-    """Follows an answer while it is computed; everything is called on the model's thread. This one only looks on."""
+    """Is offered the partial results of a running question and can stop it. This base class ignores them.
+
+    All methods are called on the model's thread.
+    """
 
     def begin(self) -> None:
-        """Take note that the computation begins."""
+        """Note that the computation has begun."""
 
     def is_cancelled(self) -> bool:
-        """Return whether the answer is no longer wanted: the model then raises RequestCancelled."""
+        """Return whether to cancel: the model then raises RequestCancelled."""
         return False
 
     def wants_end(self) -> bool:
-        """Return whether the answer should end with what there is of it."""
+        """Return whether to stop and return the partial result."""
         return False
 
     def offer(self, partial: Callable[[], T]) -> None:
-        """Take a look at what there is so far, if wanted: `partial()` returns it."""
+        """Receive a partial result: `partial()` computes and returns it."""
 
 
 class LanguageModel(Protocol):
@@ -106,7 +108,7 @@ class LanguageModel(Protocol):
         ...
 
     def answer(self, question: Question[T], watcher: Watcher[T] | None = None) -> T:
-        """Answer `question`; `watcher` follows it, is offered what there is so far, and may end it.
+        """Answer `question`. `watcher` is offered partial results and can stop the computation.
 
         Raises EmptyPrompt, PromptTooLong, OptionOutOfRange and the other usage errors of `bot.errors`, and
         RequestCancelled once the watcher says so.

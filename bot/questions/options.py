@@ -1,6 +1,6 @@
-"""Every option of every command, once: Discord's parameters, the terminal's arguments and all checks read this table.
+"""The table of all options of all commands. Discord's parameters, the terminal's arguments and the checks use it.
 
-A number that is not given is None at both doors; the question's own `from_options` fills in the default.
+In Discord and in the terminal, a number that is not given is None. The question's `from_options` fills in the default.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Number = TypeVar("Number", int, float)
 
 STRATEGIES: tuple[Strategy, ...] = ("greedy", "sample", "beam")
 MAX_NEW_TOKENS = 256
-MAX_COMPARED_TOKENS = 64  # new tokens of one text: the tree of a longer beam search cannot be read
+MAX_COMPARED_TOKENS = 64  # new tokens of one text: the tree of a longer beam search is unreadable
 MAX_SEED = 2**32 - 1
 TEXT_LIMIT = 6000  # characters of a text option in Discord
 
@@ -26,16 +26,16 @@ DEFAULT_TOP_K = 50
 DEFAULT_TOP_P = 0.95
 DEFAULT_NUM_BEAMS = 5
 DEFAULT_PENALTY = 1.0
-DEFAULT_BEAM_PENALTY = 2.0  # of the second beam search in /compare: the notebook's
+DEFAULT_BEAM_PENALTY = 2.0  # for the second beam search in /compare, as in the notebook
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """An option of a command.
 
-    `smallest` and `largest` are the ends of a number's range, and of a text's length in Discord. `without` says what
-    happens where an option that has no default is left out. Only `strategy` uses the option, and only `door` offers
-    it; None means all of them. A positional option is written without its name in a terminal.
+    `smallest` and `largest` limit a number, or the length of a text in Discord. `without` says what happens if an
+    option without a default is left out. `strategy` is the only strategy that uses the option, and `door` the only
+    interface that offers it; None means all. A positional option is written without its name in a terminal.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Option:
 
     @property
     def is_number(self) -> bool:
-        """Whether its value is a number."""
+        """Whether the value is a number."""
         return self.kind in (int, float)
 
     @property
     def range(self) -> tuple[float, float]:
-        """The smallest and the largest value. Raises TypeError where one of them is missing."""
+        """The smallest and the largest value. Raises TypeError if either is not set."""
         if self.smallest is None or self.largest is None:
             raise TypeError(f"{self.name} has no range")
         return self.smallest, self.largest
@@ -70,89 +70,101 @@ class Option:
 
     @property
     def description(self) -> str:
-        """The help that people read, with the range and the default."""
+        """The help text with the range and the default."""
         notes = []
         if self.is_number:
-            most = "" if self.largest is None else f" to {self.largest:,}"
-            notes.append(f"{self.smallest:,}{most or ' or more'}")
+            upper = "" if self.largest is None else f" to {self.largest:,}"
+            notes.append(f"{self.smallest:,}{upper or ' or more'}")
         if self.kind is not bool and self.default not in (None, ()):
             notes.append(f"default {self.default}")
         if self.without:
-            notes.append(f"without it: {self.without}")
+            notes.append(f"if left out: {self.without}")
         text = self.help if self.strategy is None else f"{self.strategy} only: {self.help[0].lower()}{self.help[1:]}"
         return f"{text} ({', '.join(notes)})" if notes else text
 
     def check(self, value: float) -> None:
-        """Raise OptionOutOfRange unless a number is in the range."""
+        """Raise OptionOutOfRange unless `value` is in the range."""
         smallest, largest = self.range
         if not smallest <= value <= largest:
             raise OptionOutOfRange(self.name, value, f"from {smallest:,} to {largest:,}")
 
 
 def given_or(value: Number | None, default: Number) -> Number:
-    """Return the value of an option, or its default where it was not given."""
+    """Return `value`, or `default` if it is None."""
     return default if value is None else value
 
 
 def _text(name: str, help_: str, *, without: str = "", is_main: bool = True) -> tuple[Option, Option]:
-    """Return a text at each door: its length is limited in Discord, and it can come from a pipe in a terminal.
+    """Return a text option for Discord, with a limited length, and for the terminal, where it can come from a pipe.
 
-    `is_main` is false for a second text. A main one is required, in Discord only if nothing can happen without it.
+    `is_main` is false for a second text. The main text is required; in Discord only if `without` is empty.
     """
     in_discord = Option(
         name, str, help_, 1, TEXT_LIMIT, without=without, door="discord",
         is_required=is_main and not without, is_positional=is_main,
     )  # fmt: skip
-    dash = '; "-" reads standard input; write "--" before a text that begins with a dash'
+    dash = '; "-" reads standard input; put "--" before a text that begins with a dash'
     in_terminal = Option(name, str, help_ + dash, door="terminal", is_required=is_main, is_positional=is_main)
     return in_discord, in_terminal
 
 
 NEW_TOKENS = Option(
-    "max_new_tokens", int, "How many tokens to write at most", 1, MAX_NEW_TOKENS, default=DEFAULT_NEW_TOKENS
+    "max_new_tokens", int, "The most new tokens to write", 1, MAX_NEW_TOKENS, default=DEFAULT_NEW_TOKENS
 )
 TEMPERATURE = Option(
-    "temperature", float, "Below 1 is safer, above 1 is wilder", 0.05, 5.0, default=DEFAULT_TEMPERATURE
+    "temperature",
+    float,
+    "Below 1 sharpens the distribution, above 1 flattens it",
+    0.05,
+    5.0,
+    default=DEFAULT_TEMPERATURE,
 )
-TOP_K = Option("top_k", int, "Keep the k likeliest tokens, 0 keeps all", 0, 1000, default=DEFAULT_TOP_K)
+TOP_K = Option("top_k", int, "Keep the k most probable tokens; 0 keeps all", 0, 1000, default=DEFAULT_TOP_K)
 TOP_P = Option(
-    "top_p", float, "Keep the likeliest tokens with this total probability", 0.01, 1.0, default=DEFAULT_TOP_P
+    "top_p",
+    float,
+    "Keep the most probable tokens up to this total probability",
+    0.01,
+    1.0,
+    default=DEFAULT_TOP_P,
 )
-NUM_BEAMS = Option("num_beams", int, "How many texts the search keeps at each step", 2, 10, default=DEFAULT_NUM_BEAMS)
+NUM_BEAMS = Option("num_beams", int, "How many beams the search keeps at each step", 2, 10, default=DEFAULT_NUM_BEAMS)
 REPETITION_PENALTY = Option(
-    "repetition_penalty", float, "Above 1, tokens that are in the text already become less likely", 0.5, 5.0,
+    "repetition_penalty", float, "Above 1 makes tokens less likely if they are already in the text", 0.5, 5.0,
     default=DEFAULT_PENALTY,
 )  # fmt: skip
-SEED = Option("seed", int, "The same seed gives the same text", 0, MAX_SEED, without="drawn and shown")
+SEED = Option("seed", int, "The same seed gives the same text", 0, MAX_SEED, without="random and shown")
 
-# Of /continue, /compare and /topk, where they differ from those above.
+# Options of /continue, /compare and /topk that differ from those above.
 STRATEGY = Option(
-    "strategy", str, "greedy takes the likeliest token, sample draws one, beam searches for likely texts",
+    "strategy", str, "greedy takes the most probable token, sample draws one, beam runs a beam search",
     default="greedy", choices=STRATEGIES,
 )  # fmt: skip
 COMPARED_TOKENS = replace(NEW_TOKENS, largest=MAX_COMPARED_TOKENS)
 BEAM_PENALTY = replace(
-    REPETITION_PENALTY, help="Penalty of a second beam search, 1 leaves that out", default=DEFAULT_BEAM_PENALTY
+    REPETITION_PENALTY, help="Repetition penalty of a second beam search; 1 skips it", default=DEFAULT_BEAM_PENALTY
 )
-K = Option("k", int, "How many tokens to show", 1, 25, default=DEFAULT_K, door="discord")  # a menu has 25 options
+K = Option(
+    "k", int, "How many tokens to show", 1, 25, default=DEFAULT_K, door="discord"
+)  # a menu has at most 25 options
 K_IN_TERMINAL = replace(K, largest=None, door="terminal")
 WALK_TEMPERATURE = replace(
-    TEMPERATURE, help="Show the probabilities at this temperature too", default=1.0, door="terminal"
+    TEMPERATURE, help="Also show the probabilities at this temperature", default=1.0, door="terminal"
 )
 
-PRIVATE = Option("private", bool, "Show the answer to you alone", default=False, door="discord")
+PRIVATE = Option("private", bool, "Show the answer only to you", default=False, door="discord")
 
 OPTIONS: dict[str, tuple[Option, ...]] = {
     "topk": (
-        *_text("prompt", "The text whose next token is asked for"),
+        *_text("prompt", "The text whose next token you want to see"),
         K,
         K_IN_TERMINAL,
-        Option("after_ids", tuple, "Ids of the tokens chosen after the prompt", default=(), door="terminal"),
+        Option("after_ids", tuple, "Ids of tokens to append to the prompt", default=(), door="terminal"),
         WALK_TEMPERATURE,
         PRIVATE,
     ),
     "continue": (
-        *_text("prompt", "The text to continue", without="a form for several lines opens"),
+        *_text("prompt", "The text to continue", without="a form opens for longer text"),
         STRATEGY,
         NEW_TOKENS,
         replace(TEMPERATURE, strategy="sample"),
@@ -165,19 +177,21 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
     "sentiment": (
         *(
-            replace(option, is_required=False)  # in a terminal, --lines can take its place
-            for option in _text("review", "The review", without="a form for several lines opens")
+            replace(option, is_required=False)  # in a terminal, --lines can replace it
+            for option in _text("review", "The review", without="a form opens for longer text")
         ),
         Option("lines", Path, 'Score each line of this file as a review; "-" reads standard input', door="terminal"),
-        Option("explain", bool, "Add what each word does, and a calibrated verdict", default=False, door="terminal"),
+        Option(
+            "explain", bool, "Show the effect of each word, and a calibrated verdict", default=False, door="terminal"
+        ),
         PRIVATE,
     ),
     "tokenize": (
         *_text("text", "The text to split into tokens"),
-        *_text("compare_with", "A second text, such as the same word without its space", is_main=False),
+        *_text("compare_with", "A second text, such as the same word without the space before it", is_main=False),
         PRIVATE,
     ),
-    "xray": (*_text("text", "The text whose tokens are coloured by surprise"), PRIVATE),
+    "xray": (*_text("text", "The text whose tokens are coloured by surprisal"), PRIVATE),
     "compare": (
         *_text("prompt", "The text to continue in several ways"),
         COMPARED_TOKENS,
@@ -187,7 +201,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         PRIVATE,
     ),
     "sampler": (
-        *_text("prompt", "The text whose next token would be drawn"),
+        *_text("prompt", "The text whose next token is sampled"),
         TEMPERATURE,
         TOP_K,
         TOP_P,
@@ -195,18 +209,18 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         PRIVATE,
     ),
     "guess": (
-        _text("prompt", "The text whose next token is guessed", without="the opening of a well-known book")[0],
+        _text("prompt", "The text whose next token people guess", without="the opening of a well-known book")[0],
         PRIVATE,
     ),
     "model": (PRIVATE,),
     "help": (),
 }
 
-# Of a continuation: the range of each number, and the strategy that uses it; those not named here belong to all.
+# For /continue: the range of each number, and the strategy of each option that only one strategy uses.
 RANGES = {option.name: option.range for option in OPTIONS["continue"] if option.is_number}
 STRATEGY_OF = {option.name: option.strategy for option in OPTIONS["continue"] if option.strategy is not None}
 
 
 def options_of(command: str, door: Door) -> list[Option]:
-    """Return the options of a command at one door, in their order."""
+    """Return the options of a command in Discord or in the terminal, in order."""
     return [option for option in OPTIONS[command] if option.door in (None, door)]

@@ -1,4 +1,4 @@
-"""What a receipt needs so that an answer can be repeated and compared."""
+"""What a receipt stores to repeat an answer and compare the outcomes."""
 
 import hashlib
 import math
@@ -12,16 +12,16 @@ from typing import Literal
 
 from bot import __version__
 
-TOLERANCE = 1e-4  # of figures, relative and absolute: float32 adds up in another order beside other requests
+TOLERANCE = 1e-4  # for figures, relative and absolute: in a batch, float32 sums run in another order
 _LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a result comes down to.
+    """The ids and figures of a result.
 
-    `input_ids` are all ids that were read, `outputs` the ids that came out, of one text or of several, and `figures`
-    the numbers beside them. `is_cut_short` where a person ended it: the outputs are the beginning of what would come.
+    `input_ids` are all ids that the model read. `outputs` are the output ids of each text, and `figures` the other
+    numbers. If `is_cut_short`, a person stopped the answer, and the outputs are only its beginning.
     """
 
     input_ids: tuple[int, ...]
@@ -31,13 +31,13 @@ class Outcome:
 
     @property
     def output_count(self) -> int:
-        """How many ids came out, of all texts."""
+        """The number of output ids in all texts."""
         return sum(map(len, self.outputs))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first place at which two outcomes differ, from 0; a value is None where that outcome had ended."""
+    """The first position, from 0, at which two outcomes differ. A value is None if that outcome ended before it."""
 
     kind: Literal["input id", "output id", "figure"]
     position: int
@@ -47,50 +47,50 @@ class Difference:
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of everything that computes, by name, without importing any of it; read once."""
-    found = {"nightword": __version__, "python": platform.python_version()}
+    """Return the versions of Nightword, Python and the libraries, by name, without importing them. Cached."""
+    by_name = {"nightword": __version__, "python": platform.python_version()}
     for library in _LIBRARIES:
         try:
-            found[library] = version(library)
-        except PackageNotFoundError:  # put together by hand
-            found[library] = "unknown"
-    return found
+            by_name[library] = version(library)
+        except PackageNotFoundError:  # not installed as a package
+            by_name[library] = "unknown"
+    return by_name
 
 
 def output_hash(outputs: Sequence[Sequence[int]]) -> str:
-    """Return the SHA-256, in hexadecimal, of ids in decimal with a comma between them and a line feed between texts."""
+    """Return the hexadecimal SHA-256 of the ids in decimal, with commas between ids and line feeds between texts."""
     return hashlib.sha256("\n".join(",".join(map(str, ids)) for ids in outputs).encode("ascii")).hexdigest()
 
 
 def first_difference(then: Outcome, now: Outcome) -> Difference | None:
-    """Return the first difference, None where all ids are the same and all figures within `TOLERANCE`."""
+    """Return the first difference, or None if all ids are equal and all figures within `TOLERANCE`."""
     return (
-        _first_other("input id", then.input_ids, now.input_ids)
-        or _first_other_output(then.outputs, now.outputs)
-        or _first_other("figure", then.figures, now.figures)
+        _first_difference_of("input id", then.input_ids, now.input_ids)
+        or _first_output_difference(then.outputs, now.outputs)
+        or _first_difference_of("figure", then.figures, now.figures)
     )
 
 
-def _first_other_output(then: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> Difference | None:
-    """Return the first difference of several texts, whose ids are counted through."""
+def _first_output_difference(then: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> Difference | None:
+    """Return the first difference of several texts. Positions count on from one text to the next."""
     before = 0
-    for one, other in zip_longest(then, now, fillvalue=()):
-        if (found := _first_other("output id", one, other, before)) is not None:
-            return found
-        before += len(one)
+    for old_ids, new_ids in zip_longest(then, now, fillvalue=()):
+        if (difference := _first_difference_of("output id", old_ids, new_ids, before)) is not None:
+            return difference
+        before += len(old_ids)
     return None
 
 
-def _first_other(
+def _first_difference_of(
     kind: Literal["input id", "output id", "figure"], then: Sequence[float], now: Sequence[float], before: int = 0
 ) -> Difference | None:
-    for position, (one, other) in enumerate(zip_longest(then, now), start=before):
-        if one is None or other is None or not _is_same(one, other):
-            return Difference(kind, position, one, other)
+    for position, (old, new) in enumerate(zip_longest(then, now), start=before):
+        if old is None or new is None or not _is_same(old, new):
+            return Difference(kind, position, old, new)
     return None
 
 
-def _is_same(one: float, other: float) -> bool:
-    if isinstance(one, int) and isinstance(other, int):
-        return one == other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+def _is_same(old: float, new: float) -> bool:
+    if isinstance(old, int) and isinstance(new, int):
+        return old == new
+    return math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

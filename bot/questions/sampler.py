@@ -1,4 +1,4 @@
-"""The distribution over the next token on its way through the stages of the sampler."""
+"""The next-token distribution before the sampler and after each of its stages."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -14,9 +14,9 @@ Stage = Literal["repetition_penalty", "temperature", "top_k", "top_p"]
 
 @dataclass(frozen=True, slots=True)
 class CutToken:
-    """A token that a stage cut: rank and probability in the distribution that entered the stage.
+    """A token that a stage cut, with its rank and probability before that stage.
 
-    `probability_before` is that of all more probable tokens together, with which top_p compares.
+    `probability_before` is the sum for all more probable tokens, which top_p compares with its limit.
     """
 
     rank: int
@@ -27,9 +27,9 @@ class CutToken:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The distribution over the next token at one place: how many tokens are left, its entropy, and its first ones.
+    """The next-token distribution between two stages: the tokens left, its entropy, and its most probable tokens.
 
-    Of each of those, `logit` is the score at that place and `probability` its softmax over what is left.
+    In `top`, `logit` is the score at this point and `probability` its softmax over the tokens left.
     """
 
     tokens_left: int
@@ -39,10 +39,10 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class SamplerStage:
-    """One stage: its option's name and value, what it left, and what it cut, the most probable first.
+    """One stage: the name and value of its option, the distribution after it, and the first tokens that it cut.
 
-    `is_on` is false where the value does nothing: temperature 1, top_k 0, top_p 1, repetition_penalty 1.
-    `mass_cut` is the probability of all `tokens_cut` in the distribution that entered the stage.
+    `is_on` is false for a value without effect: temperature 1, top_k 0, top_p 1, repetition_penalty 1. `mass_cut` is
+    the probability of all `tokens_cut` before the stage. `cut` has the most probable first.
     """
 
     name: Stage
@@ -56,7 +56,7 @@ class SamplerStage:
 
 @dataclass(frozen=True, slots=True)
 class SamplerStages:
-    """The distribution after a prompt on its way through the sampler, in the order in which transformers has it."""
+    """The next-token distribution before the sampler and after each stage, in transformers' order."""
 
     prompt: str
     input_ids: tuple[int, ...]
@@ -67,7 +67,7 @@ class SamplerStages:
 
 @dataclass(frozen=True, slots=True)
 class SamplerQuestion(RepeatableQuestion[SamplerStages]):
-    """The next token's distribution on its way through the sampler."""
+    """What each stage of the sampler does to the next-token distribution after a prompt."""
 
     command: ClassVar[str] = "sampler"
     prompt: str
@@ -96,10 +96,10 @@ class SamplerQuestion(RepeatableQuestion[SamplerStages]):
         )
 
     def outcome(self, result: SamplerStages) -> Outcome:
-        """Return the first tokens before the sampler and after each stage, with their probabilities."""
+        """Return the most probable tokens before the sampler and after each stage, with their probabilities."""
         distributions: list[Distribution] = [result.before, *(stage.after for stage in result.stages)]
         return Outcome(
             result.input_ids,
-            tuple(tuple(one.token.id for one in found.top) for found in distributions),
-            tuple(one.probability for found in distributions for one in found.top),
+            tuple(tuple(entry.token.id for entry in distribution.top) for distribution in distributions),
+            tuple(entry.probability for distribution in distributions for entry in distribution.top),
         )

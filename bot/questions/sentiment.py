@@ -1,4 +1,4 @@
-"""A zero-shot sentiment verdict, what each word did to it, and the prompt that asks for it."""
+"""A zero-shot sentiment verdict, the effect of each word on it, and the prompt."""
 
 import math
 import re
@@ -9,8 +9,8 @@ from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
 
 SentimentLabel = Literal["Positive", "Negative"]
-MAX_GROUPS = 64  # of adjacent words, each left out once
-CONTENT_FREE = ("N/A", "", "[MASK]")  # reviews that say nothing (Zhao et al. 2021, section 5)
+MAX_GROUPS = 64  # groups of adjacent words; each group is left out once
+CONTENT_FREE = ("N/A", "", "[MASK]")  # reviews without content (Zhao et al. 2021, section 5)
 _WORD = re.compile(r"\S+")
 _BEFORE = "Question: Is the following review positive or\n    negative about the movie?\n    Review: "
 _AFTER = " Answer:"
@@ -22,9 +22,9 @@ NEGATIVE_LABEL = " negative"
 class Sentiment:
     """A zero-shot verdict and its evidence.
 
-    The probabilities are between the two labels and add up to 1; `label_mass` is the probability of both labels over
-    the whole vocabulary, which says how far the verdict can be trusted. `input_ids` are those of the review with the
-    question around it, and `label_id` is the label's token.
+    The two probabilities are normalised over the labels and add up to 1. `label_mass` is the probability of both
+    labels over the whole vocabulary: the lower it is, the less reliable the verdict. `input_ids` are the ids of the
+    whole prompt, and `label_id` is the label's token.
     """
 
     review: str
@@ -42,8 +42,8 @@ class Sentiment:
 class WordEvidence:
     """A word of the review, or several adjacent ones, at `text[start:end]`.
 
-    `effect` is the margin (the logit of " positive" minus that of " negative") of the whole review minus the margin
-    of the review without these words: above 0 they speak for positive, below for negative.
+    `effect` is the margin (logit of " positive" minus logit of " negative") of the whole review, minus the margin of
+    the review without these words. Above 0 the words count for positive, below 0 for negative.
     """
 
     start: int
@@ -56,9 +56,9 @@ class WordEvidence:
 class Calibration:
     """The verdict after contextual calibration (Zhao et al. 2021, "Calibrate Before Use").
 
-    `content_free_positive` is the probability of positive between the two labels for reviews that say nothing: the
-    mean of both labels' probabilities over `CONTENT_FREE`, scaled to add up to 1. Dividing the review's probabilities
-    by it and scaling them again gives the calibrated ones (W diagonal, b = 0).
+    `content_free_positive` is P(positive) for reviews without content: the mean of both labels' probabilities over
+    `CONTENT_FREE`, scaled to add up to 1. The calibrated probabilities are the review's divided by it and scaled again
+    (W diagonal, b = 0).
     """
 
     content_free_positive: float
@@ -70,10 +70,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class SentimentEvidence:
-    """A verdict, which stays the raw one, with each word's part in it and the calibrated verdict beside it.
+    """The raw verdict, the effect of each word on it, and the calibrated verdict.
 
-    Words end at white space and keep their punctuation. `words_together` adjacent ones are left out at a time: 1, or
-    more where the review has more than `MAX_GROUPS` words.
+    Words end at white space and include punctuation. `words_together` adjacent words are left out at a time: 1, or
+    more if the review has more than `MAX_GROUPS` words.
     """
 
     sentiment: Sentiment
@@ -83,7 +83,7 @@ class SentimentEvidence:
 
     @property
     def margin(self) -> float:
-        """The logit of " positive" minus that of " negative"."""
+        """The logit of " positive" minus the logit of " negative"."""
         return self.sentiment.positive_logit - self.sentiment.negative_logit
 
 
@@ -102,7 +102,7 @@ class SentimentQuestion(RepeatableQuestion[Sentiment]):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceQuestion(RepeatableQuestion[SentimentEvidence]):
-    """The verdict on a review, and what each word did to it."""
+    """The verdict on a review, and the effect of each word on it."""
 
     command: ClassVar[str] = "explain"
     review: str
@@ -113,16 +113,16 @@ class EvidenceQuestion(RepeatableQuestion[SentimentEvidence]):
         return Outcome(result.sentiment.input_ids, ((result.sentiment.label_id,),), figures)
 
 
-def word_groups(review: str, most: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:
-    """Return start and end of each word, or of as few adjacent words as make at most `most` groups, and how many."""
+def word_groups(review: str, limit: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:
+    """Return start and end of at most `limit` groups of adjacent words, and the number of words in a group."""
     words = [match.span() for match in _WORD.finditer(review)]
-    together = max(1, math.ceil(len(words) / most))
+    together = max(1, math.ceil(len(words) / limit))
     groups = [words[first : first + together] for first in range(0, len(words), together)]
     return [(group[0][0], group[-1][1]) for group in groups], together
 
 
 def without(review: str, start: int, end: int) -> str:
-    """Return `review` without `review[start:end]` and the white space after it, or before it where it stands last."""
+    """Return `review` without `review[start:end]` and the white space after it, or before it at the end."""
     before, after = review[:start], review[end:]
     if after.strip():
         return before + after.lstrip()
@@ -130,5 +130,5 @@ def without(review: str, start: int, end: int) -> str:
 
 
 def sentiment_prompt(review: str) -> str:
-    """Return the prompt with `review` inserted as it came."""
+    """Return the prompt with `review` inserted unchanged."""
     return f"{_BEFORE}{review}{_AFTER}"

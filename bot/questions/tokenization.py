@@ -18,13 +18,13 @@ class Tokenization:
 
 @dataclass(frozen=True, slots=True)
 class TokenizationQuestion(RepeatableQuestion[tuple[Tokenization, Tokenization | None]]):
-    """The tokens of a text, and of a second one."""
+    """How the model splits a text, and optionally a second one, into tokens."""
 
     command: ClassVar[str] = "tokenize"
     text: str
     compare_with: str | None = None
 
     def outcome(self, result: tuple[Tokenization, Tokenization | None]) -> Outcome:
-        """Return the ids of each."""
-        texts = [one for one in result if one is not None]
-        return Outcome((), tuple(tuple(token.id for token in one.tokens) for one in texts))
+        """Return the ids of each text."""
+        texts = [tokenization for tokenization in result if tokenization is not None]
+        return Outcome((), tuple(tuple(token.id for token in tokenization.tokens) for tokenization in texts))

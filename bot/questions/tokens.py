@@ -1,4 +1,4 @@
-"""Tokens, and how probable the model finds them."""
+"""Tokens and their probabilities."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ RankClass = Literal["top 10", "top 100", "top 1000", "beyond"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    r"""A token: its id and its text, in which bytes of an incomplete character stand as ``\\xe4``."""
+    r"""A token: its id and its text. Bytes of an incomplete character are written as ``\\xe4``."""
 
     id: int
     text: str
@@ -17,7 +17,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenProbability:
-    """A candidate for the next token; `rank` counts from 1, `probability` is over the whole vocabulary."""
+    """A candidate for the next token. `rank` counts from 1; `probability` is over the whole vocabulary."""
 
     rank: int
     token: Token
@@ -41,7 +41,7 @@ class NextTokens:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """What the model thought of a token before it came: natural-log probability, and rank, 1 being its favourite.
+    """The model's prediction for an actual token: its natural-log probability, and its rank from 1.
 
     Both are over the whole vocabulary, at temperature 1.
     """
@@ -51,17 +51,17 @@ class Likelihood:
 
     @property
     def probability(self) -> float:
-        """The probability, 0 where it is too small for a number."""
+        """The probability, or 0 if it is too small for a float."""
         return math.exp(self.log_probability)
 
     @property
     def surprisal(self) -> float:
-        """How much the token surprised the model, in bits."""
+        """−log₂ of the probability, in bits."""
         return -self.log_probability / math.log(2)
 
     @property
     def rank_class(self) -> RankClass:
-        """The rank in the classes of GLTR (Gehrmann et al. 2019)."""
+        """The class of the rank, as in GLTR (Gehrmann et al. 2019)."""
         if self.rank <= 10:
             return "top 10"
         if self.rank <= 100:

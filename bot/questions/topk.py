@@ -1,4 +1,4 @@
-"""The next token after a prompt, a walk along the tokens chosen after it, and guesses of it."""
+"""The next token after a prompt, a walk along chosen tokens, and guesses of the next token."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -11,7 +11,7 @@ from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
 
 @dataclass(frozen=True, slots=True)
 class WalkStep:
-    """A token that was chosen on a walk, and what the model thought of it there."""
+    """A token that was chosen on a walk, and its probability and rank there."""
 
     token: Token
     likelihood: Likelihood
@@ -19,7 +19,7 @@ class WalkStep:
 
 @dataclass(frozen=True, slots=True)
 class WalkCandidate:
-    """A candidate for the next step: rank and probability are the model's own, at temperature 1."""
+    """A candidate for the next step. Its own rank and probability are at temperature 1."""
 
     candidate: TokenProbability
     probability_at_temperature: float
@@ -29,7 +29,7 @@ class WalkCandidate:
 class Walk:
     """A prompt, the tokens chosen after it, and the most probable next ones, best first.
 
-    `text` is what the chosen tokens add to the prompt. `ended` says that the last of them ends the text.
+    `text` is what the chosen tokens add to the prompt. `ended` means that the last one is an end-of-text token.
     """
 
     prompt: str
@@ -47,18 +47,18 @@ class Walk:
 
     @property
     def next_tokens(self) -> NextTokens:
-        """The candidates with the model's own probabilities."""
-        return NextTokens(self.prompt, self.input_ids, tuple(one.candidate for one in self.candidates))
+        """The candidates, with their probabilities at temperature 1."""
+        return NextTokens(self.prompt, self.input_ids, tuple(entry.candidate for entry in self.candidates))
 
     @property
     def remainder(self) -> float:
-        """The model's own probability of all tokens that are no candidates."""
+        """The probability of all other tokens together, at temperature 1."""
         return self.next_tokens.remainder
 
 
 @dataclass(frozen=True, slots=True)
 class TopKQuestion(RepeatableQuestion[Walk]):
-    """The next token after a prompt and the ids that a walk took after it."""
+    """The next token after a prompt and the ids of a walk."""
 
     command: ClassVar[str] = "topk"
     prompt: str
@@ -75,20 +75,20 @@ class TopKQuestion(RepeatableQuestion[Walk]):
 
     def outcome(self, result: Walk) -> Outcome:
         """Return the candidates, and the log-probability of each step."""
-        candidates = [one.candidate for one in result.candidates]
+        candidates = [entry.candidate for entry in result.candidates]
         steps = [step.likelihood.log_probability for step in result.steps]
         read = (*result.input_ids, *self.after_ids)
-        figures = (*steps, *(one.probability for one in candidates))
-        return Outcome(read, (tuple(one.token.id for one in candidates),), figures)
+        figures = (*steps, *(candidate.probability for candidate in candidates))
+        return Outcome(read, (tuple(candidate.token.id for candidate in candidates),), figures)
 
     def then(self, id_: int) -> "TopKQuestion":
-        """Return the question one token further."""
+        """Return the question after one more token."""
         return replace(self, after_ids=(*self.after_ids, id_))
 
 
 @dataclass(frozen=True, slots=True)
 class SampledStepQuestion(Question[Walk]):
-    """The next step of a walk, drawn with `seed` at the walk's temperature, and what can follow it."""
+    """The next step of a walk, sampled with `seed` at the walk's temperature, and the candidates after it."""
 
     walk: TopKQuestion
     seed: int
@@ -96,7 +96,7 @@ class SampledStepQuestion(Question[Walk]):
 
 @dataclass(frozen=True, slots=True)
 class GuessQuestion(Question[TokenProbability]):
-    """Which token a guess, as it was written, begins with after a prompt, and how probable it is."""
+    """The first token of a guess after a prompt, and its probability."""
 
     prompt: str
     guess: str
@@ -104,7 +104,7 @@ class GuessQuestion(Question[TokenProbability]):
 
 @dataclass(frozen=True, slots=True)
 class ScoredGuesses:
-    """What the model would have said, and what it thought of each guess."""
+    """The model's own candidates, and the probability of each guess."""
 
     walk: Walk
     guesses: tuple[TokenProbability, ...]

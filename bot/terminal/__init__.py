@@ -1,1 +1,1 @@
-"""The way of an answer to a terminal: options, reading, printing, pictures in files."""
+"""What all commands in the terminal share: options, reading, printing, picture files."""

@@ -1,4 +1,4 @@
-"""The way of every question in a terminal: load the model, ask, print, write the picture."""
+"""How every question is answered in a terminal: load the model, ask, print, write the picture."""
 
 import argparse
 import time
@@ -27,8 +27,8 @@ def ask(
 ) -> int:
     """Answer a question on standard output and return the exit code.
 
-    `to_json` returns an object, or several that are printed one a line. `draw` belongs to commands with --png.
-    `settings` are those of the command line, unless they have been read already.
+    `to_json` returns one object, or several, which are printed one per line. `draw` is for commands with --png.
+    `settings` are read from the command line if they are None.
     """
     target = None if draw is None else picture_target(arguments.png)
     model = load(settings or settings_of(arguments))
@@ -36,8 +36,8 @@ def ask(
     result = model.answer(question)
     run = RunInfo(model.info, time.perf_counter() - began)
     if arguments.json:
-        shown = to_json(result, model.info)
-        for json_object in [shown] if isinstance(shown, dict) else shown:
+        output = to_json(result, model.info)
+        for json_object in [output] if isinstance(output, dict) else output:
             print_json(json_object)
     else:
         print(to_text(result, run))

@@ -1,4 +1,4 @@
-"""What every command in a terminal needs: its text, the model, and the ways to print."""
+"""Reading text, loading the model and printing, for every command in a terminal."""
 
 import argparse
 import codecs
@@ -15,8 +15,8 @@ from bot.rendering.json_objects import JsonObject
 from bot.rendering.tables import duration
 from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences
 
-BYTE_ORDER_MARK = "\ufeff"  # with which some editors begin a file of text
-# Those of other encodings; the longer ones first, for one begins as UTF-16 does.
+BYTE_ORDER_MARK = "\ufeff"  # some editors write it at the start of a text file
+# Marks of other encodings. UTF-32 comes first, because its little-endian mark begins with UTF-16's.
 OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -26,41 +26,41 @@ OTHER_MARKS = {
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings with the command's own model options."""
+    """Return the settings, overridden by the command's model options."""
     return read_settings(model=arguments.model, dtype=arguments.dtype)
 
 
 def load(settings: Settings) -> LanguageModel:
-    """Load the model; what libraries print goes to standard error."""
+    """Load the model. The output of libraries goes to standard error."""
     if not can_redraw(sys.stderr):
         hide_download_bars()
-    # Libraries print on import and while loading; standard output is for the result alone.
+    # Libraries print on import and while loading, but standard output is only for the result.
     with contextlib.redirect_stdout(sys.stderr):
         return load_language_model(settings)
 
 
 def text_of(argument: str) -> str:
-    """Return the text itself, or standard input for "-"."""
+    """Return `argument`, or standard input if it is "-"."""
     return read_file("-") if argument == "-" else argument
 
 
 def read_file(file: str) -> str:
-    """Return a file's text, without a byte order mark at its beginning, line ends untouched; "-" is standard input.
+    """Return the text of a file without a byte order mark, with unchanged line ends; "-" is standard input.
 
-    Raises InputUnreadable for what cannot be read, or is no text in UTF-8.
+    Raises InputUnreadable if it can't be read or is not UTF-8 text.
     """
     name = "standard input" if file == "-" else file
     if file == "-" and sys.stdin is None:
-        raise InputUnreadable("standard input is closed. Pipe a text in, or write it on the command line.")
+        raise InputUnreadable("standard input is closed. Pipe in a text, or write it on the command line.")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise InputUnreadable(
-            f"{name} cannot be read: {error.strerror}. Name a text file, or - to pipe one in."
+            f"{name} cannot be read: {error.strerror}. Give the path of a text file, or - to read from a pipe."
         ) from None
     for mark, encoding in OTHER_MARKS.items():
         if content.startswith(mark):
-            raise InputUnreadable(f"{name} is in {encoding}, as its byte order mark says. Save it as UTF-8.")
+            raise InputUnreadable(f"{name} is in {encoding}, according to its byte order mark. Save it as UTF-8.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -68,14 +68,14 @@ def read_file(file: str) -> str:
     if "\0" in text:
         where = content.index(b"\0")
         raise InputUnreadable(
-            f"{name} has a null character (byte {where}), as UTF-16 and binary files have. Save it as UTF-8."
+            f"{name} has a null character (byte {where}), so it is probably UTF-16 or binary. Save it as UTF-8."
         )
     return text.removeprefix(BYTE_ORDER_MARK)
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text: LF, CRLF and CR each end one, and nothing else does."""
-    # str.splitlines would also split at form feeds and Unicode's separators, inside a review.
+    """Return the lines of a text. Only LF, CRLF and CR end a line."""
+    # str.splitlines would also split a review at form feeds and at Unicode's line separators.
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
@@ -85,21 +85,21 @@ def print_json(json_object: JsonObject) -> None:
 
 
 def print_footer(run: RunInfo) -> None:
-    """Print what computed, and how long it took."""
+    """Print the model, its dtype and the time taken."""
     print(f"{run.model.name} · {run.model.dtype} · {duration(run.seconds)}")
 
 
 def emphasis(text: str) -> str:
-    """Return `text` in bold, where standard output is styled."""
+    """Return `text` in bold if standard output is styled."""
     return f"\033[1m{text}\033[0m" if is_styled(sys.stdout) else text
 
 
 def is_styled(stream: TextIO | None) -> bool:
-    """Return whether escape sequences are written to `stream`, bold as well as colours: each stream on its own."""
+    """Return whether escape sequences, for bold and colours, are written to `stream`."""
     wanted = wants_escape_sequences()
     return can_redraw(stream) if wanted is None else wanted
 
 
 def can_redraw(stream: TextIO | None) -> bool:
-    """Return whether `stream` is a terminal that can draw a line again, as a progress bar does."""
+    """Return whether `stream` is a terminal that can redraw a line, as a progress bar does."""
     return stream is not None and stream.isatty() and not is_dumb_terminal()

@@ -1,4 +1,4 @@
-"""The arguments of commands in a terminal, and the parser of them all."""
+"""The command-line arguments of all commands, and their parser."""
 
 import argparse
 from collections.abc import Callable
@@ -14,21 +14,21 @@ Arguments: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print the usage and exit."""
+    """Raises UsageError instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the command line."""
+        """Raise UsageError."""
         raise UsageError(f"{message}. See {self.prog} --help")
 
 
 def add_options(parser: argparse.ArgumentParser, command: str) -> None:
-    """Add the options of a command, as the table of options has them."""
+    """Add all terminal options of a command."""
     for option in options_of(command, "terminal"):
         add_option(parser, option)
 
 
 def add_option(parser: Arguments, option: Option) -> None:
-    """Add an option; a number that is not given is None, and its range is checked with the question."""
+    """Add an option. A number that is not given is None; the question checks its range."""
     if option.is_positional:
         parser.add_argument(option.name, nargs=None if option.is_required else "?", help=option.description)
     elif option.kind is bool:
@@ -36,7 +36,7 @@ def add_option(parser: Arguments, option: Option) -> None:
     elif option.choices:
         parser.add_argument(option.flag, choices=option.choices, default=option.default, help=option.description)
     else:
-        parse, metavar = _reader(option)
+        parse, metavar = _value_parser(option)
         default = None if option.is_number else option.default
         parser.add_argument(option.flag, type=parse, metavar=metavar, default=default, help=option.description)
 
@@ -48,14 +48,14 @@ def add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwe
 
 
 def add_outputs(parser: argparse.ArgumentParser, picture: str | None = None) -> None:
-    """Add the option for programs, and one for a file with the picture of what is named, where there is one."""
+    """Add --json, and --png if the command draws `picture`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     if picture is not None:
-        parser.add_argument("--png", metavar="FILE", help=f"write {picture} as a picture, too: a .png file")
+        parser.add_argument("--png", metavar="FILE", help=f"also write a picture of {picture} to this .png file")
 
 
 def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
-    """Return what reads a whole number in that range."""
+    """Return a parser for a whole number in this range."""
     allowed = f"at least {smallest}" if largest is None else f"from {smallest} to {largest}"
 
     def parse(text: str) -> int:
@@ -64,22 +64,24 @@ def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: it must be {allowed}") from None
         if number < smallest or (largest is not None and number > largest):
-            raise argparse.ArgumentTypeError(f"{number} is not allowed, it must be {allowed}")
+            raise argparse.ArgumentTypeError(f"{number} is out of range: it must be {allowed}")
         return number
 
     return parse
 
 
 def ids_list(text: str) -> tuple[int, ...]:
-    """Read ids with commas between them."""
+    """Parse ids separated by commas."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of ids: write numbers with commas, 12,345") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of ids: write numbers separated by commas, such as 12,345"
+        ) from None
 
 
-def _reader(option: Option) -> tuple[Callable[[str], object], str]:
-    """Return what reads an option's value, and what stands for the value in the help."""
+def _value_parser(option: Option) -> tuple[Callable[[str], object], str]:
+    """Return the parser of an option's value, and the placeholder for the value in the help."""
     if option.kind is tuple:
         return ids_list, "ID,ID,…"
     if option.kind is int and option.largest is None:  # no question checks its range

@@ -1,4 +1,4 @@
-"""The picture of a command in a terminal: a file that is written whole or not at all."""
+"""Write the picture of a terminal command to a file, completely or not at all."""
 
 import errno
 import os
@@ -13,47 +13,45 @@ P = ParamSpec("P")
 
 
 def picture_target(file: str | None) -> Path | None:
-    """Return where a picture is to be written, None where none is wanted. Raises UsageError where none can be.
+    """Return the path for the picture, or None if `file` is None. Raises UsageError if the file can't be written.
 
-    It is asked for before the model is loaded, so that nobody waits for what cannot be written.
+    Call it before loading the model, so that the error appears at once.
     """
     if file is None:
         return None
     if not file.lower().endswith(".png"):
-        raise UsageError(
-            f"--png {file} cannot be written: the picture is a PNG in a file. Give it a name that ends in .png."
-        )
+        raise UsageError(f"--png {file} cannot be written: the picture is a PNG file. Use a name that ends in .png.")
     try:
-        target = Path(file).resolve()  # what a link points to is replaced, and not the link
+        target = Path(file).resolve()  # replaces the target of a link, not the link
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        beside = _beside(target)
-        beside.touch()
-        beside.unlink()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that point to each other
+        temporary = _temporary_file(target)
+        temporary.touch()
+        temporary.unlink()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise _unwritable(file, error) from None
     return target
 
 
 def write_picture(target: Path | None, draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Draw and write a picture where one is wanted; a file that was there is replaced by the whole of the new one."""
+    """Draw and write a picture, unless `target` is None. An existing file is replaced in one step."""
     if target is None:
         return
-    png, beside = draw(*args, **kwargs).png, _beside(target)
+    png, temporary = draw(*args, **kwargs).png, _temporary_file(target)
     try:
-        beside.write_bytes(png)
-        beside.replace(target)
+        temporary.write_bytes(png)
+        temporary.replace(target)
     except OSError as error:
         raise BotError(f"The picture {target} could not be written: {error.strerror}.") from None
     finally:
-        beside.unlink(missing_ok=True)  # half a picture, if the writing was cut short
+        temporary.unlink(missing_ok=True)  # the rest of an interrupted write
 
 
-def _beside(target: Path) -> Path:
-    """Return a file in the same folder, from which the target can be replaced in one step."""
+def _temporary_file(target: Path) -> Path:
+    """Return a path in the same folder, so that a rename replaces the target in one step."""
     return target.with_name(f".nightword-{os.getpid()}.png")
 
 
 def _unwritable(file: str | Path, error: OSError | RuntimeError) -> UsageError:
-    problem = error.strerror if isinstance(error, OSError) else "its links point to each other"
-    return UsageError(f"{file} cannot be written: {problem}. Name a .png file in a folder that may be written to.")
+    problem = error.strerror if isinstance(error, OSError) else "its links form a loop"
+    return UsageError(f"{file} cannot be written: {problem}. Choose a .png file in a folder that you can write to.")

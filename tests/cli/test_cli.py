@@ -164,7 +164,7 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["topk", "x", "-k", "0"], 2, "argument -k: 0 is not allowed, it must be at least 1"),
+        (["topk", "x", "-k", "0"], 2, "argument -k: 0 is out of range: it must be at least 1"),
         (["topk", "x", "-k", "many"], 2, "'many' is not a whole number: it must be at least 1"),
         (["topk", "", "--model", "demo"], 2, "The prompt is empty: 0 tokens. It must have 1 to 512 tokens"),
         (["continue", "", "--model", "demo"], 2, "The prompt is empty"),
@@ -189,16 +189,16 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
         (
             ["xray", "x", "--png", "x.jpg"],
             2,
-            "--png x.jpg cannot be written: the picture is a PNG in a file. Give it a",
+            "--png x.jpg cannot be written: the picture is a PNG file. Use a",
         ),
-        (["xray", "x", "--png", "-"], 2, "Give it a name that ends in .png"),
+        (["xray", "x", "--png", "-"], 2, "Use a name that ends in .png"),
         (["compare", "x", "--png", "no-such-folder/x.png"], 2, "x.png cannot be written: No such file or directory."),
         (["sampler", "x", "--png", "x" * 300 + ".png"], 2, "x.png cannot be written: File name too long."),
         (["sentiment", "x", "--png", "x.png"], 2, "--png needs --explain: a verdict alone has no picture"),
-        (["sentiment", "--lines", "x", "--explain"], 2, "--explain takes one review apart"),
+        (["sentiment", "--lines", "x", "--explain"], 2, "--explain works on a single review"),
         (["sentiment", "", "--explain", "--model", "demo"], 2, "The review is empty"),
         (["continue", "x", "--png", "x.png"], 2, "unrecognized arguments: --png x.png"),
-        (["playground", "--port", "70000"], 2, "70000 is not allowed, it must be from 0 to 65535"),
+        (["playground", "--port", "70000"], 2, "70000 is out of range: it must be from 0 to 65535"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

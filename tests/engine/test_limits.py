@@ -67,9 +67,7 @@ def test_the_model_s_context_is_a_limit_too(demo_model: EngineModel) -> None:
 
 def test_new_tokens_need_room_in_the_context(demo_model: EngineModel) -> None:
     generate(demo_model, " the" * 511, max_new_tokens=1)
-    with pytest.raises(
-        PromptTooLong, match=r"511 tokens, but the limit is 492 .*is 512 tokens, 20 of them reserved for new ones"
-    ):
+    with pytest.raises(PromptTooLong, match=r"the limit is 492 .*is 512 tokens, 20 of them reserved for new"):
         generate(demo_model, " the" * 511)
 
 

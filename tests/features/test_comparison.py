@@ -24,7 +24,7 @@ async def test_the_texts_and_figures_are_the_model_s_own(place: Place, demo_mode
     assert len(embed["fields"]) == len(own.texts) == (3 if penalty == 1.0 else 4)
     best = max(own.texts, key=lambda one: one.log_probability)
     for field, one in zip(embed["fields"], own.texts, strict=True):
-        assert field["name"] == one.name + (" · likeliest" if one is best else "")
+        assert field["name"] == one.name + (" · most probable" if one is best else "")
         written, figures = field["value"].rsplit("\n", 1)
         assert written.replace("**", "").replace("\\", "").strip() == one.continuation.text.strip()
         assert figures.startswith(f"log-probability **{one.log_probability:.2f}** ({one.mean_log_probability:.3f} per")

@@ -32,7 +32,7 @@ async def test_greedy(place: Place, demo_model: EngineModel) -> None:
                 "value": "`strategy=greedy` · `max_new_tokens=20` · `do_sample=False` · `top_k=0` · "
                 "`repetition_penalty=1`",
             },
-            {"name": "Stopped", "value": "after 20 new tokens, as many as asked for"},
+            {"name": "Stopped", "value": "at the limit of 20 new tokens"},
         ],
         "footer": "demo · float32",
     }

@@ -163,8 +163,8 @@ class TestASlowModel:
         result = await place.member.slash(place.channel, "topk", prompt="Once")
         assert only_ephemeral(place, result) == {
             "title": "Took too long",
-            "description": "The computation was stopped after 0.3 seconds, the time limit. Ask for fewer new "
-            "tokens, or shorten the prompt.",
+            "description": "The computation was stopped after 0.3 seconds, the time limit. Ask for fewer new tokens, "
+            "or shorten the prompt.",
             "color": 0xF0B232,
         }
         assert (await place.other.slash(place.channel, "tokenize", text="Once")).response.embeds

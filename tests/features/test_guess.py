@@ -79,12 +79,12 @@ async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
             {
                 "name": "How to play",
                 "value": (
-                    "Press *Guess* and write what comes next; its first token counts. The model's favourite is worth "
-                    "**100 points**, any other token 100 × its probability ÷ the favourite's, which is "
+                    "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
+                    "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
                     f"**{percentage(favourite.probability)}**."
                 ),
             },
-            {"name": "Have guessed", "value": "*Nobody yet.*"},
+            {"name": "Players", "value": "*No guesses yet.*"},
         ],
         "footer": "demo · float32",
     }
@@ -96,14 +96,14 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
     await guess(place.member, message, "day")
     told = await guess(place.other, message, "nightfall")
     assert embed_of(told) == {
-        "title": "Guess taken",
+        "title": "Guess saved",
         "description": (
-            "Your guess begins with the token **·night** (· is a space), and that is what counts.\n"
-            "Another guess would replace it; nobody sees it before the reveal."
+            "Your guess begins with the token **·night** (· is a space). This token counts.\n"
+            "Guess again to replace it. It stays hidden until the reveal."
         ),
         "color": 0x248046,
     }
-    assert fields(seen(place))["Have guessed: 2 of at most 20"] == "ada, bob"
+    assert fields(seen(place))["Players: 2 of 20"] == "ada, bob"
     shown = await revealed(place, message)
 
     model, tokenizer = plain_transformers(DEMO_FOLDER)
@@ -159,8 +159,8 @@ async def test_a_second_guess_replaces_the_first(place: Place) -> None:
     message = await opened(place)
     await guess(place.member, message, "day")
     told = await guess(place.member, message, "night")
-    assert embed_of(told)["description"].endswith("It replaces your earlier guess; nobody sees it before the reveal.")
-    assert fields(seen(place))["Have guessed: 1 of at most 20"] == "ada"
+    assert embed_of(told)["description"].endswith("This replaces your earlier guess. It stays hidden until the reveal.")
+    assert fields(seen(place))["Players: 1 of 20"] == "ada"
     (score,) = await scores_of(await revealed(place, message))
     assert score["token"] == " night"
 
@@ -171,13 +171,13 @@ async def test_only_the_opener_and_moderators_reveal(place: Place) -> None:
     assert refused.ephemeral
     assert embed_of(refused) == {
         "title": "Not yours",
-        "description": "“Reveal” is for who opened this round, and for moderators.",
+        "description": "Only the person who started this round, or a moderator, can use “Reveal”.",
         "color": 0xF0B232,
     }
     assert buttons(seen(place)) == {"Guess": True, "Reveal": True}
     (moderator,) = people(place, 1, manage_messages=True)
     await moderator.click(message, label="Reveal")
-    assert "*Nobody guessed.*" in seen(place).embeds[0].description
+    assert "*No guesses.*" in seen(place).embeds[0].description
 
 
 async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
@@ -206,7 +206,7 @@ async def test_another_token_cannot_open_what_was_sealed(
     bot.executor.wait_until_loaded()
     (told,) = (await place.member.click(message, label="Reveal")).followups
     assert told.ephemeral
-    assert embed_of(told)["description"].startswith("The guesses of this round were sealed under another bot token")
+    assert embed_of(told)["description"].startswith("The bot's token has changed since this round")
     await bot.close()
 
 
@@ -263,9 +263,7 @@ async def test_a_round_has_room_for_twenty(place: Place) -> None:
     told = await guess(crowd[-1], message, "night")
     assert embed_of(told) == {
         "title": "Not possible",
-        "description": (
-            "20 people have guessed, the most in one round. Wait for the reveal, or open another with /guess."
-        ),
+        "description": ("This round is full (20 guesses). Wait for the reveal, or start another round with /guess."),
         "color": 0xF0B232,
     }
     await guess(crowd[0], message, "day")  # who is in it may still change their mind

@@ -21,7 +21,8 @@ async def test_every_command_with_its_options_and_an_example(place: Place) -> No
         assert options == ([f"Options: {', '.join(names)}".replace("_", r"\_")] if names else [])
     assert (menus.name, menus.value) == (
         "On a message",
-        "*Apps* → *Score sentiment*, *Tokenize* and *X-ray*: that message, for you alone",
+        "Right-click or long-press a message, then *Apps* → *Score sentiment*, *Tokenize* or *X-ray*. "
+        "Only you see the answer.",
     )
 
 

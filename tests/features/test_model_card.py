@@ -28,7 +28,7 @@ async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) ->
         "": "demo",
         "Revision": "local files",
         "Parameters": "5,773,568",
-        "Computes in": ", ".join(filter(None, ("float32 on cpu", demo_model.info.engine_path))),
+        "Computation": ", ".join(filter(None, ("float32 on cpu", demo_model.info.engine_path))),
         "Context": "512 tokens",
         "Vocabulary": "4,096 tokens",
         "State": "ready",

@@ -27,14 +27,14 @@ async def test_verdict_and_evidence(
         "color": colour,
         "fields": [
             {
-                "name": "Between the two",
+                "name": "Positive or negative",
                 "value": f"```\n{sentiment_table(demo_model.answer(SentimentQuestion(review)))}\n```",
             }
         ],
         "footer": "demo · float32",
     }
     assert mass["name"] == "Label mass"
-    assert mass["value"].endswith("the model is answering the question.")
+    assert mass["value"].endswith("The model is answering the question.")
 
 
 async def test_white_space_alone_is_no_review(place: Place) -> None:

@@ -30,11 +30,11 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     embed = embed_of(shown)
     assert embed["title"] == f"Why {own.sentiment.label}"
     words, calibrated, mass = embed["fields"]
-    assert words["name"] == f"What leaving out each word takes from the margin of {own.margin:+.2f}"
+    assert words["name"] == f"Effect of each word on the margin of {own.margin:+.2f}"
     strongest = sorted(own.words, key=lambda one: -abs(one.effect))[:8]
     rows = words["value"].split("\n")[2 : 2 + len(strongest)]
     assert [row.split()[0] for row in rows] == [f"{one.effect:+.2f}" for one in strongest]
-    assert ("in a row are left out together" in words["value"]) == (own.words_together > 1)
+    assert ("adjacent words are left out at a time" in words["value"]) == (own.words_together > 1)
     assert f"**{own.sentiment.label}**, {percentage(own.sentiment.positive_probability)}" in calibrated["value"]
     assert f"**{own.calibration.label}**, {percentage(own.calibration.positive_probability)}" in calibrated["value"]
     assert percentage(own.calibration.content_free_positive) in calibrated["value"]

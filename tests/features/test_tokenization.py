@@ -29,7 +29,9 @@ async def test_a_long_text_is_attached_whole(place: Place, demo_model: EngineMod
     result = await place.member.slash(place.channel, "tokenize", text=text)
     tokens = demo_model.answer(TokenizationQuestion(text))[0].tokens
     assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
-    assert result.response.embeds[0].description.startswith("The first 40; all of them are in the file.")
+    assert result.response.embeds[0].description.startswith(
+        "These are the first 40. The full list is in the attached file."
+    )
     (attachment,) = [one for one in result.response.attachments if one.filename == "tokens.txt"]
     whole = (await attachment.read()).decode()
     assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
@@ -47,7 +49,7 @@ async def test_a_second_text_is_shown_below(place: Place, demo_model: EngineMode
     assert embed["title"] == f"{count}, compared with {len(second.tokens)}"
     ids, compared, its_ids = embed["fields"]
     assert ids["value"] == f"```\n{[token.id for token in first.tokens]}\n```"
-    assert compared["name"] == f"Compared with: {len(second.tokens)} tokens, 0 of them in both"
+    assert compared["name"] == f"Compared with: {len(second.tokens)} tokens, 0 in both"
     assert compared["value"].count("\n") == 1 + 1 + len(second.tokens)
     assert its_ids["value"] == f"```\n{[token.id for token in second.tokens]}\n```"
 

@@ -135,7 +135,7 @@ async def test_only_the_opener_steers_until_everyone_may(place: Place) -> None:
         assert refused.ephemeral
         assert embed_of(refused) == {
             "title": "Not yours",
-            "description": "Only who opened this walk steers it. Ask /topk for one of your own.",
+            "description": "Only the person who started this walk can control it. Use /topk to start your own.",
             "color": 0xF0B232,
         }
     assert await walk_of(place.channel.history(viewer=place.member)[0]) == before
@@ -154,7 +154,7 @@ async def test_a_press_that_comes_too_late_is_told_so(place: Place) -> None:
     stood = await walk_of(message)
     late = await place.member.submit_modal(form, {"temperature": "2"})
     told = [one for one in (late.response, *late.followups) if one is not None and one.ephemeral]
-    assert [embed_of(one)["description"][:27] for one in told] == ["Another press was faster, a"]
+    assert [embed_of(one)["description"][:28] for one in told] == ["Someone else got there first"]
     assert await walk_of(place.channel.history(viewer=place.member)[0]) == stood
 
 

@@ -106,5 +106,5 @@ async def test_a_text_that_fills_the_context_is_not_continued(place: Place) -> N
     refused = await place.member.click(first.response, label="Continue (20 more)")
     embed = embed_of(refused.followups[-1])
     assert embed["title"] == "Too long"
-    assert "30 of them for new ones" in embed["description"]
+    assert "30 of them reserved for new ones" in embed["description"]
     assert len(place.channel.history(viewer=place.other)) == 1

@@ -11,7 +11,7 @@ from bot.features.comparison.embed import comparison_answer
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sentiment.embed import evidence_answer
 from bot.features.topk.embed import candidate_options, walk_answer
-from bot.features.topk.record import WalkedStep, WalkRecord, read_walk, walk_state
+from bot.features.topk.record import TakenStep, WalkRecord, read_walk, walk_state
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import Comparison
 from bot.questions.language_model import RunInfo
@@ -61,7 +61,7 @@ def test_evidence(result: SentimentEvidence, how: RunInfo) -> None:
 
 
 walked_steps = st.builds(
-    WalkedStep, st.integers(0, 2**20), texts, st.sampled_from(["chosen", "drawn"]), st.none() | st.floats(0.05, 5),
+    TakenStep, st.integers(0, 2**20), texts, st.sampled_from(["chosen", "drawn"]), st.none() | st.floats(0.05, 5),
     st.none() | st.integers(0, 2**32 - 1),
 )  # fmt: skip
 walks = st.builds(

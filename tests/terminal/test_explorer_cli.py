@@ -97,9 +97,9 @@ def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None
     assert out.startswith(f"{found.sentiment.label}\n\n")
     assert [line.split()[-1] for line in out.split("\n\n")[3].split("\n")[1:-1]] == review.split()
     assert f"{found.margin:+.2f} margin of the whole review\n" in out
-    assert re.search(rf"% {found.sentiment.label} raw, the verdict\n", out)
+    assert re.search(rf"% {found.sentiment.label} raw \(the verdict\)\n", out)
     assert re.search(rf"% {found.calibration.label} calibrated\n", out)
-    assert re.search(r"% +reviews that say nothing\n", out)
+    assert re.search(r"% +reviews without content\n", out)
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
     assert "left out (3 words at a time):" in long
@@ -127,4 +127,4 @@ def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> No
     out, _ = console.run("topk", PROMPT, "--after-ids", ",".join(map(str, ids)), "--model", "demo")
     assert "log-probability of the path" in out
     wrong = console.error("topk", PROMPT, "--after-ids", "1,x", code=2)
-    assert "'1,x' is no list of ids: write numbers with commas, 12,345" in wrong
+    assert "'1,x' is not a list of ids: write numbers separated by commas, such as 12,345" in wrong

@@ -109,10 +109,8 @@ def test_an_empty_line_keeps_its_number(console: Console, end: str) -> None:
 @pytest.mark.parametrize("content", [b"", BOM])
 def test_a_file_without_anything_has_no_lines(console: Console, content: bytes) -> None:
     Path("reviews.txt").write_bytes(content)
-    assert "reviews.txt has no lines: write one review a line." in console.refusal(
-        "sentiment", "--lines", "reviews.txt"
-    )
-    assert "standard input has no lines" in console.refusal("sentiment", "--lines", "-", stdin=content)
+    assert "reviews.txt is empty. Write one review per line." in console.refusal("sentiment", "--lines", "reviews.txt")
+    assert "standard input is empty" in console.refusal("sentiment", "--lines", "-", stdin=content)
     assert "The review is empty" in console.refusal("sentiment", "-", stdin=content)
 
 
@@ -129,12 +127,21 @@ NAMES = [
     "cut off",
 ]
 NOT_UTF_8 = [
-    ("I loved it.".encode("utf-16"), "is in UTF-16, as its byte order mark says. Save it as UTF-8."),
-    (b"\xfe\xff" + "I loved it.".encode("utf-16-be"), "is in UTF-16, as its byte order mark says. Save it as UTF-8."),
-    ("I loved it.".encode("utf-32"), "is in UTF-32, as its byte order mark says. Save it as UTF-8."),
-    (b"\x00\x00\xfe\xff" + "I".encode("utf-32-be"), "is in UTF-32, as its byte order mark says. Save it as UTF-8."),
-    ("I loved it.".encode("utf-16-le"), "has a null character (byte 1), as UTF-16 and binary files have. Save it as"),
-    (BOM + b"I\x00", "has a null character (byte 4), as UTF-16 and binary files have. Save it as"),
+    ("I loved it.".encode("utf-16"), "is in UTF-16, according to its byte order mark. Save it as UTF-8."),
+    (
+        b"\xfe\xff" + "I loved it.".encode("utf-16-be"),
+        "is in UTF-16, according to its byte order mark. Save it as UTF-8.",
+    ),
+    ("I loved it.".encode("utf-32"), "is in UTF-32, according to its byte order mark. Save it as UTF-8."),
+    (
+        b"\x00\x00\xfe\xff" + "I".encode("utf-32-be"),
+        "is in UTF-32, according to its byte order mark. Save it as UTF-8.",
+    ),
+    (
+        "I loved it.".encode("utf-16-le"),
+        "has a null character (byte 1), so it is probably UTF-16 or binary. Save it as",
+    ),
+    (BOM + b"I\x00", "has a null character (byte 4), so it is probably UTF-16 or binary. Save it as"),
     ("I l\xf6ved it.".encode("latin-1"), "is not valid UTF-8 (byte 3). Save it as UTF-8."),
     (BOM + b"I\xff", "is not valid UTF-8 (byte 4). Save it as UTF-8."),
     (b"I\n\xed\xa0\x80", "is not valid UTF-8 (byte 2). Save it as UTF-8."),

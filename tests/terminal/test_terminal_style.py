@@ -19,7 +19,7 @@ from bot.terminal import console as terminal_io
 ESCAPE = "\033"
 PROMPT = "It was a dark and stormy"
 CONTINUE = ("continue", PROMPT, "--model", "demo", "--max-new-tokens", "3")
-HINT = f"The first {len(PROMPT)} characters are the prompt, the rest was written by the model."
+HINT = f"The first {len(PROMPT)} characters are the prompt; the model wrote the rest."
 VARIABLES = ("TERM", "NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "COLORTERM", "CLICOLOR", "CLICOLOR_FORCE")
 
 

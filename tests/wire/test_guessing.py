@@ -90,7 +90,7 @@ async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
             await discord.submit(form, {"guess": GUESSES[user % len(GUESSES)]}, where=below[user])
             for user, form in enumerate(forms)
         ]
-        assert [await told(asked) for asked in taken] == ["Guess taken"] * PEOPLE
+        assert [await told(asked) for asked in taken] == ["Guess saved"] * PEOPLE
         assert sorted(guess["name"] for guess in board.file()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
         twice = [await discord.press("Reveal", stale) for _ in range(2)]  # by an impatient opener
         await until(lambda: any(asked.followups for asked in twice))

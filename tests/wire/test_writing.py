@@ -80,7 +80,7 @@ async def test_stop_keeps_what_is_written_and_says_so(tmp_path: Path, slow_model
         await finished(asked)
         assert pressed.callbacks[0]["type"] == 6
         fields = {field["name"]: field["value"] for field in asked.original["embeds"][0]["fields"]}  # type: ignore[index]  # it is there
-        assert fields["Stopped"].startswith("by hand, after ")
+        assert fields["Stopped"].startswith("by a person, after ")
         assert len(text(asked.original)) >= len(text(draft))
         assert labels(asked.original)[0] == "Continue (20 more)"
         more = await discord.press("Continue", asked.original, user=2)  # type: ignore[arg-type]  # as above

@@ -14,7 +14,7 @@ from bot.questions.comparison import ComparisonQuestion
 
 
 class Compare(commands.Cog):
-    """Sets the ways to continue a text side by side."""
+    """The command `/compare`."""
 
     def __init__(self, max_new_tokens_limit: int) -> None:
         self._max_new_tokens_limit = max_new_tokens_limit
@@ -32,7 +32,7 @@ class Compare(commands.Cog):
         seed: Seed | None = None,
         private: bool = False,
     ) -> None:
-        """Continue a text greedily, by sampling and by beam search, and see which is likelier."""
+        """Continue a text greedily, by sampling and by beam search, and compare the results."""
         question = ComparisonQuestion.from_options(
             prompt,
             max_new_tokens=max_new_tokens,

@@ -1,4 +1,4 @@
-"""The picture of a beam search: which beams ran on, which were pruned, and the path that won."""
+"""The picture of a beam search: which beams were kept, which were pruned, and the winning path."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from bot.rendering.pictures.flow import quoted, shown
 from bot.rendering.pictures.palette import BACKGROUND, GRID, KEPT, MUTED, NEUTRAL, PRUNED, TEXT, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 
-STEPS_IN_A_BAND = 5  # of which there is one below the other, as the lines of a text
-MOST_PRUNED = 2  # of each step that are named; how many more there are is told
+STEPS_IN_A_BAND = 5  # bands follow one below the other, like lines of text
+MOST_PRUNED = 2  # named in each step; the others are only counted
 _TALLEST = 1500  # pixels for all bands together
 _TOP = 144
 _LEAD, _PITCH, _NODE = 28, 132, 110  # before the first step, from step to step, and width of a node
@@ -19,7 +19,7 @@ _KEY = 60
 
 
 class Place(NamedTuple):
-    """Where a candidate stands: its line in the band, from the top."""
+    """The position of a candidate: its line in the band, from the top."""
 
     candidate: BeamCandidate
     line: int
@@ -27,10 +27,10 @@ class Place(NamedTuple):
 
 
 def beam_tree_picture(comparison: Comparison) -> Picture:
-    """Draw the steps of the beam search from left to right, and on in the next band, as many as fit.
+    """Draw the steps of the beam search from left to right, in bands of `STEPS_IN_A_BAND`, as many as fit.
 
-    Ten beams have room for 10 steps, five for 20. What runs on is a box, what finished a frame, what was pruned a
-    small ring; of these the best `MOST_PRUNED` are named. At the right stand the scores so far.
+    There is room for 10 steps with ten beams and 20 with five. Kept candidates are boxes, finished ones frames, and
+    pruned ones small rings. The best `MOST_PRUNED` pruned ones are named. The scores so far are on the right.
     """
     tree = comparison.tree
     is_more = any(len(step.candidates) > tree.num_beams + MOST_PRUNED for step in tree.steps)
@@ -59,22 +59,29 @@ def beam_tree_picture(comparison: Comparison) -> Picture:
 
 
 def _places(tree: BeamTree, number: int) -> list[Place]:
-    """Return the candidates of a step that are drawn: those kept in their rows, then the winner, finished and pruned.
+    """Return the candidates to draw: kept ones in their rows, finished ones in free rows, the best pruned ones below.
 
-    What finished fills the rows in which nothing runs on, as after the last step; the best pruned ones stand below.
+    The winner comes first among the finished ones.
     """
     candidates = tree.steps[number].candidates
     winner = candidates[tree.winner[number]] if number < len(tree.winner) else None
-    places = {one.row: Place(one, one.row, one is winner) for one in candidates if one.row is not None}
+    places = {
+        candidate.row: Place(candidate, candidate.row, candidate is winner)
+        for candidate in candidates
+        if candidate.row is not None
+    }
     free = [line for line in range(tree.num_beams + MOST_PRUNED) if line not in places]
-    finished = sorted((one for one in candidates if one.fate == "finished"), key=lambda one: one is not winner)
-    for one in finished[: len(free)]:
+    finished = sorted(
+        (candidate for candidate in candidates if candidate.fate == "finished"),
+        key=lambda candidate: candidate is not winner,
+    )
+    for candidate in finished[: len(free)]:
         line = free.pop(0)
-        places[line] = Place(one, line, one is winner)
+        places[line] = Place(candidate, line, candidate is winner)
     below = [line for line in free if line >= tree.num_beams]
-    pruned = [one for one in candidates if one.fate == "pruned"]
-    for line, one in zip(below, pruned, strict=False):
-        places[line] = Place(one, line, is_winner=False)
+    pruned = [candidate for candidate in candidates if candidate.fate == "pruned"]
+    for line, candidate in zip(below, pruned, strict=False):
+        places[line] = Place(candidate, line, is_winner=False)
     return list(places.values())
 
 
@@ -92,7 +99,7 @@ def _draw_step(
     left = MARGIN + _LEAD + column * _PITCH
     parents = {place.candidate.row: place for place in before if place.candidate.row is not None}
     start = left - (_LEAD if not column else _PITCH - _NODE)
-    for place in sorted(places, key=lambda one: (one.is_winner, one.candidate.fate != "pruned")):
+    for place in sorted(places, key=lambda place: (place.is_winner, place.candidate.fate != "pruned")):
         is_pruned = place.candidate.fate == "pruned"
         parent = parents.get(place.candidate.parent)
         line = num_beams // 2 if is_first or parent is None else parent.line
@@ -151,7 +158,7 @@ def _middle(top: int, line: int) -> float:
 
 
 def _score(score: float) -> str:
-    """Return the sum of the log-probabilities so far, in the few characters that there is room for."""
+    """Return the sum of the log-probabilities so far in at most seven characters."""
     return f"{score:.2f}".replace("-", "−") if score > -100 else f"{score:.0f}".replace("-", "−")
 
 
@@ -159,33 +166,33 @@ def _heading(comparison: Comparison) -> tuple[str, str]:
     tree = comparison.tree
     count = len(tree.winner)
     steps = "1 step" if len(tree.steps) == 1 else f"{len(tree.steps)} steps"
-    won = "a token" if count == 1 else f"{count} tokens"
+    won = "1 token" if count == 1 else f"{count} tokens"
     if not count:
         return "No beam won", f"{tree.num_beams} beams, {steps}"
     score = _winner(tree)[-1].score
     return (
         f"The winner: {won}, score {_score(score)}",
-        f"{tree.num_beams} beams, {steps}; a score adds up log-probabilities",
+        f"{tree.num_beams} beams, {steps}; a score is a sum of log-probabilities",
     )
 
 
 def _winner(tree: BeamTree) -> list[BeamCandidate]:
-    return [step.candidates[place] for step, place in zip(tree.steps, tree.winner, strict=False)]
+    return [step.candidates[index] for step, index in zip(tree.steps, tree.winner, strict=False)]
 
 
 def _alt(comparison: Comparison, drawn: int) -> str:
     tree = comparison.tree
     title, detail = _heading(comparison)
-    candidates = [one for step in tree.steps for one in step.candidates]
+    candidates = [candidate for step in tree.steps for candidate in step.candidates]
     counts = ", ".join(
-        f"{sum(one.fate == fate for one in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
+        f"{sum(candidate.fate == fate for candidate in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
     )
-    told = [f"Beam tree after {quoted(comparison.prompt)}. {title}: {detail}.", f"Of all candidates: {counts}."]
+    sentences = [f"Beam tree after {quoted(comparison.prompt)}. {title}: {detail}.", f"Of all candidates: {counts}."]
     if drawn < len(tree.steps):
-        told.append(f"The picture shows the first {drawn} steps.")
-    named = [f"{quoted(one.token.text)} {_score(one.score)}" for one in _winner(tree)]
-    whole = " ".join([*told, f"Winning path with scores: {', '.join(named)}."]) if named else " ".join(told)
+        sentences.append(f"The picture shows the first {drawn} steps.")
+    named = [f"{quoted(candidate.token.text)} {_score(candidate.score)}" for candidate in _winner(tree)]
+    whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}."]) if named else " ".join(sentences)
     while len(whole) > ALT_LIMIT:
         named.pop()
-        whole = " ".join([*told, f"Winning path with scores: {', '.join(named)}, …"])
+        whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}, …"])
     return whole

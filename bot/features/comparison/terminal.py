@@ -1,4 +1,4 @@
-"""`nightword compare`: a prompt continued in several ways."""
+"""`nightword compare`: a prompt continued with several strategies."""
 
 import argparse
 
@@ -22,58 +22,60 @@ def comparison_object(result: Comparison, model: ModelInfo) -> JsonObject:
         "input_ids": list(result.texts[0].continuation.input_ids),
         "texts": [
             {
-                "name": one.name,
-                "parameters": one.continuation.parameters.used(),
-                "output_ids": list(one.continuation.output_ids),
-                "text": one.continuation.text,
-                "finish_reason": one.continuation.finish_reason,
-                "log_probability": one.log_probability,
-                "mean_log_probability": one.mean_log_probability,
-                "search_score": one.search_score,
-                "distinct_share": one.distinct_share,
+                "name": text.name,
+                "parameters": text.continuation.parameters.used(),
+                "output_ids": list(text.continuation.output_ids),
+                "text": text.continuation.text,
+                "finish_reason": text.continuation.finish_reason,
+                "log_probability": text.log_probability,
+                "mean_log_probability": text.mean_log_probability,
+                "search_score": text.search_score,
+                "distinct_share": text.distinct_share,
             }
-            for one in result.texts
+            for text in result.texts
         ],
         "tree": {
             "num_beams": result.tree.num_beams,
             "winner": list(result.tree.winner),
-            "steps": [[_beam(one) for one in step.candidates] for step in result.tree.steps],
+            "steps": [[_beam(candidate) for candidate in step.candidates] for step in result.tree.steps],
         },
     }
 
 
-def _beam(one: BeamCandidate) -> JsonObject:
+def _beam(candidate: BeamCandidate) -> JsonObject:
     return {
-        "parent": one.parent,
-        **token_object(one.token),
-        "log_probability": one.log_probability,
-        "score": one.score,
-        "fate": one.fate,
-        "row": one.row,
+        "parent": candidate.parent,
+        **token_object(candidate.token),
+        "log_probability": candidate.log_probability,
+        "score": candidate.score,
+        "fate": candidate.fate,
+        "row": candidate.row,
     }
 
 
 def comparison_table(result: Comparison) -> str:
-    """Return each text's scores, natural logarithms, and then the texts."""
+    """Return a table of the scores, as natural logarithms, and then the texts."""
     rows = [
         (
-            f"{one.log_probability:.3f}",
-            f"{one.mean_log_probability:.3f}",
-            "–" if one.search_score is None else f"{one.search_score:.3f}",
-            str(len(one.continuation.output_ids)),
-            f"{one.distinct_share:.0%}",
-            one.name,
+            f"{text.log_probability:.3f}",
+            f"{text.mean_log_probability:.3f}",
+            "–" if text.search_score is None else f"{text.search_score:.3f}",
+            str(len(text.continuation.output_ids)),
+            f"{text.distinct_share:.0%}",
+            text.name,
         )
-        for one in result.texts
+        for text in result.texts
     ]
     header = ("log-prob.", "mean", "search", "tokens", "distinct", "strategy")
-    texts = [f"{one.name}\n{visible_text(result.prompt + one.continuation.text)}" for one in result.texts]
-    seeds = [one.continuation.parameters.seed for one in result.texts if one.continuation.parameters.seed is not None]
+    texts = [f"{text.name}\n{visible_text(result.prompt + text.continuation.text)}" for text in result.texts]
+    seeds = [
+        text.continuation.parameters.seed for text in result.texts if text.continuation.parameters.seed is not None
+    ]
     return "\n\n".join([table(header, rows, right=range(5)), *texts, f"seed={seeds[0]}"])
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Print a prompt continued in several ways."""
+    """Print continuations of a prompt with several strategies."""
     settings = settings_of(arguments)
     question = ComparisonQuestion.from_options(
         text_of(arguments.prompt),
@@ -95,7 +97,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("compare", help="greedy, sample and beam search side by side")
+    parser = commands.add_parser("compare", help="greedy, sampled and beam search continuations side by side")
     add_options(parser, "compare")
     add_model_options(parser)
     add_outputs(parser, "the beam tree")

@@ -1,4 +1,4 @@
-"""`/continue`: what the model writes after a prompt, which a form takes where it has several lines."""
+"""`/continue`: what the model writes after a prompt. Without a prompt, a form opens for longer text."""
 
 import discord
 from discord import app_commands
@@ -26,7 +26,7 @@ from bot.questions.options import Strategy
 
 
 class Continue(commands.Cog):
-    """Lets the model write on."""
+    """The command `/continue`."""
 
     def __init__(self, max_new_tokens_limit: int) -> None:
         self._max_new_tokens_limit = max_new_tokens_limit
@@ -50,7 +50,7 @@ class Continue(commands.Cog):
         seed: Seed | None = None,
         private: bool = False,
     ) -> None:
-        """Let the model continue a text: greedy, sampled or by beam search."""
+        """Let the model continue a text, with greedy decoding, sampling or beam search."""
         parameters = GenerationParameters.from_options(
             strategy=strategy,
             max_new_tokens=max_new_tokens,
@@ -71,7 +71,7 @@ class Continue(commands.Cog):
 
 
 class PromptForm(Form, title="Text to continue"):
-    """Takes a prompt of several lines."""
+    """The form for a prompt of several lines."""
 
     prompt: discord.ui.TextInput["PromptForm"] = discord.ui.TextInput(
         custom_id="prompt",
@@ -87,12 +87,12 @@ class PromptForm(Form, title="Text to continue"):
         self._private = private
 
     async def submit(self, interaction: Interaction) -> None:
-        """Continue what was written."""
+        """Continue the submitted text."""
         question = ContinuationQuestion(self.prompt.value, self._parameters)
         await write(interaction, question, private=self._private)
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command and its buttons, also those below messages of an earlier run."""
+    """Add the command and its buttons, including those from before a restart."""
     await bot.add_cog(Continue(bot.settings.max_new_tokens))
     bot.add_dynamic_items(StopButton, AgainButton)

@@ -1,4 +1,4 @@
-"""A continuation as an embed: the prompt plain, what the model wrote in bold."""
+"""A continuation as an embed: the prompt in plain text, the continuation in bold."""
 
 import discord
 
@@ -13,7 +13,7 @@ TEXT_LIMIT = 2000  # characters of the continuation, escaped
 
 
 def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
-    """Show prompt and continuation, the parameters used, the speed, and why it stopped."""
+    """Show the prompt, the continuation, its parameters, the speed, and why generation ended."""
     embed = _embed(FINISHED, result)
     embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
@@ -26,29 +26,29 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
 
 
 def draft_answer(draft: Continuation, place: Place | None) -> Answer:
-    """Show what is written so far, or the place in the queue where there is one."""
+    """Show the draft, or its place in the queue."""
     if place is not None:
         embed = _embed("Waiting …", draft)
         embed.set_footer(text=place_text(place))
         return Answer(embed)
     embed = _embed("Writing …", draft)
-    progress = f"{len(draft.output_ids)} of at most {draft.parameters.max_new_tokens} new tokens"
+    progress = f"{len(draft.output_ids)} of up to {draft.parameters.max_new_tokens} new tokens"
     if draft.parameters.num_beams is not None:
-        progress += f", the best of {draft.parameters.num_beams} beams so far"
+        progress += f", best of {draft.parameters.num_beams} beams so far"
     embed.set_footer(text=progress)
     return Answer(embed)
 
 
 def place_text(place: Place) -> str:
-    """Return a place in the queue in words, with the estimate if there is one."""
+    """Return the place in the queue in words, with the estimated wait if there is one."""
     text = "next in the queue" if place.ahead == 0 else f"{place.ahead} ahead in the queue"
     return text if place.seconds is None else f"{text}, about {max(1, round(place.seconds))} s"
 
 
 def cut_off(draft: discord.Embed) -> discord.Embed:
-    """Return the embed of a draft whose writer is gone."""
+    """Return the embed for a draft that a restart interrupted."""
     embed = discord.Embed(title="Cut off", description=draft.description, colour=AMBER)
-    embed.set_footer(text="The bot was restarted while it wrote this. Ask again for the rest.")
+    embed.set_footer(text="The bot restarted while writing this. Ask again to get the rest.")
     return embed
 
 
@@ -59,19 +59,19 @@ def _embed(title: str, result: Continuation) -> discord.Embed:
 
 
 def parameters_text(result: Continuation) -> str:
-    """Return the parameters in force, as ``name=value`` in the order in which they matter."""
+    """Return the parameters that the strategy uses, as ``name=value``."""
     return " · ".join(f"`{name}={_plain(value)}`" for name, value in result.parameters.used().items())
 
 
 def stop_reason(result: Continuation) -> str:
-    """Return why generation ended, with the count of new tokens."""
+    """Return why generation ended, with the number of new tokens."""
     count = len(result.output_ids)
     tokens = "1 new token" if count == 1 else f"{count} new tokens"
     if result.finish_reason == "stopped":
-        return f"by hand, after {tokens}"
+        return f"by a person, after {tokens}"
     if result.finish_reason == "stop":
-        return f"the model ended the text after {tokens}"
-    return f"after {tokens}, as many as asked for"
+        return f"by the model, after {tokens}"
+    return f"at the limit of {tokens}"
 
 
 def speed(result: Continuation, seconds: float) -> str:

@@ -14,7 +14,7 @@ from bot.terminal.options import Commands, add_model_options, add_options, add_o
 
 
 def continuation_object(result: Continuation, model: ModelInfo) -> JsonObject:
-    """Return the continuation: new ids only, and the text that they add."""
+    """Return the continuation, with only the new ids and text."""
     return {
         "command": "continue",
         "model": model_object(model),
@@ -28,7 +28,7 @@ def continuation_object(result: Continuation, model: ModelInfo) -> JsonObject:
 
 
 def continue_(arguments: argparse.Namespace) -> int:
-    """Print what the model writes on."""
+    """Print a continuation of the prompt."""
     settings = settings_of(arguments)
     prompt = text_of(arguments.prompt)
     parameters = GenerationParameters.from_options(
@@ -49,8 +49,8 @@ def continue_(arguments: argparse.Namespace) -> int:
 def _text(result: Continuation, run: RunInfo) -> str:
     shown = visible_text(result.prompt)
     lines = [f"{shown}{emphasis(visible_text(result.text))}\n"]
-    if not is_styled(sys.stdout):  # nothing else says where the prompt ends
-        lines.append(f"The first {len(shown):,} characters are the prompt, the rest was written by the model.")
+    if not is_styled(sys.stdout):  # without bold, nothing shows where the prompt ends
+        lines.append(f"The first {len(shown):,} characters are the prompt; the model wrote the rest.")
     lines.append(" ".join(f"{name}={value}" for name, value in result.parameters.used().items()))
     count, speed = len(result.output_ids), len(result.output_ids) / run.seconds
     lines.append(f"{count} new tokens, finish_reason={result.finish_reason}, {speed:.1f} tokens/s")
@@ -59,7 +59,7 @@ def _text(result: Continuation, run: RunInfo) -> str:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("continue", help="let the model write on")
+    parser = commands.add_parser("continue", help="let the model continue a text")
     add_options(parser, "continue")
     add_model_options(parser)
     add_outputs(parser)

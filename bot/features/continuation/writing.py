@@ -1,4 +1,4 @@
-"""A continuation while people watch it being written, and the buttons below it."""
+"""Shows a continuation while it is being written, and handles the buttons below it."""
 
 import asyncio
 import re
@@ -23,12 +23,12 @@ from bot.features.continuation.embed import continuation_answer, cut_off, draft_
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.language_model import RunInfo
 
-PACE_SECONDS = 1.2  # between two edits of one message; Discord takes five in five seconds
+PACE_SECONDS = 1.2  # between two edits of one message; Discord allows five edits in five seconds
 MORE_TOKENS = 20
 
 
 async def write(interaction: Interaction, question: ContinuationQuestion, *, private: bool) -> None:
-    """Answer with a continuation, which people watch being written and may stop."""
+    """Answer with a continuation that people can watch and stop."""
     writing = _Writing(interaction, question)
     render = with_receipt_below(question, with_buttons)
     with interaction.client.open_answers.stoppable(interaction.id, writing):
@@ -36,13 +36,13 @@ async def write(interaction: Interaction, question: ContinuationQuestion, *, pri
 
 
 class _Writing(Progress[Continuation]):
-    """A continuation under way, as its asker sees it: renewed at most once in `PACE_SECONDS`."""
+    """The draft of a running continuation, updated at most once in `PACE_SECONDS`."""
 
     def __init__(self, interaction: Interaction, question: ContinuationQuestion) -> None:
         written = question.written
         self._latest = Continuation(question.prompt, question.parameters, (), written, "", "length", len(written))
         self._loop = asyncio.get_running_loop()
-        self._renewed = time.perf_counter()
+        self._updated = time.perf_counter()
         self._has_begun = False
         self._is_stopped = False
         self._stop_button = StopButton(interaction.id, interaction.user.id)
@@ -50,14 +50,14 @@ class _Writing(Progress[Continuation]):
         self.withdrawn = False
 
     def stop(self) -> None:
-        """End it with what is written, or at once where it has not begun."""
+        """Keep the text so far, or cancel the request if it is still waiting."""
         self._is_stopped = True
         self.withdrawn = not self._has_begun
         if self.withdrawn:
             self.changed.set()
 
     def begin(self) -> None:
-        """Take note that the computation begins: from now on *Stop* keeps what is written."""
+        """Note that the computation has begun: from now on, *Stop* keeps the text so far."""
         self._has_begun = True
 
     def wants_end(self) -> bool:
@@ -65,20 +65,20 @@ class _Writing(Progress[Continuation]):
         return self._is_stopped
 
     def offer(self, partial: Callable[[], Continuation]) -> None:
-        """Take what is written so far, if it is time."""
+        """Update the draft, unless the last update is too recent."""
         now = time.perf_counter()
-        if now - self._renewed >= PACE_SECONDS:
-            self._renewed = now
+        if now - self._updated >= PACE_SECONDS:
+            self._updated = now
             self._latest = partial()
             self._loop.call_soon_threadsafe(self.changed.set)
 
     def render(self, place: Place | None) -> Answer:
-        """Return what is written so far, or the place in the queue, with a button to stop it."""
+        """Return the draft, or the place in the queue, with a *Stop* button."""
         return replace(draft_answer(self._latest, place), view=view_of(self._stop_button))
 
 
 def with_buttons(result: Continuation, run: RunInfo) -> Answer:
-    """Return the finished continuation, with the buttons that make sense below it."""
+    """Return the finished continuation with the buttons that apply."""
     buttons: list[PersistentButton] = []
     if result.finish_reason != "stop":
         buttons.append(AgainButton("more"))
@@ -88,7 +88,7 @@ def with_buttons(result: Continuation, run: RunInfo) -> Answer:
 
 
 class StopButton(PersistentButton, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"):
-    """Ends a continuation; for its asker and for moderators."""
+    """Stops a continuation. Only for its asker and for moderators."""
 
     def __init__(self, asked: int, asker: int) -> None:
         super().__init__(discord.ui.Button(label="Stop", custom_id=f"continue:stop:{asked}:{asker}"))
@@ -96,13 +96,13 @@ class StopButton(PersistentButton, template=r"continue:stop:(?P<asked>\d+):(?P<a
 
     @classmethod
     def of(cls, match: re.Match[str]) -> "StopButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls(int(match["asked"]), int(match["asker"]))
 
     async def press(self, interaction: Interaction) -> None:
-        """Stop it, or say that it ended with an earlier run of the bot."""
+        """Stop the continuation, or show that a restart interrupted it."""
         if interaction.user.id != self._asker and not interaction.permissions.manage_messages:
-            raise NotYours("Only who asked can stop this, and moderators, who may manage messages.")
+            raise NotYours("Only the person who asked, or a moderator (Manage Messages), can stop this.")
         running = interaction.client.open_answers.find(self._asked)
         if running is not None:
             running.stop()
@@ -113,7 +113,7 @@ class StopButton(PersistentButton, template=r"continue:stop:(?P<asked>\d+):(?P<a
 
 
 class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
-    """Goes on from what the message holds, in a new message: *Continue* and *Retry*."""
+    """*Continue* and *Retry*: writes a new message from this message's receipt."""
 
     def __init__(self, how: str) -> None:
         label, self._change = _AGAIN[how]
@@ -121,30 +121,30 @@ class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
 
     @classmethod
     def of(cls, match: re.Match[str]) -> "AgainButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls(match["how"])
 
     async def press(self, interaction: Interaction) -> None:
-        """Write again from what the message's file says."""
+        """Read the receipt and write a new continuation."""
         message = interaction.message
-        assert message is not None  # noqa: S101  # a button is below one
+        assert message is not None  # noqa: S101  # a button belongs to a message
         private = message.flags.ephemeral
         if not await defer(interaction, private=private):
             return
-        asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
+        question, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         (written,) = receipt.outcome.outputs
-        await write(interaction, self._change(replace(asked, written=written)), private=private)
+        await write(interaction, self._change(replace(question, written=written)), private=private)
 
 
-def _with_more_tokens(asked: ContinuationQuestion) -> ContinuationQuestion:
-    """Return what asks for all of it at once."""
-    return replace(asked, parameters=asked.parameters.with_max_new_tokens(len(asked.written) + MORE_TOKENS))
+def _with_more_tokens(question: ContinuationQuestion) -> ContinuationQuestion:
+    """Return the question for the text so far plus `MORE_TOKENS`."""
+    return replace(question, parameters=question.parameters.with_max_new_tokens(len(question.written) + MORE_TOKENS))
 
 
-def _with_another_seed(asked: ContinuationQuestion) -> ContinuationQuestion:
-    return replace(asked, parameters=asked.parameters.with_new_seed(), written=())
+def _with_another_seed(question: ContinuationQuestion) -> ContinuationQuestion:
+    return replace(question, parameters=question.parameters.with_new_seed(), written=())
 
 
-# By the last part of the button's custom_id: its label, and what is asked when it is pressed.
+# The key is the last part of the custom_id; the values are the label and the function that changes the question.
 _AGAIN = {"more": (f"Continue ({MORE_TOKENS} more)", _with_more_tokens), "retry": ("Retry", _with_another_seed)}

@@ -13,7 +13,7 @@ from bot.features.guess.rounds import RoundButton, open_round
 
 
 class Guess(commands.Cog):
-    """Lets people guess what the model would say next."""
+    """The command `/guess`."""
 
     @app_commands.command(name="guess", extras={"example": "/guess prompt:The old man looked at the"})
     @describe_options("guess")
@@ -24,11 +24,11 @@ class Guess(commands.Cog):
         prompt: Text | None = None,
         private: bool = False,
     ) -> None:
-        """Guess together what the model would say next, and see how probable it found each guess."""
+        """Guess the next token together, and see how probable each guess is for the model."""
         await open_round(interaction, prompt or random.choice(OPENINGS), private=private)
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command and the buttons below its rounds, also those of an earlier run."""
+    """Add the command and the buttons of its rounds, including rounds from before a restart."""
     await bot.add_cog(Guess())
     bot.add_dynamic_items(RoundButton)

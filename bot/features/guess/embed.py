@@ -1,4 +1,4 @@
-"""A round of guesses as an embed: open, with who has guessed, and revealed, with the scoreboard."""
+"""A round of guesses as an embed: open, with the names, and revealed, with the scoreboard."""
 
 from collections.abc import Sequence
 
@@ -14,53 +14,53 @@ from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, token_in_prose
 from bot.rendering.tables import PHONE_WIDTH, cut, next_tokens_table, percentage
 
-MOST_GUESSERS = 20  # so many lines of a scoreboard have room in an embed
+MOST_GUESSERS = 20  # an embed has room for a scoreboard of 20 lines
 NAMES_LIMIT = 1000  # characters, escaped
 SCOREBOARD_LIMIT = 2800  # as above
 NAME_COLUMNS = 20
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
-def open_answer(asked: GuessRound, run: RunInfo) -> Answer:
-    """Show what is to be continued, how it is scored, and who has guessed, but not what."""
-    embed = discord.Embed(title="What comes next?", description=f"{_prompt(asked)} **▁**", colour=BLURPLE)
+def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
+    """Show the prompt, the rules, and the names of those who have guessed, but not their guesses."""
+    embed = discord.Embed(title="What comes next?", description=f"{_prompt(guess_round)} **▁**", colour=BLURPLE)
     embed.add_field(
         name="How to play",
         value=(
-            "Press *Guess* and write what comes next; its first token counts. The model's favourite is worth "
-            "**100 points**, any other token 100 × its probability ÷ the favourite's, which is "
-            f"**{percentage(asked.favourite_probability)}**."
+            "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
+            "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
+            f"**{percentage(guess_round.favourite_probability)}**."
         ),
         inline=False,
     )
-    names = _joined([_name(guess.name) for guess in asked.guesses], ", ", NAMES_LIMIT)
-    count = f": {len(asked.guesses)} of at most {MOST_GUESSERS}" if asked.guesses else ""
-    embed.add_field(name=f"Have guessed{count}", value=names or "*Nobody yet.*", inline=False)
+    names = _joined([_name(guess.name) for guess in guess_round.guesses], ", ", NAMES_LIMIT)
+    count = f": {len(guess_round.guesses)} of {MOST_GUESSERS}" if guess_round.guesses else ""
+    embed.add_field(name=f"Players{count}", value=names or "*No guesses yet.*", inline=False)
     embed.set_footer(text=footer(run))
-    file = Attachment(GUESS, write_round(asked, run.model), "The round for the buttons, its guesses sealed")
+    file = Attachment(GUESS, write_round(guess_round, run.model), "The round with sealed guesses, used by the buttons")
     return Answer(embed, (file,))
 
 
 def taken_embed(token: Token, *, replaced: bool) -> discord.Embed:
-    """Tell a guesser, and nobody else, which token was taken."""
-    again = "It replaces your earlier guess" if replaced else "Another guess would replace it"
+    """Return the private confirmation of a guess, with the token that counts."""
+    replacement = "This replaces your earlier guess." if replaced else "Guess again to replace it."
     return discord.Embed(
-        title="Guess taken",
+        title="Guess saved",
         description=(
-            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space), and that is what counts.\n"
-            f"{again}; nobody sees it before the reveal."
+            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space). This token counts.\n"
+            f"{replacement} It stays hidden until the reveal."
         ),
         colour=GREEN,
     )
 
 
-def revealed_answer(asked: GuessRound, reveal: Reveal, run: RunInfo) -> Answer:
-    """Show the scoreboard, and what the model itself would have said."""
+def revealed_answer(guess_round: GuessRound, reveal: Reveal, run: RunInfo) -> Answer:
+    """Show the scoreboard and the model's own candidates."""
     favourite = bold_excerpt(reveal.top.candidates[0].token.text, 100).text
     lines = [_line(reveal, guess) for guess in reveal.guesses]
-    scoreboard = _joined(lines, "\n", SCOREBOARD_LIMIT) or "*Nobody guessed.*"
+    scoreboard = _joined(lines, "\n", SCOREBOARD_LIMIT) or "*No guesses.*"
     embed = discord.Embed(
-        title="The guesses are revealed", description=f"{_prompt(asked)}{favourite}\n\n{scoreboard}", colour=GREEN
+        title="The guesses are revealed", description=f"{_prompt(guess_round)}{favourite}\n\n{scoreboard}", colour=GREEN
     )
     table = code_block(next_tokens_table(reveal.top, PHONE_WIDTH))
     embed.add_field(name="The model's own guesses", value=table, inline=False)
@@ -70,14 +70,14 @@ def revealed_answer(asked: GuessRound, reveal: Reveal, run: RunInfo) -> Answer:
 
 
 def reveal_picture(reveal: Reveal) -> Picture:
-    """Draw the model's own guesses."""
+    """Draw the model's own candidates."""
     top = reveal.top
-    tokens = [one.token for one in top.candidates]
-    return candidates_picture(top.prompt, tokens, [one.probability for one in top.candidates], top.remainder)
+    tokens = [entry.token for entry in top.candidates]
+    return candidates_picture(top.prompt, tokens, [entry.probability for entry in top.candidates], top.remainder)
 
 
-def _prompt(asked: GuessRound) -> str:
-    return prompt_excerpt(asked.prompt).text
+def _prompt(guess_round: GuessRound) -> str:
+    return prompt_excerpt(guess_round.prompt).text
 
 
 def _name(name: str) -> str:
@@ -96,10 +96,10 @@ def _line(reveal: Reveal, guess: ScoredGuess) -> str:
 
 
 def _joined(parts: Sequence[str], separator: str, limit: int) -> str:
-    """Return as many of `parts` as have room, and how many there are besides."""
-    for shown in range(len(parts), 0, -1):
-        rest = len(parts) - shown
-        text = separator.join((*parts[:shown], *([f"and {rest} more"] if rest else [])))
+    """Return as many of `parts` as fit into `limit`, and the number of the others."""
+    for count in range(len(parts), 0, -1):
+        rest = len(parts) - count
+        text = separator.join((*parts[:count], *([f"and {rest} more"] if rest else [])))
         if len(text) <= limit:
             return text
     return ""

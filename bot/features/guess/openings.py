@@ -1,4 +1,4 @@
-"""Openings of well-known books, each broken off where a reader may guess on; all are in the public domain."""
+"""Openings of well-known books, each cut off at a word worth guessing. All are in the public domain."""
 
 OPENINGS = (
     # Edward Bulwer-Lytton, Paul Clifford, 1830

@@ -1,4 +1,4 @@
-"""A round of guesses as its message holds it: a small JSON file, in which each guess is sealed until the reveal."""
+"""The state of a round, stored as JSON in its message. Each guess is sealed until the reveal."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +13,7 @@ GUESS = "guess.json"
 
 @dataclass(frozen=True, slots=True)
 class SealedGuess:
-    """Who guessed, and a seal over the token."""
+    """A person's guess: user id, name, and a seal over the token."""
 
     user: int
     name: str
@@ -22,9 +22,9 @@ class SealedGuess:
 
 @dataclass(frozen=True, slots=True)
 class GuessRound:
-    """An open round so far, with one guess a person. `nonce` makes its seals its own.
+    """An open round, with one guess per person. `nonce` makes its seals unique.
 
-    `favourite_probability` is that of the model's most probable token.
+    `favourite_probability` is the probability of the model's most probable token.
     """
 
     prompt: str
@@ -34,19 +34,19 @@ class GuessRound:
     guesses: tuple[SealedGuess, ...] = ()
 
     def guess_of(self, user: int) -> SealedGuess | None:
-        """Return the guess of a user, by id."""
+        """Return the guess of the user with this id, or None."""
         return next((guess for guess in self.guesses if guess.user == user), None)
 
     def with_guess(self, guess: SealedGuess) -> "GuessRound":
-        """Return the round with a guess, in the place of that person's earlier one."""
+        """Return the round with `guess`, which replaces the person's earlier one."""
         if self.guess_of(guess.user) is None:
             return replace(self, guesses=(*self.guesses, guess))
-        return replace(self, guesses=tuple(guess if one.user == guess.user else one for one in self.guesses))
+        return replace(self, guesses=tuple(guess if other.user == guess.user else other for other in self.guesses))
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredGuess:
-    """A guess when it is revealed: whose it is, and the model's own rank and probability of its token."""
+    """A revealed guess: the person, and the rank and probability of its token."""
 
     user: int
     name: str
@@ -55,64 +55,66 @@ class ScoredGuess:
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """What the model would have said, and all guesses, the best first."""
+    """The model's own candidates, and all guesses, best first."""
 
     top: NextTokens
     guesses: tuple[ScoredGuess, ...]
 
     @classmethod
-    def of(cls, asked: GuessRound, tokens: tuple[TokenProbability, ...], top: NextTokens) -> "Reveal":
-        """Return the guesses of a round, whose tokens are `tokens`, in order; who was earlier stands before equals."""
-        guesses = [ScoredGuess(one.user, one.name, token) for one, token in zip(asked.guesses, tokens, strict=True)]
-        return cls(top, tuple(sorted(guesses, key=lambda one: one.token.rank)))
+    def of(cls, guess_round: GuessRound, tokens: tuple[TokenProbability, ...], top: NextTokens) -> "Reveal":
+        """Return the scoreboard of a round; `tokens` are those of its guesses. Earlier guesses come first in a tie."""
+        guesses = [
+            ScoredGuess(guess.user, guess.name, token) for guess, token in zip(guess_round.guesses, tokens, strict=True)
+        ]
+        return cls(top, tuple(sorted(guesses, key=lambda guess: guess.token.rank)))
 
     def points(self, guess: ScoredGuess) -> int:
         """Return 100 × the token's probability ÷ that of the model's favourite."""
         return round(100 * guess.token.probability / self.top.candidates[0].probability)
 
     def place(self, guess: ScoredGuess) -> int:
-        """Return the place on the scoreboard, from 1; the same token has the same place."""
+        """Return the place on the scoreboard, from 1. Equal tokens share a place."""
         return 1 + sum(other.token.rank < guess.token.rank for other in self.guesses)
 
 
-def write_round(asked: GuessRound, model: ModelInfo) -> str:
-    """Return what `read_round` reads: the round, its guesses sealed."""
-    found = {
+def write_round(guess_round: GuessRound, model: ModelInfo) -> str:
+    """Return the round with sealed guesses as JSON, for `read_round`."""
+    fields = {
         "command": "guess",
         "model": asdict(AnsweredBy.of(model)),
-        "prompt": asked.prompt,
-        "opener": str(asked.opener),  # JavaScript rounds numbers of 19 digits
-        "nonce": asked.nonce,
-        "favourite_probability": asked.favourite_probability,
-        "guesses": [{"user": str(one.user), "name": one.name, "seal": one.seal} for one in asked.guesses],
+        "prompt": guess_round.prompt,
+        "opener": str(guess_round.opener),  # JavaScript rounds numbers of 19 digits
+        "nonce": guess_round.nonce,
+        "favourite_probability": guess_round.favourite_probability,
+        "guesses": [{"user": str(guess.user), "name": guess.name, "seal": guess.seal} for guess in guess_round.guesses],
     }
-    return json.dumps(found, ensure_ascii=False, allow_nan=False)
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False)
 
 
 def reveal_state(reveal: Reveal) -> JsonObject:
-    """Return what the receipt of a reveal holds besides its question: the scoreboard."""
+    """Return the scoreboard for the receipt of a reveal."""
     scores = [
         {
-            "user": str(one.user),
-            "name": one.name,
-            "id": one.token.token.id,
-            "token": one.token.token.text,
-            "probability": one.token.probability,
-            "rank": one.token.rank,
-            "points": reveal.points(one),
+            "user": str(guess.user),
+            "name": guess.name,
+            "id": guess.token.token.id,
+            "token": guess.token.token.text,
+            "probability": guess.token.probability,
+            "rank": guess.token.rank,
+            "points": reveal.points(guess),
         }
-        for one in reveal.guesses
+        for guess in reveal.guesses
     ]
     return {"scores": scores}
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Who wrote the file of a round."""
+    """The part of the file that names the model."""
 
     model: AnsweredBy
 
 
 def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
-    """Return a round, and the model that answered. Raises ValueError where `text` is no round."""
+    """Return a round and the model that answered. Raises ValueError if `text` is not a round."""
     return read_file(GuessRound, text, "a round"), read_file(_Writer, text, "a round").model

@@ -1,4 +1,4 @@
-"""A round below `/guess`: its buttons and its form, and each step from the message's own file."""
+"""The buttons and the form of a round below `/guess`. Their state is in the message's file."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
 from bot.features.guess.record import GUESS, GuessRound, Reveal, SealedGuess, read_round, reveal_state
-from bot.features.guess.sealing import seal_key, sealed, unsealed
+from bot.features.guess.sealing import open_seals, seal_key, seal_token
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import RunInfo
@@ -28,25 +28,25 @@ from bot.questions.topk import GuessQuestion, RevealQuestion, ScoredGuesses, Top
 from bot.rendering.pictures.picture import Picture
 
 MODELS_GUESSES = 5
-OVER = "This round is over: its guesses have been revealed. Open another with /guess."
-FULL = f"{MOST_GUESSERS} people have guessed, the most in one round. Wait for the reveal, or open another with /guess."
+OVER = "This round is over: its guesses have been revealed. Start another with /guess."
+FULL = f"This round is full ({MOST_GUESSERS} guesses). Wait for the reveal, or start another round with /guess."
 _LABELS = {"guess": "Guess", "reveal": "Reveal", "next": "Next round"}
 _ONE_TOKEN = GenerationParameters.from_options(max_new_tokens=1)
 
 
 async def open_round(interaction: Interaction, prompt: str, *, private: bool) -> None:
-    """Answer with a round that begins after `prompt`."""
+    """Answer with a new round for `prompt`."""
     opener = interaction.user.id
 
     def render(result: Walk, run: RunInfo) -> Answer:
         favourite = result.candidates[0].candidate.probability
-        return _playable(GuessRound(prompt, opener, secrets.token_hex(8), favourite), run)
+        return _with_buttons(GuessRound(prompt, opener, secrets.token_hex(8), favourite), run)
 
     await answer(interaction, TopKQuestion(prompt, 1), render, private=private)
 
 
 class RoundButton(PersistentButton, template=r"guess:(?P<action>guess|reveal|next):(?P<opener>\d+)"):
-    """*Guess*, which is for everyone, and *Reveal* and *Next round*, for who opened the round and for moderators."""
+    """*Guess*, for everyone, and *Reveal* and *Next round*, for the opener of the round and for moderators."""
 
     def __init__(self, action: str, opener: int) -> None:
         style = discord.ButtonStyle.primary if action == "guess" else discord.ButtonStyle.secondary
@@ -55,59 +55,61 @@ class RoundButton(PersistentButton, template=r"guess:(?P<action>guess|reveal|nex
 
     @classmethod
     def of(cls, match: re.Match[str]) -> "RoundButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls(match["action"], int(match["opener"]))
 
     async def press(self, interaction: Interaction) -> None:
-        """Open the form, reveal the guesses, or go on in a new message."""
+        """Open the form, reveal the guesses, or start the next round."""
         if self._action == "guess":
             await acknowledge(interaction, interaction.response.send_modal(GuessForm()))
             return
         if interaction.user.id != self._opener and not interaction.permissions.manage_messages:
-            raise NotYours(f"“{_LABELS[self._action]}” is for who opened this round, and for moderators.")
+            raise NotYours(
+                f"Only the person who started this round, or a moderator, can use “{_LABELS[self._action]}”."
+            )
         if self._action == "reveal":
             await _reveal(interaction)
         else:
-            await _go_on(interaction)
+            await _start_next(interaction)
 
 
 class GuessForm(Form, title="What comes next?"):
-    """Takes a guess."""
+    """The form for a guess."""
 
     guess: discord.ui.TextInput["GuessForm"] = discord.ui.TextInput(
         custom_id="guess",
         label="Your guess",
-        placeholder="A word, or what else you expect next",
+        placeholder="A word, or whatever you expect next",
         max_length=100,
     )
 
     async def submit(self, interaction: Interaction) -> None:
-        """Take the guess and show that there is one."""
+        """Save the guess and add the person to the round."""
         if await acknowledge(interaction, interaction.response.defer()):
-            await _take(interaction, self.guess.value)
+            await _save_guess(interaction, self.guess.value)
 
 
-async def _take(interaction: Interaction, guess: str) -> None:
+async def _save_guess(interaction: Interaction, guess: str) -> None:
     user = interaction.user
     token: Token | None = None
-    async with _turn_of(interaction):
-        asked = await _round_now(interaction)
-        earlier = asked.guess_of(user.id)
-        if earlier is None and len(asked.guesses) >= MOST_GUESSERS:
+    async with _lock_of(interaction):
+        guess_round = await _fetch_round(interaction)
+        earlier = guess_round.guess_of(user.id)
+        if earlier is None and len(guess_round.guesses) >= MOST_GUESSERS:
             raise UsageError(FULL)
         key = seal_key(interaction.client.settings)
 
         def render(result: TokenProbability, run: RunInfo) -> Answer:
             nonlocal token
             token = result.token
-            seal = sealed(key, asked.nonce, user.id, token.id)
-            return _playable(asked.with_guess(SealedGuess(user.id, user.display_name, seal)), run)
+            seal = seal_token(key, guess_round.nonce, user.id, token.id)
+            return _with_buttons(guess_round.with_guess(SealedGuess(user.id, user.display_name, seal)), run)
 
-        question = GuessQuestion(asked.prompt, guess.strip())
-        # Private, so that a guess that comes too late for Discord is not posted as a message of its own.
+        question = GuessQuestion(guess_round.prompt, guess.strip())
+        # Private, so that a guess after 15 minutes is not posted as a separate message.
         is_shown = await answer(interaction, question, render, private=True)
     if not is_shown or token is None:
-        raise UsageError("Discord did not take your guess. Guess again.")
+        raise UsageError("Discord didn't accept your guess. Guess again.")
     await send_private(interaction, taken_embed(token, replaced=earlier is not None))
 
 
@@ -115,70 +117,72 @@ async def _reveal(interaction: Interaction) -> None:
     if not await acknowledge(interaction, interaction.response.defer()):
         return
     executor = interaction.client.executor
-    async with _turn_of(interaction):
-        asked = await _round_now(interaction)
+    async with _lock_of(interaction):
+        guess_round = await _fetch_round(interaction)
         info = executor.status.model
         if info is None:
             raise ModelLoading(executor.status.name)
         key = seal_key(interaction.client.settings)
-        ids = await asyncio.to_thread(unsealed, key, asked, info.vocab_size)
+        ids = await asyncio.to_thread(open_seals, key, guess_round, info.vocab_size)
 
-        top = TopKQuestion(asked.prompt, MODELS_GUESSES)
+        top = TopKQuestion(guess_round.prompt, MODELS_GUESSES)
 
         def render(result: ScoredGuesses, run: RunInfo) -> Answer:
-            reveal = _reveal_of(asked, result)
-            view = view_of(RoundButton("next", asked.opener))
-            shown = replace(revealed_answer(asked, reveal, run), view=view)
+            reveal = _reveal_of(guess_round, result)
+            view = view_of(RoundButton("next", guess_round.opener))
+            shown = replace(revealed_answer(guess_round, reveal, run), view=view)
             return with_receipt(shown, top, result.walk, run, reveal_state(reveal))
 
         def draw(result: ScoredGuesses) -> Picture:
-            return reveal_picture(_reveal_of(asked, result))
+            return reveal_picture(_reveal_of(guess_round, result))
 
         if not await answer(interaction, RevealQuestion(top, tuple(ids)), render, private=True, draw=draw):
-            raise UsageError("Discord did not take the reveal. Press again.")
+            raise UsageError("Discord didn't accept the reveal. Press the button again.")
 
 
-async def _go_on(interaction: Interaction) -> None:
-    """Open a round after the prompt and the model's favourite, in a new message."""
+async def _start_next(interaction: Interaction) -> None:
+    """Start a round in a new message. Its prompt is extended by the model's favourite."""
     message, executor = interaction.message, interaction.client.executor
-    assert message is not None  # noqa: S101  # a button is below one
+    assert message is not None  # noqa: S101  # a button belongs to a message
     private = message.flags.ephemeral
     if not await defer(interaction, private=private):
         return
-    asked, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
+    question, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
     check_model(receipt.model, executor.status.model)
 
-    favourite = (await executor.submit(interaction.user.id, ContinuationQuestion(asked.prompt, _ONE_TOKEN))).result
+    favourite = (await executor.submit(interaction.user.id, ContinuationQuestion(question.prompt, _ONE_TOKEN))).result
     if favourite.finish_reason == "stop":
-        raise UsageError("The model ends this text here: nothing comes next. Open another round with /guess.")
+        raise UsageError("The model ends the text here, so there is no next token. Start another round with /guess.")
     if not favourite.text or favourite.text.endswith("\ufffd"):
-        raise UsageError("The favourite is a part of a character, which no text can end in. Open another /guess.")
-    await open_round(interaction, asked.prompt + favourite.text, private=private)
+        raise UsageError(
+            "The favourite is only part of a character, so the text can't end there. Start another round with /guess."
+        )
+    await open_round(interaction, question.prompt + favourite.text, private=private)
 
 
-def _reveal_of(asked: GuessRound, scored: ScoredGuesses) -> Reveal:
-    return Reveal.of(asked, scored.guesses, scored.walk.next_tokens)
+def _reveal_of(guess_round: GuessRound, scored: ScoredGuesses) -> Reveal:
+    return Reveal.of(guess_round, scored.guesses, scored.walk.next_tokens)
 
 
-def _playable(asked: GuessRound, run: RunInfo) -> Answer:
+def _with_buttons(guess_round: GuessRound, run: RunInfo) -> Answer:
     view = discord.ui.View(timeout=None)
     for action in ("guess", "reveal"):
-        view.add_item(RoundButton(action, asked.opener))
-    return replace(open_answer(asked, run), view=view)
+        view.add_item(RoundButton(action, guess_round.opener))
+    return replace(open_answer(guess_round, run), view=view)
 
 
-async def _round_now(interaction: Interaction) -> GuessRound:
-    """Return the round as its message holds it now. Raises ReceiptUnusable, also where it is over."""
+async def _fetch_round(interaction: Interaction) -> GuessRound:
+    """Return the current state of the round. Raises ReceiptUnusable, also if the round is over."""
     message = await fetch_message(interaction)
-    if any(file.filename == RECEIPT for file in message.attachments):  # which comes with the reveal
+    if any(file.filename == RECEIPT for file in message.attachments):  # added by the reveal
         raise ReceiptUnusable(OVER)
-    asked, written_by = await read_attached(message, GUESS, read_round)
+    guess_round, written_by = await read_attached(message, GUESS, read_round)
     check_model(written_by, interaction.client.executor.status.model)
-    return asked
+    return guess_round
 
 
-def _turn_of(interaction: Interaction) -> asyncio.Lock:
-    """Return the lock of the round's message: one change after another, so that no guess is lost."""
+def _lock_of(interaction: Interaction) -> asyncio.Lock:
+    """Return the lock of the round's message. Without it, simultaneous guesses would overwrite each other."""
     message = interaction.message
-    assert message is not None  # noqa: S101  # a button is below one, and a form below the button
+    assert message is not None  # noqa: S101  # a button belongs to a message; so does its form
     return interaction.client.turns.lock(message.id)

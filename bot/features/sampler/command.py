@@ -1,4 +1,4 @@
-"""`/sampler`: the next token's distribution on its way through the sampler, stage by stage."""
+"""`/sampler`: the next-token distribution after each stage of the sampler."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -14,7 +14,7 @@ from bot.questions.sampler import SamplerQuestion
 
 
 class Sampler(commands.Cog):
-    """Shows what temperature, top_k, top_p and the repetition penalty do to what comes next."""
+    """The command `/sampler`."""
 
     @app_commands.command(
         name="sampler", extras={"example": "/sampler prompt:The old man looked at the temperature:1.5 top_k:20"}
@@ -31,7 +31,7 @@ class Sampler(commands.Cog):
         repetition_penalty: RepetitionPenalty | None = None,
         private: bool = False,
     ) -> None:
-        """Show what each stage of the sampler does to the next token's distribution."""
+        """Show what each stage of the sampler does to the next-token distribution."""
         question = SamplerQuestion.from_options(
             prompt, temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
         )

@@ -1,4 +1,4 @@
-"""The sampler's stages as an embed: what each did to the next token's distribution, and why."""
+"""The sampler's stages as an embed: what each did to the next-token distribution, and why."""
 
 from collections.abc import Callable
 
@@ -30,11 +30,11 @@ def sampler_answer(result: SamplerStages, run: RunInfo) -> Answer:
 
 
 def sampler_table(result: SamplerStages, columns: int | None = None) -> str:
-    """Return each of the first tokens with its probability before and after, or the stage that cut it."""
+    """Return the most probable tokens with their probabilities before and after, or the stage that cut them."""
     last = result.stages[-1].after
-    before = {one.token.id: one.probability for one in result.before.top}
-    after = {one.token.id: one.probability for one in last.top}
-    tokens: dict[int, Token] = {one.token.id: one.token for one in (*result.before.top, *last.top)}
+    before = {entry.token.id: entry.probability for entry in result.before.top}
+    after = {entry.token.id: entry.probability for entry in last.top}
+    tokens: dict[int, Token] = {entry.token.id: entry.token for entry in (*result.before.top, *last.top)}
     rows = [
         (
             percentage(before[id_]) if id_ in before else "",
@@ -47,14 +47,14 @@ def sampler_table(result: SamplerStages, columns: int | None = None) -> str:
 
 
 def stage_text(stage: SamplerStage) -> str:
-    """Return what a stage did and why, and what it left."""
+    """Return what a stage did and why, and the distribution after it."""
     if not stage.is_on:
-        return f"Off: {_OFF[stage.name]} changes nothing."
+        return f"Off: a value of {_OFF[stage.name]} changes nothing."
     return f"{_WHY[stage.name](stage)}\n→ {size(stage.after)}"
 
 
 def size(distribution: Distribution) -> str:
-    """Return how many tokens can still come, and how open it is which."""
+    """Return the number of tokens left, and the entropy."""
     count = distribution.tokens_left
     return f"**{count:,}** token{'' if count == 1 else 's'}, entropy **{distribution.entropy:.2f} bits**"
 
@@ -62,43 +62,43 @@ def size(distribution: Distribution) -> str:
 def _penalised(stage: SamplerStage) -> str:
     less = "less" if stage.value > 1 else "more"
     return (
-        f"Logits of tokens that are in the prompt already are divided by {stage.value:g} where they are above 0, and "
-        f"multiplied by it below: what was there comes {less} easily. Nothing is cut."
+        f"For tokens that are already in the prompt, positive logits are divided by {stage.value:g} and negative ones "
+        f"multiplied by it, so these tokens become {less} likely. Nothing is cut."
     )
 
 
 def _tempered(stage: SamplerStage) -> str:
-    way = "what is likely becomes likelier" if stage.value < 1 else "the unlikely gains"
-    return f"All logits are divided by {stage.value:g}: {way}. Nothing is cut."
+    effect = "likely tokens become more likely" if stage.value < 1 else "unlikely tokens become more likely"
+    return f"All logits are divided by {stage.value:g}, so {effect}. Nothing is cut."
 
 
 def _top_k(stage: SamplerStage) -> str:
-    return f"Only the {stage.value:g} most probable stay. {_cut(stage)}"
+    return f"Keeps the {stage.value:g} most probable tokens. {_cut(stage)}"
 
 
 def _top_p(stage: SamplerStage) -> str:
-    reached = f"The most probable stay until together they have {percentage(stage.value)}."
-    return f"{reached} {_cut(stage, lambda one: f'; before it stands {percentage(one.probability_before)}')}"
+    kept = f"Keeps the most probable tokens until together they reach {percentage(stage.value)}."
+    return f"{kept} {_cut(stage, lambda cut: f', after a total of {percentage(cut.probability_before)}')}"
 
 
 def _cut(stage: SamplerStage, more: Callable[[CutToken], str] = lambda _: "") -> str:
     if not stage.tokens_cut:
-        return "None had to go."
-    cut = f"Cut: {stage.tokens_cut:,} with {percentage(stage.mass_cut)} of what came in"
+        return "None were cut."
+    cut = f"Cut: {stage.tokens_cut:,} with {percentage(stage.mass_cut)} of the probability"
     if not stage.cut:
         return f"{cut}."
     first = stage.cut[0]
     named = f"{token_in_prose(first.token.text)}, rank {first.rank:,}, {percentage(first.probability)}"
-    return f"{cut}. The first: {named}{more(first)}."
+    return f"{cut}. The first one cut: {named}{more(first)}."
 
 
 _WHY = {"repetition_penalty": _penalised, "temperature": _tempered, "top_k": _top_k, "top_p": _top_p}
 
 
 def _fate(result: SamplerStages, id_: int) -> str:
-    """Return the stage that cut a token, or that it is no longer among the first."""
+    """Return the stage that cut a token, or "lower" if it is only no longer among the most probable."""
     for stage in result.stages:
-        if any(one.token.id == id_ for one in stage.cut):
+        if any(entry.token.id == id_ for entry in stage.cut):
             return stage.name
     last = result.stages[-1].after
     return "cut" if last.tokens_left == len(last.top) else "lower"

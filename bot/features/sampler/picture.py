@@ -1,4 +1,4 @@
-"""The picture of a sampler: the next token's distribution after each of its stages, and what each one cut."""
+"""The picture of a sampler: the next-token distribution after each stage, and what each stage cut."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _SHORT = {"repetition_penalty": "penalty", "temperature": "temp.", "top_k": "top
 
 
 class Cell(NamedTuple):
-    """What became of a token: its probability where it is known, at most what, and whether this stage cut it."""
+    """A token after one stage: its probability if known, an upper bound, and whether this stage cut it."""
 
     probability: float | None
     most: float
@@ -29,9 +29,9 @@ class Cell(NamedTuple):
 
 
 def stages_picture(stages: SamplerStages) -> Picture:
-    """Draw a column for each stage, in its order, with bars for the first tokens: what it cut is grey and hatched.
+    """Draw a column for each stage, in order, with bars for the most probable tokens. Cut tokens are grey and hatched.
 
-    A cut token's bar is the probability that it had before; a stage that is off repeats the column to its left.
+    The bar of a cut token is its probability before the stage. A stage that is off repeats the column to its left.
     """
     tokens = _tokens(stages)
     canvas = Canvas(_TOP + _ROWS + MOST_TOKENS * _ROW + 150)
@@ -44,11 +44,11 @@ def stages_picture(stages: SamplerStages) -> Picture:
         canvas.text(MARGIN + _NAMES, foot + 34 + 30 * line, name, size=SMALLEST, colour=MUTED, align="right")
     columns = [(None, stages.before), *((stage, stage.after) for stage in stages.stages)]
     width = (WIDTH - MARGIN - 8 - MARGIN - _NAMES) // len(columns)
-    highest = max((one.probability for _, after in columns for one in after.top), default=1) or 1
+    highest = max((entry.probability for _, after in columns for entry in after.top), default=1) or 1
     gone: set[int] = set()
     before = stages.before
-    for place, (stage, after) in enumerate(columns):
-        left = MARGIN + _NAMES + 12 + place * width
+    for index, (stage, after) in enumerate(columns):
+        left = MARGIN + _NAMES + 12 + index * width
         _draw_head(canvas, left, width - 10, stage)
         for row, token in enumerate(tokens):
             cell = _cell(token, before, stage, after)
@@ -61,27 +61,27 @@ def stages_picture(stages: SamplerStages) -> Picture:
         before = after
     bottom = foot + 110
     canvas.rectangle(MARGIN, bottom - 20, 40, _BAR, MUTED, hatched=True)
-    canvas.text(MARGIN + 52, bottom, "cut here, with what it had before", size=SMALLEST, colour=MUTED)
+    canvas.text(MARGIN + 52, bottom, "cut here; the number is its probability before", size=SMALLEST, colour=MUTED)
     canvas.end_at(bottom + 28)
     return canvas.picture(_alt(stages))
 
 
 def _tokens(stages: SamplerStages) -> list[Token]:
-    """Return the first tokens before all stages and after them, each once."""
+    """Return the most probable tokens before and after the stages, each once."""
     distributions = (stages.before, *(stage.after for stage in reversed(stages.stages)))
-    found = {one.token.id: one.token for each in distributions for one in each.top}
-    return list(found.values())[:MOST_TOKENS]
+    tokens = {entry.token.id: entry.token for distribution in distributions for entry in distribution.top}
+    return list(tokens.values())[:MOST_TOKENS]
 
 
 def _cell(token: Token, before: Distribution, stage: SamplerStage | None, after: Distribution) -> Cell:
-    for one in after.top:
-        if one.token.id == token.id:
-            return Cell(one.probability, one.probability, is_cut=False)
+    for entry in after.top:
+        if entry.token.id == token.id:
+            return Cell(entry.probability, entry.probability, is_cut=False)
     least = after.top[-1].probability if after.top else 0.0
     if stage is None:
         return Cell(None, least, is_cut=False)
-    had = next((one.probability for one in before.top if one.token.id == token.id), None)
-    cut = next((one.probability for one in stage.cut if one.token.id == token.id), None)
+    had = next((entry.probability for entry in before.top if entry.token.id == token.id), None)
+    cut = next((entry.probability for entry in stage.cut if entry.token.id == token.id), None)
     if cut is not None or after.tokens_left <= len(after.top):
         last = before.top[-1].probability if before.top else 0.0
         return Cell(cut if cut is not None else had, last, is_cut=True)
@@ -102,7 +102,7 @@ def _value(stage: SamplerStage) -> str:
 
 
 def _draw_cell(canvas: Canvas, left: int, top: int, width: int, cell: Cell, highest: float, *, is_on: bool) -> None:
-    """Draw a bar with its percentage, one that is not known as less than the least that is."""
+    """Draw a bar with its percentage. An unknown probability is shown as less than the smallest known one."""
     probability = cell.probability or 0.0
     length = round(min(1.0, probability / highest) * (width - _NUMBER - 14))
     if probability and not length:
@@ -125,7 +125,7 @@ def _draw_foot(canvas: Canvas, left: int, top: int, room: int, after: Distributi
 
 
 def _short(probability: float) -> str:
-    """Return a percentage in the four characters that there is room for."""
+    """Return a percentage in at most four characters."""
     if 0 < probability < 0.01:
         return "<1%"
     return f"{probability:.0%}"
@@ -142,10 +142,10 @@ def _heading(stages: SamplerStages) -> tuple[str, str]:
 
 def _alt(stages: SamplerStages) -> str:
     title, detail = _heading(stages)
-    told = [f"The next token's distribution through the sampler. {title}; {detail}."]
-    told.append(f"Before: {_first(stages.before)}.")
-    told.extend(_stage(stage) for stage in stages.stages)
-    return " ".join(told)
+    sentences = [f"The next-token distribution after each stage of the sampler. {title}; {detail}."]
+    sentences.append(f"Before: {_first(stages.before)}.")
+    sentences.extend(_stage(stage) for stage in stages.stages)
+    return " ".join(sentences)
 
 
 def _stage(stage: SamplerStage) -> str:
@@ -159,5 +159,7 @@ def _stage(stage: SamplerStage) -> str:
 
 
 def _first(distribution: Distribution) -> str:
-    named: Sequence[str] = [f"{quoted(one.token.text)} {percentage(one.probability)}" for one in distribution.top[:3]]
+    named: Sequence[str] = [
+        f"{quoted(entry.token.text)} {percentage(entry.probability)}" for entry in distribution.top[:3]
+    ]
     return ", ".join(named) or "nothing"

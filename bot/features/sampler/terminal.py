@@ -1,4 +1,4 @@
-"""`nightword sampler`: the next token's distribution on its way through the sampler."""
+"""`nightword sampler`: the next-token distribution after each stage of the sampler."""
 
 import argparse
 
@@ -29,12 +29,12 @@ def stages_object(result: SamplerStages, model: ModelInfo) -> JsonObject:
                 "mass_cut": stage.mass_cut,
                 "cut": [
                     {
-                        "rank": one.rank,
-                        **token_object(one.token),
-                        "probability": one.probability,
-                        "probability_before": one.probability_before,
+                        "rank": entry.rank,
+                        **token_object(entry.token),
+                        "probability": entry.probability,
+                        "probability_before": entry.probability_before,
                     }
-                    for one in stage.cut
+                    for entry in stage.cut
                 ],
                 "after": _distribution(stage.after),
             }
@@ -47,12 +47,12 @@ def _distribution(distribution: Distribution) -> JsonObject:
     return {
         "tokens_left": distribution.tokens_left,
         "entropy": distribution.entropy,
-        "tokens": [candidate_object(one) for one in distribution.top],
+        "tokens": [candidate_object(entry) for entry in distribution.top],
     }
 
 
 def sampler(arguments: argparse.Namespace) -> int:
-    """Print the next token's distribution on its way through the sampler."""
+    """Print the next-token distribution after each stage of the sampler."""
     question = SamplerQuestion.from_options(
         text_of(arguments.prompt),
         temperature=arguments.temperature,
@@ -71,7 +71,7 @@ def sampler(arguments: argparse.Namespace) -> int:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("sampler", help="what each stage of the sampler does to the next token")
+    parser = commands.add_parser("sampler", help="how each stage of the sampler changes the next-token distribution")
     add_options(parser, "sampler")
     add_model_options(parser)
     add_outputs(parser, "the stages")

@@ -1,4 +1,4 @@
-"""The stages of the sampler as tables, and why a token was cut."""
+"""Tables of the sampler's stages, and the reason why a token was cut."""
 
 from bot.questions.sampler import CutToken, SamplerStage, SamplerStages
 from bot.rendering.escaping import visible_token
@@ -6,7 +6,7 @@ from bot.rendering.tables import percentage, table
 
 
 def stages_table(result: SamplerStages) -> str:
-    """Return what each stage left and cut, and why; tokens that are not among the first any more have "–" after it."""
+    """Return what each stage kept and cut, and why. "–": no longer among the most probable tokens."""
     rows = [(f"{result.before.tokens_left:,}", f"{result.before.entropy:.2f}", "–", "before")]
     rows += [
         (
@@ -18,24 +18,24 @@ def stages_table(result: SamplerStages) -> str:
         for stage in result.stages
     ]
     parts = [table(("tokens", "entropy", "cut", "stage"), rows, right=(0, 1, 2))]
-    after = {one.token.id: percentage(one.probability) for one in result.stages[-1].after.top}
+    after = {entry.token.id: percentage(entry.probability) for entry in result.stages[-1].after.top}
     first = [
-        (percentage(one.probability), after.get(one.token.id, "–"), visible_token(one.token.text))
-        for one in result.before.top
+        (percentage(entry.probability), after.get(entry.token.id, "–"), visible_token(entry.token.text))
+        for entry in result.before.top
     ]
     parts.append(table(("before", "after", "token"), first, right=(0, 1)))
     parts += [
-        "\n".join([f"{stage.name} cut", *(cut_reason(stage, one) for one in stage.cut[:3])])
+        "\n".join([f"{stage.name} cut", *(cut_reason(stage, entry) for entry in stage.cut[:3])])
         for stage in result.stages
         if stage.cut
     ]
     return "\n\n".join(parts)
 
 
-def cut_reason(stage: SamplerStage, one: CutToken) -> str:
+def cut_reason(stage: SamplerStage, entry: CutToken) -> str:
     """Return why a stage cut a token."""
-    shown = f"{visible_token(one.token.text)} ({percentage(one.probability)})"
+    shown = f"{visible_token(entry.token.text)} ({percentage(entry.probability)})"
     if stage.name == "top_k":
-        return f"{shown}: rank {one.rank:,}, beyond top_k {stage.value:g}"
-    before = f"{one.rank - 1:,} more probable ones have" if one.rank > 2 else "the more probable one has"
-    return f"{shown}: {before} {percentage(one.probability_before)}, enough for top_p {stage.value:g}"
+        return f"{shown}: rank {entry.rank:,}, beyond top_k {stage.value:g}"
+    before = f"{entry.rank - 1:,} more probable tokens have" if entry.rank > 2 else "the more probable token has"
+    return f"{shown}: {before} {percentage(entry.probability_before)}, enough for top_p {stage.value:g}"

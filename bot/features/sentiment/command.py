@@ -1,4 +1,4 @@
-"""`/sentiment` and the context menu *Score sentiment*: is a review positive or negative, judged zero-shot."""
+"""`/sentiment` and the context menu *Score sentiment*: a zero-shot verdict on a review."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentQuesti
 
 
 class SentimentVerdict(commands.Cog):
-    """Judges reviews by comparing two logits."""
+    """The command `/sentiment` and the context menu *Score sentiment*."""
 
     @app_commands.command(name="sentiment", extras={"example": "/sentiment review:I laughed all the way home."})
     @describe_options("sentiment")
@@ -37,7 +37,7 @@ class SentimentVerdict(commands.Cog):
         review: Text | None = None,
         private: bool = False,
     ) -> None:
-        """Judge a film review: positive or negative, and on what evidence."""
+        """Judge whether a film review is positive or negative, and show the evidence."""
         if review is None:
             await acknowledge(interaction, interaction.response.send_modal(ReviewForm(self, private=private)))
         else:
@@ -45,7 +45,7 @@ class SentimentVerdict(commands.Cog):
 
     @reply_on_error
     async def score_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """Judge a message, for the asker alone."""
+        """Judge a message, privately."""
         await self.judge(interaction, text_to_read(message), private=True)
 
     async def judge(self, interaction: Interaction, review: str, *, private: bool) -> None:
@@ -55,14 +55,14 @@ class SentimentVerdict(commands.Cog):
 
 
 class ReviewForm(Form, title="Sentiment of a review"):
-    """Takes a review of several lines."""
+    """The form for a review of several lines."""
 
     review: discord.ui.TextInput["ReviewForm"] = discord.ui.TextInput(
         custom_id="review",
         label="Review",
         style=discord.TextStyle.paragraph,
         max_length=4000,
-        placeholder="The review, as it was written",
+        placeholder="Paste or type the review",
     )
 
     def __init__(self, cog: SentimentVerdict, *, private: bool) -> None:
@@ -71,23 +71,23 @@ class ReviewForm(Form, title="Sentiment of a review"):
         self._private = private
 
     async def submit(self, interaction: Interaction) -> None:
-        """Judge what was written."""
+        """Judge the submitted review."""
         await self._cog.judge(interaction, self.review.value, private=self._private)
 
 
 class ExplainButton(PersistentButton, template="sentiment:explain"):
-    """Shows, for who presses it alone, what each word did to the verdict."""
+    """Shows privately the effect of each word on the verdict."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Explain", custom_id="sentiment:explain"))
 
     @classmethod
     def of(cls, _: re.Match[str]) -> "ExplainButton":
-        """Return the button that was pressed."""
+        """Return the button."""
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Read the review back from the message's file and take it apart."""
+        """Read the review from the message's receipt and show the evidence."""
         if not await defer(interaction, private=True):
             return
         verdict, receipt = await read_attached(
@@ -106,7 +106,7 @@ def _with_button(result: Sentiment, run: RunInfo) -> Answer:
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command, the context menu, and the button below its answers, also those of an earlier run."""
+    """Add the command, the context menu and the button, including buttons from before a restart."""
     cog = SentimentVerdict()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="Score sentiment", callback=cog.score_message))

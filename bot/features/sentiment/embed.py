@@ -11,31 +11,31 @@ from bot.rendering.prose import quote_excerpt
 from bot.rendering.tables import PHONE_WIDTH, percentage, table
 
 REVIEW_LIMIT = 1000  # characters, escaped
-EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture has more of it
+EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture shows more
 SHOWN_WORDS = 8
 
 
 def sentiment_answer(result: Sentiment, run: RunInfo) -> Answer:
-    """Show the verdict in its colour, both logits, the probability between the two, and the label mass."""
+    """Show the verdict, both logits, both probabilities and the label mass."""
     quoted = quote_excerpt(result.review.strip(), REVIEW_LIMIT).text
     embed = discord.Embed(title=result.label, description=quoted, colour=GREEN if result.label == "Positive" else RED)
-    embed.add_field(name="Between the two", value=code_block(sentiment_table(result)), inline=False)
+    embed.add_field(name="Positive or negative", value=code_block(sentiment_table(result)), inline=False)
     embed.add_field(name="Label mass", value=label_mass_text(result.label_mass), inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
 def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
-    """Show the words that moved the verdict most, the raw verdict beside the calibrated one, and the label mass."""
+    """Show the words with the strongest effect, the raw and the calibrated verdict, and the label mass."""
     verdict = result.sentiment
     embed = discord.Embed(
         title=f"Why {verdict.label}",
         description=quote_excerpt(verdict.review.strip(), EXPLAINED_REVIEW_LIMIT).text,
         colour=GREEN if verdict.label == "Positive" else RED,
     )
-    strongest = sorted(result.words, key=lambda one: -abs(one.effect))[:SHOWN_WORDS]
+    strongest = sorted(result.words, key=lambda word: -abs(word.effect))[:SHOWN_WORDS]
     embed.add_field(
-        name=f"What leaving out each word takes from the margin of {result.margin:+.2f}",
+        name=f"Effect of each word on the margin of {result.margin:+.2f}",
         value=f"{code_block(evidence_table(strongest))}\n{_reading(result)}",
         inline=False,
     )
@@ -48,24 +48,25 @@ def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
 
 
 def evidence_table(words: list[WordEvidence]) -> str:
-    """Return each word with its effect: above 0 it speaks for positive, below for negative."""
-    rows = [(f"{one.effect:+.2f}", visible_token(one.text)) for one in words]
+    """Return each word with its effect: above 0 for positive, below 0 for negative."""
+    rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in words]
     return table(("effect", "word"), rows, right=(0,), columns=PHONE_WIDTH)
 
 
 def calibration_text(result: SentimentEvidence) -> str:
-    """Return the raw verdict, which counts, and what is left of it once the question's own leaning is taken out."""
+    """Return the raw verdict, which counts, and the verdict after the prompt's own bias is removed."""
     raw, calibrated = result.sentiment, result.calibration
-    same = "the same" if calibrated.label == raw.label else "the other way"
+    same = "the same verdict" if calibrated.label == raw.label else "the opposite verdict"
     return (
-        f"Raw, the verdict: **{raw.label}**, {percentage(raw.positive_probability)} positive.\n"
-        f"Calibrated: **{calibrated.label}**, {percentage(calibrated.positive_probability)} positive, {same}. Reviews "
-        f"that say nothing get {percentage(calibrated.content_free_positive)} positive, which calibration takes out."
+        f"Raw (this is the verdict): **{raw.label}**, {percentage(raw.positive_probability)} positive.\n"
+        f"Calibrated: **{calibrated.label}**, {percentage(calibrated.positive_probability)} positive, {same}.\n"
+        f"Reviews without content get {percentage(calibrated.content_free_positive)} positive: "
+        "calibration removes this bias."
     )
 
 
 def _reading(result: SentimentEvidence) -> str:
-    text = "Above 0 a word speaks for positive, below for negative."
+    text = "The effect is what the margin loses without the word. Above 0 it counts for positive, below for negative."
     if result.words_together == 1:
         return text
-    return f"{text} In so long a review {result.words_together} words in a row are left out together."
+    return f"{text} This review is long, so {result.words_together} adjacent words are left out at a time."

@@ -1,4 +1,4 @@
-"""The picture of a verdict's evidence: a review, each word coloured by what it did to the verdict."""
+"""The picture of a verdict's evidence: the review with each word coloured by its effect."""
 
 import math
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from bot.rendering.tables import percentage
 
 MOST_WORDS = 300
 MOST_LINES = 30
-LEAST_SCALE = 0.5  # at the ends of the scale, so that a review in which no word does much is pale
-STRONG = 0.5  # of the scale: from here on a word has its sign, seen without colour
+LEAST_SCALE = 0.5  # the smallest end of the scale, so that a review without strong words stays pale
+STRONG = 0.5  # of the scale; from here on, a word also gets a sign, which is visible without colour
 _TOP = 144
 _LINE, _BOX = 46, 40
 _BASELINE = 28
@@ -26,7 +26,7 @@ _NAMED = 3  # words of each sign in the alt text
 
 
 class Word(NamedTuple):
-    """A word of a group that was left out together, and what leaving out all of it did."""
+    """A word and the effect of its whole group."""
 
     text: str
     effect: float
@@ -36,19 +36,19 @@ class Word(NamedTuple):
 def words_picture(evidence: SentimentEvidence) -> Picture:
     """Draw the review's words, coloured by effect, strong ones with + or −, and P(positive) raw and calibrated.
 
-    The ends of the scale are the strongest effect, or `LEAST_SCALE`. Words left out together have the same colour. Of a
-    long review, the first `MOST_WORDS` words or `MOST_LINES` lines are shown, and it is told how many more there are.
+    The scale ends at the strongest effect, or at `LEAST_SCALE` if that is larger. Words left out together have the same
+    colour. At most `MOST_WORDS` words and `MOST_LINES` lines are drawn, with a note of how many are missing.
     """
     words = _words(evidence)
     scale = max([LEAST_SCALE, *(abs(word.effect) for word in words if math.isfinite(word.effect))])
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(evidence))
-    found = words[:MOST_WORDS]
-    texts = [shown(word.text) for word in found]
-    widths = [canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, found, strict=True)]
-    breaks = {place for place, word in enumerate(found) if word.begins_line}
+    drawn = words[:MOST_WORDS]
+    texts = [shown(word.text) for word in drawn]
+    widths = [canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn, strict=True)]
+    breaks = {index for index, word in enumerate(drawn) if word.begins_line}
     boxes = flow(canvas, texts, MOST_LINES, breaks=breaks, gap=4, widths=widths)
-    for box, word in zip(boxes, found, strict=False):
+    for box, word in zip(boxes, drawn, strict=False):
         _draw_word(canvas, box, _TOP + box.line * _LINE, word, scale)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(words) - len(boxes)
@@ -61,12 +61,12 @@ def words_picture(evidence: SentimentEvidence) -> Picture:
 
 
 def _words(evidence: SentimentEvidence) -> list[Word]:
-    """Return each word with its group's effect; a new line of the review begins one here."""
+    """Return each word with its group's effect. Lines of the review begin new lines in the picture."""
     review, end = evidence.sentiment.review, 0
     words: list[Word] = []
     for group in evidence.words:
-        for place, text in enumerate(group.text.split()):
-            words.append(Word(text, group.effect, not place and "\n" in review[end : group.start]))
+        for index, text in enumerate(group.text.split()):
+            words.append(Word(text, group.effect, not index and "\n" in review[end : group.start]))
         end = group.end
     return words
 
@@ -76,7 +76,7 @@ def _share(word: Word, scale: float) -> float:
 
 
 def _room(word: Word, scale: float) -> int:
-    """Return the width that a word's sign needs."""
+    """Return the width of a word's sign, 0 if it has none."""
     return _BESIDE if abs(_share(word, scale)) >= STRONG else 0
 
 
@@ -118,28 +118,28 @@ def _heading(evidence: SentimentEvidence) -> tuple[str, str]:
         return title, "the review has no words"
     together = evidence.words_together
     if together == 1:
-        return title, "each word coloured by what leaving it out changes"
-    return title, f"coloured by what leaving out {together} words changes"
+        return title, "each word coloured by its effect on the verdict"
+    return title, f"coloured by the effect of {together} adjacent words"
 
 
 def _alt(evidence: SentimentEvidence, left_out: int) -> str:
     sentiment, calibration = evidence.sentiment, evidence.calibration
-    told = [
+    sentences = [
         f"Evidence for a verdict: {sentiment.label}, P(positive) {percentage(sentiment.positive_probability)}; "
         f"calibrated: {calibration.label}, {percentage(calibration.positive_probability)}. "
         f"The margin is {_signed(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
     ]
     if evidence.words_together > 1:
-        told.append(f"{evidence.words_together} adjacent words are left out at a time.")
-    ranked = sorted(evidence.words, key=lambda one: one.effect)
+        sentences.append(f"{evidence.words_together} adjacent words were left out at a time.")
+    ranked = sorted(evidence.words, key=lambda word: word.effect)
     for name, words in (("positive", ranked[::-1]), ("negative", ranked)):
         sign = 1 if name == "positive" else -1
-        strongest = [one for one in words if sign * one.effect > 0][:_NAMED]
+        strongest = [word for word in words if sign * word.effect > 0][:_NAMED]
         listed = ", ".join(map(_named, strongest)) or "no word"
-        told.append(f"For {name}: {listed}.")
+        sentences.append(f"For {name}: {listed}.")
     if left_out:
-        told.append(f"Not in the picture: {more(left_out, 'word').lstrip('… ')}.")
-    return " ".join(told)
+        sentences.append(f"Not in the picture: {more(left_out, 'word').lstrip('… ')}.")
+    return " ".join(sentences)
 
 
 def _named(word: WordEvidence) -> str:

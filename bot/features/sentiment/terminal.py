@@ -31,7 +31,7 @@ from bot.terminal.options import Commands, add_model_options, add_option, add_ou
 
 
 def sentiment_object(result: Sentiment, model: ModelInfo) -> JsonObject:
-    """Return the verdict and its evidence; the probabilities are between the two labels."""
+    """Return the verdict, both logits and probabilities, and the label mass."""
     return {
         "command": "sentiment",
         "model": model_object(model),
@@ -43,13 +43,15 @@ def sentiment_object(result: Sentiment, model: ModelInfo) -> JsonObject:
 
 
 def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
-    """Return the verdict as `sentiment_object` has it, each word's effect on the margin, and the calibrated verdict."""
+    """Return `sentiment_object` with each word's effect on the margin, and the calibrated verdict."""
     calibration = result.calibration
     return {
         **sentiment_object(result.sentiment, model),
         "margin": result.margin,
         "words_together": result.words_together,
-        "words": [{"start": one.start, "end": one.end, "text": one.text, "effect": one.effect} for one in result.words],
+        "words": [
+            {"start": word.start, "end": word.end, "text": word.text, "effect": word.effect} for word in result.words
+        ],
         "calibration": {
             "label": calibration.label,
             "probabilities": {
@@ -67,7 +69,7 @@ def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
 def sentiment(arguments: argparse.Namespace) -> int:
     """Print the verdict on one review, or on each line of a file."""
     if arguments.png is not None and not arguments.explain:
-        raise UsageError("--png needs --explain: a verdict alone has no picture. Add --explain, or leave --png out.")
+        raise UsageError("--png needs --explain: a verdict alone has no picture. Add --explain or remove --png.")
     if arguments.lines is not None:
         return _sentiment_lines(arguments)
     review = text_of(arguments.review)
@@ -89,13 +91,13 @@ def _verdict(result: Sentiment) -> str:
 
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
-    """Score one review a line; a line that cannot be scored is reported and the others go on."""
+    """Score one review per line. A line that can't be scored is reported and skipped."""
     if arguments.explain:
-        raise UsageError("--explain takes one review apart: give it alone, without --lines.")
+        raise UsageError("--explain works on a single review. Give it without --lines.")
     text = read_file(arguments.lines)
     if not text:
         name = "standard input" if arguments.lines == "-" else arguments.lines
-        raise InputUnreadable(f"{name} has no lines: write one review a line.")
+        raise InputUnreadable(f"{name} is empty. Write one review per line.")
     reviews = lines_of(text)
     model = load(settings_of(arguments))
     if not arguments.json:
@@ -124,10 +126,10 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("sentiment", help="is a review positive or negative")
+    parser = commands.add_parser("sentiment", help="whether a review is positive or negative")
     reviews = parser.add_mutually_exclusive_group(required=True)
     for option in options_of("sentiment", "terminal"):
         add_option(reviews if option.name in ("review", "lines") else parser, option)
     add_model_options(parser)
-    add_outputs(parser, "what --explain finds")
+    add_outputs(parser, "the evidence of --explain")
     parser.set_defaults(run=sentiment)

@@ -1,4 +1,4 @@
-"""`/tokenize` and the context menu *Tokenize*: a text as the model reads it."""
+"""`/tokenize` and the context menu *Tokenize*: the tokens of a text."""
 
 import discord
 from discord import app_commands
@@ -21,7 +21,7 @@ Compared = tuple[Tokenization, Tokenization | None]
 
 
 class Tokenize(commands.Cog):
-    """Shows the tokens of a text."""
+    """The command `/tokenize` and the context menu *Tokenize*."""
 
     @app_commands.command(name="tokenize", extras={"example": "/tokenize text:dark and stormy"})
     @describe_options("tokenize")
@@ -38,13 +38,13 @@ class Tokenize(commands.Cog):
 
     @reply_on_error
     async def tokenize_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """Show a message's tokens, for the asker alone."""
+        """Show a message's tokens, privately."""
         await self.show(interaction, text_to_read(message), private=True)
 
     async def show(
         self, interaction: Interaction, text: str, compare_with: str | None = None, *, private: bool
     ) -> None:
-        """Answer with the tokens of `text`, and of the text to compare it with."""
+        """Answer with the tokens of `text` and of `compare_with`."""
         question = TokenizationQuestion(text, compare_with)
         await answer(interaction, question, with_receipt_below(question, _render), private=private, draw=_draw)
 

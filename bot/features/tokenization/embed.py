@@ -1,4 +1,4 @@
-"""A tokenization as an embed: a table of tokens, and their ids ready to copy."""
+"""A tokenization as an embed: a table of tokens, and their ids to copy."""
 
 import discord
 
@@ -9,12 +9,12 @@ from bot.rendering.escaping import code_block
 from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
 SHOWN_TOKENS = 40
-COMPARED_TOKENS = 16  # of the second text, in a field
-BYTES_NOTE = "Rows like `\\xf0` are bytes: here one character is several tokens."
+COMPARED_TOKENS = 16  # of the second text, whose table is in a field
+BYTES_NOTE = "Rows like `\\xf0` are single bytes: here one character takes several tokens."
 
 
 def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization | None = None) -> Answer:
-    """Show the count, the tokens and the ids, then those of an `other` text; what is longer goes into a file."""
+    """Show the count, tokens and ids of a text and of an `other` text. Long lists go into files."""
     count = len(result.tokens)
     shown = result.tokens[:SHOWN_TOKENS]
     is_long = count > len(shown)
@@ -26,7 +26,9 @@ def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization 
     if any("\\x" in token.text for token in shown):
         embed.description = f"{embed.description}\n{BYTES_NOTE}"
     if is_long:
-        embed.description = f"The first {len(shown)}; all of them are in the file.\n{embed.description}"
+        embed.description = (
+            f"These are the first {len(shown)}. The full list is in the attached file.\n{embed.description}"
+        )
     else:
         embed.add_field(name="Ids", value=code_block(ids_text([token.id for token in shown])), inline=False)
     files = [_whole(result, "tokens.txt", "All tokens and their ids")] if is_long else []
@@ -35,7 +37,7 @@ def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization 
         ids = {token.id for token in result.tokens}
         shared = sum(token.id in ids for token in other.tokens)
         embed.add_field(
-            name=f"Compared with: {_count(other)}, {shared:,} of them in both",
+            name=f"Compared with: {_count(other)}, {shared:,} in both",
             value=code_block(tokens_table(compared, PHONE_WIDTH)),
             inline=False,
         )
@@ -43,7 +45,7 @@ def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization 
             files.append(_whole(other, "compared.txt", "All tokens and ids of the second text"))
         else:
             value = code_block(ids_text([token.id for token in compared]))
-            embed.add_field(name="Its ids", value=value, inline=False)
+            embed.add_field(name="Ids of the second text", value=value, inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed, tuple(files))
 

@@ -11,7 +11,7 @@ from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, TEXT, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 
 MOST_TOKENS = 150
-MOST_LINES = 12  # of boxes; half as many where there are two texts
+MOST_LINES = 12  # lines of boxes; half as many for two texts
 _TOP = 136
 _BOX, _BORDER = 40, 2
 _ROW = 72  # a box and its id
@@ -19,13 +19,13 @@ _BETWEEN = 12  # pixels to the next line
 _KEY = 56
 _LOWEST = _TOP + (MOST_LINES + 1) * (_ROW + _BETWEEN) + _KEY
 
-Column = tuple[Token | None, Token | None]  # of the one text and of the other, where both have one at this place
+Column = tuple[Token | None, Token | None]  # the token of each text in this column; None if one has none here
 
 
 def token_borders_picture(tokenization: Tokenization, other: Tokenization | None = None) -> Picture:
-    """Draw a text's tokens in boxes, those of another text below them; what both have stands in line and is filled.
+    """Draw the tokens of a text in boxes, and those of a second text below. Shared tokens are aligned and filled.
 
-    The first `MOST_TOKENS` are shown, as far as they fit into `MOST_LINES` lines; it is told how many more there are.
+    At most `MOST_TOKENS` tokens and `MOST_LINES` lines are drawn, with a note of how many are missing.
     """
     columns = _columns(tokenization, other)
     canvas = Canvas(_LOWEST)
@@ -51,7 +51,7 @@ def token_borders_picture(tokenization: Tokenization, other: Tokenization | None
 
 
 def _columns(tokenization: Tokenization, other: Tokenization | None) -> list[Column]:
-    """Return the tokens side by side: what is the same in one column, and what differs each in its own."""
+    """Return the columns of the picture: shared tokens share a column, and other tokens have their own."""
     ours = tokenization.tokens[:MOST_TOKENS]
     if other is None:
         return [(token, None) for token in ours]
@@ -68,7 +68,7 @@ def _columns(tokenization: Tokenization, other: Tokenization | None) -> list[Col
 
 
 def _places(canvas: Canvas, columns: Sequence[Column], most_lines: int, *, is_alone: bool) -> list[Box]:
-    tokens = [one or another for one, another in columns]
+    tokens = [first or second for first, second in columns]
     texts = [token.text if token else "" for token in tokens]
     ids = [canvas.width_of(f"{token.id if token else 0}", size=SMALLEST) - PADDING for token in tokens]
     breaks = breaks_of(texts) if is_alone else set()
@@ -90,7 +90,7 @@ def _draw_frame(canvas: Canvas, left: int, top: int, width: int, *, is_same: boo
 
 def _draw_key(canvas: Canvas, top: int) -> None:
     left = MARGIN
-    for is_same, name in ((True, "in both"), (False, "in one only")):
+    for is_same, name in ((True, "in both"), (False, "in one text")):
         _draw_frame(canvas, left, top, 40, is_same=is_same)
         left = round(canvas.text(left + 52, top + 28, name, size=SMALLEST, colour=MUTED).right) + 32
 
@@ -98,18 +98,18 @@ def _draw_key(canvas: Canvas, top: int) -> None:
 def _heading(tokenization: Tokenization, other: Tokenization | None, columns: Sequence[Column]) -> tuple[str, str]:
     ours = _count(len(tokenization.tokens))
     if other is None:
-        return ours, f"{quoted(tokenization.text)}, each token with its id below"
+        return ours, f"{quoted(tokenization.text)}, each token above its id"
     theirs = len(other.tokens)
     same = sum(None not in column for column in columns)
     return (
-        f"{ours} against {theirs:,}, {same:,} in both",
+        f"{ours} compared with {theirs:,}, {same:,} in both",
         f"above {quoted(tokenization.text)}, below {quoted(other.text)}",
     )
 
 
 def _left_out(tokenization: Tokenization, other: Tokenization | None, columns: Sequence[Column]) -> int:
-    there = len(tokenization.tokens) + (len(other.tokens) if other else 0)
-    return there - sum(token is not None for column in columns for token in column)
+    total = len(tokenization.tokens) + (len(other.tokens) if other else 0)
+    return total - sum(token is not None for column in columns for token in column)
 
 
 def _count(tokens: int) -> str:
@@ -118,23 +118,25 @@ def _count(tokens: int) -> str:
 
 def _alt(tokenization: Tokenization, other: Tokenization | None, columns: Sequence[Column], left_out: int) -> str:
     title, detail = _heading(tokenization, other, columns)
-    told = [f"Tokens in boxes. {title}: {detail}."]
+    sentences = [f"Tokens in boxes. {title}: {detail}."]
     texts = [tokenization.tokens] if other is None else [tokenization.tokens, other.tokens]
-    room = (ALT_LIMIT - len(told[0]) - 60) // len(texts)
-    told += [f"{name}: {_listed(tokens, room - 9)}." for name, tokens in zip(("Above", "Below"), texts, strict=False)]
+    room = (ALT_LIMIT - len(sentences[0]) - 60) // len(texts)
+    sentences += [
+        f"{name}: {_listed(tokens, room - 9)}." for name, tokens in zip(("Above", "Below"), texts, strict=False)
+    ]
     if other is None:
-        told[-1] = told[-1].replace("Above", "In order", 1)
+        sentences[-1] = sentences[-1].replace("Above", "In order", 1)
     if left_out:
-        told.append(f"Not in the picture: {left_out:,} more.")
-    return " ".join(told)
+        sentences.append(f"Not in the picture: {left_out:,} more.")
+    return " ".join(sentences)
 
 
 def _listed(tokens: Sequence[Token], room: int) -> str:
     """Return as many tokens with their ids as fit into `room` characters."""
     listed = ""
-    for place, token in enumerate(tokens):
-        one = f"{', ' if place else ''}{quoted(token.text)} {token.id}"
-        if len(listed) + len(one) > room - 5:
+    for index, token in enumerate(tokens):
+        entry = f"{', ' if index else ''}{quoted(token.text)} {token.id}"
+        if len(listed) + len(entry) > room - 5:
             return f"{listed}, …"
-        listed += one
+        listed += entry
     return listed or "none"

@@ -45,7 +45,7 @@ def _text(result: Tokenization) -> str:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("tokenize", help="a text as the model reads it")
+    parser = commands.add_parser("tokenize", help="the tokens of a text and their ids")
     add_options(parser, "tokenize")
     add_model_options(parser)
     add_outputs(parser, "the tokens in boxes")

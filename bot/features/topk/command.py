@@ -11,7 +11,7 @@ from bot.questions.topk import TopKQuestion
 
 
 class TopK(commands.Cog):
-    """Shows what the model would say next, and how sure it is."""
+    """The command `/topk`."""
 
     @app_commands.command(name="topk", extras={"example": "/topk prompt:It was a dark and stormy k:10"})
     @describe_options("topk")
@@ -23,11 +23,11 @@ class TopK(commands.Cog):
         k: ShownTokens | None = None,
         private: bool = False,
     ) -> None:
-        """Show the model's most probable next tokens after a prompt, and choose your way along them."""
+        """Show the most probable next tokens after a prompt, and choose a path through them."""
         await start_walk(interaction, TopKQuestion.from_options(prompt, k), private=private)
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command and the walk below its answers, also those of an earlier run."""
+    """Add the command and the components below its answers, including answers from before a restart."""
     await bot.add_cog(TopK())
     bot.add_dynamic_items(StepMenu, WalkButton)

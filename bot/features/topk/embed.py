@@ -1,4 +1,4 @@
-"""A token walk as an embed: the prompt, the path with each step's probability, and what can come next."""
+"""A token walk as an embed: the prompt, the path with each step's probability, and the next candidates."""
 
 import math
 
@@ -15,17 +15,17 @@ from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import PROMPT_LIMIT, bold_excerpt, prompt_excerpt
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, option_label, percentage, table
 
-SHOWN_STEPS = 10  # the last ones
+SHOWN_STEPS = 10  # the last steps of the path
 PATH_LIMIT = 900  # characters, escaped
 NAME_COLUMNS = 10
 
 
 def walk_answer(record: WalkRecord, walk: Walk, run: RunInfo) -> Answer:
-    """Show where a walk stands: before its first step what /topk always showed."""
+    """Show the current state of a walk. Before the first step it has only the prompt and the candidates."""
     prompt = prompt_excerpt(walk.prompt, PROMPT_LIMIT).text
     path = bold_excerpt(walk.text, PATH_LIMIT).text
     if walk.ended:
-        state = "*The text has ended: its last token is the model's end of text.*"
+        state = "*The text has ended: its last token is an end-of-text token.*"
     else:
         state = code_block(candidates_table(walk, PHONE_WIDTH))
     embed = discord.Embed(title="Next token", description=f"{prompt}{path} **▁**\n{state}", colour=BLURPLE)
@@ -35,41 +35,41 @@ def walk_answer(record: WalkRecord, walk: Walk, run: RunInfo) -> Answer:
         embed.add_field(name=name, value=code_block(_path_table(record, walk)), inline=False)
         embed.add_field(name="Joint probability of the path", value=_joint_text(walk), inline=False)
     if walk.temperature != 1.0:
-        text = f"**{walk.temperature:g}**: *Sample* draws with the probabilities in the column *at T*."
+        text = f"**{walk.temperature:g}**: *Sample* uses the probabilities in the column *at T*."
         embed.add_field(name="Temperature", value=text, inline=False)
     if record.is_open:
-        embed.add_field(name="Open to everyone", value="Whoever likes takes the next step.", inline=False)
+        embed.add_field(name="Open to everyone", value="Anyone here can take the next step.", inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
 def walk_picture(walk: Walk) -> Picture | None:
-    """Draw the candidates with the model's own probabilities, and the path; None where the text has ended."""
+    """Draw the path and the candidates with their probabilities at temperature 1; None if the text has ended."""
     if walk.ended:
         return None
-    tokens = [one.candidate.token for one in walk.candidates]
-    probabilities = [one.candidate.probability for one in walk.candidates]
+    tokens = [entry.candidate.token for entry in walk.candidates]
+    probabilities = [entry.candidate.probability for entry in walk.candidates]
     return candidates_picture(walk.prompt, tokens, probabilities, walk.remainder, walk.steps)
 
 
 def candidate_options(walk: Walk) -> list[discord.SelectOption]:
-    """Return a menu's options: the candidates for the next step, each with its id as value."""
+    """Return a menu option for each candidate, with its token id as the value."""
     return [
         discord.SelectOption(
-            label=option_label(one.candidate.token, percentage(one.candidate.probability)),
-            value=str(one.candidate.token.id),
+            label=option_label(entry.candidate.token, percentage(entry.candidate.probability)),
+            value=str(entry.candidate.token.id),
         )
-        for one in walk.candidates
+        for entry in walk.candidates
     ]
 
 
 def _path_table(record: WalkRecord, walk: Walk) -> str:
-    """Return the last steps with their probabilities, "⚄" where a token was drawn; with names once all may steer."""
+    """Return the last steps with their probabilities and "⚄" for sampled tokens; an open walk shows names."""
     rows = []
-    for number, (one, step) in enumerate(zip(record.steps, walk.steps, strict=True), start=1):
+    for number, (taken, step) in enumerate(zip(record.steps, walk.steps, strict=True), start=1):
         probability = step.likelihood.probability
-        figures = (str(number), percentage(probability), bar(probability) if not record.is_open else _name(one.by))
-        mark = "⚄ " if one.how == "drawn" else ""
+        figures = (str(number), percentage(probability), bar(probability) if not record.is_open else _name(taken.by))
+        mark = "⚄ " if taken.how == "drawn" else ""
         rows.append((*figures, f"{mark}{visible_token(step.token.text)}"))
     header = ("#", "prob.", "by" if record.is_open else "", "token")
     return table(header, rows[-SHOWN_STEPS:], right=(0, 1), columns=PHONE_WIDTH)
@@ -86,7 +86,7 @@ def _joint_text(walk: Walk) -> str:
 
 
 def _share(log_probability: float) -> str:
-    """Return a probability as a percentage, or, where it is too small for one, as a power of ten."""
+    """Return a probability as a percentage, or as a power of ten if it is too small."""
     if log_probability > -7:
         return f"**{percentage(math.exp(log_probability))}**"
     return f"about **10^{log_probability / math.log(10):.1f}**"

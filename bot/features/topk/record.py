@@ -1,4 +1,4 @@
-"""A token walk as its message holds it: a small JSON file, from which each press goes on."""
+"""The state of a token walk, stored as JSON in its message. Each press continues from it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,8 +12,8 @@ How = Literal["chosen", "drawn"]
 
 
 @dataclass(frozen=True, slots=True)
-class WalkedStep:
-    """A token of the path: chosen by somebody, or drawn with a seed at a temperature."""
+class TakenStep:
+    """A token of the path: chosen by a person, or sampled with a seed at a temperature."""
 
     id: int
     by: str
@@ -24,49 +24,49 @@ class WalkedStep:
 
 @dataclass(frozen=True, slots=True)
 class WalkRecord:
-    """A walk so far. `turn` counts the presses, so that one that comes too late is told from the next."""
+    """A walk so far. `turn` counts the presses, so that a late press can be recognised."""
 
     prompt: str
     k: int
     temperature: float
     opener: int  # the user's id
-    is_open: bool = False  # to everyone
+    is_open: bool = False  # open to everyone
     turn: int = 0
-    steps: tuple[WalkedStep, ...] = ()
+    steps: tuple[TakenStep, ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids of the path."""
+        """The token ids of the path."""
         return tuple(step.id for step in self.steps)
 
     @property
     def question(self) -> TopKQuestion:
-        """What is asked of the model where the walk stands."""
+        """The question for the current state of the walk."""
         return TopKQuestion(self.prompt, self.k, self.ids, self.temperature)
 
-    def then(self, step: WalkedStep) -> "WalkRecord":
+    def with_step(self, step: TakenStep) -> "WalkRecord":
         """Return the walk with one more step."""
         return replace(self, steps=(*self.steps, step))
 
-    def undone(self) -> "WalkRecord":
+    def without_last_step(self) -> "WalkRecord":
         """Return the walk without its last step."""
         return replace(self, steps=self.steps[:-1])
 
 
 def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
-    """Return what a receipt holds of a walk besides its question, with the figures of each step and of the path."""
+    """Return the walk's state for the receipt, with the figures of each step and of the path."""
     steps = [
         {
-            "id": one.id,
+            "id": taken.id,
             "token": step.token.text,
             "log_probability": step.likelihood.log_probability,
             "rank": step.likelihood.rank,
-            "how": one.how,
-            "by": one.by,
-            "temperature": one.temperature,
-            "seed": one.seed,
+            "how": taken.how,
+            "by": taken.by,
+            "temperature": taken.temperature,
+            "seed": taken.seed,
         }
-        for one, step in zip(record.steps, walk.steps, strict=True)
+        for taken, step in zip(record.steps, walk.steps, strict=True)
     ]
     return {
         "opener": str(record.opener),  # JavaScript rounds numbers of 19 digits
@@ -78,14 +78,14 @@ def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
 
 
 def read_walk(text: str) -> tuple[WalkRecord, AnsweredBy]:
-    """Return a walk, and the model that answered. Raises ValueError where `text` is no walk's receipt."""
-    asked, receipt = read_receipt_of(TopKQuestion, text)
-    options = {"prompt": asked.prompt, "k": asked.k, "temperature": asked.temperature}
+    """Return a walk and the model that answered. Raises ValueError if `text` is not the receipt of a walk."""
+    question, receipt = read_receipt_of(TopKQuestion, text)
+    options = {"prompt": question.prompt, "k": question.k, "temperature": question.temperature}
     return read_value(WalkRecord, receipt.state | options, "a walk"), receipt.model
 
 
 def read_temperature(text: str) -> float | None:
-    """Return the temperature that somebody wrote, None where it is none; a comma is a point in half of the world."""
+    """Return the temperature in `text`, or None if it is not valid. A comma counts as the decimal point."""
     try:
         temperature = float(text.strip().replace(",", "."))
     except ValueError:

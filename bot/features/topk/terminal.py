@@ -37,7 +37,7 @@ def next_tokens_object(result: NextTokens, model: ModelInfo) -> JsonObject:
 
 
 def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
-    """Return a walk's steps and what can come next, with the model's own probabilities and those at the temperature."""
+    """Return a walk's steps and candidates, with the probabilities at temperature 1 and at the walk's temperature."""
     return {
         "command": "topk",
         "model": model_object(model),
@@ -46,18 +46,22 @@ def walk_object(result: Walk, model: ModelInfo) -> JsonObject:
         "temperature": result.temperature,
         "log_probability": result.log_probability,
         "steps": [
-            {**token_object(one.token), "log_probability": one.likelihood.log_probability, "rank": one.likelihood.rank}
-            for one in result.steps
+            {
+                **token_object(step.token),
+                "log_probability": step.likelihood.log_probability,
+                "rank": step.likelihood.rank,
+            }
+            for step in result.steps
         ],
         "tokens": [
-            {**candidate_object(one.candidate), "probability_at_temperature": one.probability_at_temperature}
-            for one in result.candidates
+            {**candidate_object(entry.candidate), "probability_at_temperature": entry.probability_at_temperature}
+            for entry in result.candidates
         ],
     }
 
 
 def topk(arguments: argparse.Namespace) -> int:
-    """Print the most probable next tokens, after the ids of a walk if there are any."""
+    """Print the most probable next tokens after the prompt and any --after-ids."""
     prompt = text_of(arguments.prompt)
     question = TopKQuestion.from_options(prompt, arguments.k, arguments.after_ids, arguments.temperature)
     if arguments.after_ids or arguments.temperature is not None:
@@ -78,9 +82,11 @@ def _walk_text(result: Walk, _: RunInfo) -> str:
 
 def _picture(result: Walk) -> Picture:
     if result.ended:
-        raise UsageError("--png was not written: the text has ended with the last of --after-ids, and nothing follows.")
-    tokens = [one.candidate.token for one in result.candidates]
-    probabilities = [one.candidate.probability for one in result.candidates]
+        raise UsageError(
+            "--png was not written: the text has ended with the last of --after-ids, so there is nothing to draw."
+        )
+    tokens = [entry.candidate.token for entry in result.candidates]
+    probabilities = [entry.candidate.probability for entry in result.candidates]
     return candidates_picture(result.prompt, tokens, probabilities, result.remainder, result.steps)
 
 

@@ -1,4 +1,4 @@
-"""What can come next on a walk, and its path, as tables."""
+"""Tables of a walk's candidates and path."""
 
 from bot.questions.topk import Walk
 from bot.rendering.escaping import visible_token
@@ -6,25 +6,25 @@ from bot.rendering.tables import next_tokens_table, percentage, table
 
 
 def candidates_table(walk: Walk, columns: int | None = None) -> str:
-    """Return what can come next on a walk, and at a temperature other than 1 the probabilities there beside the own."""
+    """Return the candidates with their probabilities, and those at the walk's temperature if it is not 1."""
     if walk.temperature == 1.0:
         return next_tokens_table(walk.next_tokens, columns)
     rows = [
         (
-            str(one.candidate.rank),
-            percentage(one.candidate.probability),
-            percentage(one.probability_at_temperature),
-            visible_token(one.candidate.token.text),
+            str(entry.candidate.rank),
+            percentage(entry.candidate.probability),
+            percentage(entry.probability_at_temperature),
+            visible_token(entry.candidate.token.text),
         )
-        for one in walk.candidates
+        for entry in walk.candidates
     ]
-    others = max(0.0, 1.0 - sum(one.probability_at_temperature for one in walk.candidates))
+    others = max(0.0, 1.0 - sum(entry.probability_at_temperature for entry in walk.candidates))
     rows.append(("", percentage(walk.remainder), percentage(others), "all others"))
     return table(("#", "prob.", "at T", "token"), rows, right=(0, 1, 2), columns=columns)
 
 
 def path_table(walk: Walk) -> str:
-    """Return the steps of a walk with their ranks and probabilities, and the path's joint one."""
+    """Return the steps of a walk with their ranks and probabilities, and the log-probability of the path."""
     rows = [
         (f"{step.likelihood.rank:,}", percentage(step.likelihood.probability), visible_token(step.token.text))
         for step in walk.steps

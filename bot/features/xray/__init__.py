@@ -1,1 +1,1 @@
-"""`/xray`: how much each token of a text surprised the model."""
+"""`/xray`: the surprisal of each token of a text."""

@@ -1,4 +1,4 @@
-"""`/xray` and the context menu *X-ray*: how much each token of a text surprised the model."""
+"""`/xray` and the context menu *X-ray*: the surprisal of each token of a text."""
 
 import re
 from dataclasses import replace
@@ -25,7 +25,7 @@ from bot.questions.xray import Surprisals, XrayQuestion
 
 
 class Xray(commands.Cog):
-    """Shows what of a text the model saw coming."""
+    """The command `/xray` and the context menu *X-ray*."""
 
     @app_commands.command(name="xray", extras={"example": "/xray text:The old man looked at the banana."})
     @describe_options("xray")
@@ -36,30 +36,30 @@ class Xray(commands.Cog):
 
     @reply_on_error
     async def xray_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """Show a message's surprises, for the asker alone."""
+        """Show the surprisals of a message, privately."""
         await self.show(interaction, text_to_read(message), private=True)
 
     async def show(self, interaction: Interaction, text: str, *, private: bool) -> None:
-        """Answer with the surprises of `text`."""
+        """Answer with the surprisals of `text`."""
         question = XrayQuestion(text)
         render = with_receipt_below(question, _with_menu)
         await answer(interaction, question, render, private=private, draw=xray_picture)
 
 
 class ExpectedMenu(PersistentMenu, template="xray:expected"):
-    """Shows, for who chooses alone, what the model expected in a token's place; the value is its position."""
+    """Shows privately what the model expected instead of a token. The value is the token's position."""
 
     def __init__(self, options: list[discord.SelectOption]) -> None:
-        placeholder = "What did the model expect there?"
+        placeholder = "What did the model expect instead?"
         super().__init__(discord.ui.Select(custom_id="xray:expected", placeholder=placeholder, options=options))
 
     @classmethod
     def of(cls, _: re.Match[str], options: list[discord.SelectOption]) -> "ExpectedMenu":
-        """Return the menu in which something was chosen."""
+        """Return the menu."""
         return cls(options)
 
     async def choose(self, interaction: Interaction, value: str) -> None:
-        """Read the text back from the message's file and look at the chosen place."""
+        """Read the text from the message's receipt and show the chosen position."""
         if not await defer(interaction, private=True):
             return
         question, receipt = await read_attached(interaction.message, RECEIPT, partial(read_receipt_of, XrayQuestion))
@@ -78,7 +78,7 @@ def _with_menu(result: Surprisals, run: RunInfo) -> Answer:
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command, the context menu, and the menu below its answers, also those of an earlier run."""
+    """Add the command, the context menu, and the menu below answers, including answers from before a restart."""
     cog = Xray()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="X-ray", callback=cog.xray_message))

@@ -1,4 +1,4 @@
-"""A text's surprisals as an embed: figures, the most surprising tokens, and what the model expected in a place."""
+"""A text's surprisals as an embed, and what the model expected at one position."""
 
 from collections import Counter
 
@@ -12,13 +12,13 @@ from bot.rendering.escaping import code_block, escape_prose, visible_token
 from bot.rendering.prose import quote_excerpt
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, option_label, percentage, table
 
-TEXT_LIMIT = 300  # characters, escaped; the picture has more of it
+TEXT_LIMIT = 300  # characters, escaped; the picture shows more
 MOST_SURPRISING = 5
 RANK_CLASSES: tuple[RankClass, ...] = ("top 10", "top 100", "top 1000", "beyond")
 
 
 def xray_answer(result: Surprisals, run: RunInfo) -> Answer:
-    """Show perplexity and bits per character, how many tokens are of each class, and the most surprising ones."""
+    """Show perplexity, bits per character, the ranks by class, and the most surprising tokens."""
     count = len(result.tokens)
     embed = discord.Embed(
         title=f"X-ray of {count:,} tokens",
@@ -27,41 +27,46 @@ def xray_answer(result: Surprisals, run: RunInfo) -> Answer:
     )
     embed.add_field(name="Perplexity", value=figure(result.perplexity))
     embed.add_field(name="Bits per character", value=figure(result.bits_per_character))
-    embed.add_field(name="Where the model had what came", value=_classes(result), inline=False)
+    embed.add_field(name="Rank of the actual token", value=_classes(result), inline=False)
     embed.add_field(name="Most surprising", value=code_block(_surprising_table(result)), inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
 def surprising_options(result: Surprisals) -> list[discord.SelectOption]:
-    """Return a menu's options: the most surprising tokens, each with its position in the text as value."""
+    """Return a menu option for each of the most surprising tokens, with its position as the value."""
     options = []
     for position in result.most_surprising(MOST_SURPRISING):
-        found = result.tokens[position]
-        assert found.likelihood is not None  # noqa: S101  # it was predicted
+        entry = result.tokens[position]
+        assert entry.likelihood is not None  # noqa: S101  # it was predicted
         options.append(
             discord.SelectOption(
-                label=option_label(found.token, f"{found.likelihood.surprisal:.1f} bits"),
+                label=option_label(entry.token, f"{entry.likelihood.surprisal:.1f} bits"),
                 value=str(position),
-                description=f"Token {position + 1:,}, rank {found.likelihood.rank:,}",
+                description=f"Token {position + 1:,}, rank {entry.likelihood.rank:,}",
             )
         )
     return options
 
 
 def expected_answer(result: Surprisals, position: int, run: RunInfo) -> Answer:
-    """Show what the model expected in the place of a predicted token, and what came."""
-    found = result.tokens[position]
-    assert found.likelihood is not None  # noqa: S101  # it was predicted
-    before = "".join(one.token.text for one in result.tokens[:position])
+    """Show what the model expected at the position of a predicted token, and the actual token."""
+    entry = result.tokens[position]
+    assert entry.likelihood is not None  # noqa: S101  # it was predicted
+    before = "".join(earlier.token.text for earlier in result.tokens[:position])
     rows = [
-        (str(one.rank), percentage(one.probability), bar(one.probability), visible_token(one.token.text))
-        for one in found.favourites
+        (
+            str(favourite.rank),
+            percentage(favourite.probability),
+            bar(favourite.probability),
+            visible_token(favourite.token.text),
+        )
+        for favourite in entry.favourites
     ]
-    if all(one.token.id != found.token.id for one in found.favourites):
-        likelihood = found.likelihood
-        came = (f"{likelihood.rank}", percentage(likelihood.probability), bar(likelihood.probability))
-        rows.append((*came, visible_token(found.token.text)))
+    if all(favourite.token.id != entry.token.id for favourite in entry.favourites):
+        likelihood = entry.likelihood
+        actual = (f"{likelihood.rank}", percentage(likelihood.probability), bar(likelihood.probability))
+        rows.append((*actual, visible_token(entry.token.text)))
     embed = discord.Embed(
         title=f"Token {position + 1:,} of {len(result.tokens):,}",
         description=(
@@ -71,11 +76,11 @@ def expected_answer(result: Surprisals, position: int, run: RunInfo) -> Answer:
         colour=BLURPLE,
     )
     embed.add_field(
-        name="What came",
+        name="Actual token",
         value=(
-            f"{code_block(cut(visible_token(found.token.text) or '(empty)', PHONE_WIDTH))}\n"
-            f"rank **{found.likelihood.rank:,}**, {percentage(found.likelihood.probability)}, "
-            f"**{found.likelihood.surprisal:.2f} bits**"
+            f"{code_block(cut(visible_token(entry.token.text) or '(empty)', PHONE_WIDTH))}\n"
+            f"rank **{entry.likelihood.rank:,}**, {percentage(entry.likelihood.probability)}, "
+            f"**{entry.likelihood.surprisal:.2f} bits**"
         ),
         inline=False,
     )
@@ -84,7 +89,7 @@ def expected_answer(result: Surprisals, position: int, run: RunInfo) -> Answer:
 
 
 def figure(value: float | None) -> str:
-    """Return a figure with three digits or more: ``12.3``, ``1,234``, ``4.5e+17``; None is beyond a float's range."""
+    """Return a figure: ``12.3``, ``1,234``, ``4.5e+17``. None means beyond the range of a float."""
     if value is None:
         return "over 1e+304"
     if value >= 1e6:
@@ -93,17 +98,17 @@ def figure(value: float | None) -> str:
 
 
 def _classes(result: Surprisals) -> str:
-    counts = Counter(one.rank_class for one in result.likelihoods)
+    counts = Counter(likelihood.rank_class for likelihood in result.likelihoods)
     return " · ".join(f"{name}: **{counts[name]:,}**" for name in RANK_CLASSES)
 
 
 def _surprising_table(result: Surprisals) -> str:
     rows = []
     for position in result.most_surprising(MOST_SURPRISING):
-        found = result.tokens[position]
-        assert found.likelihood is not None  # noqa: S101  # it was predicted
-        bits, rank = f"{found.likelihood.surprisal:.2f}", f"{found.likelihood.rank:,}"
-        rows.append((bits, rank, visible_token(found.token.text)))
+        entry = result.tokens[position]
+        assert entry.likelihood is not None  # noqa: S101  # it was predicted
+        bits, rank = f"{entry.likelihood.surprisal:.2f}", f"{entry.likelihood.rank:,}"
+        rows.append((bits, rank, visible_token(entry.token.text)))
     return table(("bits", "rank", "token"), rows, right=(0, 1), columns=PHONE_WIDTH)
 
 

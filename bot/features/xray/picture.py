@@ -1,4 +1,4 @@
-"""The picture of an X-ray: a text, each token coloured by how much it surprised the model."""
+"""The picture of an X-ray: the text with each token coloured by its surprisal."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -12,7 +12,7 @@ from bot.rendering.pictures.picture import Picture
 
 MOST_TOKENS = 300
 MOST_LINES = 40
-MOST_BITS = 16  # at the end of the scale, which is the same for all texts: a rank of some 65,000
+MOST_BITS = 16  # end of the scale, the same for all texts; about a rank of 65,000
 _TOP = 140  # of the first line
 _LINE, _BOX = 46, 42  # from line to line, and height of a box
 _BASELINE = 27  # of a box's text
@@ -26,18 +26,18 @@ RANKS: tuple[RankClass, ...] = get_args(RankClass)
 
 
 def xray_picture(surprisals: Surprisals) -> Picture:
-    """Draw a text's tokens in lines, coloured by surprisal, with one to three marks under those beyond the first ranks.
+    """Draw a text's tokens in lines, coloured by surprisal, with one to three marks for ranks beyond the top 10.
 
-    The picture grows with the text, to some 2,000 pixels: it shows the first `MOST_TOKENS` tokens, or fewer where they
-    need more than `MOST_LINES` lines, and says how many more there are. The figures are those of the whole text.
+    The picture grows with the text, to about 2,000 pixels. At most `MOST_TOKENS` tokens and `MOST_LINES` lines are
+    drawn, with a note of how many are missing. The figures are for the whole text.
     """
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(surprisals))
     tokens = surprisals.tokens[:MOST_TOKENS]
-    texts = [one.token.text for one in tokens]
+    texts = [entry.token.text for entry in tokens]
     boxes = flow(canvas, [shown(text) for text in texts], MOST_LINES, breaks=breaks_of(texts), least=_LEAST)
-    for box, one in zip(boxes, tokens, strict=False):
-        _draw_box(canvas, box, _TOP + box.line * _LINE, one.likelihood if one.is_measured else None)
+    for box, entry in zip(boxes, tokens, strict=False):
+        _draw_box(canvas, box, _TOP + box.line * _LINE, entry.likelihood if entry.is_measured else None)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(surprisals.tokens) - len(boxes)
     if left_out:
@@ -52,22 +52,22 @@ def _heading(surprisals: Surprisals) -> tuple[str, str]:
     count = len(surprisals.tokens)
     tokens = "1 token" if count == 1 else f"{count:,} tokens"
     if not surprisals.likelihoods:
-        return "Nothing to predict", f"{tokens}: nothing stands before the first one"
+        return "Nothing to predict", f"{tokens}: there is nothing before the first one"
     return (
         f"Perplexity {_number(surprisals.perplexity)}, {surprisals.bits_per_character:.2f} bits per character",
-        f"{tokens}, each coloured by how much it surprised the model",
+        f"{tokens}, each coloured by its surprisal",
     )
 
 
 def _neutral(tokens: Sequence[TokenSurprisal]) -> str:
-    """Return what tokens without a colour are: the first, and special ones, which are no text; "" where none is."""
-    if any(one.is_special for one in tokens):
+    """Return the label for tokens without a colour (the first and special ones), or "" if there are none."""
+    if any(entry.is_special for entry in tokens):
         return "not measured"
-    return "not predicted" if any(one.likelihood is None for one in tokens) else ""
+    return "not predicted" if any(entry.likelihood is None for entry in tokens) else ""
 
 
 def _number(perplexity: float | None) -> str:
-    """Return a perplexity, with two digits where it is as near to 1 as that of what the model knows by heart."""
+    """Return a perplexity, with two decimals below 10, where memorised texts lie close to 1."""
     if perplexity is None:
         return "over 1e+304"
     if perplexity < 10:
@@ -85,11 +85,11 @@ def _draw_box(canvas: Canvas, box: Box, top: float, likelihood: Likelihood | Non
 
 
 def _draw_marks(canvas: Canvas, middle: float, top: float, rank: RankClass, colour: str) -> None:
-    """Draw no mark for the top 10, one for the top 100, two for the top 1000, three beyond: seen without colour."""
+    """Draw 0 marks for the top 10, 1 for the top 100, 2 for the top 1000, 3 beyond: visible without colour."""
     count = RANKS.index(rank)
     left = round(middle - (count * (_MARK + _BETWEEN) - _BETWEEN) / 2)
-    for place in range(count):
-        canvas.rectangle(left + place * (_MARK + _BETWEEN), top + _BOX - 8, _MARK, _THICK, colour)
+    for index in range(count):
+        canvas.rectangle(left + index * (_MARK + _BETWEEN), top + _BOX - 8, _MARK, _THICK, colour)
 
 
 def _draw_key(canvas: Canvas, top: float, *, neutral: str) -> None:
@@ -119,24 +119,24 @@ def _draw_key(canvas: Canvas, top: float, *, neutral: str) -> None:
 
 def _alt(surprisals: Surprisals, left_out: int) -> str:
     title, detail = _heading(surprisals)
-    told = [f"X-ray of a text. {title}; {detail}."]
+    sentences = [f"X-ray of a text. {title}; {detail}."]
     if surprisals.likelihoods:
         counts = dict.fromkeys(RANKS, 0)
         for likelihood in surprisals.likelihoods:
             counts[likelihood.rank_class] += 1
-        told.append("By rank: " + ", ".join(f"{count:,} {_named(rank)}" for rank, count in counts.items()) + ".")
-        strongest = [surprisals.tokens[place] for place in surprisals.most_surprising()]
-        told.append(f"Most surprising: {', '.join(map(_surprise, strongest))}.")
+        sentences.append("By rank: " + ", ".join(f"{count:,} {_named(rank)}" for rank, count in counts.items()) + ".")
+        strongest = [surprisals.tokens[position] for position in surprisals.most_surprising()]
+        sentences.append(f"Most surprising: {', '.join(map(_surprise, strongest))}.")
     if left_out:
-        told.append(f"Not in the picture: {left_out:,} more.")
-    return " ".join(told)
+        sentences.append(f"Not in the picture: {left_out:,} more.")
+    return " ".join(sentences)
 
 
 def _named(rank: RankClass) -> str:
     return rank if rank == "beyond" else f"in the {rank}"
 
 
-def _surprise(one: TokenSurprisal) -> str:
-    if one.likelihood is None:
-        return quoted(one.token.text)
-    return f"{quoted(one.token.text)} with {one.likelihood.surprisal:.1f} bits, rank {one.likelihood.rank:,}"
+def _surprise(entry: TokenSurprisal) -> str:
+    if entry.likelihood is None:
+        return quoted(entry.token.text)
+    return f"{quoted(entry.token.text)} with {entry.likelihood.surprisal:.1f} bits, rank {entry.likelihood.rank:,}"

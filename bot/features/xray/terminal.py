@@ -1,9 +1,10 @@
-"""`nightword xray`: how much each token of a text surprised the model."""
+"""`nightword xray`: the surprisal of each token of a text."""
 
 import argparse
 
 from bot.features.xray.picture import xray_picture
 from bot.questions.language_model import ModelInfo
+from bot.questions.tokens import Likelihood
 from bot.questions.xray import Surprisals, XrayQuestion
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
@@ -14,9 +15,9 @@ from bot.terminal.options import Commands, add_model_options, add_options, add_o
 
 
 def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
-    """Return each token with its natural-log probability, rank and surprisal in bits, null for the first.
+    """Return each token with its natural-log probability, rank and surprisal in bits; null for the first.
 
-    Special tokens are in none of the figures of the whole text. The perplexity is null beyond 1e304.
+    The figures of the whole text leave out special tokens. The perplexity is null beyond 1e304.
     """
     return {
         "command": "xray",
@@ -27,14 +28,14 @@ def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
         "most_surprising": list(result.most_surprising()),
         "tokens": [
             {
-                **token_object(one.token),
-                "log_probability": None if one.likelihood is None else one.likelihood.log_probability,
-                "rank": None if one.likelihood is None else one.likelihood.rank,
-                "surprisal": None if one.likelihood is None else one.likelihood.surprisal,
-                "special": one.is_special,
-                "favourites": [candidate_object(candidate) for candidate in one.favourites],
+                **token_object(entry.token),
+                "log_probability": None if entry.likelihood is None else entry.likelihood.log_probability,
+                "rank": None if entry.likelihood is None else entry.likelihood.rank,
+                "surprisal": None if entry.likelihood is None else entry.likelihood.surprisal,
+                "special": entry.is_special,
+                "favourites": [candidate_object(candidate) for candidate in entry.favourites],
             }
-            for one in result.tokens
+            for entry in result.tokens
         ],
     }
 
@@ -42,36 +43,36 @@ def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
 def surprisals_table(result: Surprisals, columns: int | None = None) -> str:
     """Return each token with its rank, its surprisal in bits and its probability, "–" for the first."""
     rows = []
-    for one in result.tokens:
-        found = one.likelihood
-        cells = ("–", "–", "–") if found is None else _likelihood(found.rank, found.surprisal, found.probability)
-        rows.append((*cells, visible_token(one.token.text)))
+    for entry in result.tokens:
+        likelihood = entry.likelihood
+        cells = ("–", "–", "–") if likelihood is None else _likelihood_cells(likelihood)
+        rows.append((*cells, visible_token(entry.token.text)))
     return table(("rank", "bits", "prob.", "token"), rows, right=(0, 1, 2), columns=columns)
 
 
 def surprisals_summary(result: Surprisals) -> str:
-    """Return perplexity and bits per character, and what surprised most with the model's favourite in its place."""
+    """Return the perplexity, the bits per character, and the most surprising tokens with what was expected."""
     perplexity = "over 1e+304" if result.perplexity is None else f"{result.perplexity:.2f}"
-    aside = ", special tokens not counted" if any(one.is_special for one in result.tokens[1:]) else ""
+    aside = ", special tokens not counted" if any(entry.is_special for entry in result.tokens[1:]) else ""
     lines = [f"perplexity {perplexity}, {result.bits_per_character:.2f} bits per character{aside}"]
     for position in result.most_surprising():
-        one = result.tokens[position]
-        favourite = one.favourites[0]
-        if one.likelihood is not None and one.likelihood.rank > 1:
+        entry = result.tokens[position]
+        favourite = entry.favourites[0]
+        if entry.likelihood is not None and entry.likelihood.rank > 1:
             expected = f"{visible_token(favourite.token.text)} ({percentage(favourite.probability)})"
             lines.append(
-                f"#{position + 1} {visible_token(one.token.text)}: {one.likelihood.surprisal:.1f} bits, "
-                f"rank {one.likelihood.rank:,}; expected {expected}"
+                f"#{position + 1} {visible_token(entry.token.text)}: {entry.likelihood.surprisal:.1f} bits, "
+                f"rank {entry.likelihood.rank:,}; expected {expected}"
             )
     return "\n".join(lines)
 
 
-def _likelihood(rank: int, surprisal: float, probability: float) -> tuple[str, str, str]:
-    return f"{rank:,}", f"{surprisal:.2f}", percentage(probability)
+def _likelihood_cells(likelihood: Likelihood) -> tuple[str, str, str]:
+    return f"{likelihood.rank:,}", f"{likelihood.surprisal:.2f}", percentage(likelihood.probability)
 
 
 def xray(arguments: argparse.Namespace) -> int:
-    """Print how much each token of a text surprised the model."""
+    """Print the surprisal of each token of a text."""
     return ask(
         arguments,
         XrayQuestion(text_of(arguments.text)),
@@ -83,7 +84,7 @@ def xray(arguments: argparse.Namespace) -> int:
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("xray", help="how much each token of a text surprises the model")
+    parser = commands.add_parser("xray", help="the surprisal of each token of a text")
     add_options(parser, "xray")
     add_model_options(parser)
     add_outputs(parser, "the coloured text")

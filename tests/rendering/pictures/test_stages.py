@@ -51,7 +51,7 @@ def test_any_stages(texts: list[str], chances: list[float], kept: list[int]) -> 
 
 def test_the_alt_text_states_the_figures() -> None:
     assert checked(stages_picture, stages([" a", " b", " c"], [0.5, 0.3, 0.2], [4, 5, 2, 1])).alt == (
-        "The next token's distribution through the sampler. 1 of 151,936 tokens left; 1.50 bits of entropy, "
+        "The next-token distribution after each stage of the sampler. 1 of 151,936 tokens left; 1.50 bits of entropy, "
         "1.50 before the sampler. Before: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. repetition_penalty: off. "
         "temperature 0.714286: cut none, 151,936 left, 1.50 bits: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. top_k: off. "
         "top_p 0.142857: cut 1 with 50.00%, 1 left, 1.50 bits: “·a” 50.00%."

@@ -39,10 +39,10 @@ def test_no_token_is_lost_and_the_same_stand_in_line(one: list[Token], other: li
 def test_the_alt_text_states_the_figures() -> None:
     one, other = [Token(7, " a"), Token(9, "b")], [Token(3, "a"), Token(9, "b")]
     assert checked(token_borders_picture, tokenization(one)).alt == (
-        "Tokens in boxes. 2 tokens: “·ab”, each token with its id below. In order: “·a” 7, “b” 9."
+        "Tokens in boxes. 2 tokens: “·ab”, each token above its id. In order: “·a” 7, “b” 9."
     )
     assert checked(token_borders_picture, tokenization(one), tokenization(other)).alt == (
-        "Tokens in boxes. 2 tokens against 2, 1 in both: above “·ab”, below “ab”. Above: “·a” 7, “b” 9. "
+        "Tokens in boxes. 2 tokens compared with 2, 1 in both: above “·ab”, below “ab”. Above: “·a” 7, “b” 9. "
         "Below: “a” 3, “b” 9."
     )
 

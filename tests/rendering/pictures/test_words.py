@@ -53,7 +53,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 def test_words_left_out_together_and_words_left_out_of_the_picture_are_told() -> None:
     alt = checked(words_picture, evidence("ok " * 500, [0.1])).alt
-    assert "8 adjacent words are left out at a time." in alt
+    assert "8 adjacent words were left out at a time." in alt
     assert alt.endswith("Not in the picture: 200 more words.")
 
 

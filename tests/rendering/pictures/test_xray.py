@@ -49,7 +49,7 @@ def test_any_length(text: str, count: int) -> None:
 
 def test_nothing_is_predicted_of_one_token() -> None:
     assert checked(xray_picture, surprisals([one("a", None)])).alt == (
-        "X-ray of a text. Nothing to predict; 1 token: nothing stands before the first one."
+        "X-ray of a text. Nothing to predict; 1 token: there is nothing before the first one."
     )
     checked(xray_picture, surprisals([]))
 
@@ -57,8 +57,8 @@ def test_nothing_is_predicted_of_one_token() -> None:
 def test_the_alt_text_states_the_figures() -> None:
     found = [one("The", None), one(" end", 2, 3), one(" of", 1), one(" time", 6, 77), one("中", 15, 4000)]
     assert checked(xray_picture, surprisals(found)).alt == (
-        "X-ray of a text. Perplexity 64.0, 1.85 bits per character; 5 tokens, each coloured by how much it surprised "
-        "the model. By rank: 2 in the top 10, 1 in the top 100, 0 in the top 1000, 1 beyond. Most surprising: "
+        "X-ray of a text. Perplexity 64.0, 1.85 bits per character; 5 tokens, each coloured by its surprisal. "
+        "By rank: 2 in the top 10, 1 in the top 100, 0 in the top 1000, 1 beyond. Most surprising: "
         "“中” with 15.0 bits, rank 4,000, “·time” with 6.0 bits, rank 77, “·end” with 2.0 bits, rank 3, "
         "“·of” with 1.0 bits, rank 1."
     )
