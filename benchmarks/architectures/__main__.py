@@ -22,18 +22,18 @@ SECONDS = 300.0  # for one class, on a machine that does other things too
 NOT_MADE = "not made"
 MEANINGS = {
     "equal": "the engine computes it in batches and in pieces, with plain transformers' numbers",
-    "equal, own path": "each text is a call of its own, by transformers itself, with its numbers",
-    "refused": "in one line, whose reason plain transformers bears out",
-    NOT_MADE: "no tiny random model of the class could be made here, so nothing is known",
-    "differs": "a fault: numbers, or a refusal, that plain transformers does not bear out",
+    "equal, own path": "transformers itself computes each text, in a call of its own, with its own numbers",
+    "refused": "refused in one line, for a reason that plain transformers confirms",
+    NOT_MADE: "no tiny random model of the class could be made here, so we know nothing about it",
+    "differs": "a fault: numbers, or a refusal, that plain transformers doesn't confirm",
 }
 HEAD = """# Which models are computed, and how
 
-Every causal model class of transformers {transformers}, as its own list of them has it, made tiny and random in
-float32, and compared with plain transformers (PyTorch {torch}): the ten most probable next tokens with their logits
-and probabilities, greedy writing alone and beside two others, beam search with three beams, and the scoring of two
-labels. What plain transformers cannot do with a class, such as beam search, has to be refused in one line.
-`make architectures` makes this page in a few minutes.
+Every causal model class of transformers {transformers}, from its own list, was made tiny and random in float32 and
+compared with plain transformers (PyTorch {torch}): the ten most probable next tokens with their logits and
+probabilities, greedy writing alone and beside two others, beam search with three beams, and the scoring of two labels.
+If plain transformers can't do something with a class, such as beam search, the engine must refuse it in one line.
+`make architectures` writes this page in a few minutes.
 """
 
 
@@ -100,7 +100,7 @@ def _page(found: dict[str, tuple[str, str]]) -> str:
     made = sum(counts.values()) - counts[NOT_MADE]
     lines = [
         HEAD.format(transformers=transformers.__version__, torch=torch.__version__.partition("+")[0]),
-        f"Of {len(found)} classes {made} could be made.\n",
+        f"Of {len(found)} classes, {made} could be made.\n",
         "| outcome | classes | what it means |",
         "|---|---|---|",
         *(f"| {outcome} | {counts[outcome]} | {meaning} |" for outcome, meaning in MEANINGS.items()),
