@@ -33,7 +33,7 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
     assert "A notice in 2 channels tells its members." in description(result)
     assert "open-staff" not in description(result)  # which this moderator does not see
-    assert f"{odd.mention} has permissions of its own, and is not read with it." in description(result)
+    assert f"{odd.mention} has its own permissions, so it is not included. Watch it separately." in description(result)
     books = place.guild.create_text_channel("books", category=category)
     await place.env.settle()
     assert [one.content for one in books.history()] == [NOTICE]
@@ -76,19 +76,19 @@ async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
     await place.flagging(label="react")
     result = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=4)
     assert result.response.embeds[0].title == "Backfill done"
-    assert description(result) == f"{place.channel.mention}: 4 old messages have their scores."
+    assert description(result) == f"{place.channel.mention}: 4 old messages were scored."
     expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in old[1:]}
     found = {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
     assert found == pytest.approx(expected, abs=1e-5)
     assert place.cards == []
     assert [one.reactions for one in place.channel.history()] == [[]] * 5
     again = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=5)
-    assert "1 old message has its score. Of 4 others nothing was to be read" in description(again)
+    assert "1 old message was scored. Skipped 4: nothing to read" in description(again)
 
 
 async def test_a_backfill_needs_a_watched_channel(place: ReviewPlace) -> None:
     refused = await place.moderator.slash(place.channel, "review backfill", channel=place.channel)
-    assert "is not watched. Begin with /review watch." in description(refused)
+    assert "is not watched. Start with /review watch." in description(refused)
 
 
 async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
@@ -97,14 +97,14 @@ async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
     colleague = place.guild.add_member(place.env.create_user("cleo"), roles=[staff])
     for who in (staff, place.other):
         result = await place.moderator.slash(place.channel, "review exempt", who=who)
-        assert description(result).startswith(f"Messages of {who.mention} are not read in this server from now on.")
+        assert description(result).startswith(f"New messages of {who.mention} are not read in this server.")
     read = await place.member.send(place.channel, GOOD)
     for person in (colleague, place.other):
         await person.send(place.channel, GOOD)
     assert list(await scored_in(place, place.channel.id)) == [read.id]
     status = await place.moderator.slash(place.channel, "review status")
     fields = {one.name: one.value for one in status.response.embeds[0].fields}
-    assert fields["Not read"] == f"{staff.mention} {place.other.mention}"
+    assert fields["Exempt"] == f"{staff.mention} {place.other.mention}"
     await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     later = await place.other.send(place.channel, GOOD)
     assert set(await scored_in(place, place.channel.id)) == {read.id, later.id}
@@ -118,7 +118,6 @@ async def test_only_an_exemption_that_ends_is_in_the_audit_log(place: ReviewPlac
     for _ in range(2):
         await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     assert [entry.action for entry in await place.store.audit.latest(place.guild.id, 10)] == ["unexempt", "exempt"]
-
 
 
 async def test_webhooks_are_not_read(place: ReviewPlace) -> None:

@@ -244,7 +244,7 @@ async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
     await execute(place, "CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (SELECT count(*) FROM message) = 1 "
                   "AND NOT EXISTS (SELECT * FROM opt_out) BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
     first, refused = [await place.member.send(place.channel, text) for text in (GOOD, BAD_ONE)]
-    assert f"the message {refused.id} could not be taken: IntegrityError" in caplog.text
+    assert f"could not record message {refused.id}: IntegrityError" in caplog.text
     assert place.reader.intake.behind == set()
     await execute(place, "DROP TRIGGER refusing")
     later = await place.member.send(place.channel, GOOD)
