@@ -57,7 +57,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
     async with database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
-    with pytest.raises(DatabaseUnavailable, match=r"version 9999, and this program knows them up to 0004\. Start the"):
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0004\. Start"):
         await database.open()
     with pytest.raises(RuntimeError, match="not open"):
         database.content_hash("Good.")
@@ -164,9 +164,9 @@ async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> No
     ("server", "problem"),
     [
         ("127.0.0.1:1/reviews", "Connect call failed ('127.0.0.1', 1). Check that the server runs"),
-        (f"127.0.0.1:{PASSWORD}/reviews", "its URL, or an option in it, has no meaning. Check"),
-        ("127.0.0.1:99999/reviews", "its URL, or an option in it, has no meaning. Check"),
-        (f"127.0.0.1:1/reviews?passwort={PASSWORD}", "its URL, or an option in it, has no meaning. Check"),
+        (f"127.0.0.1:{PASSWORD}/reviews", "its URL, or an option in it, is invalid. Check"),
+        ("127.0.0.1:99999/reviews", "its URL, or an option in it, is invalid. Check"),
+        (f"127.0.0.1:1/reviews?passwort={PASSWORD}", "its URL, or an option in it, is invalid. Check"),
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_a_problem(server: str, problem: str) -> None:
