@@ -96,7 +96,7 @@ async def test_digests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.check("of what came at once", cards(world)[-1])
     await world.people["morgan"].click(cards(world)[0], label="Confirm")
     reader: Any = world.env.bot.get_cog("ReviewReader")  # type: ignore[attr-defined]  # the bot is ours
-    begun = (await reader.store.all_watched())[0].digest_at
+    begun = (await reader.store.places.all())[0].digest_at
     monkeypatch.setattr(discord.utils, "utcnow", lambda: begun + timedelta(days=7))
     await post_weekly_digests(world.env.bot, reader.store)
     (weekly,) = [one for one in world.channels["log"].history() if not one.components]

@@ -90,7 +90,7 @@ async def test_status_shows_what_is_watched_and_watching_twice_changes_nothing(p
     await place.member.send(place.channel, GOOD)
     assert "is already watched" in description(await place.watch())
     status = await place.moderator.slash(place.channel, "review status")
-    assert description(status).startswith(f"<#{place.channel.id}> · **shadow** · 1 scored · since <t:")
+    assert description(status).startswith(f"<#{place.channel.id}> · **shadow** · 1 scored · watched since <t:")
     assert status.response.embeds[0].fields[0].value == "0"
 
 
@@ -113,7 +113,7 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert description(deleted).startswith("The data of 2 messages of yours is deleted.")
     await place.member.send(place.channel, GOOD)
     optout = await place.member.slash(place.elsewhere, "privacy optout")
-    assert description(optout).endswith("1 message of yours is deleted. Nothing of yours will be read again.")
+    assert description(optout).endswith("1 message of yours is deleted. The bot will not read your messages again.")
     await place.member.send(place.channel, BAD)
     assert list(await scores(place)) == [kept.id]
 

@@ -103,7 +103,7 @@ def weekly_embed(place: str, week: Week) -> discord.Embed:
     ]
     embed = discord.Embed(title="The week in review", description="\n".join(lines), colour=BLURPLE)
     embed.set_footer(
-        text=f"Precision: confirmed cases of reviewed ones. /review preview suggests a threshold. {CAUTION}"
+        text=f"Precision: the share of reviewed cases that were confirmed. /review preview suggests a threshold. {CAUTION}"
     )
     return embed
 
