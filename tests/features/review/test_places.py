@@ -31,7 +31,7 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     }
     odd = place.guild.create_text_channel("news", category=category, overwrites=silent)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
-    assert "A notice in 2 channels tells its members." in description(result)
+    assert "Notices in 2 channels inform the members." in description(result)
     assert "open-staff" not in description(result)  # which this moderator does not see
     assert f"{odd.mention} has its own permissions, so it is not included. Watch it separately." in description(result)
     books = place.guild.create_text_channel("books", category=category)
@@ -49,7 +49,7 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
 async def test_a_forum_is_its_posts(place: ReviewPlace) -> None:
     forum = place.guild.create_forum_channel("reviews-forum")
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=forum)
-    assert f"Put this into its guidelines:\n> {NOTICE}" in description(result)
+    assert f"Add this to its guidelines:\n> {NOTICE}" in description(result)
     found: Any = await place.env.bot.fetch_channel(forum.id)
     thread, _ = await found.create_thread(name="A film", content="The bot's own words are not read.")
     (post,) = forum.threads
@@ -131,7 +131,7 @@ async def test_statistics_are_of_the_channel_and_hide_small_groups(place: Review
     for _ in range(3):
         await place.member.send(place.channel, GOOD)
     few = await place.moderator.slash(place.channel, "review stats", channel=place.channel)
-    assert "too few to show" in description(few)
+    assert "no day with 5 or more scored messages" in description(few)
     assert few.response.attachments == []
     for text in (BAD, GOOD, BAD):
         await place.other.send(place.channel, text)

@@ -102,9 +102,8 @@ def weekly_embed(place: str, week: Week) -> discord.Embed:
         "1 case is open." if week.open_cases == 1 else f"{week.open_cases:,} cases are open.",
     ]
     embed = discord.Embed(title="The week in review", description="\n".join(lines), colour=BLURPLE)
-    embed.set_footer(
-        text=f"Precision: the share of reviewed cases that were confirmed. /review preview suggests a threshold. {CAUTION}"
-    )
+    explained = "Precision: the share of reviewed cases that were confirmed. /review preview suggests a threshold."
+    embed.set_footer(text=f"{explained} {CAUTION}")
     return embed
 
 
