@@ -1,1 +1,1 @@
-"""What the bot keeps of review channels: ids, salted hashes, scores and times, and never a text."""
+"""The data of review channels: ids, salted hashes, scores and times, never a text."""

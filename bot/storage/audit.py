@@ -14,7 +14,7 @@ DETAIL_LENGTH = 200
 
 
 class AuditLog:
-    """The audit log in `database`. It belongs to the moderators: no member's deletion changes it."""
+    """The audit log in `database`. It belongs to the moderators: `/privacy delete` doesn't change it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Where moderators see cases: each on a card, or several in a digest."""
+"""The cards and digests that show cases to moderators."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -99,7 +99,7 @@ class Cards:
             return await find_cases(session, ReviewCase.digest_message_id == digest_message_id)
 
     async def expired_excerpts(self, now: datetime) -> list[Case]:
-        """Return the cases whose cards quote their message for too long."""
+        """Return the cases whose excerpts must be removed from their cards at `now`."""
         async with self._database.session() as session:
             return await find_cases(session, ReviewCase.excerpt_until <= now)
 
@@ -112,7 +112,7 @@ class Cards:
 
 async def _lock_and_count(session: AsyncSession, case_id: int) -> int:
     """Lock a case, and return the number of its last event."""
-    # In two statements: PostgreSQL evaluates a subquery of the statement that waits with the data of before the wait.
+    # In two statements: after a wait for a lock, PostgreSQL evaluates a subquery with the data from before the wait.
     await session.execute(select(ReviewCase.id).where(ReviewCase.id == case_id).with_for_update())
     last = select(func.coalesce(func.max(CaseEvent.number), 0)).where(CaseEvent.case_id == case_id)
     return (await session.execute(last)).scalar_one()

@@ -152,7 +152,7 @@ class Cases:
         outcome: EventKind = "confirmed" if confirmed else "dismissed"
         async with self._database.session() as session:
             place_id = await session.scalar(select(ReviewCase.place_id).where(ReviewCase.id == case_id))
-            # Held before the case is locked, as everywhere.
+            # The place is held before the case is locked, in the order of all transactions.
             if place_id is None or not await hold_place(session, place_id):
                 return False, None
             changes = {"state": outcome, "decided_by": user_id}

@@ -1,4 +1,4 @@
-"""The database: opened with its tables up to date, one transaction a session, and nothing left of what is deleted."""
+"""The database: migrated when opened, one transaction for each session, and deleted data erased from the disk."""
 
 import asyncio
 import contextlib
@@ -26,36 +26,36 @@ from bot.storage.tables import Setting
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 5
 PRAGMAS = (
-    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, for the others may have to wait
+    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, because the others can have to wait
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "secure_delete=ON",
 )
 _SQLITE_REMEDY = (
-    "Let BOT_DATABASE_URL=sqlite+aiosqlite:///FILE name a file of its own, in a folder that is there and may be "
-    "written to."
+    "Set BOT_DATABASE_URL=sqlite+aiosqlite:///FILE to a file that only the bot uses, in a folder that exists and is "
+    "writable."
 )
 _SERVER_REMEDY = (
-    "Check that the server runs and that BOT_DATABASE_URL has its right name, user and password, in which @ : / ? # "
-    "and % are percent-encoded: p%40ss for p@ss."
+    "Check that the server is running and that name, user and password in BOT_DATABASE_URL are right. The characters "
+    "@ : / ? # and % in them must be percent-encoded: p%40ss for p@ss."
 )
 
 log = logging.getLogger(__name__)
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose end is the end of its transaction."""
+    """A connection that ends its transaction when it closes."""
 
     def close(self) -> None:
-        """Roll back, then close: with a statement that was not read to its end, SQLite would keep the lock after it."""
+        """Roll back, then close: otherwise SQLite keeps the lock while a statement has unread rows."""
         with contextlib.suppress(sqlite3.Error):
             self.rollback()
         super().close()
 
 
 class Database:
-    """One database, SQLite or PostgreSQL; closed until it is opened."""
+    """A SQLite or PostgreSQL database, closed until it is opened."""
 
     def __init__(self, url: str) -> None:
         """Raise ValueError for a URL of another kind."""
@@ -68,7 +68,7 @@ class Database:
         self._erasure_due = False
 
     async def open(self) -> None:
-        """Bring the tables up to date and read the salt. Raises DatabaseUnavailable."""
+        """Connect, migrate the tables and read the salt. Raises DatabaseUnavailable."""
         try:
             with self._explained():
                 await self._connect()
@@ -81,37 +81,37 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Close every connection; a closed database stays closed, and may be opened again."""
+        """Close all connections. The database can be opened again."""
         engine, self._engine, self._salt = self._engine, None, None
         if engine is not None:
             await engine.dispose()
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Enter a transaction: it is committed at the end, and rolled back where something is raised.
+        """Open a transaction, which is committed at the end, or rolled back if an error is raised.
 
-        On SQLite one follows the other: a session inside another would wait for itself.
+        On SQLite transactions run one at a time: a session inside another would wait for itself.
         """
         async with AsyncSession(self._opened(), expire_on_commit=False) as session, session.begin():
             yield session
 
     def content_hash(self, text: str) -> str:
-        """Return the salted hash that is stored instead of `text`; without the salt it cannot be guessed."""
+        """Return the salted hash stored instead of `text`. Without the salt, guesses can't be checked."""
         if self._salt is None:
             raise DatabaseClosed("the database is not open")
         return hashlib.sha256((self._salt + text).encode("utf-8", "surrogatepass")).hexdigest()
 
     async def erase(self) -> None:
-        """Leave nothing of what was deleted in SQLite's file and log; PostgreSQL's server sees to its own.
+        """Erase deleted data from SQLite's file and log. PostgreSQL's server does that itself.
 
-        What hinders it is logged: the deletion itself is done, and the next one tries again.
+        A failure is only logged, because the deletion itself is done. The next deletion tries again.
         """
         if not self._is_sqlite:
             return
         self._erasure_due = True
         async with self._opened().connect() as connection:
-            if self._erasure_due:  # otherwise another one came after this deletion and did it
-                # Past SQLAlchemy, which would begin a transaction.
+            if self._erasure_due:  # otherwise a later erasure did it
+                # Without SQLAlchemy, which would begin a transaction.
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 self._erasure_due = not await _rewrite(driver)
 
@@ -123,8 +123,8 @@ class Database:
             async with self._engine.connect():
                 pass
         except (ArgumentError, TypeError, ValueError, OverflowError):
-            # No words of the driver's: they quote the URL, which may hold a password.
-            raise DatabaseUnavailable("its URL, or an option in it, has no meaning", self._remedy) from None
+            # Not the driver's message: it quotes the URL, which can contain a password.
+            raise DatabaseUnavailable("its URL, or an option in it, is invalid", self._remedy) from None
 
     async def _read_salt(self) -> str:
         drawn = {"name": "salt", "value": secrets.token_hex(32)}
@@ -147,8 +147,8 @@ class Database:
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
-    # One connection, for which transactions wait in the order of their coming: SQLite has one writer, and its own way
-    # of waiting for it is to try again.
+    # One connection, for which transactions wait in the order of arrival. SQLite has one writer, and by itself waits
+    # for it only by retrying.
     connect = {"factory": _Connection}
     engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=connect)
     event.listen(engine.sync_engine, "connect", _prepare)
@@ -159,7 +159,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 def _look_into(file: Path) -> None:
     """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a running thread behind.
 
-    A new file is told to write ahead. Of two programs that do so at once SQLite refuses one, without waiting.
+    A new file is switched to write-ahead logging, with retries: if two programs do that at once, SQLite refuses one.
     """
     began = time.perf_counter()
     with contextlib.closing(sqlite3.connect(file)) as connection:
@@ -181,7 +181,7 @@ def _server_engine(url: str) -> AsyncEngine:
 
 
 def _prepare(connection: DBAPIConnection, _: object) -> None:
-    connection.isolation_level = None  # Python begins no transaction by itself; `_begin` does
+    connection.isolation_level = None  # Python must not begin transactions; `_begin` does
     cursor = connection.cursor()
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
@@ -189,22 +189,22 @@ def _prepare(connection: DBAPIConnection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and then writes would be refused where another program wrote in between.
+    # Without IMMEDIATE, a transaction that reads and then writes is refused if another program wrote in between.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 async def _rewrite(driver: Any) -> bool:
     """Rewrite the file, empty the log, and return whether that succeeded."""
     try:
-        # secure_delete alone does not do: where a page was split, copies of its rows stay behind in unused space.
+        # secure_delete is not enough: after a page was split, copies of its rows stay in unused space.
         await driver.execute("VACUUM")
         async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as answer:
             busy, *_ = await answer.fetchone()
     except sqlite3.Error as error:
-        log.warning("what was deleted is not yet erased from the disk: %s", error)
+        log.warning("could not erase deleted data from the disk, will retry: %s", error)
         return False
     if busy:
-        log.warning("what was deleted is not yet erased from the disk: another program reads the database")
+        log.warning("could not erase deleted data from the disk, will retry: another program is reading the database")
     return not busy
 
 

@@ -1,4 +1,4 @@
-"""Where the database is, as one address of a driver that does not block."""
+"""URLs of databases, always with a driver that does not block."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ ALLOWED = "sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@SERVER/NAME"
 
 
 def async_url(url: str) -> str:
-    """Return `url` with its driver; raise ValueError, which never holds the URL, for any but the two kinds."""
+    """Return `url` with its driver. Raises ValueError, without the URL, unless it is of SQLite or PostgreSQL."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and rest:
         return POSTGRESQL + rest
@@ -20,14 +20,14 @@ def async_url(url: str) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the absolute path of the file that SQLAlchemy opens for a URL of SQLite, None for a server's URL.
+    """Return the absolute path of the file that SQLAlchemy opens for a SQLite URL, None for a server's URL.
 
-    As there, the name in the URL is percent-decoded, ``~`` is a name like any other, and ``..`` is resolved in the
-    text of the path, before any link is followed.
+    As in SQLAlchemy, the name is percent-decoded, ``~`` is not expanded, and ``..`` is resolved in the text of the
+    path, before links are followed.
     """
     if not url.startswith(SQLITE):
         return None
-    # Here, for it takes a sixth of a second to import, and every command that reads the settings imports this module.
+    # Imported here: it takes a sixth of a second, and every command that reads the settings imports this module.
     from sqlalchemy.engine import make_url
 
     name = make_url(url).database or ""
@@ -35,7 +35,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def _is_file(written: str) -> bool:
-    # Without a name, and under the second one, SQLite keeps nothing; no path has a null character; after a question
-    # mark stand options.
+    # SQLite stores nothing without a name or under ":memory:". A path has no null character, and a question mark begins
+    # options.
     name = unquote(written)
     return name not in {"", ":memory:"} and "\0" not in name and "?" not in written

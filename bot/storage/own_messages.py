@@ -1,4 +1,4 @@
-"""Messages that the bot posted and has to delete or rewrite because what they were about is deleted."""
+"""Messages that the bot has to delete or rewrite in Discord, because data that they show was deleted."""
 
 from sqlalchemy import delete, select
 

@@ -1,4 +1,4 @@
-"""Which places are watched, and how."""
+"""The watched places and their options."""
 
 from datetime import UTC, datetime
 
@@ -66,7 +66,7 @@ class Places:
         """Stop watching a place and delete everything recorded there; False if it was not watched."""
         is_place = Place.place_id == place_id
         async with self._database.session() as session:
-            # The place is locked before its messages, as everywhere.
+            # The place is locked before its messages, in the order of all transactions.
             await session.execute(select(Place.place_id).where(is_place).with_for_update())
             await delete_messages(session, Message.place_id == place_id)
             await delete_later(session, select(Notice.channel_id, Notice.message_id).where(Notice.place_id == place_id))
@@ -88,7 +88,7 @@ class Places:
         await self._database.erase()
 
     async def guild_ids(self) -> set[int]:
-        """Return the servers that have any data here."""
+        """Return the ids of servers with stored data."""
         ids_of_each = [select(table.guild_id) for table in (Place, tables.Exemption, CaseCounter, Audit)]
         async with self._database.session() as session:
             return set(await session.scalars(union(*ids_of_each)))
@@ -166,13 +166,13 @@ class Places:
 
 async def _move_cases(session: AsyncSession, place_id: int, log_channel_id: int) -> None:
     """Move the cases of a place that have no card yet to its current log channel."""
-    unseen = (
+    not_posted = (
         (ReviewCase.place_id == place_id)
         & (ReviewCase.log_channel_id != log_channel_id)
         & ReviewCase.card_message_id.is_(None)
         & ReviewCase.digest_message_id.is_(None)
     )
-    theirs = Message.message_id.in_(select(ReviewCase.message_id).where(unseen))
+    theirs = Message.message_id.in_(select(ReviewCase.message_id).where(not_posted))
     if messages := (await session.scalars(lock_message_ids(theirs))).all():
-        statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages), unseen)
+        statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages), not_posted)
         await changed_rows(session, statement.values(log_channel_id=log_channel_id))

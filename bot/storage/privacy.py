@@ -1,4 +1,4 @@
-"""What members may do with their own data, and whom moderators exempt."""
+"""Deletion, export and opting out for members, and exemptions by moderators."""
 
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -34,7 +34,7 @@ _STORED: Select[*tuple[Any, ...]] = select(
 
 
 class Privacy:
-    """Deletion, opting out and copies for members, and exemptions for moderators, in `database`.
+    """The data of members in `database`, and the exemptions that moderators set.
 
     What the bot posted about deleted messages is scheduled for deletion from Discord. Reactions stay.
     """

@@ -1,6 +1,6 @@
 """What the store returns: frozen records, detached from the database.
 
-A place is what is watched; `channel_id` is the channel or thread in which a message was posted.
+`place_id` is a watched place; `channel_id` is the channel or thread in which a message was posted.
 """
 
 import math
@@ -70,7 +70,7 @@ class NewScore:
     label_mass: float
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a number that is not finite: PostgreSQL would keep it, and SQLite infinity."""
+        """Raise ValueError for a number that is not finite: PostgreSQL would store it, SQLite only infinity."""
         if not all(map(math.isfinite, (self.positive_probability, self.margin, self.label_mass))):
             raise ValueError("the score is not finite")
 
@@ -227,7 +227,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """One step in the history of a case, numbered from 1; `user_id` is None for a step of the bot."""
+    """An event in the history of a case, numbered from 1; `user_id` is None for the bot."""
 
     number: int
     kind: EventKind

@@ -1,4 +1,4 @@
-"""Whether the database is away, or refuses what it was given."""
+"""Whether an error says that the database is unavailable, or that it refused a value."""
 
 import sqlite3
 
@@ -7,8 +7,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from bot.errors import DatabaseUnavailable
 
-# The classes of SQLSTATE that speak of the values in a statement, and not of the server: cardinality, data, integrity,
-# check option, trigger and routine exceptions, limits of a row, and what a trigger in PL/pgSQL raises.
+# The classes of SQLSTATE that are about values in a statement, not about the server: cardinality, data, integrity,
+# check option, trigger and routine exceptions, limits of a row, and errors raised by PL/pgSQL triggers.
 _OF_VALUES = ("21", "22", "23", "27", "38", "39", "44", "54", "P0")
 _DRIVERS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -18,29 +18,29 @@ class DatabaseClosed(RuntimeError):
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether `error` says that the database cannot be used for now: another value would fare no better."""
+    """Return whether `error` means that the database is unavailable, so that another value would fail, too."""
     if isinstance(error, DatabaseClosed | DatabaseUnavailable | OSError):
         return True
     return isinstance(error, (SQLAlchemyError, *_DRIVERS)) and not is_refusal(error)
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Return whether the database, or its driver, refuses a value that it was given."""
+    """Return whether `error` means that the database or its driver refused a value."""
     if isinstance(error, DBAPIError):
         return not error.connection_invalidated and (
             isinstance(error, IntegrityError | DataError) or _is_about_values(error.orig)
         )
-    if isinstance(error, StatementError):  # a value that does not even reach the driver
+    if isinstance(error, StatementError):  # the value did not reach the driver
         return True
     return isinstance(error, ValueError | ArithmeticError | TypeError) or _is_about_values(error)
 
 
 def _is_about_values(error: BaseException | None) -> bool:
-    """Return so for an error of a driver, or of SQLAlchemy's own shape around it."""
+    """Return the same for an error of a driver, or SQLAlchemy's wrapper of one."""
     if error is None:
         return False
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_OF_VALUES)
-    # asyncpg checks values itself, and SQLite's driver has exceptions of Python's own for them.
+    # For values, asyncpg and SQLite's driver raise Python's own exceptions.
     return isinstance(error, ValueError | ArithmeticError) or isinstance(error.__cause__, ValueError | ArithmeticError)

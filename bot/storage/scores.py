@@ -45,7 +45,7 @@ class Scores:
         now, scored = datetime.now(UTC), {"pending": False} | NO_FAULT
         new = 0
         async with self._database.session() as session:
-            # In the order of their ids: two programs that write scores cannot deadlock.
+            # In the order of ids, so that two programs that write scores can't deadlock.
             for score in sorted(scores, key=attrgetter("message_id")):
                 is_current = (Message.message_id == score.message_id, Message.content_hash == score.content_hash)
                 if await changed_rows(session, update(Message).where(*is_current).values(scored)):

@@ -114,7 +114,7 @@ async def add_event(
     note: str | None = None,
     positive_probability: float | None = None,
 ) -> None:
-    """Add to the history of a case, which the caller has locked: events are numbered without gaps.
+    """Add an event to the history of a case that the caller locked, so that events are numbered without gaps.
 
     The caller also marks the card as outdated, in its only update of the case: a second update makes PostgreSQL check
     the message again, which a deletion locks before the case.
@@ -141,7 +141,7 @@ async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, 
     """
     if in_discord and await lock_messages(session, which):
         await _schedule_deletions(session, which)
-    # In the order of their ids: two deletions cannot deadlock.
+    # In the order of ids, so that two deletions can't deadlock.
     return await changed_rows(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
 
 

@@ -1,7 +1,7 @@
 """The tables. The text of a message is never stored, only ids, times, scores and a salted hash.
 
-A place is what is watched; `channel_id` is the channel or thread in which a message was posted. Some columns keep older
-names: `channel_id` for the id of a place, and `posted_in` for the channel of a message.
+`place_id` is a watched place; `channel_id` is the channel or thread in which a message was posted. In the database some
+columns have older names: `channel_id` for the id of a place, and `posted_in` for the channel of a message.
 """
 
 from datetime import UTC, date, datetime
@@ -32,13 +32,13 @@ NAMES = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite, which has no time zones, gives it back with its zone."""
+    """A time in UTC. SQLite has no time zones, so the zone is added when a time is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 – the interface
-        """Return `value` in UTC; one without a zone is refused, for it names no moment."""
+        """Return `value` in UTC. Raises ValueError for a time without a zone, which is ambiguous."""
         if value is not None and value.tzinfo is None:
             raise ValueError("a time without a zone")
         return None if value is None else value.astimezone(UTC)
@@ -51,18 +51,18 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """What all tables share: 64 bits for a whole number, UTC for a time, and names for constraints."""
+    """The base of all tables: integers of 64 bits, times in UTC, and named constraints."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {int: BigInteger, float: Float, datetime: UtcDateTime, date: Date}  # noqa: RUF012 – SQLAlchemy's own way to say it
+    type_annotation_map = {int: BigInteger, float: Float, datetime: UtcDateTime, date: Date}  # noqa: RUF012 – SQLAlchemy's interface
 
 
-# SQLite counts up by itself only in a column that it calls INTEGER.
+# SQLite increments a column automatically only if its type is INTEGER.
 Counted = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Setting(Base):
-    """What the database has to remember about itself: the salt."""
+    """Values about the database itself: the salt, and the name of the last model."""
 
     __tablename__ = "setting"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -70,7 +70,7 @@ class Setting(Base):
 
 
 class Place(Base):
-    """A place whose messages are read, because a moderator said so: a channel, a thread, a forum or a category."""
+    """A place that a moderator watches: a channel, a thread, a forum or a category."""
 
     __tablename__ = "watched_channel"
     place_id: Mapped[int] = mapped_column("channel_id", primary_key=True, autoincrement=False)
@@ -89,7 +89,7 @@ class Place(Base):
 
 
 class Notice(Base):
-    """The message that tells a channel's members that they are read."""
+    """The bot's message that tells members that their channel is watched."""
 
     __tablename__ = "notice"
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -101,7 +101,7 @@ class Message(Base):
     """A message of a watched place, posted in the channel or thread `channel_id`."""
 
     __tablename__ = "message"
-    # Exports and previews go through a place in the order of posting.
+    # Exports and previews read a place in the order of posting.
     __table_args__ = (Index("ix_message_channel_id", "channel_id", "posted_at", "message_id"),)
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     place_id: Mapped[int] = mapped_column("channel_id", ForeignKey("watched_channel.channel_id", ondelete="CASCADE"))
@@ -110,21 +110,21 @@ class Message(Base):
     posted_at: Mapped[datetime]
     content_hash: Mapped[str] = mapped_column(String(64))
     pending: Mapped[bool] = mapped_column(index=True)
-    # SQLite adds a column only with a default; every row sets it.
+    # SQLite adds a column only with a default, but every row sets it.
     channel_id: Mapped[int] = mapped_column("posted_in", server_default="0")
     acts: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
     backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
     shown_label: Mapped[str | None] = mapped_column(String(8))
     label_message_id: Mapped[int | None]
-    # Tries that failed to score the present content, why the last one did, and when the next is due: never, where none
-    # is left.
+    # Failed attempts to score the current content, the reason of the last one, and when the next is due: NULL if no
+    # retries are left.
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
     fault: Mapped[str | None] = mapped_column(String(16))
     next_try_at: Mapped[datetime | None]
 
 
 class Score(Base):
-    """What a model said about one content of a message; an edited message has several."""
+    """A model's score of one content of a message. An edited message has several."""
 
     __tablename__ = "score"
     __table_args__ = (UniqueConstraint("message_id", "content_hash", "model"),)
@@ -139,7 +139,7 @@ class Score(Base):
 
 
 class OptOut(Base):
-    """Somebody whose messages are not read, in any server."""
+    """A member who opted out, in all servers."""
 
     __tablename__ = "opt_out"
     user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -147,7 +147,7 @@ class OptOut(Base):
 
 
 class Exemption(Base):
-    """A role or a person whose messages a server's moderators do not want read."""
+    """A role or a person that a server's moderators exempted."""
 
     __tablename__ = "exemption"
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -156,7 +156,7 @@ class Exemption(Base):
 
 
 class CaseCounter(Base):
-    """The last number of a case in a server: a number is never used again."""
+    """The last case number in a server. Numbers are never used again."""
 
     __tablename__ = "case_counter"
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -167,7 +167,7 @@ class ReviewCase(Base):
     """A message that moderators are asked to look at."""
 
     __tablename__ = "review_case"
-    # Buttons in Discord carry the id: SQLite too must not give it to another case.
+    # Buttons in Discord have the id, so SQLite must never give it to another case.
     __table_args__ = (UniqueConstraint("guild_id", "number"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     guild_id: Mapped[int]
@@ -192,7 +192,7 @@ class ReviewCase(Base):
 
 
 class CaseEvent(Base):
-    """One step in the history of a case, by a moderator or, without a user, by the bot."""
+    """An event in the history of a case, by a moderator, or by the bot if it has no user."""
 
     __tablename__ = "case_event"
     __table_args__ = (UniqueConstraint("case_id", "number"),)
@@ -207,7 +207,7 @@ class CaseEvent(Base):
 
 
 class Verdict(Base):
-    """A decision of moderators. It names neither message nor author, and outlives the message."""
+    """A moderator's decision. It names neither message nor author, and stays when the message is deleted."""
 
     __tablename__ = "verdict"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
@@ -220,7 +220,7 @@ class Verdict(Base):
 
 
 class Audit(Base):
-    """What a moderator did with the bot."""
+    """An action of a moderator."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
@@ -233,7 +233,7 @@ class Audit(Base):
 
 
 class DueDeletion(Base):
-    """A message of the bot to delete from Discord, because what it is about is deleted."""
+    """A message of the bot to delete from Discord, because the message it is about was deleted."""
 
     __tablename__ = "due_deletion"
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

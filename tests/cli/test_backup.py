@@ -308,7 +308,7 @@ WITHOUT_A_COPY = {
     folder: "nightword.db is a folder.",
     of_another_program: "nightword.db is not a Nightword database.",
     of_another_program_with_alembic: "nightword.db is not a Nightword database.",
-    of_a_newer_version: f"nightword.db: its tables have version 9999, and this program knows them up to {NEWEST}.",
+    of_a_newer_version: f"nightword.db: its tables have version 9999; the newest that this program knows is {NEWEST}.",
     half_made: "nightword.db is not a Nightword database.",
     without_a_table: "nightword.db is damaged: the table verdict is missing.",
     cut_off: "nightword.db",

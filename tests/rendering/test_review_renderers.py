@@ -132,7 +132,7 @@ def test_the_status_of_many_places(
 @settings(max_examples=40, deadline=None)
 def test_what_is_watched(place: WatchedPlace, is_new: bool, notice: bool, told: int, left_out: int) -> None:
     others = [channel()] * left_out
-    check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, told=told, left_out=others).embed)
+    check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, notices=told, left_out=others).embed)
     check_review(live_answer(channel(), place, on=is_new).embed)
 
 

@@ -57,7 +57,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
     async with database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
-    with pytest.raises(DatabaseUnavailable, match=r"version 9999, and this program knows them up to 0004\. Start the"):
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0004\. Start"):
         await database.open()
     with pytest.raises(RuntimeError, match="not open"):
         database.content_hash("Good.")
@@ -143,7 +143,7 @@ async def problem_of(url: str) -> str:
 
 async def test_a_folder_that_is_not_there_is_named_as_the_problem(tmp_path: Path) -> None:
     problem = await problem_of(f"sqlite+aiosqlite:///{tmp_path}/nowhere/reviews.db")
-    assert "unable to open database file. Let BOT_DATABASE_URL=sqlite+aiosqlite:///FILE name" in problem
+    assert "unable to open database file. Set BOT_DATABASE_URL=sqlite+aiosqlite:///FILE to" in problem
     assert "unable to open" in await problem_of(f"sqlite+aiosqlite:///{tmp_path}")
 
 
@@ -163,10 +163,10 @@ async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("server", "problem"),
     [
-        ("127.0.0.1:1/reviews", "Connect call failed ('127.0.0.1', 1). Check that the server runs"),
-        (f"127.0.0.1:{PASSWORD}/reviews", "its URL, or an option in it, has no meaning. Check"),
-        ("127.0.0.1:99999/reviews", "its URL, or an option in it, has no meaning. Check"),
-        (f"127.0.0.1:1/reviews?passwort={PASSWORD}", "its URL, or an option in it, has no meaning. Check"),
+        ("127.0.0.1:1/reviews", "Connect call failed ('127.0.0.1', 1). Check that the server is running"),
+        (f"127.0.0.1:{PASSWORD}/reviews", "its URL, or an option in it, is invalid. Check"),
+        ("127.0.0.1:99999/reviews", "its URL, or an option in it, is invalid. Check"),
+        (f"127.0.0.1:1/reviews?passwort={PASSWORD}", "its URL, or an option in it, is invalid. Check"),
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_a_problem(server: str, problem: str) -> None:

@@ -1,1 +1,1 @@
-"""Review channels: what is read there, and how it comes to a score."""
+"""Review channels: places whose messages are scored for moderators."""

@@ -10,14 +10,14 @@ from bot.storage.records import Case
 
 
 class Triage(Protocol):
-    """What moderators do with cases."""
+    """Moderators' actions on cases."""
 
     async def case(self, case_id: int) -> Case | None:
         """Return a case, None if it is deleted."""
         ...
 
     async def act(self, action: str, case_id: int, user_id: int) -> str | None:
-        """Claim, release, confirm or dismiss a case; return the reason if that was not possible."""
+        """Claim, release, confirm or dismiss a case; return the reason if that was not possible, else None."""
         ...
 
     async def note(self, case_id: int, user_id: int, text: str) -> None:
@@ -30,7 +30,7 @@ class Triage(Protocol):
 
 
 class Backfills(Protocol):
-    """The backfills that are running."""
+    """The running backfills."""
 
     async def stop(self, place_id: int) -> int:
         """Stop the backfill of a place, and return how many of its messages were deleted unscored."""
@@ -38,7 +38,7 @@ class Backfills(Protocol):
 
 
 class Reviews(Protocol):
-    """What the buttons need of the reader: it has the buttons, so they cannot import it."""
+    """What buttons need from the reader. It imports the buttons, so they can't import it."""
 
     @property
     def triage(self) -> Triage:
@@ -47,17 +47,17 @@ class Reviews(Protocol):
 
     @property
     def backfills(self) -> Backfills:
-        """The backfills that are running."""
+        """The running backfills."""
         ...
 
     async def retry_for(self, member: discord.Member) -> int:
-        """Retry what failed in the places that `member` may moderate; return how many messages that are."""
+        """Retry failed messages in the places that `member` moderates; return how many there are."""
         ...
 
 
 @runtime_checkable
 class HasReviews(Protocol):
-    """A client with review channels: None where they are switched off."""
+    """A client that can have review channels; None if they are switched off."""
 
     reviews: Reviews | None
 
@@ -67,13 +67,13 @@ class ReviewCog(commands.Cog):
 
 
 def find_reviews(client: discord.Client) -> Reviews | None:
-    """Return the review channels of a client, None where they are switched off."""
+    """Return the review channels of a client, None if they are switched off."""
     return client.reviews if isinstance(client, HasReviews) else None
 
 
 def reviews_of(client: discord.Client) -> Reviews:
-    """Return the review channels of a client. Raises NotPermitted where they are switched off."""
+    """Return the review channels of a client. Raises NotPermitted if they are switched off."""
     reviews = find_reviews(client)
     if reviews is None:
-        raise NotPermitted("Review channels are switched off. Whoever runs the bot can turn them on with BOT_REVIEWS.")
+        raise NotPermitted("Review channels are switched off. The bot's operator can turn them on with BOT_REVIEWS.")
     return reviews

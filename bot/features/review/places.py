@@ -1,7 +1,7 @@
-"""What can be watched, and who may do what there, checked at every command and button.
+"""What can be watched, and permission checks for every command and button.
 
 A place is a channel in which members write, a thread, a forum with its posts, or a category. Discord's other kinds of
-channels have no messages of a server's members, or are unknown to discord.py.
+channels have no messages from members, or discord.py does not know them.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,20 @@ import discord
 
 from bot.errors import NotPermitted
 
-# A voice or stage channel has a chat of its own; announcement channels are text channels, media channels are forums.
+# Voice and stage channels have their own chat. For discord.py, announcement channels are text channels and media
+# channels are forums.
 Chat = discord.TextChannel | discord.VoiceChannel | discord.StageChannel
-Readable = Chat | discord.Thread  # where a message can stand
+Readable = Chat | discord.Thread  # a channel that has messages
 Place = Readable | discord.ForumChannel | discord.CategoryChannel
 Part = Chat | discord.ForumChannel
 LOG_NEEDS = ("view_channel", "send_messages", "embed_links", "read_message_history")
 
 
 def places_of(channel: discord.abc.Snowflake) -> list[int]:
-    """Return the ids of the places to which a message in `channel` belongs, the narrowest first.
+    """Return the ids of the places that include `channel`, the narrowest first.
 
-    A channel with permissions of its own is no part of its category: who moderates the one may not see the other. The
-    threads of a text channel are talk about it, and are watched one by one.
+    A category does not include channels with their own permissions, because its moderators may be unable to see them.
+    A text channel does not include its threads.
     """
     if isinstance(channel, discord.Thread):
         forum = channel.parent
@@ -31,43 +32,43 @@ def places_of(channel: discord.abc.Snowflake) -> list[int]:
 
 
 def channels_in(place: Place) -> list[Readable]:
-    """Return the channels, and the open posts of forums, whose messages belong to `place`."""
+    """Return the channels and open forum posts that `place` includes."""
     if isinstance(place, discord.CategoryChannel):
         return [channel for part in _parts(place) if part.permissions_synced for channel in channels_in(part)]
     return list(place.threads) if isinstance(place, discord.ForumChannel) else [place]
 
 
 def left_out(place: Place) -> list[Part]:
-    """Return the channels of a category that are no part of it."""
+    """Return the channels of a category that it does not include, because they have their own permissions."""
     if not isinstance(place, discord.CategoryChannel):
         return []
     return [part for part in _parts(place) if not part.permissions_synced]
 
 
 def threads_left_out(place: Place) -> list[discord.Thread]:
-    """Return the open threads of the text channels of `place`, which are no part of it."""
+    """Return the open threads of text channels in `place`, which it does not include."""
     channels = [channel for channel in channels_in(place) if isinstance(channel, discord.TextChannel)]
     return [thread for channel in channels for thread in channel.threads]
 
 
 def has_threads_left_out(place: Place) -> bool:
-    """Return whether threads can be opened in `place` that are no part of it."""
+    """Return whether `place` has text channels, whose threads it does not include."""
     return any(isinstance(channel, discord.TextChannel) for channel in (place, *channels_in(place)))
 
 
 def seen_by(member: discord.Member, channels: Sequence[Part | discord.Thread]) -> list[Part | discord.Thread]:
-    """Return those of `channels` that `member` sees: nobody learns of hidden ones from the bot."""
+    """Return those of `channels` that `member` can see, so the bot never reveals hidden ones."""
     return [channel for channel in channels if _sees(member, channel)]
 
 
 def find_place(guild: discord.Guild, place_id: int) -> Place | None:
-    """Return a place of `guild`, None where the bot does not see it."""
-    found = guild.get_channel_or_thread(place_id)
-    return found if isinstance(found, Place) else None
+    """Return a place of `guild`, None if the bot can't see it."""
+    channel = guild.get_channel_or_thread(place_id)
+    return channel if isinstance(channel, Place) else None
 
 
 def needed_to_read(channel: Place) -> tuple[str, ...]:
-    """Return the permissions without which Discord shows nobody what is written in `channel`."""
+    """Return the permissions needed to read messages in `channel`."""
     is_voice = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
     return ("view_channel", "connect") if is_voice else ("view_channel",)
 
@@ -88,13 +89,13 @@ def _with_category(channel: Part) -> list[int]:
 
 
 def may_moderate(member: discord.Member, channel: Place) -> bool:
-    """Return whether `member` can read `channel`, and has Manage Messages there."""
+    """Return whether `member` can read `channel` and has Manage Messages there."""
     permissions = channel.permissions_for(member)
     return all(getattr(permissions, name) for name in (*needed_to_read(channel), "manage_messages"))
 
 
 def check_moderator(member: discord.Member, *channels: Place) -> None:
-    """Raise NotPermitted unless `member` may moderate all of `channels`."""
+    """Raise NotPermitted unless `member` can moderate all of `channels`."""
     for channel in channels:
         if not may_moderate(member, channel):
             needed = _named([*needed_to_read(channel), "manage_messages"])
@@ -104,11 +105,11 @@ def check_moderator(member: discord.Member, *channels: Place) -> None:
 def check_bot(channel: Place, *needs: str) -> None:
     """Raise NotPermitted unless the bot has the permissions `needs` in `channel`."""
     has = channel.permissions_for(channel.guild.me)
-    if lacking := [name for name in dict.fromkeys((*needed_to_read(channel), *needs)) if not getattr(has, name)]:
-        raise NotPermitted(f"In {channel.mention} the bot lacks {_named(lacking)}. Give it that, then ask again.")
+    if missing := [name for name in dict.fromkeys((*needed_to_read(channel), *needs)) if not getattr(has, name)]:
+        raise NotPermitted(f"In {channel.mention} the bot needs {_named(missing)}. Give it that, then try again.")
 
 
 def _named(permissions: Sequence[str]) -> str:
-    """Return permissions by Discord's names for them, such as ``View Channel, Connect and Manage Messages``."""
+    """Return permissions as Discord names them, such as ``View Channel, Connect and Manage Messages``."""
     *first, last = [name.replace("_", " ").title() for name in permissions]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""The events of watched places: new and edited messages are read, deleted ones deleted here too."""
+"""The events of watched places: new and edited messages are read, deleted messages are deleted."""
 
 import asyncio
 import logging
@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 
 
 class ReviewReader(ReviewCog):
-    """Reads the places that moderators watch, and nothing else.
+    """Reads watched places, and only those.
 
-    Discord sends some events twice after a reconnection and loses some in an outage; each message counts once.
+    After a reconnection Discord sends some events twice, and in an outage it loses some. Each message counts once.
     """
 
     def __init__(self, bot: commands.Bot, database: Database, executor: ModelExecutor) -> None:
@@ -54,7 +54,7 @@ class ReviewReader(ReviewCog):
         self._catching_up = Worker(self._catch_up, "catching up")
 
     async def cog_load(self) -> None:
-        """Take up what is watched, and what still waits for its score."""
+        """Open the database, load the watched places, and start scoring what waits."""
         await self._database.open()
         self.intake.places = {place.place_id for place in await self.store.places.all()}
         self._note_absence()
@@ -79,11 +79,11 @@ class ReviewReader(ReviewCog):
         await asyncio.gather(*running, return_exceptions=True)
 
     def begin(self, place_id: int) -> None:
-        """Read what is posted in a place from now on: the store watches it."""
+        """Start reading a place, which the caller added to the store."""
         self.intake.places.add(place_id)
 
     async def unwatch(self, place_id: int) -> WatchedPlace | None:
-        """Stop reading a place and delete its data; return the place, None if it was not watched."""
+        """Stop reading a place and delete its data; return the place as it was, None if it was not watched."""
         self.intake.places.discard(place_id)
         watched = await self.store.places.get(place_id)
         await self.store.places.unwatch(place_id)
@@ -91,7 +91,7 @@ class ReviewReader(ReviewCog):
         return watched
 
     async def retry_for(self, member: discord.Member) -> int:
-        """Retry what failed in the places that `member` may moderate; return how many messages that are."""
+        """Retry failed messages in the places that `member` moderates; return how many there are."""
         count, guild = 0, member.guild
         for watched in await self.store.places.in_guild(guild.id):
             place = find_place(guild, watched.place_id)
@@ -123,8 +123,8 @@ class ReviewReader(ReviewCog):
         ):
             try:
                 await work()
-            except Exception:  # such as a database that is gone: the next hour tries again
-                log.exception("some of the hourly work was interrupted")
+            except Exception:  # such as a lost database: it is tried again in the next hour
+                log.exception("hourly work failed, will retry in the next hour")
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -133,34 +133,34 @@ class ReviewReader(ReviewCog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Read an edited message again; what it said before keeps its score in the history."""
+        """Read an edited message again. The score of its earlier content stays in the history."""
         await self.intake.take(payload.message)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Delete a message."""
+        """Delete the data of a deleted message."""
         await self._delete_messages([payload.message_id])
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Delete messages."""
+        """Delete the data of deleted messages."""
         await self._delete_messages(payload.message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """Delete the data of a channel."""
+        """Delete the data of a deleted channel."""
         await self._delete_channel(channel.id)
 
     @commands.Cog.listener()
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
-        """Tell the members of a new channel that it is read, where those of its category were told."""
+        """Post the notice in a new channel of a watched category, if that category has notices."""
         place_id = self.intake.place_of(channel)
         if isinstance(channel, Chat) and place_id is not None and await self.store.places.has_notices(place_id):
             await post_notice(self.store, place_id, channel)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Delete the data of a thread or a forum post."""
+        """Delete the data of a deleted thread or forum post."""
         await self._delete_channel(payload.thread_id)
 
     @commands.Cog.listener()
@@ -170,12 +170,12 @@ class ReviewReader(ReviewCog):
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        """Note that events may be missing: this is a new connection, and no resumed one."""
+        """Note that events may be missing, because this connection is new and not resumed."""
         self._note_absence()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Find out what happened while the bot was away."""
+        """Catch up with what happened while the bot was away."""
         self._catching_up.wake()
         self._scoring.wake()
         self.publisher.wake()
@@ -192,7 +192,7 @@ class ReviewReader(ReviewCog):
 
     async def _delete_removed_guilds(self) -> None:
         for guild_id in await removed_guilds(self._bot, self.store):
-            log.info("server %d removed the bot, and its data is deleted", guild_id)
+            log.info("server %d removed the bot, deleting its data", guild_id)
             await self._delete_guild(guild_id)
 
     async def _delete_guild(self, guild_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Work that is done until nothing is left. A failure stops nothing else; an outage is tried again."""
+"""Work that runs until nothing is left. One failure does not stop the rest, and an outage is retried."""
 
 import asyncio
 import logging
@@ -20,103 +20,103 @@ _OUTAGES = (
     Interrupted,
     ModelUnavailable,
     Refusal,
-    SentimentUnsupported,  # by this model, whatever it is asked
+    SentimentUnsupported,  # by this model, for every text
 )
 
 
 class Worker:
-    """Runs `work` when it is woken, once at a time; woken meanwhile, it runs once more."""
+    """Runs `work` when it is woken, one run at a time. If it is woken during a run, it runs once more."""
 
     def __init__(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         self._work = work
         self._name = name
         self._task: asyncio.Task[None] | None = None
-        self._asked_again = False
+        self._is_woken = False
 
     def wake(self) -> None:
-        """Begin, unless it is under way; then go on for once more."""
-        self._asked_again = True
+        """Run the work, or once more after the current run."""
+        self._is_woken = True
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """End where it is; what is left is done after the next start."""
+        """Cancel the current run and wait for its end. The rest is done after the next start."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         try:
-            while self._asked_again:
-                self._asked_again = False
+            while self._is_woken:
+                self._is_woken = False
                 await self._work()
-        except Exception:  # such as a database that is gone: what waits is kept, and tried at the next wake, in 30 s
-            log.exception("%s was interrupted", self._name)
+        except Exception:  # such as a lost database: the next wake, in 30 s, tries again
+            log.exception("%s failed, will retry", self._name)
 
 
 class Line(Generic[T]):
-    """What is due, taken from its head by `due`, which returns the first so many.
+    """A line of due items, of which `due(limit)` returns the first.
 
-    What fails stays due. It is passed over until everything behind it had its turn.
+    Items that fail stay due. They are passed over until all items behind them had their turn.
     """
 
     def __init__(self, due: Callable[[int], Awaitable[Sequence[T]]], at_a_time: int) -> None:
         self._due = due
         self._at_a_time = at_a_time
-        self._passed: set[T] = set()
+        self._failed: set[T] = set()
         self._has_more = False
 
     @property
     def has_failed(self) -> bool:
-        """Whether some failed and have not been tried again."""
-        return bool(self._passed)
+        """Whether items failed and were not retried yet."""
+        return bool(self._failed)
 
-    async def take(self, under_way: Sequence[T] = ()) -> list[T]:
-        """Return the next ones, none of those `under_way`; after all others, those that failed."""
-        limit = self._at_a_time + len(self._passed) + len(under_way)
-        found = await self._due(limit)
-        some = [one for one in found if one not in self._passed and one not in under_way]
-        if not some and not under_way:
-            self._passed.clear()
-            some = list(found)
-        self._has_more = len(found) == limit or len(found) > len(some)
-        return some[: self._at_a_time]
+    async def take(self, running: Sequence[T] = ()) -> list[T]:
+        """Return the next items except those in `running`; failed ones come after all others."""
+        limit = self._at_a_time + len(self._failed) + len(running)
+        due = await self._due(limit)
+        items = [item for item in due if item not in self._failed and item not in running]
+        if not items and not running:
+            self._failed.clear()
+            items = list(due)
+        self._has_more = len(due) == limit or len(due) > len(items)
+        return items[: self._at_a_time]
 
     def pass_over(self, *failed: T) -> None:
-        """Let others go first."""
-        self._passed.update(failed)
+        """Let other items go first."""
+        self._failed.update(failed)
 
     async def do_some(self, do: Callable[[T], Awaitable[bool]]) -> bool:
-        """Do the next ones, each for itself; return whether to go on: one was done, and more are due.
+        """Do the next items one by one; return whether to continue: at least one was done, and more are due.
 
-        If none was done, what they need is away. Raises the error that says so of the database.
+        If none was done, something that all items need is unavailable. Raises the error if that is the database.
         """
-        some = await self.take()
-        done = [await attempt(do, one) for one in some]
-        self.pass_over(*(one for one, is_done in zip(some, done, strict=True) if not is_done))
+        items = await self.take()
+        done = [await attempt(do, item) for item in items]
+        self.pass_over(*(item for item, is_done in zip(items, done, strict=True) if not is_done))
         return any(done) and (self._has_more or not all(done))
 
 
-async def attempt(do: Callable[[T], Awaitable[bool]], one: T) -> bool:
-    """Return what `do` does, False where it fails for `one` alone; raise where the database is away."""
+async def attempt(do: Callable[[T], Awaitable[bool]], item: T) -> bool:
+    """Return the result of `do`, False if it fails for `item` alone. Raises the error of an outage."""
     try:
-        return await do(one)
+        return await do(item)
     except Exception as problem:
         if is_outage(problem):
             raise
-        log.error("%r failed, the others go on: %s", one, where(problem))  # noqa: TRY400  # its message may quote a text
+        log.error("could not process %r: %s", item, where(problem))  # noqa: TRY400  # its message may quote a text
         return False
 
 
 def is_outage(problem: BaseException) -> bool:
-    """Return whether something is away for now, so that every message and channel would have failed the same way."""
+    """Return whether a service is unavailable for now, so that every message and channel would fail the same way."""
     if isinstance(problem, discord.HTTPException):
         return is_retryable(problem) or problem.status == 401  # 401 refuses the bot itself
     return isinstance(problem, _OUTAGES) or is_away(problem)
 
 
 def where(problem: BaseException) -> str:
-    """Return what a log may say of an exception: its kind and place. Its message may quote somebody's text."""
+    """Return what a log can say about an exception: its kind and line. Its message may quote a member's text."""
     trace = problem.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,10 +1,10 @@
-"""How alembic runs the migrations: over the connection that it is handed, all of them or none."""
+"""Runs alembic's migrations over a given connection, in one transaction."""
 
 from alembic import context
 
 from bot.storage.tables import Base
 
-# SQLite too can take back a change of its tables; alembic asks to be told.
+# SQLite can roll back changes of tables, too, but alembic does not assume it.
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True
 )

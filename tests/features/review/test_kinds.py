@@ -46,7 +46,7 @@ async def test_the_chat_of_each_is_read_by_itself_and_with_its_category(place: R
     )
     for watched, channel in ((category, chat), (apart, apart)):
         result = await place.moderator.slash(place.elsewhere, "review watch", channel=watched)
-        assert "A notice tells its members." in description(result)
+        assert "A notice informs the members." in description(result)
         message = await place.member.send(channel, GOOD)
         assert await read_in(place, watched.id) == {channel.id}
         backfilled = await place.moderator.slash(place.elsewhere, "review backfill", channel=watched)
@@ -73,10 +73,10 @@ async def test_a_voice_channel_with_permissions_of_its_own_is_named(place: Revie
     await deny(place, apart, speak=False)
     await deny(place, staff, view_channel=False)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
-    assert f"{apart.mention} has permissions of its own, and is not read with it." in description(result)
+    assert f"{apart.mention} has its own permissions, so it is not included. Watch it" in description(result)
     assert str(staff.id) not in description(result)
     status = await place.moderator.slash(place.elsewhere, "review status")
-    assert f"not read with it: {apart.mention}" in description(status)
+    assert f"not included: {apart.mention}" in description(status)
     assert str(staff.id) not in description(status)
 
 
@@ -84,12 +84,12 @@ async def test_without_connect_the_chat_of_a_voice_channel_cannot_be_read(place:
     voice = place.guild.create_voice_channel("watch-along")
     await deny(place, voice, connect=False)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=voice)
-    assert "the bot lacks Connect." in description(result)
+    assert "the bot needs Connect." in description(result)
 
 
 async def test_threads_of_a_text_channel_are_named(place: ReviewPlace) -> None:
     nothing_yet = await place.watch(notice=False)
-    assert "Threads in text channels are not read with it: watch each by itself." in description(nothing_yet)
+    assert "Threads in text channels are not included. Watch each one separately." in description(nothing_yet)
     channel: Any = await place.env.bot.fetch_channel(place.channel.id)
     await channel.create_thread(name="open", type=discord.ChannelType.public_thread)
     await channel.create_thread(name="private", type=discord.ChannelType.private_thread)
@@ -109,8 +109,8 @@ async def test_threads_in_a_category_are_named_and_those_that_are_watched_are_no
     talk, watched = films.threads
     await place.moderator.slash(place.elsewhere, "review watch", channel=watched, notice=False)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category, notice=False)
-    assert f"Threads in text channels are not read with it: {talk.mention}. Watch each by itself." in description(
+    assert f"Threads in text channels are not included: {talk.mention}. Watch each one separately." in description(
         result
     )
     status = description(await place.moderator.slash(place.elsewhere, "review status"))
-    assert f"not read with it: {talk.mention}\n" in f"{status}\n"
+    assert f"not included: {talk.mention}\n" in f"{status}\n"

@@ -25,7 +25,7 @@ async def test_shadow_shows_nothing_until_it_is_live(place: ReviewPlace) -> None
     before = await place.member.send(place.channel, BAD)
     assert reactions(place, before) == []
     live = await place.moderator.slash(place.channel, "review live", channel=place.channel)
-    assert "is shown: reacts to each, flags below 0.5" in description(live)
+    assert "are now shown: a reaction to each message, flags below 0.5" in description(live)
     after = await place.member.send(place.channel, BAD)
     assert reactions(place, after) == [REACTIONS["negative"]]
     assert reactions(place, before) == []
@@ -90,7 +90,7 @@ async def test_an_edit_moves_a_case_and_a_deletion_takes_its_card(place: ReviewP
     message = await place.member.send(place.channel, BAD)
     await place.member.edit(message, GOOD)
     (card,) = place.cards
-    assert card.embeds[0].title == "Case 1 · flagged · edited"
+    assert card.embeds[0].title == "Case 1 · flagged · withdrawn"
     assert "no longer below the threshold" in field(card, "History")
     await place.member.edit(message, BAD)
     assert place.cards[0].embeds[0].title == "Case 1 · flagged"
@@ -113,7 +113,7 @@ async def test_urgent_is_said(place: ReviewPlace) -> None:
 
 async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place: ReviewPlace) -> None:
     refused = await place.watch(excerpts=True)
-    assert "turning them on takes Manage Server" in description(refused)
+    assert "You need Manage Server to turn excerpts on" in description(refused)
     admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
     admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
     await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
@@ -160,7 +160,7 @@ async def test_a_log_channel_that_refuses_is_suspended_with_one_notice(place: Re
     posts = [one for one in place.env.http_requests if one.method == "POST" and str(place.log.id) in one.path]
     assert len(posts) == 1
     assert "**suspended**" in description(await place.moderator.slash(place.channel, "review status"))
-    (notice,) = [one for one in place.guild.owner.dm_channel.history() if "refuses the bot, or is gone" in one.content]
+    (notice,) = [one for one in place.guild.owner.dm_channel.history() if "The bot can't post in" in one.content]
     assert f"<#{place.log.id}>" in notice.content
     await place.moderator.slash(place.channel, "review live", channel=place.channel)
     assert len(place.cards) == 3
@@ -180,7 +180,7 @@ async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, mon
         found = [one for one in place.log.history() if one.embeds[0].title == "The week in review"]
         assert len(found) == count
     monkeypatch.setattr(discord.utils, "utcnow", lambda: now)
-    assert "since the beginning 1 of 1 reviewed were confirmed (100%)" in str(found[0].embeds[0].description)
+    assert "In total 1 of 1 reviewed cases were confirmed (100%)" in str(found[0].embeds[0].description)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, mon
             {"flag_below": 0.2, "urgent_below": 0.3, "log_channel": "log"},
             "urgent\\_below is 0.3, but must be below flag",
         ),
-        ({"flag_below": 0.2, "log_channel": "channel"}, "The log channel is itself among what is watched"),
+        ({"flag_below": 0.2, "log_channel": "channel"}, "The log channel is itself watched"),
     ],
 )
 async def test_options_that_do_not_fit_are_refused(
@@ -207,4 +207,4 @@ async def test_options_that_do_not_fit_are_refused(
 async def test_live_with_nothing_to_show_is_refused(place: ReviewPlace) -> None:
     await place.watch()
     refused = await place.moderator.slash(place.channel, "review live", channel=place.channel)
-    assert "There is nothing to show" in description(refused)
+    assert "so there is nothing to show" in description(refused)

@@ -8,6 +8,7 @@ import pytest
 import simcord
 
 from bot.answers.error_reply import TITLES
+from bot.features.review.embeds.status import NONE_WATCHED
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
 REFUSED = "you need View Channel and Manage Messages for this"
@@ -66,7 +67,7 @@ async def test_commands(place: ReviewPlace, people: People, command: str) -> Non
     result = await people.elsewhere.slash(place.elsewhere, command, **options(place, command))
     assert result.response.ephemeral
     if command == "review status":
-        assert description(result) == "None is watched."  # of those that they may moderate
+        assert description(result) == NONE_WATCHED  # of those that they may moderate
     elif command == "review exempt":
         assert "are not read in this server" in description(result)  # it is the server's, and so is their permission
     else:
@@ -115,7 +116,7 @@ async def test_another_server_sees_nothing_of_it(place: ReviewPlace) -> None:
     admin = other.add_member(place.env.create_user("eve"), roles=[
         other.create_role("admins", permissions=discord.Permissions(administrator=True))
     ])  # fmt: skip
-    assert description(await admin.slash(lobby, "review status")) == "None is watched."
+    assert description(await admin.slash(lobby, "review status")) == NONE_WATCHED
     assert "There is no case 1" in description(await admin.slash(lobby, "review case", number=1))
     with pytest.raises(simcord.SetupError):
         await admin.slash(lobby, "review preview", channel=place.channel)

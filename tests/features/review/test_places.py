@@ -31,9 +31,9 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     }
     odd = place.guild.create_text_channel("news", category=category, overwrites=silent)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
-    assert "A notice in 2 channels tells its members." in description(result)
+    assert "Notices in 2 channels inform the members." in description(result)
     assert "open-staff" not in description(result)  # which this moderator does not see
-    assert f"{odd.mention} has permissions of its own, and is not read with it." in description(result)
+    assert f"{odd.mention} has its own permissions, so it is not included. Watch it separately." in description(result)
     books = place.guild.create_text_channel("books", category=category)
     await place.env.settle()
     assert [one.content for one in books.history()] == [NOTICE]
@@ -49,7 +49,7 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
 async def test_a_forum_is_its_posts(place: ReviewPlace) -> None:
     forum = place.guild.create_forum_channel("reviews-forum")
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=forum)
-    assert f"Put this into its guidelines:\n> {NOTICE}" in description(result)
+    assert f"Add this to its guidelines:\n> {NOTICE}" in description(result)
     found: Any = await place.env.bot.fetch_channel(forum.id)
     thread, _ = await found.create_thread(name="A film", content="The bot's own words are not read.")
     (post,) = forum.threads
@@ -76,19 +76,19 @@ async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
     await place.flagging(label="react")
     result = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=4)
     assert result.response.embeds[0].title == "Backfill done"
-    assert description(result) == f"{place.channel.mention}: 4 old messages have their scores."
+    assert description(result) == f"{place.channel.mention}: 4 old messages were scored."
     expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in old[1:]}
     found = {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
     assert found == pytest.approx(expected, abs=1e-5)
     assert place.cards == []
     assert [one.reactions for one in place.channel.history()] == [[]] * 5
     again = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=5)
-    assert "1 old message has its score. Of 4 others nothing was to be read" in description(again)
+    assert "1 old message was scored. Skipped 4: nothing to read" in description(again)
 
 
 async def test_a_backfill_needs_a_watched_channel(place: ReviewPlace) -> None:
     refused = await place.moderator.slash(place.channel, "review backfill", channel=place.channel)
-    assert "is not watched. Begin with /review watch." in description(refused)
+    assert "is not watched. Start with /review watch." in description(refused)
 
 
 async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
@@ -97,14 +97,14 @@ async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
     colleague = place.guild.add_member(place.env.create_user("cleo"), roles=[staff])
     for who in (staff, place.other):
         result = await place.moderator.slash(place.channel, "review exempt", who=who)
-        assert description(result).startswith(f"Messages of {who.mention} are not read in this server from now on.")
+        assert description(result).startswith(f"New messages of {who.mention} are not read in this server.")
     read = await place.member.send(place.channel, GOOD)
     for person in (colleague, place.other):
         await person.send(place.channel, GOOD)
     assert list(await scored_in(place, place.channel.id)) == [read.id]
     status = await place.moderator.slash(place.channel, "review status")
     fields = {one.name: one.value for one in status.response.embeds[0].fields}
-    assert fields["Not read"] == f"{staff.mention} {place.other.mention}"
+    assert fields["Exempt"] == f"{staff.mention} {place.other.mention}"
     await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     later = await place.other.send(place.channel, GOOD)
     assert set(await scored_in(place, place.channel.id)) == {read.id, later.id}
@@ -131,7 +131,7 @@ async def test_statistics_are_of_the_channel_and_hide_small_groups(place: Review
     for _ in range(3):
         await place.member.send(place.channel, GOOD)
     few = await place.moderator.slash(place.channel, "review stats", channel=place.channel)
-    assert "too few to show" in description(few)
+    assert "no day with 5 or more scored messages" in description(few)
     assert few.response.attachments == []
     for text in (BAD, GOOD, BAD):
         await place.other.send(place.channel, text)

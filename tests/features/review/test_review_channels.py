@@ -9,7 +9,7 @@ import simcord
 
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
-from bot.features.review.embeds.status import NOTICE
+from bot.features.review.embeds.status import NONE_WATCHED, NOTICE
 from bot.questions.sentiment import SentimentQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
@@ -73,24 +73,24 @@ async def test_unwatch_deletes_all_and_takes_the_notice_away(place: ReviewPlace)
     await place.watch()
     await place.member.send(place.channel, GOOD)
     result = await place.moderator.slash(place.channel, "review unwatch", channel=place.channel)
-    assert "no longer read, and all that was kept of it is deleted" in description(result)
+    assert "no longer watched. Everything stored about it is deleted" in description(result)
     assert [one.content for one in place.channel.history()] == [GOOD]
     await place.member.send(place.channel, BAD)
     assert await place.store.privacy.messages_of(place.member.id) == []
     again = await place.moderator.slash(place.channel, "review unwatch", channel=place.channel)
     assert "was not watched" in description(again)
     refused = await place.moderator.slash(place.channel, "review preview", channel=place.channel)
-    assert "is not watched. Begin with /review watch." in description(refused)
+    assert "is not watched. Start with /review watch." in description(refused)
 
 
 async def test_status_shows_what_is_watched_and_watching_twice_changes_nothing(place: ReviewPlace) -> None:
     nothing = await place.moderator.slash(place.channel, "review status")
-    assert description(nothing) == "None is watched."
+    assert description(nothing) == NONE_WATCHED
     await place.watch(notice=False)
     await place.member.send(place.channel, GOOD)
-    assert "is watched already" in description(await place.watch())
+    assert "is already watched" in description(await place.watch())
     status = await place.moderator.slash(place.channel, "review status")
-    assert description(status).startswith(f"<#{place.channel.id}> · **shadow** · 1 scored · since <t:")
+    assert description(status).startswith(f"<#{place.channel.id}> · **shadow** · 1 scored · watched since <t:")
     assert status.response.embeds[0].fields[0].value == "0"
 
 
@@ -110,10 +110,10 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert all(0 <= row["positive_probability"] <= 1 for row in rows)
     assert GOOD not in json.dumps(rows)
     deleted = await place.member.slash(place.elsewhere, "privacy delete")
-    assert description(deleted).startswith("What was kept of 2 messages of yours is deleted.")
+    assert description(deleted).startswith("The data of 2 messages of yours is deleted.")
     await place.member.send(place.channel, GOOD)
     optout = await place.member.slash(place.elsewhere, "privacy optout")
-    assert description(optout).endswith("1 message of yours is deleted. Nothing of yours will be read again.")
+    assert description(optout).endswith("1 message of yours is deleted. The bot will not read your messages again.")
     await place.member.send(place.channel, BAD)
     assert list(await scores(place)) == [kept.id]
 

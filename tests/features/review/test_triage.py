@@ -38,7 +38,7 @@ async def test_claim_note_confirm_and_what_comes_too_late(place: ReviewPlace) ->
         f"`4` **confirmed** by <@{place.moderator.id}>",
     ]
     status = description(await place.moderator.slash(place.channel, "review status"))
-    assert "1 of 1 reviewed were confirmed (100%) · 0 open" in status
+    assert "1 of 1 reviewed cases were confirmed (100%) · 0 open" in status
 
 
 async def test_release_opens_a_case_again(place: ReviewPlace) -> None:
@@ -78,14 +78,14 @@ async def test_who_may_not_moderate_both_channels_may_not_press(place: ReviewPla
     assert place.cards[0].embeds[0].title == "Case 1 · flagged"
 
 
-async def test_a_forgotten_case_says_so(place: ReviewPlace) -> None:
+async def test_a_deleted_case_says_so(place: ReviewPlace) -> None:
     await place.flagging()
     await place.member.send(place.channel, BAD)
     case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
     await place.store.messages.delete([case.message_id])
     refused = await place.moderator.click(place.cards[0], label="Confirm")
-    assert "This case is forgotten" in description(refused)
+    assert "This case was deleted" in description(refused)
 
 
 async def test_buttons_outlive_a_restart(place: ReviewPlace, demo_model: EngineModel, settings: Settings) -> None:

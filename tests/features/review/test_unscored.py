@@ -109,8 +109,8 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
     ("fault", "reason"),
     [
         ("not finite", "**The model's numbers are not finite, in float32.** Its weights may be damaged"),
-        ("panic", "**The model, or its tokenizer, fails on this text.**"),
-        ("refused", "**The database refuses the score.**"),
+        ("panic", "**The model or its tokenizer failed on this text.**"),
+        ("refused", "**The database refused the score.**"),
     ],
 )
 @pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
@@ -244,7 +244,7 @@ async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
     await execute(place, "CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (SELECT count(*) FROM message) = 1 "
                   "AND NOT EXISTS (SELECT * FROM opt_out) BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
     first, refused = [await place.member.send(place.channel, text) for text in (GOOD, BAD_ONE)]
-    assert f"the message {refused.id} could not be taken: IntegrityError" in caplog.text
+    assert f"could not record message {refused.id}: IntegrityError" in caplog.text
     assert place.reader.intake.behind == set()
     await execute(place, "DROP TRIGGER refusing")
     later = await place.member.send(place.channel, GOOD)
@@ -321,5 +321,5 @@ async def test_a_message_that_discord_hides_stops_no_other(
     tries = {row.message_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert tries[hidden] == (4 if status_code == 403 else 0), "Discord's own failure is none of the message's"
     listed = str((await status(place)).embeds[0].to_dict())
-    assert ("Give the bot View Channel and Read Message History" in listed) == (status_code == 403)
+    assert ("Give it View Channel and Read Message History" in listed) == (status_code == 403)
     await bot.close()

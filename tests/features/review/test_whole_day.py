@@ -79,10 +79,10 @@ async def test_from_shadow_to_the_last_decision(
     author = place.member if case.author_id == place.member.id else place.other
     message = next(one for one in place.channel.history() if one.id == case.message_id)
     await author.edit(message, "A wonderful film, and I loved every minute of it.")
-    assert place.cards[-1].embeds[0].title == f"Case {case.number} · flagged · edited"
+    assert place.cards[-1].embeds[0].title == f"Case {case.number} · flagged · withdrawn"
     await author.delete(message)
     assert len(place.cards) == decided
-    precision = f"{(decided + 1) // 2} of {decided} reviewed were confirmed"
+    precision = f"{(decided + 1) // 2} of {decided} reviewed cases were confirmed"
     assert precision in description(await place.moderator.slash(place.channel, "review status"))
 
     # The export holds what is left: each message once, with the model's own numbers.

@@ -1,1 +1,1 @@
-"""Cards in the log channel, and the cases behind them."""
+"""Cases and their cards in the log channel."""

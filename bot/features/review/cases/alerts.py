@@ -1,4 +1,4 @@
-"""Cases on their way into log channels: a card each, one digest where there are many, nothing where it is refused."""
+"""Posting cases in log channels: a card for each, or one digest for many."""
 
 import asyncio
 import logging
@@ -43,23 +43,25 @@ class Alerts:
         self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def post_due(self) -> None:
-        """Post what is due, and is not there already."""
+        """Post the due cards and digests, except those that are already in the channel."""
         waiting: defaultdict[int, list[Case]] = defaultdict(list)
         for case in await self._store.cards.due():
             waiting[case.log_channel_id].append(case)
         for log_channel_id, cases in waiting.items():
             try:
-                await self._post(log_channel_id, await self._not_there(log_channel_id, cases))
+                await self._post(log_channel_id, await self._record_posted(log_channel_id, cases))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 self._own_history.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
                     await tell_of_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
                 else:
-                    log.warning("%d cases wait on for their cards: %s", len(cases), problem)
+                    log.warning("could not post the cards of %d cases, will retry: %s", len(cases), problem)
             except Exception as problem:
                 if is_away(problem):
                     raise
-                log.error("%d cases wait on for their cards: %s", len(cases), where(problem))  # noqa: TRY400  # as below
+                log.error(  # noqa: TRY400  # its message may quote a text
+                    "could not post the cards of %d cases, will retry: %s", len(cases), where(problem)
+                )
 
     async def post_card(self, case: Case) -> None:
         """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
@@ -80,12 +82,12 @@ class Alerts:
                 await self._store.own_messages.delete_later(OwnMessage(case.log_channel_id, card.id))
 
     async def refresh_behind(self) -> None:
-        """Bring cards up to date that could not be before."""
+        """Update cards whose last update failed."""
         await self._behind.do_some(self.refresh)
 
     async def refresh(self, case_id: int) -> bool:
-        """Bring the card of a case up to date, where it has one; return False where it is to be tried again later."""
-        # One after the other: the last edit of a card shows the last that happened.
+        """Update the card of a case, if it has one; return False if that must be retried."""
+        # One edit at a time, so that the last edit shows the latest event.
         lock = self._edits.setdefault(case_id, asyncio.Lock())
         async with lock:
             content = await self._store.cards.content(case_id)
@@ -95,21 +97,21 @@ class Alerts:
             channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
             try:
                 card = await channel.fetch_message(card_id)
-                is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # its author took the text away
+                is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # the author removed the text
                 excerpt = excerpt_of(card.embeds[0]) if is_quoted else None
                 await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-                log.warning("the card of case %d is not up to date: %s", case_id, problem)
+                log.warning("could not update the card of case %d: %s", case_id, problem)
                 if is_retryable(problem):
                     return False
-            await self._store.cards.mark_current(case_id, len(history))  # or never will
+            await self._store.cards.mark_current(case_id, len(history))  # or it can never be updated
         return True
 
     async def erase_excerpts(self) -> None:
-        """Take the excerpts off the cards that have had them long enough."""
-        for over in await self._store.cards.expired_excerpts(discord.utils.utcnow()):
-            async with self._edits.setdefault(over.id, asyncio.Lock()):  # so that no other edit puts it back
-                await attempt(self._erase_excerpt, over.id)
+        """Remove the excerpts from cards that showed them for 30 days."""
+        for case in await self._store.cards.expired_excerpts(discord.utils.utcnow()):
+            async with self._edits.setdefault(case.id, asyncio.Lock()):  # no other edit restores it
+                await attempt(self._erase_excerpt, case.id)
 
     async def _erase_excerpt(self, case_id: int) -> bool:
         content = await self._store.cards.content(case_id)
@@ -122,7 +124,7 @@ class Alerts:
         except discord.NotFound:
             pass
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.warning("the excerpt of case %d is still on its card: %s", case_id, problem)
+            log.warning("could not remove the excerpt of case %d, will retry: %s", case_id, problem)
             return False
         await self._store.cards.mark_excerpt_erased(case_id)
         return True
@@ -141,13 +143,13 @@ class Alerts:
                 await digest.delete()
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             if not isinstance(problem, discord.HTTPException) or problem.status not in REFUSALS:
-                log.warning("a digest still lists deleted cases: %s", problem)
+                log.warning("could not remove deleted cases from a digest, will retry: %s", problem)
                 return False
         await self._store.own_messages.mark_rewritten(stale)
         return True
 
     async def _post(self, log_channel_id: int, cases: Sequence[Case]) -> None:
-        """Post as many cards as a minute has room for; what came beyond, a minute later as one digest."""
+        """Post up to 5 cards a minute; further cases are posted a minute later in one digest."""
         now = discord.utils.utcnow()
         recent = self._posted[log_channel_id]
         while recent and now - recent[0] >= MINUTE:
@@ -157,26 +159,28 @@ class Alerts:
             return
         if crowded is not None and len(cases) > 1:
             await self._post_digest(log_channel_id, cases)
-            del self._crowded_since[log_channel_id]  # not before it is there: otherwise they would get cards
+            del self._crowded_since[
+                log_channel_id
+            ]  # only after the digest is posted: otherwise a retry would post cards
             return
         self._crowded_since.pop(log_channel_id, None)
         room, waiting = CARDS_A_MINUTE - len(recent), list(cases)
         while waiting and room > 0:
-            if await self._is_posted(waiting.pop(0)):
+            if await self._try_post(waiting.pop(0)):
                 recent.append(now)
                 room -= 1
         if waiting:
             self._crowded_since[log_channel_id] = now
 
-    async def _is_posted(self, case: Case) -> bool:
-        """Post the card of a case; False where Discord, or the bot, finds something wrong with this one alone."""
+    async def _try_post(self, case: Case) -> bool:
+        """Post the card of a case; False if it fails for this case alone."""
         try:
             await self.post_card(case)
         except Exception as problem:
             if is_outage(problem) or (isinstance(problem, discord.HTTPException) and problem.status in REFUSALS):
                 raise
-            # Not its message, which may quote a text.
-            log.error("the case %d waits on for its card, the others go on: %s", case.id, where(problem))  # noqa: TRY400
+            # The error's message may quote a text.
+            log.error("could not post the card of case %d, will retry: %s", case.id, where(problem))  # noqa: TRY400
             return False
         return True
 
@@ -184,22 +188,22 @@ class Alerts:
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         nonce = f"digest-{cases[0].id}"[:25]
         digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
-        shown = [case.id for case in cases]
-        if await self._store.cards.record_digest(shown, digest.id, log_channel_id=log_channel_id) < len(cases):
-            kept = await self._store.cards.in_digest(digest.id)  # some were deleted meanwhile
-            await digest.edit(embed=digest_embed(kept), view=digest_view(kept))
+        case_ids = [case.id for case in cases]
+        if await self._store.cards.record_digest(case_ids, digest.id, log_channel_id=log_channel_id) < len(cases):
+            remaining = await self._store.cards.in_digest(digest.id)  # cases were deleted meanwhile
+            await digest.edit(embed=digest_embed(remaining), view=digest_view(remaining))
 
-    async def _not_there(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
-        """Note the cards and digests that are there without being noted, and return the cases that have neither."""
+    async def _record_posted(self, log_channel_id: int, cases: list[Case]) -> list[Case]:
+        """Record cards and digests that were posted but not recorded; return the cases that have neither."""
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         missing = {case.id: case for case in cases}
-        for message in await self._own_history.said_in(channel):
-            if (found := is_card_of(message, missing)) is not None:
+        for message in await self._own_history.messages_in(channel):
+            if (posted := is_card_of(message, missing)) is not None:
                 excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
                 until = message.created_at + EXCERPT_DAYS if excerpt else None
-                await self._store.cards.record(found, message.id, until)
-                await self.refresh(found)  # somebody may have pressed its buttons before it was noted
-                del missing[found]
+                await self._store.cards.record(posted, message.id, until)
+                await self.refresh(posted)  # its buttons may have been pressed before it was recorded
+                del missing[posted]
             elif listed := of_digest(message, missing):
                 await self._store.cards.record_digest(listed, message.id)
                 for case_id in listed:
@@ -211,4 +215,4 @@ class Alerts:
         try:
             return spoilered_excerpt(message_text(await channel.fetch_message(case.message_id)))
         except discord.HTTPException:
-            return None  # it is gone, or out of sight: the card does without
+            return None  # deleted or not visible: the card has no excerpt

@@ -1,4 +1,4 @@
-"""The buttons below a case's card, and the menu below a digest; both outlive a restart of the bot."""
+"""The buttons below a case's card, and the menu below a digest. Both work after a restart."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -21,7 +21,7 @@ _CUSTOM_ID = re.compile(r"case:[a-z]+:(\d+)")
 _DIGEST = re.compile(r"digest(?::(\d+))?")
 _LABELS = {"claim": "Claim", "release": "Release", "confirm": "Confirm", "dismiss": "Dismiss", "note": "Note"}
 _STYLES = {"confirm": discord.ButtonStyle.danger, "dismiss": discord.ButtonStyle.success}
-# By a case's state: what can still be done.
+# The actions that are possible in each state of a case.
 _ACTIONS = {
     "open": ("claim", "confirm", "dismiss", "note"),
     "claimed": ("release", "confirm", "dismiss", "note"),
@@ -32,7 +32,7 @@ _ACTIONS = {
 
 
 def case_view(case: Case) -> discord.ui.View:
-    """Return the buttons that make sense below a case's card."""
+    """Return the buttons for a case's card, which depend on its state."""
     view = discord.ui.View(timeout=None)
     for action in _ACTIONS[case.state]:
         view.add_item(CaseButton(action, case.id))
@@ -40,12 +40,12 @@ def case_view(case: Case) -> discord.ui.View:
 
 
 def digest_view(cases: Sequence[Case]) -> discord.ui.View:
-    """Return the menu of a digest's cases."""
+    """Return a digest's menu of cases."""
     return view_of(DigestMenu(digest_options(cases), cases[-1].id))
 
 
 def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | None:
-    """Return which of the cases a message is the card of, None for no card of theirs."""
+    """Return the id of the case whose card a message is, None if it is no card of `case_ids`."""
     for row in message.components:
         for button in getattr(row, "children", ()):
             match = _CUSTOM_ID.fullmatch(button.custom_id or "")
@@ -55,13 +55,13 @@ def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | Non
 
 
 def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
-    """Return which of the cases a message is the digest of; with a full menu, also those that come after its last."""
+    """Return which of `case_ids` a digest lists, including those that a full menu of 25 had no room for."""
     for row in message.components:
         for menu in getattr(row, "children", ()):
             if isinstance(menu, discord.SelectMenu) and (match := _DIGEST.fullmatch(menu.custom_id or "")):
                 listed = [int(option.value) for option in menu.options]
                 last = int(match[1] or max(listed)) if len(listed) == DIGEST_CASES else 0
-                return [one for one in case_ids if one in listed or max(listed) < one <= last]
+                return [case_id for case_id in case_ids if case_id in listed or max(listed) < case_id <= last]
     return []
 
 
@@ -69,7 +69,7 @@ class CaseButton(
     PersistentButton,
     template=r"case:(?P<action>claim|release|confirm|dismiss|note):(?P<case_id>\d+)",
 ):
-    """*Claim*, *Release*, *Confirm*, *Dismiss* or *Note*, for those who may moderate both channels."""
+    """*Claim*, *Release*, *Confirm*, *Dismiss* or *Note*, for moderators of both channels."""
 
     def __init__(self, action: str, case_id: int) -> None:
         style = _STYLES.get(action, discord.ButtonStyle.secondary)
@@ -82,7 +82,7 @@ class CaseButton(
         return cls(match["action"], int(match["case_id"]))
 
     async def press(self, interaction: Interaction) -> None:
-        """Do what the button says, once; who comes too late is told what was done."""
+        """Do what the button says, or tell the presser why that is not possible now."""
         triage = reviews_of(interaction.client).triage
         _check(interaction, await triage.case(self._case_id))
         if self._action == "note":
@@ -94,14 +94,14 @@ class CaseButton(
 
 
 class NoteForm(Form, title="Note"):
-    """Takes a moderator's note on a case."""
+    """The form for a moderator's note on a case."""
 
     text: discord.ui.TextInput["NoteForm"] = discord.ui.TextInput(
         custom_id="text",
         label="For the moderators of this case",
         style=discord.TextStyle.paragraph,
         max_length=NOTE_LIMIT,
-        placeholder="What you found, or did",
+        placeholder="What you found or did",
     )
 
     def __init__(self, case_id: int) -> None:
@@ -117,7 +117,7 @@ class NoteForm(Form, title="Note"):
 
 
 class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
-    """Posts the card of the case that is chosen. A menu has only the first; its id says which was the last."""
+    """Posts the card of the chosen case. A menu has room for 25 cases; its custom_id has the digest's last case."""
 
     def __init__(self, options: list[discord.SelectOption], last: int) -> None:
         menu: discord.ui.Select[Any] = discord.ui.Select(
@@ -127,11 +127,11 @@ class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
 
     @classmethod
     def of(cls, match: re.Match[str], options: list[discord.SelectOption]) -> "DigestMenu":
-        """Return the menu in which something was chosen."""
+        """Return the menu in which a case was chosen."""
         return cls(options, int(match["last"] or 0))
 
     async def choose(self, interaction: Interaction, value: str) -> None:
-        """Post the card, unless it is there already."""
+        """Post the card of the chosen case, unless it has one."""
         triage = reviews_of(interaction.client).triage
         case = await triage.case(int(value))
         _check(interaction, case)
@@ -142,15 +142,15 @@ class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
 def _check(interaction: Interaction, case: Case | None) -> None:
     """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser may moderate both channels."""
     if case is None or case.guild_id != interaction.guild_id:
-        raise ReceiptUnusable("This case is forgotten: its message was deleted, or its channel is no longer watched.")
-    assert interaction.guild is not None  # noqa: S101  # it has the case's id
+        raise ReceiptUnusable("This case was deleted: its message was deleted, or its channel is no longer watched.")
+    assert interaction.guild is not None  # noqa: S101  # it has the case's guild id
     assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
     places: list[Place] = []
     for channel_id in (case.channel_id, case.log_channel_id):
         place = find_place(interaction.guild, channel_id)
         if place is None:
             raise NotPermitted(
-                f"The bot does not see <#{channel_id}> any more, so it cannot tell what you may do there."
+                f"The bot can't see <#{channel_id}>, so it can't check your permissions. Give it View Channel there."
             )
         places.append(place)
     check_moderator(interaction.user, *places)

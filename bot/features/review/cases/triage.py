@@ -1,4 +1,4 @@
-"""What moderators do with a case: one outcome, whoever is first, and a card that shows it."""
+"""What moderators do with a case. The first decision counts, and the card shows it."""
 
 from bot.features.review.cases.alerts import Alerts
 from bot.storage.records import Case
@@ -14,7 +14,7 @@ _STATES = {
 
 
 class CaseTriage:
-    """Claims, releases, confirms, dismisses and notes, each in one transaction; the card follows."""
+    """Claims, releases, decides and notes on cases, each in one transaction; updates the card afterwards."""
 
     def __init__(self, store: ReviewStore, alerts: Alerts) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class CaseTriage:
         return await self._store.cases.get(case_id)
 
     async def act(self, action: str, case_id: int, user_id: int) -> str | None:
-        """Claim, release, confirm or dismiss a case; return what stood against it."""
+        """Claim, release, confirm or dismiss a case; return the reason if that was not possible, else None."""
         if action == "claim":
             done, case = await self._store.cases.claim(case_id, user_id)
         elif action == "release":
@@ -36,7 +36,7 @@ class CaseTriage:
         if done:
             return None
         if case is None:
-            return "This case is forgotten: its message was deleted meanwhile."
+            return "This case was deleted together with its message."
         state = _STATES[case.state].format(claimed_by=case.claimed_by, decided_by=case.decided_by)
         return f"Case {case.number:,} {state}."
 

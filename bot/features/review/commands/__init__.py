@@ -1,4 +1,4 @@
-"""`/review`: moderators choose channels whose messages are scored, and decide what is done about them."""
+"""`/review`: moderators choose channels whose messages are scored, and decide about flagged messages."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -12,19 +12,19 @@ from bot.features.review.commands.watch import Backfilling, Exempting, Watching
 from bot.features.review.reader import ReviewReader
 
 
-# Said in full: what is left open here, guild_only's other contexts too, the tree's own settings fill in.
+# Every context is stated, because the tree's defaults fill in those that guild_only leaves open.
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_messages=True)
 class ReviewChannels(Watching, Inspecting, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
-    """Review channels: what is posted there is scored, and shown to moderators."""
+    """Score the messages of a channel and show the scores to moderators."""
 
     def __init__(self, reader: ReviewReader) -> None:
         self._reader = reader
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the commands, where review channels are switched on."""
+    """Add the commands if review channels are switched on."""
     reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))

@@ -22,13 +22,13 @@ MEGABYTE = 2**20
 
 
 class Exporting(ReviewCommands):
-    """The command that hands out scores."""
+    """The command that exports scores."""
 
     @app_commands.command(extras={"example": "/review export channel:#film-reviews format:csv"})
     @app_commands.describe(
         channel=PLACE_OPTION,
-        format="For spreadsheets, or for programs",
-        days="How far to look back, from 1 to 365 days; all without it",
+        format="csv for spreadsheets, jsonl for programs",
+        days="How many days to look back, from 1 to 365; everything by default",
     )
     @reply_on_error
     async def export(
@@ -38,7 +38,7 @@ class Exporting(ReviewCommands):
         format: Literal["csv", "jsonl"] = "csv",  # noqa: A002  # the option's name
         days: app_commands.Range[int, 1, 365] | None = None,
     ) -> None:
-        """Give you the scores of a channel as a file: links, times and figures. It is noted that you did."""
+        """Get a channel's scores as a file of links, times and figures. The audit log records the export."""
         check_moderator(asker(interaction), channel)
         await watched_or_refused(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
@@ -52,8 +52,8 @@ class Exporting(ReviewCommands):
             size = (await asyncio.to_thread(file.stat)).st_size
             if size > limit:
                 raise UsageError(
-                    f"The file would be larger than the {limit // MEGABYTE} MB that Discord takes in this server. "
-                    "Ask for fewer days."
+                    f"The file is larger than {limit // MEGABYTE} MB, the most that Discord accepts in this server. "
+                    "Export fewer days."
                 )
             await self._reader.store.audit.record(
                 channel.guild.id, channel.id, interaction.user.id, "export", f"{count:,} messages as {format}"

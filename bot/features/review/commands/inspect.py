@@ -1,4 +1,4 @@
-"""`/review status`, `preview`, `stats` and `case`: what is there to see, for moderators alone."""
+"""`/review status`, `preview`, `stats` and `case`: answers that only the moderator sees."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,30 +35,30 @@ ACTIONS_SHOWN = 5
 
 
 class Inspecting(ReviewCommands):
-    """Commands that change nothing."""
+    """Commands that change no settings."""
 
     @app_commands.command(extras={"example": "/review status"})
     @reply_on_error
     async def status(self, interaction: Interaction) -> None:
-        """Show the watched channels that you may moderate, how they do, and what waits."""
+        """Show the watched channels that you can moderate, how many messages wait, and the latest changes."""
         if not await defer(interaction, private=True):
             return
         store, guild = self._reader.store, server(interaction)
-        found, seen, places = [], set(), self._reader.intake.places
+        statuses, place_ids, watched_ids = [], set(), self._reader.intake.places
         for watched in await store.places.in_guild(guild.id):
             place = find_place(guild, watched.place_id)
             if place is not None and may_moderate(asker(interaction), place):
-                seen.add(place.id)
+                place_ids.add(place.id)
                 scored, cases = await store.scores.count(place.id), await store.cases.open_count(place.id)
-                others = [one for one in (*left_out(place), *threads_left_out(place)) if one.id not in places]
-                apart = seen_by(asker(interaction), others)
+                others = [part for part in (*left_out(place), *threads_left_out(place)) if part.id not in watched_ids]
+                visible = seen_by(asker(interaction), others)
                 verdicts = await store.cases.verdicts(place.id)
-                found.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, apart))
-        actions = [one for one in await store.audit.latest(guild.id, 50) if one.place_id in {None, *seen}]
+                statuses.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, visible))
+        actions = [entry for entry in await store.audit.latest(guild.id, 50) if entry.place_id in {None, *place_ids}]
         model = interaction.client.executor.status.model
-        unscored, unscored_count = await store.faults.given_up(seen, UNSCORED_SHOWN)
+        unscored, unscored_count = await store.faults.given_up(place_ids, UNSCORED_SHOWN)
         answer = status_answer(
-            found,
+            statuses,
             waiting=await store.messages.pending_count(guild.id),
             exemptions=await store.privacy.exemptions(guild.id),
             actions=actions[:ACTIONS_SHOWN],
@@ -78,22 +78,23 @@ class Inspecting(ReviewCommands):
         channel: Place,
         flag_below: app_commands.Range[float, 0.0, 1.0] | None = None,
     ) -> None:
-        """Show what a threshold would have flagged among the messages scored so far."""
+        """Show which of the messages scored so far a threshold would have flagged."""
         check_moderator(asker(interaction), channel)
         watched = await watched_or_refused(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
             return
         scored = await self._reader.store.scores.latest(channel.id)
         verdicts = await self._reader.store.cases.verdicts(channel.id)
-        chosen = next(one for one in (flag_below, watched.flag_below, 0.2) if one is not None)  # 0 is a threshold too
+        thresholds = (flag_below, watched.flag_below, 0.2)
+        threshold = next(value for value in thresholds if value is not None)  # 0 is a threshold too
         suggestion = suggested_threshold(verdicts)
-        await reply(interaction, await preview_answer(channel, watched, scored, verdicts, chosen, suggestion))
+        await reply(interaction, await preview_answer(channel, watched, scored, verdicts, threshold, suggestion))
 
     @app_commands.command(extras={"example": "/review stats channel:#film-reviews days:30"})
-    @app_commands.describe(channel=PLACE_OPTION, days="How far to look back, from 1 to 365 days")
+    @app_commands.describe(channel=PLACE_OPTION, days="How many days to look back, from 1 to 365")
     @reply_on_error
     async def stats(self, interaction: Interaction, channel: Place, days: app_commands.Range[int, 1, 365] = 30) -> None:
-        """Show how much was posted and how positive it was, by day: of the channel, never of a person."""
+        """Show how many messages a channel had and how positive they were, by day. Never about one person."""
         check_moderator(asker(interaction), channel)
         await watched_or_refused(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
@@ -106,13 +107,13 @@ class Inspecting(ReviewCommands):
     @app_commands.describe(number="The number on a card or in a digest")
     @reply_on_error
     async def case(self, interaction: Interaction, number: app_commands.Range[int, 1, 2**31]) -> None:
-        """Show the whole history of a case, and post its card where it has none."""
+        """Show the history of a case, and post its card if it has none."""
         store, guild = self._reader.store, server(interaction)
         case = await store.cases.by_number(guild.id, number)
         place = None if case is None else find_place(guild, case.channel_id) or find_place(guild, case.place_id)
         log = None if case is None else find_place(guild, case.log_channel_id)
         if case is None or place is None or log is None:
-            raise UsageError(f"There is no case {number:,}: it never was, or its message was deleted.")
+            raise UsageError(f"There is no case {number:,}. It never existed, or its message was deleted.")
         check_moderator(asker(interaction), place, log)
         if not await defer(interaction, private=True):
             return

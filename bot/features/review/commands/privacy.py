@@ -1,4 +1,4 @@
-"""`/privacy`: what is kept of members of review channels, a copy of it, its deletion, and never being read."""
+"""`/privacy`: what is stored about members, a copy of it, its deletion, and opting out."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -12,7 +12,7 @@ from bot.features.review.reader import ReviewReader
 
 
 class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
-    """Everybody's own data, for their eyes alone, in every server at once."""
+    """See, export or delete your own data, in all servers at once."""
 
     def __init__(self, reader: ReviewReader) -> None:
         self._store = reader.store
@@ -21,7 +21,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     @app_commands.command(name="info", extras={"example": "/privacy info"})
     @reply_on_error
     async def info(self, interaction: Interaction) -> None:
-        """Say what is kept of you, and what you can do about it."""
+        """Show what the bot stores about you, and what you can do about it."""
         if not await defer(interaction, private=True):
             return
         await reply(interaction, privacy_answer(opted_out=await self._store.privacy.has_opted_out(interaction.user.id)))
@@ -29,21 +29,22 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     @app_commands.command(name="export", extras={"example": "/privacy export"})
     @reply_on_error
     async def export(self, interaction: Interaction) -> None:
-        """Give you a copy of all that is kept of you."""
+        """Get a copy of everything the bot stores about you."""
         if not await defer(interaction, private=True):
             return
         user_id = interaction.user.id
-        kept = await self._store.privacy.messages_of(user_id), await self._store.privacy.cases_of(user_id)
-        await reply(interaction, export_answer(*kept))
+        messages = await self._store.privacy.messages_of(user_id)
+        cases = await self._store.privacy.cases_of(user_id)
+        await reply(interaction, export_answer(messages, cases))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
     @reply_on_error
     async def delete(self, interaction: Interaction) -> None:
-        """Delete all that is kept of you, at once."""
+        """Delete everything the bot stores about you, at once."""
         if not await defer(interaction, private=True):
             return
         count = await self._store.privacy.delete_messages_of(interaction.user.id)
-        self._publisher.wake()  # cards and labels go too
+        self._publisher.wake()  # cards and labels are deleted too
         await reply(
             interaction, deleted_answer(count, opted_out=await self._store.privacy.has_opted_out(interaction.user.id))
         )
@@ -51,17 +52,17 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
     @reply_on_error
     async def optout(self, interaction: Interaction) -> None:
-        """Delete all that is kept of you and never be read again."""
+        """Delete everything the bot stores about you and never be read again."""
         if not await defer(interaction, private=True):
             return
         count = await self._store.privacy.opt_out(interaction.user.id)
-        self._publisher.wake()  # cards and labels go too
+        self._publisher.wake()  # cards and labels are deleted too
         await reply(interaction, deleted_answer(count, opted_out=True))
 
     @app_commands.command(name="optin", extras={"example": "/privacy optin"})
     @reply_on_error
     async def optin(self, interaction: Interaction) -> None:
-        """Let new messages of yours be read again."""
+        """Let the bot read your new messages again."""
         if not await defer(interaction, private=True):
             return
         await self._store.privacy.opt_in(interaction.user.id)
@@ -69,7 +70,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the commands, where review channels are switched on."""
+    """Add the commands if review channels are switched on."""
     reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(Privacy(reader))

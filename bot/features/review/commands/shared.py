@@ -1,4 +1,4 @@
-"""What the commands of `/review` share: their options' words, and who asks where."""
+"""What the commands of `/review` share."""
 
 from typing import cast
 
@@ -10,28 +10,28 @@ from bot.features.review.access import ReviewCog
 from bot.features.review.reader import ReviewReader
 from bot.storage.records import WatchedPlace
 
-PLACE_OPTION = "A channel, thread, forum or category in which you may manage messages"
+PLACE_OPTION = "A channel, thread, forum or category in which you have Manage Messages"
 
 
 class ReviewCommands(ReviewCog):
-    """Commands over the reader of review channels."""
+    """Commands that use the reader of review channels."""
 
     _reader: ReviewReader
 
 
 def asker(interaction: Interaction) -> discord.Member:
-    """Return who asks; in a server that is a member."""
+    """Return the asker, who is a member: the commands exist only in servers."""
     return cast("discord.Member", interaction.user)
 
 
 def server(interaction: Interaction) -> discord.Guild:
-    """Return where it is asked."""
+    """Return the server in which the command was used."""
     return cast("discord.Guild", interaction.guild)
 
 
 async def watched_or_refused(reader: ReviewReader, channel: discord.abc.Snowflake, mention: str) -> WatchedPlace:
-    """Return how a place is watched. Raises UsageError where it is not."""
+    """Return a watched place with its options. Raises UsageError if it is not watched."""
     watched = await reader.store.places.get(channel.id)
     if watched is None:
-        raise UsageError(f"{mention} is not watched. Begin with /review watch.")
+        raise UsageError(f"{mention} is not watched. Start with /review watch.")
     return watched

@@ -1,4 +1,4 @@
-"""`/review watch`, `live`, `unwatch`, `backfill` and `exempt`: what is read, and what is shown of it."""
+"""`/review watch`, `live`, `unwatch`, `backfill` and `exempt`: what is read and what is shown."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +34,7 @@ LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a place is to be watched."""
+    """The options of a watched place."""
 
     label: Label
     flag_below: float | None
@@ -44,17 +44,17 @@ class Options:
 
 
 class Watching(ReviewCommands):
-    """Commands that change what is watched, and how."""
+    """Commands that change which places are watched, and their options."""
 
     @app_commands.command(extras={"example": "/review watch channel:#film-reviews flag_below:0.2 log_channel:#mods"})
     @app_commands.describe(
         channel=PLACE_OPTION,
-        label="Once it is live: a reaction, or a small reply, to every scored message",
-        flag_below="Once it is live: P(positive) below which a message gets a card in log_channel; 0 for none",
-        urgent_below="P(positive) below which a card is urgent; a quarter of flag_below by itself; 0 for none",
-        log_channel="Where the cards of flagged messages are posted; you must moderate it too",
-        excerpts="Put a flagged message's beginning on its card, behind a spoiler, for 30 days (Manage Server)",
-        notice="Tell the channel's members what is read and why",
+        label="When live: a reaction or a small reply to every scored message",
+        flag_below="When live: a message with P(positive) below this gets a card in log_channel; 0 for none",
+        urgent_below="P(positive) below which a card is urgent; by default a quarter of flag_below; 0 for none",
+        log_channel="Where the cards of flagged messages are posted; you need Manage Messages there too",
+        excerpts="Show the beginning of a flagged message on its card for 30 days (needs Manage Server)",
+        notice="Post a notice that tells members what is read and why",
     )
     @reply_on_error
     async def watch(
@@ -68,11 +68,11 @@ class Watching(ReviewCommands):
         excerpts: bool | None = None,
         notice: bool = True,
     ) -> None:
-        """Score every new message of a channel, in shadow first; asked again, change only the options you give."""
+        """Score a channel's new messages, in shadow first. Run again to change only the options you give."""
         check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
         before = await self._reader.store.places.get(channel.id)
         if excerpts and not asker(interaction).guild_permissions.manage_guild:
-            raise NotPermitted("Excerpts show members' words: turning them on takes Manage Server.")
+            raise NotPermitted("You need Manage Server to turn excerpts on, because they show members' words.")
         options = _merged(before, label, flag_below, urgent_below, log_channel, excerpts)
         _check(channel, options, is_live=before is not None and before.live)
         if before is None:
@@ -87,30 +87,30 @@ class Watching(ReviewCommands):
             watched_by=interaction.user.id, last_message_id=_last_message_id(channel),
         )  # fmt: skip
         self._reader.begin(channel.id)
-        await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "watch", _spelled(options))
-        told = await post_notices(store, channel) if before is None and notice else 0
+        await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "watch", _audit_detail(options))
+        notices = await post_notices(store, channel) if before is None and notice else 0
         after = await watched_or_refused(self._reader, channel, channel.mention)
-        apart = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
-        answered = watch_answer(
-            channel, after, is_new=before is None, notice=notice, told=told,
+        separate = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
+        answer = watch_answer(
+            channel, after, is_new=before is None, notice=notice, notices=notices,
             left_out=seen_by(asker(interaction), left_out(channel)),
-            threads=seen_by(asker(interaction), apart) if has_threads_left_out(channel) else None,
+            threads=seen_by(asker(interaction), separate) if has_threads_left_out(channel) else None,
         )  # fmt: skip
-        await reply(interaction, answered)
+        await reply(interaction, answer)
 
     @app_commands.command(extras={"example": "/review live channel:#film-reviews"})
-    @app_commands.describe(channel=PLACE_OPTION, on="False goes back to shadow: nothing is shown any more")
+    @app_commands.describe(channel=PLACE_OPTION, on="False goes back to shadow: new scores are not shown")
     @reply_on_error
     async def live(self, interaction: Interaction, channel: Place, on: bool = True) -> None:
-        """Show what is scored from now on: labels in the channel, cards in its log channel."""
+        """Show new scores: labels in the channel, cards in its log channel."""
         check_moderator(asker(interaction), channel)
         watched = await watched_or_refused(self._reader, channel, channel.mention)
         if on:
             options = _merged(watched, None, None, None, None, None)
             if options.label == "none" and options.flag_below is None:
                 raise UsageError(
-                    f"There is nothing to show of {channel.mention} yet. Give it a label, or flag_below and a "
-                    "log_channel, with /review watch."
+                    f"{channel.mention} has no label and no flag_below, so there is nothing to show. Set a label, or "
+                    "flag_below and a log_channel, with /review watch."
                 )
             log = None if options.log_channel_id is None else find_place(channel.guild, options.log_channel_id)
             if log is not None:
@@ -128,7 +128,7 @@ class Watching(ReviewCommands):
     @app_commands.describe(channel=PLACE_OPTION)
     @reply_on_error
     async def unwatch(self, interaction: Interaction, channel: Place) -> None:
-        """Read a channel no more, and delete all that was kept of it."""
+        """Stop reading a channel and delete everything stored about it."""
         check_moderator(asker(interaction), channel)
         if not await defer(interaction, private=True):
             return
@@ -146,7 +146,7 @@ def _merged(
     log_channel: discord.TextChannel | None,
     excerpts: bool | None,
 ) -> Options:
-    """Return what is asked for; what is not given stays as it was."""
+    """Return the given options; those that are None stay as they were before."""
     flag = flag_below if flag_below is not None or before is None else before.flag_below
     urgent = urgent_below if urgent_below is not None or before is None else before.urgent_below
     return Options(
@@ -159,18 +159,18 @@ def _merged(
 
 
 def _check(channel: Place, options: Options, *, is_live: bool) -> None:
-    """Raise BotError where the options do not fit together, or the bot may not do what they ask."""
+    """Raise BotError if the options contradict each other, or the bot has no permission for them."""
     log = None if options.log_channel_id is None else find_place(channel.guild, options.log_channel_id)
     if options.flag_below is not None:
         if options.log_channel_id is None:
-            raise UsageError("flag_below needs a log_channel, where flagged messages get their cards. Give both.")
+            raise UsageError("flag_below needs a log_channel for the cards of flagged messages. Give both.")
         if log is None:
-            raise UsageError("The log channel is gone, or the bot does not see it. Give another log_channel.")
+            raise UsageError("The log channel was deleted, or the bot can't see it. Give another log_channel.")
         if options.urgent_below is not None and options.urgent_below >= options.flag_below:
             limit = f"below flag_below, which is {options.flag_below:g}"
             raise OptionOutOfRange("urgent_below", f"{options.urgent_below:g}", limit)
         if any(log == part for part in (channel, *channels_in(channel))):
-            raise UsageError("The log channel is itself among what is watched. Give one that only moderators read.")
+            raise UsageError("The log channel is itself watched. Give one that only moderators can read.")
         check_bot(log, *LOG_NEEDS)
     if is_live:
         for part in channels_in(channel):
@@ -178,14 +178,13 @@ def _check(channel: Place, options: Options, *, is_live: bool) -> None:
 
 
 def _last_message_id(channel: Place) -> int:
-    """Return the last message that is not read: what comes after it is."""
+    """Return the id of the last message before watching began: later ones are read."""
     if isinstance(channel, Readable):
         return channel.last_message_id or channel.id
     return discord.utils.time_snowflake(discord.utils.utcnow())
 
 
-def _spelled(options: Options) -> str:
-    """Return the options as they stand in the record of what moderators did."""
+def _audit_detail(options: Options) -> str:
     parts = [f"label {options.label}"]
     if options.flag_below is not None:
         parts.append(f"flag_below {options.flag_below:g}, log <#{options.log_channel_id}>")
@@ -193,17 +192,15 @@ def _spelled(options: Options) -> str:
 
 
 class Backfilling(ReviewCommands):
-    """The command that reads old messages."""
+    """The command that scores old messages."""
 
     @app_commands.command(extras={"example": "/review backfill channel:#film-reviews limit:500"})
-    @app_commands.describe(
-        channel=PLACE_OPTION, limit=f"How many messages to look at, the newest first, up to {MOST:,}"
-    )
+    @app_commands.describe(channel=PLACE_OPTION, limit=f"How many messages to look at, newest first, up to {MOST:,}")
     @reply_on_error
     async def backfill(
         self, interaction: Interaction, channel: Place, limit: app_commands.Range[int, 1, MOST] = 500
     ) -> None:
-        """Score old messages of a watched channel, behind everybody's commands; nothing is posted about them."""
+        """Score old messages of a watched channel, after all other requests. Nothing is posted about them."""
         check_moderator(asker(interaction), channel)
         await watched_or_refused(self._reader, channel, channel.mention)
         for part in channels_in(channel):
@@ -216,20 +213,20 @@ class Backfilling(ReviewCommands):
 
 
 class Exempting(ReviewCommands):
-    """The command that says whose messages are not read in this server."""
+    """The command that exempts a role or a person in this server."""
 
     @app_commands.command(extras={"example": "/review exempt who:@staff"})
     @app_commands.describe(
-        who="A role, or a person, whose messages are not read in this server", remove="Read them again"
+        who="The role or person whose messages are not read in this server", remove="End the exemption"
     )
     @reply_on_error
     async def exempt(self, interaction: Interaction, who: discord.Role | discord.Member, remove: bool = False) -> None:
-        """Do not read the messages of a role or a person, in any channel of this server; bots never are."""
+        """Stop reading messages of a role or a person anywhere in this server. Bots are never read."""
         guild = server(interaction)
         if not asker(interaction).guild_permissions.manage_messages:
-            raise NotPermitted("For this you need Manage Messages in the whole server, not in one channel alone.")
+            raise NotPermitted("You need Manage Messages in the whole server for this, not only in one channel.")
         if isinstance(who, discord.Role) and who.is_default():
-            raise UsageError("@everyone are all of its members. Unwatch the channels instead, with /review unwatch.")
+            raise UsageError("@everyone would exempt every member. Use /review unwatch on the channels instead.")
         if not await defer(interaction, private=True):
             return
         kind: ExemptionKind = "role" if isinstance(who, discord.Role) else "user"

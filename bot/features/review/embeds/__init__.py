@@ -1,1 +1,1 @@
-"""What review channels say, as embeds and pictures."""
+"""The embeds and pictures of review channels."""

@@ -1,4 +1,4 @@
-"""How far a backfill has come."""
+"""The progress of a backfill."""
 
 from collections.abc import Sequence
 
@@ -23,25 +23,25 @@ def backfill_answer(
     is_read: bool,
     is_stopped: bool,
 ) -> Answer:
-    """Show how many old messages were read and scored, as a bar until the end.
+    """Show how many old messages were read and scored, with a progress bar until the end.
 
-    `failed` are those that could not be scored so far, `hidden` the channels that could not be read.
+    `failed` is how many could not be scored so far; `hidden` are mentions of channels that could not be read.
     """
     scored = max(0, taken - waiting - failed)
     share = 0.5 * (1.0 if is_read else seen / limit) + 0.5 * (scored / taken if taken else float(is_read))
     state = f"{seen:,} read · {taken:,} to be scored · {scored:,} scored"
     if is_stopped:
-        title, text = "Backfill stopped", f"{seen:,} messages of {place} were read. What has its score keeps it."
+        title, text = "Backfill stopped", f"Read {seen:,} messages in {place}. Scores so far are kept."
     elif is_read and not waiting:
         skipped = seen - taken
-        left_out = f" Of {skipped:,} others nothing was to be read, or it was known already." if skipped else ""
-        have = "1 old message has its score" if scored == 1 else f"{scored:,} old messages have their scores"
-        later = f" {failed:,} could not be scored yet; `/review status` lists what keeps failing." if failed else ""
-        title, text = "Backfill done", f"{place}: {have}.{left_out}{later}"
+        left_out = f" Skipped {skipped:,}: nothing to read, or already known." if skipped else ""
+        done = "1 old message was scored" if scored == 1 else f"{scored:,} old messages were scored"
+        later = f" {failed:,} could not be scored yet; `/review status` lists repeated failures." if failed else ""
+        title, text = "Backfill done", f"{place}: {done}.{left_out}{later}"
     else:
         title = f"Backfilling up to {limit:,} messages"
         text = f"{place}\n`{bar(share, CELLS)}` {share:.0%}\n{state}"
     if hidden:
         more = f" and {len(hidden) - HIDDEN_SHOWN:,} more" if len(hidden) > HIDDEN_SHOWN else ""
-        text += f"\nDiscord did not let the bot read {', '.join(hidden[:HIDDEN_SHOWN])}{more}."
+        text += f"\nDiscord didn't let the bot read {', '.join(hidden[:HIDDEN_SHOWN])}{more}."
     return Answer(discord.Embed(title=title, description=text, colour=GREEN if is_read and not waiting else BLURPLE))

@@ -10,13 +10,13 @@ from bot.rendering.prose import plain_excerpt
 from bot.rendering.tables import percentage
 from bot.storage.records import Case, CaseEvent
 
-CAUTION = "A small model judged, and it errs. Sentiment is not toxicity: look before you act."
+CAUTION = "Scores come from a small model and can be wrong. Sentiment is not toxicity: look before you act."
 REACTIONS = {"positive": "🙂", "negative": "🙁"}
-EXCERPT = "Excerpt"  # the name of the field that is erased after a while
+EXCERPT = "Excerpt"  # the name of the field that is removed after 30 days
 EXCERPT_LENGTH = 300
-NOTE_LENGTH = 300  # of which a history shows this much
+NOTE_LENGTH = 300  # characters of a note that a history shows
 EVENTS_SHOWN = 8  # the newest; `/review case` shows all
-DIGEST_CASES = 25  # what a select menu holds
+DIGEST_CASES = 25  # the most options of a select menu
 FIELD_LIMIT = 1024
 
 _STATES = {
@@ -24,15 +24,15 @@ _STATES = {
     "claimed": "",
     "confirmed": " · confirmed",
     "dismissed": " · dismissed",
-    "withdrawn": " · edited",
+    "withdrawn": " · withdrawn",
 }
 _EVENTS = {
     "opened": "flagged at {probability}",
     "edited": "the message was edited: {probability}",
     "withdrawn": "the message was edited: {probability}, no longer below the threshold",
     "reopened": "the message was edited: {probability}, flagged again",
-    "urgent": "the message was edited: {probability}, urgent now",
-    "unscored": "the message was edited: there is no text any more that could be scored",
+    "urgent": "the message was edited: {probability}, now urgent",
+    "unscored": "the message was edited: it has no text left to score",
     "claimed": "claimed by {who}",
     "released": "released by {who}",
     "confirmed": "**confirmed** by {who}",
@@ -42,30 +42,30 @@ _EVENTS = {
 
 
 def label_text(says: str, positive_probability: float) -> str:
-    """Return the small reply that labels a message."""
+    """Return the text of the reply that labels a message."""
     return (
         f"-# {REACTIONS[says]} Sounds {says} · P(positive) {percentage(positive_probability)} · a small model's guess"
     )
 
 
 def case_title(case: Case) -> str:
-    """Return a case's number, how pressing it is, and how it ended."""
+    """Return a case's number, whether it is urgent, and its outcome."""
     return f"Case {case.number:,} · {'urgent' if case.urgent else 'flagged'}{_STATES[case.state]}"
 
 
 def model_text(model: str) -> str:
-    """Return a model and its revision, which are stored as ``name@revision``."""
+    """Return the text for a model that is stored as ``name@revision``."""
     name, _, revision = model.rpartition("@")
     return f"{plain_excerpt(name, FIELD_LIMIT // 2).text} · {plain_excerpt(revision, FIELD_LIMIT // 4).text}"
 
 
 def message_link(guild_id: int, channel_id: int, message_id: int) -> str:
-    """Return the link that jumps to a message."""
+    """Return a Markdown link to a message."""
     return f"[message](https://discord.com/channels/{guild_id}/{channel_id}/{message_id})"
 
 
 def case_card(case: Case, history: Sequence[CaseEvent], excerpt: str | None) -> discord.Embed:
-    """Return a case's card; `excerpt` is a field that it had before, or None."""
+    """Return the card of a case, with the field `excerpt` unless that is None."""
     embed = discord.Embed(title=case_title(case), colour=_colour(case))
     link = message_link(case.guild_id, case.channel_id, case.message_id)
     when = discord.utils.format_dt(case.posted_at, "R")
@@ -83,7 +83,7 @@ def case_card(case: Case, history: Sequence[CaseEvent], excerpt: str | None) -> 
 
 
 def case_history(case: Case, history: Sequence[CaseEvent]) -> discord.Embed:
-    """Return everything that happened to a case, the newest that fit."""
+    """Return the history of a case: the newest events that fit."""
     embed = discord.Embed(title=case_title(case), description=_lines(history, 3800), colour=_colour(case))
     embed.set_footer(text=CAUTION)
     return embed
@@ -95,7 +95,7 @@ def spoilered_excerpt(text: str) -> str:
 
 
 def digest_embed(cases: Sequence[Case]) -> discord.Embed:
-    """Return what stands for many cases at once: their numbers and scores, and nothing of a message or its author."""
+    """Return the digest of many cases: their numbers and scores, without messages or authors."""
     lines = [
         f"{case.number:,} · {percentage(case.positive_probability)}{_urgent(case)}" for case in cases[:DIGEST_CASES]
     ]
@@ -104,7 +104,7 @@ def digest_embed(cases: Sequence[Case]) -> discord.Embed:
     urgent = any(case.urgent for case in cases)
     embed = discord.Embed(
         title=f"{len(cases):,} more messages flagged",
-        description="Case and P(positive). Choose one below to see its card here.\n" + "\n".join(lines),
+        description="Each line: case and P(positive). Choose a case below to post its card here.\n" + "\n".join(lines),
         colour=RED if urgent else AMBER,
     )
     embed.set_footer(text=CAUTION)
@@ -112,7 +112,7 @@ def digest_embed(cases: Sequence[Case]) -> discord.Embed:
 
 
 def digest_options(cases: Sequence[Case]) -> list[discord.SelectOption]:
-    """Return the choices of a digest: a case each."""
+    """Return the options of a digest's menu: its first 25 cases."""
     return [
         discord.SelectOption(
             label=f"Case {case.number:,}",
@@ -124,7 +124,7 @@ def digest_options(cases: Sequence[Case]) -> list[discord.SelectOption]:
 
 
 def excerpt_of(embed: discord.Embed) -> str | None:
-    """Return the excerpt on a card that was posted."""
+    """Return the excerpt on a posted card, None if it has none."""
     return next((field.value for field in embed.fields if field.name == EXCERPT), None)
 
 
@@ -147,14 +147,13 @@ def _history(history: Sequence[CaseEvent]) -> str:
 
 
 def _lines(history: Sequence[CaseEvent], limit: int) -> str:
-    """Return the newest events that fit, a numbered line each."""
-    kept: list[str] = []
+    lines: list[str] = []
     for event in reversed(history):
         line = _event(event)
-        if sum(len(one) + 1 for one in kept) + len(line) > limit:
+        if sum(len(other) + 1 for other in lines) + len(line) > limit:
             break
-        kept.insert(0, line)
-    return "\n".join(kept)
+        lines.insert(0, line)
+    return "\n".join(lines)
 
 
 def _event(event: CaseEvent) -> str:

@@ -12,7 +12,7 @@ import discord
 from bot.answers.answer import GREEN, Answer
 from bot.storage.records import ScoredMessage
 
-# No author: a channel is looked at, and nobody is ranked.
+# No author: an export describes a channel and must not rank people.
 COLUMNS = ("message", "posted_at", "positive_probability", "margin", "label_mass", "model")
 ROWS_AT_A_TIME = 500
 # OWASP, "CSV Injection": a cell that begins with one of these may be run as a formula.
@@ -20,7 +20,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def write_rows(file: Path, kind: str, guild_id: int, rows: AsyncIterator[ScoredMessage], largest: int) -> int:
-    """Write `rows` as "csv" or "jsonl", a part at a time; return how many. It ends once the file is over `largest`."""
+    """Write `rows` as "csv" or "jsonl" and return how many were written.
+
+    Rows are written 500 at a time. Writing ends when the file is larger than `largest` bytes.
+    """
     as_text = _csv if kind == "csv" else _json_lines
     count, waiting = 0, [",".join(COLUMNS) + "\r\n"] if kind == "csv" else []
     is_first = True
@@ -38,16 +41,16 @@ async def write_rows(file: Path, kind: str, guild_id: int, rows: AsyncIterator[S
 
 
 def export_answer(place: str, count: int, kind: str) -> Answer:
-    """Say what the file holds."""
+    """Say what the file contains, and that the export is recorded."""
     text = (
-        f"{count:,} scored messages of {place} as {kind.upper()}: links, times and figures, no names and no "
-        "texts. Share it with nobody who may not moderate there. Your export is noted in `/review status`."
+        f"{count:,} scored messages of {place} as {kind.upper()}: links, times and figures, without names "
+        "or texts. Share the file only with moderators of that channel. This export is recorded in the audit log."
     )
     return Answer(discord.Embed(title="Export", description=text, colour=GREEN))
 
 
 def _record(guild_id: int, row: ScoredMessage) -> dict[str, str | float]:
-    # A link, for spreadsheets and JavaScript round numbers of 19 digits.
+    # A link instead of an id: spreadsheets and JavaScript round numbers of 19 digits.
     return {
         "message": f"https://discord.com/channels/{guild_id}/{row.channel_id}/{row.message_id}",
         "posted_at": row.posted_at.isoformat(),
@@ -65,7 +68,7 @@ def _csv(record: dict[str, str | float]) -> str:
 
 
 def _cell(value: str | float) -> str | float:
-    """Return a text that no spreadsheet runs; a number is one, whatever its sign."""
+    """Return a text that no spreadsheet runs as a formula. Numbers stay numbers, whatever their sign."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 

@@ -1,4 +1,4 @@
-"""Scores in numbers and pictures: what a threshold would flag, how a channel does, and what a week brought."""
+"""Scores in numbers and pictures: the preview of a threshold, statistics, and the weekly digest."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LINKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """What a week brought to a watched place."""
+    """The scores and verdicts of one week in a place, with all verdicts so far."""
 
     probabilities: Sequence[float]
     verdicts: Sequence[Verdict]
@@ -39,52 +39,52 @@ async def preview_answer(
     flag_below: float,
     suggestion: Suggestion | None,
 ) -> Answer:
-    """Show how many messages a threshold would have flagged, the lowest of them, and how all scores are spread."""
-    flagged = sorted((one for one in scored if one.positive_probability < flag_below), key=_probability)
+    """Show how many messages a threshold would have flagged, the 10 lowest of them, and a histogram of all scores."""
+    flagged = sorted((message for message in scored if message.positive_probability < flag_below), key=_probability)
     summary = (
         f"With `flag_below:{flag_below:g}` you would have flagged **{len(flagged):,} of the last {len(scored):,}**"
     )
     links = [
-        f"- {percentage(one.positive_probability)} · {message_link(channel.guild.id, one.channel_id, one.message_id)}"
-        f" · <@{one.author_id}>"
-        for one in flagged[:LINKS]
+        f"- {percentage(message.positive_probability)} · "
+        f"{message_link(channel.guild.id, message.channel_id, message.message_id)} · <@{message.author_id}>"
+        for message in flagged[:LINKS]
     ]
     more = [f"… and {len(flagged) - LINKS:,} more"] if len(flagged) > LINKS else []
     decided = [f"So far {precision_text(verdicts)}.{_suggested(suggestion)}"] if verdicts else []
     lines = [f"{summary} in {channel.mention}.", *links, *more, *decided]
     embed = discord.Embed(title="Preview", description="\n".join(lines), colour=BLURPLE)
-    embed.set_footer(text=f"P(positive) of two labels, the lowest first. {CAUTION}")
+    embed.set_footer(text=f"P(positive) compares two labels. Lowest first. {CAUTION}")
     picture = await drawn(
         spread_picture,
-        [one.positive_probability for one in scored],
+        [message.positive_probability for message in scored],
         flag_below,
         watched.urgent_below,
-        [one.positive_probability for one in verdicts if one.confirmed],
-        [one.positive_probability for one in verdicts if not one.confirmed],
+        [verdict.positive_probability for verdict in verdicts if verdict.confirmed],
+        [verdict.positive_probability for verdict in verdicts if not verdict.confirmed],
     )
     return Answer(embed).with_picture(picture, "spread.png")
 
 
 async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, today: date) -> Answer:
-    """Show volume and share positive of a channel over time; spans with few messages have no figures."""
+    """Show the number of messages and the share of positive ones over time, without periods of 1 to 4 messages."""
     by_day: defaultdict[date, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for one in scored:
-        count, positive = by_day[one.posted_at.date()]
-        by_day[one.posted_at.date()] = count + 1, positive + (one.margin > 0)
+    for message in scored:
+        count, positive = by_day[message.posted_at.date()]
+        by_day[message.posted_at.date()] = count + 1, positive + (message.margin > 0)
     unit, periods = periods_between(today - timedelta(days=days - 1), today, by_day)
     hidden = sum(period.count is None for period in periods)
     count = sum(period.count or 0 for period in periods)
     if not count:
-        text = f"{place} has no {unit} of {SMALLEST_GROUP} scored messages in the last {days:,} days: too few to show."
-        by_week = " More than 60 days are counted by week." if unit == "day" else ""
+        text = f"{place} has no {unit} with {SMALLEST_GROUP} or more scored messages in the last {days:,} days."
+        by_week = " Ask for more than 60 days to count by week." if unit == "day" else ""
         return Answer(discord.Embed(title="Statistics", description=text + by_week, colour=BLURPLE))
     share = sum(period.positive or 0 for period in periods) / count
-    shown = f" on the {unit}s that are shown" if hidden else ""
+    shown = f" on the {unit}s shown" if hidden else ""
     text = f"{place}, the last {days:,} days: **{count:,} messages**{shown}, **{share:.0%} positive**."
     if hidden:
         text += (
-            f"\n{hidden:,} of {len(periods):,} {unit}s had 1 to {SMALLEST_GROUP - 1} messages. They are left out: "
-            "their figures would say too much about one person."
+            f"\n{hidden:,} of {len(periods):,} {unit}s had 1 to {SMALLEST_GROUP - 1} messages. They are left out, "
+            "because their figures would say too much about one person."
         )
     embed = discord.Embed(title="Statistics", description=text, colour=BLURPLE)
     embed.set_footer(text=CAUTION)
@@ -92,26 +92,28 @@ async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, t
 
 
 def weekly_embed(place: str, week: Week) -> discord.Embed:
-    """Return the digest of a week: how much, how positive, what was decided."""
+    """Return the weekly digest: how many messages, how positive, and what moderators decided."""
     count = len(week.probabilities)
     positive = sum(probability > 0.5 for probability in week.probabilities)
     mood = f", {positive / count:.0%} of them positive" if count >= SMALLEST_GROUP else ""
     lines = [
         f"{place}: {count:,} messages scored{mood}.",
-        f"This week {precision_text(week.verdicts)}; since the beginning {precision_text(week.all_verdicts)}.",
-        f"{week.open_cases:,} cases are open.",
+        f"This week {precision_text(week.verdicts)}. In total {precision_text(week.all_verdicts)}.",
+        "1 case is open." if week.open_cases == 1 else f"{week.open_cases:,} cases are open.",
     ]
     embed = discord.Embed(title="The week in review", description="\n".join(lines), colour=BLURPLE)
-    embed.set_footer(text=f"Precision is confirmed over reviewed. /review preview suggests a threshold. {CAUTION}")
+    explained = "Precision: the share of reviewed cases that were confirmed. /review preview suggests a threshold."
+    embed.set_footer(text=f"{explained} {CAUTION}")
     return embed
 
 
 def _suggested(suggestion: Suggestion | None) -> str:
     if suggestion is None:
-        return " That is too few, or too mixed, to suggest a threshold from."
+        return " They are too few or too mixed to suggest a threshold."
     return (
-        f" They suggest `flag_below:{suggestion.flag_below:g}`: it keeps {suggestion.kept:,} of "
-        f"{suggestion.confirmed:,} confirmed and spares {suggestion.spared:,} of {suggestion.dismissed:,} dismissed."
+        f" They suggest `flag_below:{suggestion.flag_below:g}`. It would flag {suggestion.kept:,} of "
+        f"{suggestion.confirmed:,} confirmed cases and "
+        f"spare {suggestion.spared:,} of {suggestion.dismissed:,} dismissed ones."
     )
 
 

@@ -1,12 +1,12 @@
-"""Days and weeks of a channel, in groups that are large enough to be shown."""
+"""Days and weeks of a channel, without figures for fewer than 5 messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-SMALLEST_GROUP = 5  # fewer messages than these could be told apart, and their authors with them
-MOST_DAYS = 60  # beyond which weeks are shown
+SMALLEST_GROUP = 5  # figures about fewer messages would say too much about single authors
+MOST_DAYS = 60  # a longer time is shown by week
 
 Unit = Literal["day", "week"]
 DAYS: dict[Unit, int] = {"day": 1, "week": 7}
@@ -14,9 +14,9 @@ DAYS: dict[Unit, int] = {"day": 1, "week": 7}
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A day or a week by its first day: how many messages, and how many of them positive; None where fewer than 5.
+    """A day or a week, named by its first day: how many messages, and how many of them are positive.
 
-    A count under 5 is hidden whoever made the period; only that there was none is told.
+    Both are None for 1 to 4 messages, even if the period was made with other values. Zero is shown.
     """
 
     label: date
@@ -31,21 +31,21 @@ class Period:
 
     @property
     def share(self) -> float | None:
-        """The share of positive messages, None where it is not shown or there are none."""
+        """The share of positive messages, None if it is hidden or there are no messages."""
         return self.positive / self.count if self.count and self.positive is not None else None
 
 
 def periods_between(first: date, last: date, days: Mapping[date, tuple[int, int]]) -> tuple[Unit, tuple[Period, ...]]:
-    """Return the days from `first` to `last`, or beyond 60 of them the whole weeks that end with `last`.
+    """Return the days from `first` to `last`, or, for more than 60 days, the whole weeks that end with `last`.
 
-    `days` has the messages of each day that had any: all, and the positive ones.
+    `days` maps each day that had messages to their number and the number of positive ones.
     """
     length = (last - first).days + 1
     unit: Unit = "day" if length <= MOST_DAYS else "week"
-    each = DAYS[unit]
-    begins = [last - timedelta(each * back - 1) for back in range(length // each, 0, -1)]
+    size = DAYS[unit]
+    begins = [last - timedelta(size * back - 1) for back in range(length // size, 0, -1)]
     return unit, tuple(
-        _period(begin, [days.get(begin + timedelta(day), (0, 0)) for day in range(each)]) for begin in begins
+        _period(begin, [days.get(begin + timedelta(day), (0, 0)) for day in range(size)]) for begin in begins
     )
 
 

@@ -1,4 +1,4 @@
-"""What members see of what is kept of them."""
+"""What members see about their stored data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,27 +11,27 @@ from bot.answers.answer import GREEN, Answer, Attachment
 from bot.storage.records import AuthorRow, Case
 
 PRIVACY = (
-    "In channels that moderators watch, each message of yours is scored by a small language model: how positive it "
-    "sounds. Kept are its id, yours, the channel's and the server's, when it was posted, a salted hash of its text, "
-    "and the score. **The text is not stored**, and nothing is used for training. Where moderators let the bot flag "
-    "messages, one that scores low gets a card for them, with its score and, where they turned that on, its beginning "
-    "for 30 days.\n\n"
-    "A deleted message is forgotten at once and its card deleted, an unwatched channel with all that was kept of it, "
-    "and a server with all of its data when the bot leaves.\n\n"
-    "`/privacy export` gives you a copy, `/privacy delete` deletes it, `/privacy optout` deletes it and keeps you from "
-    "being read again."
+    "In channels that moderators watch, a small language model scores how positive each of your messages sounds. The "
+    "bot stores the ids of the message, of you, of the channel and of the server, when it was posted, a salted hash of "
+    "its text, and the score. **The text is not stored**, and nothing is used for training. If moderators turned "
+    "flagging on, a message with a low score gets a card that they see, with its score. If they turned excerpts on, "
+    "the card shows the beginning of the message for 30 days.\n\n"
+    "If a message is deleted, its data and its card are deleted at once. If a channel is no longer watched, all its "
+    "data is deleted. If the bot leaves a server, all the server's data is deleted.\n\n"
+    "`/privacy export` gives you a copy of your data. `/privacy delete` deletes it. `/privacy optout` deletes it and "
+    "stops the bot from reading your messages."
 )
 
-_COUNTED = {"id", "number", "tries"}  # of a case, counted from 1, and of a message: no ids of Discord
-# The keys of the export stay as they were when members made their first copies.
+_COUNTED = {"id", "number", "tries"}  # small numbers of a case or a message, not ids of Discord
+# Members have copies with these keys, so the export keeps them.
 _MESSAGE_KEYS = {"place_id": "channel_id", "channel_id": "posted_in"}
 _CASE_KEYS = {"channel_id": "posted_in"}
 
 
 def privacy_answer(*, opted_out: bool) -> Answer:
-    """Say what is kept of members, and whether the asker opted out."""
+    """Say what is stored about members, and whether the asker opted out."""
     state = (
-        "You have opted out: nothing of yours is read. `/privacy optin` ends that."
+        "You have opted out: the bot does not read your messages. `/privacy optin` undoes that."
         if opted_out
         else "You have not opted out."
     )
@@ -39,29 +39,33 @@ def privacy_answer(*, opted_out: bool) -> Answer:
 
 
 def export_answer(rows: Sequence[AuthorRow], cases: Sequence[Case]) -> Answer:
-    """Give a copy of all that is kept of somebody, as JSON."""
-    kept = {
+    """Return a copy of everything stored about a member, as JSON."""
+    data = {
         "messages": [_plain(row, _MESSAGE_KEYS) for row in rows],
         "cases": [_plain(case, _CASE_KEYS) for case in cases],
     }
-    file = Attachment("nightword-export.json", json.dumps(kept, indent=2), "All that is kept of you, as JSON")
+    file = Attachment("nightword-export.json", json.dumps(data, indent=2), "All data about you, as JSON")
     count = "1 score" if len(rows) == 1 else f"{len(rows):,} scores"
     flagged = f" and {len(cases):,} of your messages that were flagged" if cases else ""
-    return Answer(_answer("Your data", f"All that is kept of you: {count}{flagged}.").embed, (file,))
+    return Answer(_answer("Your data", f"Everything the bot stores about you: {count}{flagged}.").embed, (file,))
 
 
 def deleted_answer(count: int, *, opted_out: bool) -> Answer:
     """Say what was deleted."""
     messages = "1 message" if count == 1 else f"{count:,} messages"
-    text = f"What was kept of {messages} of yours is deleted."
-    later = "Nothing of yours will be read again." if opted_out else "New messages in watched channels are read again."
+    text = f"The data of {messages} of yours is deleted."
+    later = (
+        "The bot will not read your messages again."
+        if opted_out
+        else "Your new messages in watched channels are still read. `/privacy optout` stops that."
+    )
     return _answer("Deleted", f"{text} {later}")
 
 
 def opted_in_answer() -> Answer:
-    """Say that somebody's messages are read again."""
+    """Say that a member's messages are read again."""
     return _answer(
-        "Opted in", "New messages of yours in watched channels are read from now on. `/privacy optout` ends it."
+        "Opted in", "Your new messages in watched channels are read from now on. `/privacy optout` stops that."
     )
 
 

@@ -1,4 +1,4 @@
-"""The picture of a preview: how the scores are spread, and what a threshold would flag of them."""
+"""The picture of a preview: a histogram of the scores, and how many a threshold would flag."""
 
 from collections.abc import Sequence
 from statistics import quantiles
@@ -11,14 +11,14 @@ from bot.rendering.pictures.plot import Plot, round_counts
 
 BINS = 20
 _TOP, _BOTTOM = 208, 400  # of the bars, in pixels
-_URGENT_NAME, _FLAG_NAME = 152, 188  # baselines; urgent's stands above, since its line is the one further left
+_URGENT_NAME, _FLAG_NAME = 152, 188  # baselines; urgent's is above, because its line is further left
 _GAP = 4  # pixels between bars
-_LEAST = 4  # pixels of a bar with anything in it: one message of 10,000 is what moderators look for
-_ROW = 22  # pixels from one row of decisions to the next
+_LEAST = 4  # pixels of a bar that is not empty: moderators look for one message in 10,000
+_ROW = 22  # pixels between rows of decisions
 
 
 class Bin(NamedTuple):
-    """How many messages of a bin are urgent, flagged without being urgent, and neither."""
+    """How many messages of a bin are urgent, flagged but not urgent, and not flagged."""
 
     urgent: int
     flagged: int
@@ -32,17 +32,17 @@ def spread_picture(
     confirmed: Sequence[float] = (),
     dismissed: Sequence[float] = (),
 ) -> Picture:
-    """Draw how many messages have which P(positive), the thresholds, and P(positive) of the cases decided so far."""
+    """Draw a histogram of P(positive), the thresholds, and P(positive) of the cases decided so far."""
     urgent_below = None if urgent_below is None else min(urgent_below, flag_below)
     bins = _bins(probabilities, flag_below, urgent_below)
-    urgent = sum(one.urgent for one in bins)
-    flagged = urgent + sum(one.flagged for one in bins)
+    urgent = sum(counts.urgent for counts in bins)
+    flagged = urgent + sum(counts.flagged for counts in bins)
     decided = bool(confirmed or dismissed)
     canvas = Canvas(HEIGHT_LIMIT if decided else 500)
     canvas.heading(_title(flagged, len(probabilities)), "messages by P(positive), as a small model reads them")
     plot = _plot(canvas, max(1, *map(sum, bins)))
-    for place, one in enumerate(bins):
-        _bar(plot, place, one)
+    for position, counts in enumerate(bins):
+        _bar(plot, position, counts)
     foot = _BOTTOM + (3 * _ROW if decided else 0)
     if urgent_below is not None:
         _threshold(plot, urgent_below, f"urgent below {_number(urgent_below)}: {urgent:,}", URGENT, _URGENT_NAME, foot)
@@ -76,9 +76,9 @@ def _plot(canvas: Canvas, highest: int) -> Plot:
     return plot
 
 
-def _bar(plot: Plot, place: int, counts: Bin) -> None:
-    """Draw a bin with what is flagged at its foot, where the smallest part still begins on the axis."""
-    left, right = round(plot.x(place / BINS)) + _GAP // 2, round(plot.x((place + 1) / BINS)) - _GAP // 2
+def _bar(plot: Plot, position: int, counts: Bin) -> None:
+    """Draw a bin with its flagged messages at the bottom: there the smallest part still begins on the axis."""
+    left, right = round(plot.x(position / BINS)) + _GAP // 2, round(plot.x((position + 1) / BINS)) - _GAP // 2
     bottom = plot.bottom
     done = 0
     for count, colour in zip(counts, (URGENT, NEGATIVE, NEUTRAL), strict=True):
@@ -94,19 +94,19 @@ def _threshold(plot: Plot, below: float, name: str, colour: str, baseline: int, 
     plot.canvas.line([(x, baseline - 20), (x, foot)], THRESHOLD)
     width = plot.canvas.width_of(name)
     left = x + 12 if x + 12 + width <= plot.right else x - 12 - width
-    plot.canvas.rectangle(left - 4, baseline - 22, width + 8, 30, BACKGROUND)  # the other threshold may pass behind it
+    plot.canvas.rectangle(left - 4, baseline - 22, width + 8, 30, BACKGROUND)  # hides the other line
     plot.canvas.text(left, baseline, name, colour=colour)
 
 
 def _decisions(plot: Plot, confirmed: Sequence[float], dismissed: Sequence[float], key: int) -> None:
-    """Mark the decided cases in two rows below the bars, and below the axis say which row is which."""
+    """Mark the decided cases in two rows below the bars, with a key below the axis."""
     kinds = ((confirmed, "confirmed", TEXT, False), (dismissed, "dismissed", MUTED, True))
     left = plot.left
     for row, (probabilities, name, colour, hollow) in enumerate(kinds, start=1):
         if not probabilities:
             continue
-        places = sorted({round(plot.x(probability)) for probability in probabilities})
-        plot.canvas.marks([(x, plot.bottom + row * _ROW) for x in places], colour, hollow=hollow)
+        positions = sorted({round(plot.x(probability)) for probability in probabilities})
+        plot.canvas.marks([(x, plot.bottom + row * _ROW) for x in positions], colour, hollow=hollow)
         plot.canvas.marks([(left + 6, key - 9)], colour, hollow=hollow)
         written = plot.canvas.text(left + 20, key, f"{len(probabilities):,} {name}", colour=colour)
         left = written.right + 32
@@ -129,8 +129,8 @@ def _alt(
     dismissed: Sequence[float],
 ) -> str:
     if not probabilities:
-        return "Histogram of P(positive) without any message: none is scored yet."
-    told = [
+        return "Empty histogram of P(positive): no message is scored yet."
+    sentences = [
         f"Histogram of P(positive) of {_messages(len(probabilities))}.",
         f"{flagged:,} would be flagged, below {_number(flag_below)}"
         + (f"; {urgent:,} of them urgent, below {_number(urgent_below)}." if urgent_below is not None else "."),
@@ -138,10 +138,10 @@ def _alt(
     ]
     if len(probabilities) > 1:
         low, middle, high = quantiles(probabilities, n=4, method="inclusive")
-        told.append(f"Median {middle:.2f}; the middle half lies between {low:.2f} and {high:.2f}.")
+        sentences.append(f"Median {middle:.2f}; the middle half is between {low:.2f} and {high:.2f}.")
     if confirmed or dismissed:
-        told.append(f"Moderators confirmed {len(confirmed):,} cases and dismissed {len(dismissed):,}.")
-    return " ".join(told)
+        sentences.append(f"Moderators confirmed {len(confirmed):,} cases and dismissed {len(dismissed):,}.")
+    return " ".join(sentences)
 
 
 def _fifths(probabilities: Sequence[float]) -> str:
@@ -156,5 +156,5 @@ def _messages(count: int) -> str:
 
 
 def _number(threshold: float) -> str:
-    """Return a threshold with two digits, or with all that it has."""
+    """Return a threshold with two decimals, or more if it needs them."""
     return f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:.4g}"

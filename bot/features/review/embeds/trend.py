@@ -1,4 +1,4 @@
-"""The picture of a channel's statistics: how much was posted over time, and how much of it sounds positive."""
+"""The picture of a channel's statistics: the number of messages over time, and the share of positive ones."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,22 +11,22 @@ from bot.rendering.pictures.palette import BACKGROUND, MUTED, NEUTRAL, POSITIVE
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.pictures.plot import MIDDLE, Plot, round_counts
 
-_LEFT, _RIGHT = 120, WIDTH - MARGIN - 80  # to the right, the last share is written
+_LEFT, _RIGHT = 120, WIDTH - MARGIN - 80  # the last share is written to the right
 _SHARES = (180, 316)  # top and bottom of a field, in pixels
 _COUNTS = (404, 510)
 _HEIGHT = 580
-_ABOVE = 20  # from a field's top to the baseline of its name
-_LEAST, _WIDEST = 3, 60  # least height and greatest width of a bar
-_STUB = 16  # height of the mark of a period that is not shown
-_BETWEEN_DATES = 28  # pixels at least
-_CLEAR = 2.0  # standard errors between two halves, from which on a difference is spoken of
+_ABOVE = 20  # pixels from the top of a field up to the baseline of its name
+_LEAST, _WIDEST = 3, 60  # least height and greatest width of a bar, in pixels
+_STUB = 16  # pixels: height of the mark for a hidden period
+_BETWEEN_DATES = 28  # least distance between dates, in pixels
+_CLEAR = 2.0  # standard errors: a smaller difference between the halves is no clear change
 _WORTH_TELLING = 0.03
 
 
 def trend_picture(periods: Sequence[Period], unit: Unit = "day") -> Picture:
-    """Draw the share of positive messages and their number over time, with a gap where they are fewer than 5.
+    """Draw the share of positive messages and the number of messages over time, with a gap for 1 to 4 messages.
 
-    All sums are of the periods that are shown, so that nothing is left to be found by subtraction.
+    Sums include only the shown periods: otherwise a hidden count could be found by subtraction.
     """
     canvas = Canvas(_HEIGHT)
     title, detail = _finding(periods, unit)
@@ -41,7 +41,7 @@ def trend_picture(periods: Sequence[Period], unit: Unit = "day") -> Picture:
 
 
 def _finding(periods: Sequence[Period], unit: Unit) -> tuple[str, str]:
-    """Return what there is to say, and of what: a change where its halves differ by more than chance would have it."""
+    """Return title and detail; a change is named only if the halves differ by more than 2 standard errors."""
     shown = [period for period in periods if period.share is not None]
     count, positive = _sums(shown)
     if not count:
@@ -56,7 +56,7 @@ def _finding(periods: Sequence[Period], unit: Unit) -> tuple[str, str]:
     if abs(new - old) < max(_WORTH_TELLING, _CLEAR * chance):
         return f"{share:.0%} positive, no clear change", read
     way = "up" if new > old else "down"
-    return f"{new:.0%} positive, {way} from {old:.0%}", f"{count:,} messages, the second half against the first"
+    return f"{new:.0%} positive, {way} from {old:.0%}", f"{count:,} messages, second half compared with the first"
 
 
 def _sums(periods: Sequence[Period]) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def _draw_shares(plot: Plot, periods: Sequence[Period]) -> None:
     runs = list(_runs(plot, periods))
     for points in runs:
         plot.canvas.line(points, POSITIVE, width=4)
-        # A dot for each that can be told from the next; one that stands alone would be no line at all.
+        # Up to 31 dots can be told apart. A single point needs a dot, because it makes no line.
         if len(points) == 1 or len(periods) <= 31:
             plot.canvas.marks(points, POSITIVE)
     if runs:
@@ -81,19 +81,19 @@ def _draw_shares(plot: Plot, periods: Sequence[Period]) -> None:
 
 
 def _runs(plot: Plot, periods: Sequence[Period]) -> Iterator[list[tuple[float, float]]]:
-    """Yield the points between two gaps."""
-    places = enumerate(period.share for period in periods)
-    for is_shown, run in groupby(places, key=lambda place: place[1] is not None):
+    """Yield the points of each run without gaps."""
+    shares = enumerate(period.share for period in periods)
+    for is_shown, run in groupby(shares, key=lambda item: item[1] is not None):
         if is_shown:
-            yield [(_middle(plot, place, periods), plot.y(share)) for place, share in run if share is not None]
+            yield [(_middle(plot, position, periods), plot.y(share)) for position, share in run if share is not None]
 
 
 def _draw_counts(plot: Plot, periods: Sequence[Period], unit: Unit) -> None:
     name = plot.canvas.text(plot.left, plot.top - _ABOVE, f"messages per {unit}", colour=MUTED)
     room = (plot.right - plot.left) / max(1, len(periods))
     width = min(_WIDEST, int(room) - min(4, int(room) // 4))
-    for place, period in enumerate(periods):
-        left = round(_middle(plot, place, periods) - width / 2)
+    for position, period in enumerate(periods):
+        left = round(_middle(plot, position, periods) - width / 2)
         if period.count is None:
             plot.canvas.rectangle(left, plot.bottom - _STUB, width, _STUB, MUTED, hatched=True)
         elif period.count:
@@ -106,38 +106,38 @@ def _draw_counts(plot: Plot, periods: Sequence[Period], unit: Unit) -> None:
 
 
 def _draw_dates(plot: Plot, dates: Sequence[date]) -> None:
-    """Write below the bars as many dates as have room, the first among them."""
+    """Write as many dates below the bars as fit, beginning with the first."""
     room = plot.canvas.width_of("30 May") + _BETWEEN_DATES
     last = -math.inf
-    for place, day in enumerate(dates):
-        x = plot.x((place + 0.5) / len(dates))
+    for position, day in enumerate(dates):
+        x = plot.x((position + 0.5) / len(dates))
         if x - last >= room:
             plot.canvas.text(x, plot.bottom + 38, _short(day), colour=MUTED, align="center")
             last = x
 
 
-def _middle(plot: Plot, place: int, periods: Sequence[Period]) -> float:
-    return plot.x((place + 0.5) / len(periods))
+def _middle(plot: Plot, position: int, periods: Sequence[Period]) -> float:
+    return plot.x((position + 0.5) / len(periods))
 
 
 def _alt(periods: Sequence[Period], unit: Unit, finding: str) -> str:
-    """Return the finding, the extremes, and each period as far as all of them fit."""
+    """Return the finding, the extremes, and all periods if they fit."""
     if not periods:
-        return f"Share of positive messages over time, without any {unit}."
-    told = [
+        return f"Share of positive messages over time: no {unit} to show."
+    sentences = [
         f"Share of positive messages and their number per {unit}, {_long(periods[0].label)} to "
         f"{_long(periods[-1].label)}. {finding}"
     ]
     if hidden := sum(period.count is None for period in periods):
-        told.append(f"Not shown, with fewer than {SMALLEST_GROUP} messages: {_units(hidden, unit)}.")
+        sentences.append(f"Hidden, with fewer than {SMALLEST_GROUP} messages: {_units(hidden, unit)}.")
     if shown := [(period.share, period) for period in periods if period.share is not None]:
         each = [f"{_short(period.label)}: {share:.0%} of {period.count:,}" for share, period in shown]
         shares = [share for share, _ in shown]
         lowest, highest = each[shares.index(min(shares))], each[shares.index(max(shares))]
-        told.append(f"Lowest {lowest}; highest {highest}.")
-        told.append(f"Each: {', '.join(each)}.")
-    whole = " ".join(told)
-    return whole if len(whole) <= ALT_LIMIT else " ".join(told[:-1])
+        sentences.append(f"Lowest {lowest}; highest {highest}.")
+        sentences.append(f"Each: {', '.join(each)}.")
+    whole = " ".join(sentences)
+    return whole if len(whole) <= ALT_LIMIT else " ".join(sentences[:-1])
 
 
 def _units(count: int, unit: Unit) -> str:

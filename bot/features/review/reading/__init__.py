@@ -1,1 +1,1 @@
-"""Which messages are read, and when."""
+"""Reading messages: as they come, after downtime, and in backfills."""

@@ -1,4 +1,4 @@
-"""Whose messages a server's moderators do not want read."""
+"""The exemptions of each server, cached."""
 
 from collections import OrderedDict
 from datetime import datetime, timedelta
@@ -7,27 +7,27 @@ import discord
 
 from bot.storage.store import ReviewStore
 
-ROLES_KEPT = 1000  # authors whose roles are kept at hand, those that were looked up last
-ROLES_KEPT_FOR = timedelta(minutes=10)  # Discord tells of a change only those with an intent that the bot does without
+ROLES_KEPT = 1000  # authors whose roles are cached, those looked up last
+ROLES_KEPT_FOR = timedelta(minutes=10)  # the bot has no members intent, so it gets no event for a change of roles
 
 
 class Exemptions:
-    """The exempt roles and people of each server, kept at hand until they change."""
+    """The exempt roles and people of each server, cached until they change."""
 
     def __init__(self, store: ReviewStore) -> None:
         self._store = store
         self._known: dict[int, tuple[frozenset[int], frozenset[int]]] = {}
-        # Of authors of old messages, which come without them.
+        # The roles of authors of old messages, which Discord sends without roles.
         self._roles: OrderedDict[tuple[int, int], tuple[datetime, frozenset[int]]] = OrderedDict()
 
     def invalidate(self, guild_id: int) -> None:
-        """Read the exemptions of a server again the next time they are needed."""
+        """Discard the cached exemptions and roles of a server."""
         self._known.pop(guild_id, None)
         for key in [key for key in self._roles if key[0] == guild_id]:
             del self._roles[key]
 
     async def covers(self, message: discord.Message, guild: discord.Guild) -> bool:
-        """Return whether the author of `message` is exempt, or has a role that is."""
+        """Return whether the author of `message` or one of their roles is exempt."""
         roles, users = await self._of(guild.id)
         if message.author.id in users:
             return True
@@ -35,15 +35,17 @@ class Exemptions:
 
     async def _of(self, guild_id: int) -> tuple[frozenset[int], frozenset[int]]:
         if guild_id not in self._known:
-            found = await self._store.privacy.exemptions(guild_id)
-            roles, users = ({one.target_id for one in found if one.kind == kind} for kind in ("role", "user"))
+            exemptions = await self._store.privacy.exemptions(guild_id)
+            roles, users = (
+                {exemption.target_id for exemption in exemptions if exemption.kind == kind} for kind in ("role", "user")
+            )
             self._known[guild_id] = frozenset(roles), frozenset(users)
         return self._known[guild_id]
 
     async def _roles_of(self, author: discord.User | discord.Member, guild: discord.Guild) -> frozenset[int]:
         key, now = (guild.id, author.id), discord.utils.utcnow()
         if isinstance(author, discord.Member):
-            self._roles.pop(key, None)  # these are newer, and come with every new message
+            self._roles.pop(key, None)  # a new message comes with current roles
             return frozenset(role.id for role in author.roles)
         known = self._roles.get(key)
         if known is not None and now - known[0] < ROLES_KEPT_FOR:
@@ -51,7 +53,7 @@ class Exemptions:
         try:
             member = await guild.fetch_member(author.id)
             roles = frozenset(role.id for role in member.roles)
-        except discord.NotFound:  # they left, and have no roles any more
+        except discord.NotFound:  # they left, so they have no roles
             roles = frozenset()
         self._roles[key] = now, roles
         self._roles.move_to_end(key)

@@ -1,4 +1,4 @@
-"""From a message in Discord to one that waits for its score, where it is to be read at all."""
+"""Record the messages of watched places, which then wait for their scores."""
 
 import asyncio
 import logging
@@ -13,16 +13,16 @@ from bot.features.review.showing.publish import Publisher
 from bot.features.review.worker import is_outage, where
 from bot.storage.store import ReviewStore
 
-WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are Discord's own words
+WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are system messages
 
 log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Takes the messages of watched places; not those of bots, of exempt people, or without text.
+    """Records messages of watched places, except those of bots and exempt people and those without text.
 
-    A message that loses its text is no longer tracked. A forwarded message counts as written by the person who forwards
-    it: Discord does not tell who wrote it.
+    A message that loses its text is no longer tracked. The author of a forwarded message is the person who forwarded
+    it, because Discord does not name the original author.
     """
 
     def __init__(self, store: ReviewStore, scoring: Scoring, publisher: Publisher) -> None:
@@ -31,26 +31,26 @@ class Intake:
         self._publisher = publisher
         self.exemptions = Exemptions(store)
         self.places: set[int] = set()
-        self.behind: set[int] = set()  # places whose messages of an outage are still to be read
-        self.unchecked: set[int] = set()  # places where what is kept is still to be held against what is there
-        self.absences = 0  # so far: what was read before the latest says nothing of it
+        self.behind: set[int] = set()  # places in which messages from a downtime are still unread
+        self.unchecked: set[int] = set()  # places that are still to be reconciled with Discord
+        self.absences = 0  # downtimes so far; what was read before the last one says nothing about it
         self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:
-        """Return the watched place to which a message in `channel` belongs, the narrowest of several."""
+        """Return the narrowest watched place that includes `channel`, None if there is none."""
         return next((place_id for place_id in places_of(channel) if place_id in self.places), None)
 
     async def take(self, message: discord.Message, *, backfilled: bool = False) -> bool:
-        """Read a message if it is to be read; return whether it waits for its score now.
+        """Record a message if it should be read; return whether it waits for a score now.
 
-        Where it was the last one that was seen is noted only while nothing is missing before it.
+        The place's last seen message advances only while no earlier message is missing.
         """
         place_id = self.place_of(message.channel)
         guild = message.guild
-        if place_id is None or guild is None or not _is_a_person_s(message) or is_forward_unavailable(message):
+        if place_id is None or guild is None or not _is_by_person(message) or is_forward_unavailable(message):
             return False
         text = message_text(message)
-        # One after the other, in the order of their coming: what is noted as seen has nothing missing before it.
+        # One at a time, in the order of arrival: nothing before the last seen message can be missing.
         async with self._in_turn:
             try:
                 if text.strip():
@@ -60,10 +60,10 @@ class Intake:
             except Exception as problem:
                 self._scoring.discard_texts(message.id)
                 if is_outage(problem):
-                    self.behind.add(place_id)  # it is read again with what the outage left
+                    self.behind.add(place_id)  # it is read again when the bot catches up
                     raise
-                # It alone is not read: there is no place for what the database refuses.
-                log.error("the message %d could not be taken: %s", message.id, where(problem))  # noqa: TRY400  # no texts
+                # The database refuses this message alone, so only this one is left out.
+                log.error("could not record message %d: %s", message.id, where(problem))  # noqa: TRY400  # no texts
                 return False
         if untracked is not None:
             await self._publisher.remove_label(untracked)
@@ -93,5 +93,5 @@ class Intake:
         return is_new
 
 
-def _is_a_person_s(message: discord.Message) -> bool:
+def _is_by_person(message: discord.Message) -> bool:
     return not message.author.bot and message.webhook_id is None and message.type in WRITTEN

@@ -1,4 +1,4 @@
-"""Reconcile stored messages with Discord after downtime: Discord sends no events for that time."""
+"""Reconcile stored messages with Discord after downtime, because Discord sends no events for that time."""
 
 import contextlib
 import logging
@@ -19,8 +19,8 @@ from bot.storage.records import RecordedMessage, WatchedPlace
 from bot.storage.store import ReviewStore
 
 BACK = timedelta(days=7)
-CHANNELS = 100  # of a place, such as a forum's posts; those in which something was posted last
-MOST = 1000  # messages of a channel, the newest: ten requests, for which Discord takes some ten seconds
+CHANNELS = 100  # of a place, such as a forum's posts: those with the newest messages
+MOST = 1000  # newest messages of a channel: ten requests, about ten seconds
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +44,12 @@ class Reconciler:
         self._intake = intake
         self._delete_messages = delete_messages
         self._delete_channel = delete_channel
-        self._checked: set[int] = set()  # channels, since the latest absence
+        self._checked: set[int] = set()  # channels, since the last downtime
         self._checked_after = 0
 
     async def reconcile(self) -> None:
-        """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord hid stay unchecked."""
-        for watched in [one for one in await self._store.places.all() if one.place_id in self._intake.unchecked]:
+        """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord hides stay unchecked."""
+        for watched in [place for place in await self._store.places.all() if place.place_id in self._intake.unchecked]:
             guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
             if guild is None or guild.unavailable:
                 continue
@@ -60,25 +60,25 @@ class Reconciler:
         if absences != self._checked_after:
             self._checked_after = absences
             self._checked.clear()
-        kept: defaultdict[int, list[RecordedMessage]] = defaultdict(list)
-        kept[watched.place_id] = []  # the place itself may be gone
-        for one in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
-            kept[one.channel_id].append(one)
+        stored: defaultdict[int, list[RecordedMessage]] = defaultdict(list)
+        stored[watched.place_id] = []  # the place itself may be deleted
+        for message in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
+            stored[message.channel_id].append(message)
         is_hidden = False
-        for channel_id, messages in islice(kept.items(), 1 + CHANNELS):  # the place itself, and those in it
+        for channel_id, messages in islice(stored.items(), 1 + CHANNELS):  # the place itself and its channels
             if channel_id in self._checked:
-                continue  # the round before left another channel
+                continue  # checked in an earlier round that an outage interrupted
             try:
                 await self._check_channel(guild, channel_id, messages)
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("could not reconcile channel %d with Discord: %s", channel_id, problem)
                 if is_outage(problem):
-                    is_hidden = True  # and the other channels are looked at
+                    is_hidden = True  # the other channels are checked all the same
                     continue
             self._checked.add(channel_id)
         return not is_hidden
 
-    async def _check_channel(self, guild: discord.Guild, channel_id: int, kept: list[RecordedMessage]) -> None:
+    async def _check_channel(self, guild: discord.Guild, channel_id: int, stored: list[RecordedMessage]) -> None:
         try:
             channel = guild.get_channel_or_thread(channel_id) or await guild.fetch_channel(channel_id)
         except discord.NotFound:
@@ -86,30 +86,30 @@ class Reconciler:
             return
         except discord.Forbidden:
             return
-        if kept and isinstance(channel, Readable) and _may_be_read(channel):
+        if stored and isinstance(channel, Readable) and _can_read_history(channel):
             with contextlib.suppress(discord.Forbidden):  # such as a private thread that the bot was removed from
-                await self._check_messages(channel, {one.message_id: one.content_hash for one in kept})
+                await self._check_messages(channel, {message.message_id: message.content_hash for message in stored})
 
-    async def _check_messages(self, channel: Readable, kept: dict[int, str]) -> None:
-        before, after = discord.Object(max(kept) + 1), discord.Object(min(kept) - 1)
+    async def _check_messages(self, channel: Readable, hashes: dict[int, str]) -> None:
+        before, after = discord.Object(max(hashes) + 1), discord.Object(min(hashes) - 1)
         history = channel.history(limit=MOST, before=before, after=after, oldest_first=False)
-        there = {message.id: message async for message in history}
-        if not _may_be_read(channel):
-            return  # nor for the whole time that this took: what is missing says nothing
-        begin = min(there) if len(there) == MOST else min(kept)
-        if gone := [message_id for message_id in kept if message_id >= begin and message_id not in there]:
-            await self._delete_messages(gone)
-        for message_id, message in there.items():
-            if message_id not in kept or self._database.content_hash(message_text(message)) == kept[message_id]:
+        found = {message.id: message async for message in history}
+        if not _can_read_history(channel):
+            return  # the permission was lost during the read, so a missing message is not a deleted one
+        begin = min(found) if len(found) == MOST else min(hashes)
+        if deleted := [message_id for message_id in hashes if message_id >= begin and message_id not in found]:
+            await self._delete_messages(deleted)
+        for message_id, message in found.items():
+            if message_id not in hashes or self._database.content_hash(message_text(message)) == hashes[message_id]:
                 continue
-            if await self._store.messages.content_hash(message_id) == kept[message_id]:  # no event came meanwhile
+            if await self._store.messages.content_hash(message_id) == hashes[message_id]:  # no event came meanwhile
                 await self._intake.take(message)
 
 
-def _may_be_read(channel: Readable) -> bool:
-    """Return whether the bot may see what was said: to one that may not, Discord shows a channel without messages."""
+def _can_read_history(channel: Readable) -> bool:
+    """Return whether the bot can read old messages. If not, Discord returns an empty history without an error."""
     try:
         permissions = channel.permissions_for(channel.guild.me)
-    except (discord.ClientException, AttributeError):  # a thread whose channel is out of sight
+    except (discord.ClientException, AttributeError):  # a thread whose channel the bot can't see
         return False
     return all(getattr(permissions, name) for name in (*needed_to_read(channel), "read_message_history"))

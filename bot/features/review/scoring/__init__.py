@@ -1,1 +1,1 @@
-"""Scoring what was read, and trying again what failed."""
+"""Scoring recorded messages, and retrying those that failed."""

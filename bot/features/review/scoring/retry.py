@@ -1,4 +1,4 @@
-"""*Try again* below `/review status`: messages that could not be scored get all their tries again."""
+"""*Try again* below `/review status`: messages that could not be scored get all their retries again."""
 
 import re
 
@@ -13,7 +13,7 @@ from bot.features.review.embeds.status import retry_text
 
 
 class RetryButton(PersistentButton, template=r"review:retry"):
-    """Tries again what could not be scored in the places that the presser may moderate."""
+    """Retries messages that could not be scored, in the places that the presser moderates."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Try again", custom_id="review:retry"))
@@ -24,14 +24,16 @@ class RetryButton(PersistentButton, template=r"review:retry"):
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Try again, and say how many messages that are."""
+        """Retry the messages, and say how many there are."""
         reviews, member = find_reviews(interaction.client), interaction.user
         if reviews is None or not isinstance(member, discord.Member):
-            raise NotPermitted("Review channels are switched off. Whoever runs the bot can turn them on.")
+            raise NotPermitted(
+                "Review channels are switched off. The bot's operator can turn them on with BOT_REVIEWS."
+            )
         if await acknowledge(interaction, interaction.response.defer()):
             await interaction.followup.send(retry_text(await reviews.retry_for(member)), ephemeral=True)
 
 
 def retry_view() -> discord.ui.View:
-    """Return the button."""
+    """Return a view with the button."""
     return view_of(RetryButton())

@@ -1,4 +1,4 @@
-"""From a message that waits to its score: in the background, in the order of posting, once each."""
+"""Scoring waiting messages: as background work, in the order of posting, each once."""
 
 import asyncio
 import logging
@@ -18,16 +18,16 @@ from bot.storage.records import Fault, NewScore, Pending
 from bot.storage.refusal import is_refusal
 from bot.storage.store import ReviewStore
 
-AT_A_TIME = 32  # written together; as many again are computed meanwhile
-TEXTS_KEPT = 10_000  # in memory alone, of messages that wait; what is older is asked of Discord again
-PLAIN_REVIEW = "good"  # which every model judges that judges anything
+AT_A_TIME = 32  # scores written together; the next 32 are computed meanwhile
+TEXTS_KEPT = 10_000  # texts of waiting messages, in memory only; older ones are fetched from Discord again
+PLAIN_REVIEW = "good"  # a probe that every working model can score
 GONE = (10003, 10008)  # unknown channel, unknown message
 
 log = logging.getLogger(__name__)
 
 
 class Scoring:
-    """Scores the messages that wait in `store`. Texts come from memory or from Discord, and are never stored."""
+    """Scores the waiting messages of `store`. Texts come from memory or from Discord and are never stored."""
 
     def __init__(
         self,
@@ -46,27 +46,27 @@ class Scoring:
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._line = Line(self._due, AT_A_TIME)
         self._probe: asyncio.Task[bool] | None = None
-        self._is_model_known = False  # to the database, which remembers it for the next start
+        self._is_model_known = False  # whether the database has the name of the current model
         self._worker = Worker(self._score_all, "scoring")
 
     def offer(self, message_id: int, text: str) -> None:
-        """Keep `text` at hand for the message's score."""
+        """Keep the text of a message in memory until it is scored."""
         self._texts[message_id] = text
         self._texts.move_to_end(message_id)
         while len(self._texts) > TEXTS_KEPT:
             self._texts.popitem(last=False)
 
     def discard_texts(self, *message_ids: int) -> None:
-        """Discard the texts of messages."""
+        """Discard the kept texts of messages."""
         for message_id in message_ids:
             self._texts.pop(message_id, None)
 
     def wake(self) -> None:
-        """Score what waits, unless that is under way; then look once more at its end."""
+        """Score the waiting messages, or look for more after the current run."""
         self._worker.wake()
 
     async def stop(self) -> None:
-        """End; what waits is scored after the next start."""
+        """Stop. Waiting messages are scored after the next start."""
         await self._worker.stop()
 
     async def _score_all(self) -> None:
@@ -75,26 +75,26 @@ class Scoring:
         if not self._is_model_known:
             name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
             if count := await self._store.faults.retry_with(name):
-                log.info("the model is another than before: %d messages that failed are tried again", count)
+                log.info("the model changed: retrying %d messages that failed", count)
             self._is_model_known = True
         computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
         try:
             while True:
-                some = await self._line.take([one for batch, _ in computing for one in batch])
-                if some:
-                    computing.append((some, asyncio.create_task(self._score_some(some))))
+                messages = await self._line.take([message for batch, _ in computing for message in batch])
+                if messages:
+                    computing.append((messages, asyncio.create_task(self._score_batch(messages))))
                 if not computing:
                     return
-                if len(computing) == 2 or not some:
+                if len(computing) == 2 or not messages:
                     batch, task = computing.pop(0)
                     settled = await task
                     self._line.pass_over(
-                        *(one for one, is_settled in zip(batch, settled, strict=True) if not is_settled)
+                        *(message for message, is_settled in zip(batch, settled, strict=True) if not is_settled)
                     )
-                    if not some and not computing and all(settled) and not self._line.has_failed:
-                        return  # what came meanwhile wakes this again
+                    if not messages and not computing and all(settled) and not self._line.has_failed:
+                        return  # a message that came meanwhile wakes this again
                     if not any(settled):
-                        return  # the database, Discord or the model is away: the next wake, in 30 s, tries again
+                        return  # the database, Discord or the model is unavailable; the next wake, in 30 s, tries again
         finally:
             for _, task in computing:
                 task.cancel()
@@ -103,35 +103,37 @@ class Scoring:
     async def _due(self, limit: int) -> list[Pending]:
         return await self._store.messages.pending(limit, discord.utils.utcnow())
 
-    async def _score_some(self, some: Sequence[Pending]) -> list[bool]:
-        """Score messages and write the scores down; return of each whether it waits no longer, or for its next try."""
-        settled = await asyncio.gather(*(self._settled(one) for one in some))
-        scored = {one: score for one, score in zip(some, settled, strict=True) if isinstance(score, NewScore)}
-        kept = await self._keep(scored)
-        return [kept[one] if one in kept else bool(result) for one, result in zip(some, settled, strict=True)]
+    async def _score_batch(self, batch: Sequence[Pending]) -> list[bool]:
+        """Score messages and record the scores; return for each whether it is settled: scored, or due for a retry."""
+        results = await asyncio.gather(*(self._score(message) for message in batch))
+        scores = {
+            message: result for message, result in zip(batch, results, strict=True) if isinstance(result, NewScore)
+        }
+        recorded = await self._record(scores)
+        return [recorded.get(message, bool(result)) for message, result in zip(batch, results, strict=True)]
 
-    async def _keep(self, scored: Mapping[Pending, NewScore]) -> dict[Pending, bool]:
-        """Write scores down together; where that is refused, halve them until the one that is refused stands alone."""
+    async def _record(self, scored: Mapping[Pending, NewScore]) -> dict[Pending, bool]:
+        """Record scores in one transaction; if the database refuses one of them, halve them until it is found."""
         if not scored:
             return {}
         try:
             await self._store.scores.record(list(scored.values()))
         except Exception as problem:
             if is_outage(problem):
-                log.warning("%d scores could not be written, and are computed again: %s", len(scored), where(problem))
+                log.warning("could not record %d scores, will compute them again: %s", len(scored), where(problem))
                 return dict.fromkeys(scored, False)
             if len(scored) == 1:
-                return {one: await self._fail(one, "database", problem) for one in scored}
+                return {message: await self._fail(message, "database", problem) for message in scored}
             half = list(scored.items())[: len(scored) // 2]
-            return await self._keep(dict(half)) | await self._keep(dict(list(scored.items())[len(half) :]))
+            return await self._record(dict(half)) | await self._record(dict(list(scored.items())[len(half) :]))
         self._publisher.wake()
-        self.discard_texts(*(one.message_id for one in scored))
+        self.discard_texts(*(message.message_id for message in scored))
         return dict.fromkeys(scored, True)
 
-    async def _settled(self, waiting: Pending) -> NewScore | bool:
-        """Return a message's score; True if it can never have one, or is retried later.
+    async def _score(self, waiting: Pending) -> NewScore | bool:
+        """Return a message's score, or True if it can never have one or its retry is scheduled.
 
-        False if it keeps waiting: something is unavailable, which is no fault of the message.
+        False if it keeps waiting, because something is unavailable that all messages need.
         """
         fault: Fault = "bot"
         try:
@@ -172,39 +174,41 @@ class Scoring:
             return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
 
     async def _does_model_answer(self) -> bool:
-        """Return whether a fixed text gets its verdict: for now, memory or a device may fail for every text.
+        """Return whether the model scores a fixed text. If not, memory or the device fails for every text.
 
-        Messages that fail at the same time share the answer.
+        Messages that fail at the same time share one probe.
         """
         if self._probe is None or self._probe.done():
-            self._probe = asyncio.create_task(self._probed())
+            self._probe = asyncio.create_task(self._probe_model())
         return await self._probe
 
-    async def _probed(self) -> bool:
+    async def _probe_model(self) -> bool:
         try:
             await self._executor.submit_background(0, SentimentQuestion(PLAIN_REVIEW))
         except Exception as problem:
-            log.warning("the model answers nothing for now: %s", where(problem))
+            log.warning("the model failed on a fixed text, too: %s", where(problem))
             return False
         return True
 
     async def _fail(self, waiting: Pending, fault: Fault, problem: Exception) -> bool:
-        """Count a try that failed for a fault of the message; False where even that could not be written."""
-        log.warning("the message %d could not be scored (%s): %s", waiting.message_id, fault, where(problem))
+        """Record a failed attempt on a message; False if that could not be recorded either."""
+        log.warning("could not score message %d (%s): %s", waiting.message_id, fault, where(problem))
         try:
             await self._store.faults.record(waiting, fault, discord.utils.utcnow())
-        except Exception as another:
-            log.warning("that it failed could not be written either: %s", where(another))
+        except Exception as second:
+            log.warning("could not record that failure either: %s", where(second))
             return False
         return True
 
     def _discard_text(self, waiting: Pending) -> None:
         text = self._texts.get(waiting.message_id)
-        if text is not None and self._database.content_hash(text) == waiting.content_hash:  # none that came meanwhile
+        if (
+            text is not None and self._database.content_hash(text) == waiting.content_hash
+        ):  # not the text of a later edit
             self.discard_texts(waiting.message_id)
 
     async def _text(self, waiting: Pending) -> str | None:
-        """Return the text that waits; None where it is gone or another by now, which is noted."""
+        """Return the waiting text; None if the message was deleted or edited, which is recorded."""
         text = self._texts.get(waiting.message_id)
         if text is not None and self._database.content_hash(text) == waiting.content_hash:
             return text
@@ -212,7 +216,7 @@ class Scoring:
         try:
             message = await channel.fetch_message(waiting.message_id)
         except discord.NotFound as refusal:
-            if refusal.code not in GONE:  # a proxy's, perhaps: a deletion cannot be undone
+            if refusal.code not in GONE:  # perhaps a proxy's 404: a deletion can't be undone
                 raise
             await self._store.messages.delete([waiting.message_id])
             self.discard_texts(waiting.message_id)
@@ -224,7 +228,7 @@ class Scoring:
             await self._publisher.stop_tracking(waiting, text)
             return None
         if (watched := await self._store.places.get(waiting.place_id)) is not None:
-            # It was edited while the bot was away: its new text waits now.
+            # It was edited while the bot was away, so its new text waits now.
             self.offer(message.id, text)
             await self._store.messages.record(
                 message.id, waiting.place_id, watched.guild_id, message.author.id, message.created_at,

@@ -1,1 +1,1 @@
-"""Showing the score of a message in its channel."""
+"""Showing scores: labels, thresholds, notices and weekly digests."""

@@ -1,4 +1,4 @@
-"""What a channel is told when it is watched, and when reading is suspended."""
+"""Notices: to members that a place is watched, and to moderators that a log channel is suspended."""
 
 import logging
 from collections.abc import Sequence
@@ -15,37 +15,41 @@ log = logging.getLogger(__name__)
 
 
 async def post_notices(store: ReviewStore, place: Place) -> int:
-    """Tell every text channel and thread of `place` what is read and why; return how many were told.
+    """Post the notice for members in every channel and thread of `place`; return how many were posted.
 
-    A forum has no place for it but its guidelines, which are its moderators'.
+    Forum posts get none. The forum's guidelines are the place for it, and only moderators can edit those.
     """
-    # A thread of a forum is one of its posts.
-    channels = [one for one in channels_in(place) if not isinstance(getattr(one, "parent", None), discord.ForumChannel)]
+    channels = [
+        channel
+        for channel in channels_in(place)
+        if not isinstance(getattr(channel, "parent", None), discord.ForumChannel)
+    ]
     return sum([await post_notice(store, place.id, channel) for channel in channels])
 
 
 async def post_notice(store: ReviewStore, place_id: int, channel: Readable) -> bool:
-    """Tell a channel of a place what is read and why; False where the bot may not."""
+    """Post the notice for members in a channel of a place; False if the bot has no permission."""
     try:
         notice = await channel.send(NOTICE)
     except discord.Forbidden as refusal:
-        log.warning("the notice could not be posted in %d: %s", channel.id, refusal)
+        log.warning("could not post the notice in channel %d: %s", channel.id, refusal)
         return False
     await store.places.add_notice(place_id, channel.id, notice.id)
     return True
 
 
 async def tell_of_suspension(bot: discord.Client, suspended: Sequence[WatchedPlace]) -> None:
-    """Tell a server's system channel, or its owner, that the cards of `suspended` places wait. No news for none."""
+    """Tell a server's system channel, or its owner, that the cards of `suspended` places wait."""
     if not suspended:
         return
     places = ", ".join(f"<#{place.place_id}>" for place in suspended)
     text = (
-        f"The log channel <#{suspended[0].log_channel_id}> of the review channels {places} refuses the bot, or is "
-        "gone. Flagged messages are kept and wait there. Give the bot View Channel, Send Messages, Embed Links and "
-        "Read Message History, or choose another with `/review watch log_channel:`; then `/review live` goes on."
+        f"The bot can't post in <#{suspended[0].log_channel_id}>, the log channel of the review channels {places}. It "
+        "was deleted, or the bot has no permission. Cases are kept, and their cards wait. Give the bot View Channel, "
+        "Send Messages, Embed Links and Read Message History there, or choose another channel with "
+        "`/review watch log_channel:`. Then use `/review live`."
     )
-    log.warning("the log channel %s is suspended", suspended[0].log_channel_id)
+    log.warning("suspended log channel %s: it refused the bot or was deleted", suspended[0].log_channel_id)
     guild = bot.get_guild(suspended[0].guild_id)
     if guild is None:
         return
@@ -55,7 +59,7 @@ async def tell_of_suspension(bot: discord.Client, suspended: Sequence[WatchedPla
                 await recipient.send(text)
                 return
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.info("a notice of the suspension could not be sent: %s", problem)
+            log.info("could not tell the server of the suspension: %s", problem)
 
 
 async def _owner(bot: discord.Client, guild: discord.Guild) -> discord.User | discord.Member | None:

@@ -1,4 +1,4 @@
-"""Showing the scores of live places: labels in the channel itself, and cases for what is flagged."""
+"""Showing the scores of live places: labels in the channel, and cases for flagged messages."""
 
 import logging
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Labels and flags scored messages of live places, once each, and deletes what is about deleted messages."""
+    """Labels and flags scored messages of live places, each once, and deletes the bot's posts about deleted ones."""
 
     def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
         self._bot = bot
@@ -30,11 +30,11 @@ class Publisher:
         self._worker = Worker(self._show_all, "showing scores")
 
     def wake(self) -> None:
-        """Show what is due, unless that is under way; then look once more at its end."""
+        """Show the due scores, or look for more after the current run."""
         self._worker.wake()
 
     async def stop(self) -> None:
-        """End; what is due is shown after the next start."""
+        """Stop. Due scores are shown after the next start."""
         await self._worker.stop()
 
     async def stop_tracking(self, waiting: Pending, text: str) -> None:
@@ -56,17 +56,17 @@ class Publisher:
 
     async def _show_all(self) -> None:
         while await self._line.do_some(self._show):
-            pass  # until nothing is due, or Discord is away: the next wake, in 30 s, tries again
+            pass  # until nothing is due or Discord is unavailable; the next wake, in 30 s, tries again
         await self.alerts.post_due()
         await self.alerts.refresh_behind()
         await self._deletions.do_some(self._delete)
         await self.alerts.rewrite_stale()
 
     async def _show(self, due: Due) -> bool:
-        """Label and flag one message; return False if that has to be tried again."""
+        """Label and flag one message; return False if that must be retried."""
         state = await self._store.showing.state_of(due)
         if state is None:
-            return True  # what the message says now is due by itself
+            return True  # the message was edited; its new score is due separately
         place, case = state
         label, reply_id = due.shown_label, due.label_message_id
         try:
@@ -79,7 +79,9 @@ class Publisher:
             if isinstance(problem, discord.HTTPException) and is_gone(problem):
                 await self._store.messages.delete([due.message_id])
                 return True
-            log.warning("message %d gets no label: %s", due.message_id, problem)  # such as a missing permission
+            log.warning(
+                "could not label message %d, will not retry: %s", due.message_id, problem
+            )  # such as a missing permission
         await self._flag(due, place, case)
         is_shown = await self._store.showing.mark_shown(
             due.message_id, due.content_hash, label=label, label_message_id=reply_id
@@ -133,8 +135,8 @@ class Publisher:
             await channel.get_partial_message(own.message_id).delete()
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
             if is_retryable(problem):
-                log.warning("the message %d is still to be deleted: %s", own.message_id, problem)
+                log.warning("could not delete the bot's message %d, will retry: %s", own.message_id, problem)
                 return False
             if not isinstance(problem, discord.NotFound):
-                log.warning("the message %d cannot be deleted: %s", own.message_id, problem)
+                log.warning("could not delete the bot's message %d, will not retry: %s", own.message_id, problem)
         return True

@@ -1,19 +1,19 @@
-"""From which score on a message is flagged, and which threshold past decisions suggest."""
+"""Which scores are flagged, and which threshold past decisions suggest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.storage.records import Verdict
 
-URGENT_SHARE = 0.25  # of the threshold, where no other is given for what is urgent
-HYSTERESIS = 0.05  # above a threshold, up to which an edited message stays below it: no case goes back and forth
-FEWEST = 3  # fewer confirmed, or dismissed, cases than these say nothing about a threshold
-STEP = 0.01  # to which the scores of decided cases are rounded
+URGENT_SHARE = 0.25  # urgent_below as a share of flag_below, unless it is given
+HYSTERESIS = 0.05  # an edited message must be this far above a threshold, or small edits would toggle its case
+FEWEST = 3  # confirmed, and dismissed, cases that a suggestion needs at least
+STEP = 0.01  # the scores of decided cases are rounded to this
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Whether a message is flagged, and as urgent."""
+    """Whether a message is flagged, and whether it is urgent."""
 
     is_flagged: bool
     is_urgent: bool
@@ -27,7 +27,7 @@ def flag(
     was_flagged: bool = False,
     was_urgent: bool = False,
 ) -> Flag:
-    """Compare P(positive) with both thresholds; what was below one stays so until it is clearly above."""
+    """Compare P(positive) with both thresholds; a flagged message stays flagged until it is 0.05 above."""
     strict = flag_below * URGENT_SHARE if urgent_below is None else urgent_below
     is_urgent = probability < strict + (HYSTERESIS if was_urgent else 0)
     return Flag(is_urgent or probability < flag_below + (HYSTERESIS if was_flagged else 0), is_urgent)
@@ -35,7 +35,7 @@ def flag(
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A threshold that moderators' decisions suggest, and what it would have done to the decided cases."""
+    """A suggested threshold: it flags `kept` of `confirmed` cases, and spares `spared` of `dismissed` ones."""
 
     flag_below: float
     kept: int
@@ -45,24 +45,25 @@ class Suggestion:
 
 
 def suggested_threshold(verdicts: Sequence[Verdict]) -> Suggestion | None:
-    """Return the threshold that parts confirmed from dismissed cases best, None where none does or few are decided.
+    """Return the threshold that separates confirmed from dismissed cases best.
 
-    Best by Youden's J (1950): the share that it keeps of the confirmed cases, less that of the dismissed ones.
+    None if no threshold separates them, or if fewer than 3 cases are confirmed or dismissed. Best is measured by
+    Youden's J (1950): the share of confirmed cases that the threshold flags, less the share of dismissed ones.
     """
-    confirmed = [one.positive_probability for one in verdicts if one.confirmed]
-    dismissed = [one.positive_probability for one in verdicts if not one.confirmed]
+    confirmed = [verdict.positive_probability for verdict in verdicts if verdict.confirmed]
+    dismissed = [verdict.positive_probability for verdict in verdicts if not verdict.confirmed]
     if min(len(confirmed), len(dismissed)) < FEWEST:
         return None
-    found = [_tried(round(step * STEP, 2), confirmed, dismissed) for step in range(1, 101)]
-    best = max(found, key=lambda one: (_youden(one), one.flag_below))
+    suggestions = [_suggestion(round(step * STEP, 2), confirmed, dismissed) for step in range(1, 101)]
+    best = max(suggestions, key=lambda suggestion: (_youden(suggestion), suggestion.flag_below))
     return best if _youden(best) > 0 else None
 
 
-def _tried(flag_below: float, confirmed: Sequence[float], dismissed: Sequence[float]) -> Suggestion:
+def _suggestion(flag_below: float, confirmed: Sequence[float], dismissed: Sequence[float]) -> Suggestion:
     kept = sum(probability < flag_below for probability in confirmed)
     spared = sum(probability >= flag_below for probability in dismissed)
     return Suggestion(flag_below, kept, len(confirmed), spared, len(dismissed))
 
 
-def _youden(one: Suggestion) -> float:
-    return one.kept / one.confirmed + one.spared / one.dismissed - 1
+def _youden(suggestion: Suggestion) -> float:
+    return suggestion.kept / suggestion.confirmed + suggestion.spared / suggestion.dismissed - 1

@@ -1,4 +1,4 @@
-"""What a log channel is told once a week."""
+"""The weekly digest in log channels."""
 
 import logging
 from datetime import timedelta
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 async def post_weekly_digests(bot: discord.Client, store: ReviewStore) -> None:
-    """Post the digest of each live place whose last is a week old; at most once each."""
+    """Post the digest of each live place whose last digest is a week old, at most once each."""
     now = discord.utils.utcnow()
     for watched in await store.places.all():
         if watched.live and watched.suspended_at is None and watched.log_channel_id is not None:
@@ -30,7 +30,7 @@ async def post_weekly_digests(bot: discord.Client, store: ReviewStore) -> None:
 async def _post(bot: discord.Client, store: ReviewStore, watched: WatchedPlace, *, log_channel_id: int) -> bool:
     since = discord.utils.utcnow() - WEEK
     week = Week(
-        probabilities=[one.positive_probability for one in await store.scores.latest(watched.place_id, since)],
+        probabilities=[message.positive_probability for message in await store.scores.latest(watched.place_id, since)],
         verdicts=await store.cases.verdicts(watched.place_id, since.date()),
         all_verdicts=await store.cases.verdicts(watched.place_id),
         open_cases=await store.cases.open_count(watched.place_id),
@@ -39,5 +39,5 @@ async def _post(bot: discord.Client, store: ReviewStore, watched: WatchedPlace, 
     try:
         await channel.send(embed=weekly_embed(f"<#{watched.place_id}>", week))
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-        log.warning("the weekly digest of %d could not be posted: %s", watched.place_id, problem)
+        log.warning("could not post the weekly digest of place %d: %s", watched.place_id, problem)
     return True
