@@ -66,7 +66,7 @@ def reply_on_error(
     """Wrap a command so that a BotError becomes a private reply. Any other exception is a bug."""
 
     @functools.wraps(callback)
-    async def wrapper(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    async def answered(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
         with interaction.client.open_answers.track():
             try:
                 await callback(self, interaction, *args, **kwargs)
@@ -77,7 +77,7 @@ def reply_on_error(
                     raise
                 await answer_bug(interaction, error, "a button")  # discord.py would only log it
 
-    return wrapper
+    return answered
 
 
 class CommandTree(app_commands.CommandTree[BotClient]):

@@ -49,4 +49,4 @@ def test_every_terminal_command_is_listed(generated: dict[str, str]) -> None:
     listed = re.findall(r"^## nightword (.+)$", page, re.MULTILINE)
     assert listed[:6] == ["run", "doctor", "health", "backup", "playground", "bench"]
     assert listed[6:] == sorted(set(OPTIONS) - {"guess", "model", "help"})  # which have no terminal command
-    assert "| `--num-beams N` | beam only: how many texts the search keeps at each step (2 to 10, default 5) |" in page
+    assert "| `--num-beams N` | beam only: how many beams the search keeps at each step (2 to 10, default 5) |" in page

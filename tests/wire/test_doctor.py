@@ -54,7 +54,7 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
     assert report.bad == ["model", "token"]
     assert report["model"][1].startswith("The model Qwen/Qwen2-0.5B cannot be used: ")
     assert "BOT_MODEL=demo and local folders need no network." in report["model"][1]
-    assert report["token"][1].startswith("DISCORD_TOKEN is not set. Put your bot's token into the environment or .env")
+    assert report["token"][1].startswith("DISCORD_TOKEN is not set. Copy your bot's token")
     for subject in SUBJECTS[9:14]:
         assert report[subject] == ("–", "not checked until Discord accepts the token.")
     assert report["invite"][1].startswith("the link appears here once DISCORD_TOKEN is valid.")

@@ -31,6 +31,7 @@ def load(spoilt: EngineModel) -> Callable[[], LanguageModel]:
     return lambda: spoilt
 
 
+@pytest.mark.slow
 async def test_of_300_messages_299_are_scored_and_the_one_is_named(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     texts = [f"{GOOD}{WORD if number == 150 else ''} {number}" for number in range(MESSAGES)]

@@ -158,4 +158,4 @@ async def test_an_export_has_links_and_figures_and_is_noted(place: ReviewPlace) 
     assert [row["message"].rpartition("/")[2] for row in rows] == [str(one.id) for one in messages]
     status = await place.moderator.slash(place.channel, "review status")
     changes = next(one.value for one in status.response.embeds[0].fields if one.name == "Latest changes")
-    assert f"<@{place.moderator.id}> exported 2 messages as jsonl of <#{place.channel.id}>" in changes
+    assert f"<@{place.moderator.id}> exported 2 messages as jsonl from <#{place.channel.id}>" in changes

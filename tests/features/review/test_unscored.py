@@ -114,6 +114,7 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
     ],
 )
 @pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow
 async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
     place: ReviewPlace, sentiment: Callable[..., None], fault: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 import discord
+import pytest
 
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
@@ -18,6 +19,7 @@ IN_SHADOW, LIVE = 200, 100
 FLAG_BELOW = 0.3
 
 
+@pytest.mark.slow
 async def test_from_shadow_to_the_last_decision(
     place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:

@@ -40,7 +40,7 @@ def test_the_alt_text_states_the_figures() -> None:
     picture = checked(spread_picture, found, 0.2, 0.05, [0.04, 0.1], [0.19])
     assert picture.alt == (
         "Histogram of P(positive) of 8 messages. 3 would be flagged, below 0.20; 1 of them urgent, below 0.05. "
-        "From 0 to 1 in steps of 0.2: 3, 1, 1, 1, 2. Median 0.35; the middle half lies between 0.17 and 0.75. "
+        "From 0 to 1 in steps of 0.2: 3, 1, 1, 1, 2. Median 0.35; the middle half is between 0.17 and 0.75. "
         "Moderators confirmed 2 cases and dismissed 1."
     )
     assert spread_picture([0.3], 0.125).alt == (

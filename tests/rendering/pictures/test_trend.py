@@ -67,7 +67,7 @@ def test_the_alt_text_states_the_figures() -> None:
     picture = checked(trend_picture, periods_of([(10, 5), (4, 4), (0, 0), (20, 15)]))
     assert picture.alt == (
         "Share of positive messages and their number per day, 28 December 2026 to 31 December 2026. 67% positive: "
-        "30 messages, as a small model reads them. Not shown, with fewer than 5 messages: 1 day. "
+        "30 messages, as a small model reads them. Hidden, with fewer than 5 messages: 1 day. "
         "Lowest 28 Dec: 50% of 10; highest 31 Dec: 75% of 20. Each: 28 Dec: 50% of 10, 31 Dec: 75% of 20."
     )
 
@@ -75,8 +75,8 @@ def test_the_alt_text_states_the_figures() -> None:
 @pytest.mark.parametrize(
     ("days", "finding"),
     [
-        ([(100, 50)] * 10 + [(100, 70)] * 10, "70% positive, up from 50%: 2,000 messages, the second half"),
-        ([(100, 70)] * 2 + [(100, 50)] * 2, "50% positive, down from 70%: 400 messages, the second half"),
+        ([(100, 50)] * 10 + [(100, 70)] * 10, "70% positive, up from 50%: 2,000 messages, second half"),
+        ([(100, 70)] * 2 + [(100, 50)] * 2, "50% positive, down from 70%: 400 messages, second half"),
         ([(10, 5)] * 2 + [(10, 7)] * 2, "60% positive, no clear change: 40 messages"),  # too few to tell
         ([(100_000, 50_000)] * 2 + [(100_000, 51_000)] * 2, "50% positive, no clear change"),  # too little to matter
         ([(9, 9)] * 8, "100% positive, no clear change"),
