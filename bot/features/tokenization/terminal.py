@@ -6,7 +6,7 @@ from bot.errors import UsageError
 from bot.features.tokenization.picture import token_borders_picture
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
-from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.json_objects import JsonObject, model_object, token_object
 from bot.rendering.tables import tokens_table
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of
@@ -19,7 +19,7 @@ def tokenization_object(result: Tokenization, model: ModelInfo) -> JsonObject:
         "command": "tokenize",
         "model": model_object(model),
         "text": result.text,
-        "tokens": [{"id": token.id, "token": token.text} for token in result.tokens],
+        "tokens": [token_object(token) for token in result.tokens],
     }
 
 

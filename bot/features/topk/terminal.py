@@ -23,16 +23,7 @@ def next_tokens_object(result: NextTokens, model: ModelInfo) -> JsonObject:
         "model": model_object(model),
         "prompt": result.prompt,
         "input_ids": list(result.input_ids),
-        "tokens": [
-            {
-                "rank": candidate.rank,
-                "id": candidate.token.id,
-                "token": candidate.token.text,
-                "logit": candidate.logit,
-                "probability": candidate.probability,
-            }
-            for candidate in result.candidates
-        ],
+        "tokens": [candidate_object(candidate) for candidate in result.candidates],
     }
 
 
