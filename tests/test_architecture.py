@@ -65,13 +65,13 @@ async def test_every_command_is_found_answers_errors_and_describes_itself(simcor
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}
     for menu in menus:
-        assert menu.callback.__code__.co_name == "answered", "the context menu lacks @reply_on_error"
+        assert menu.callback.__code__.co_name == "answered", "the context menu has no @reply_on_error"
     assert {command.name for command in found} == {
         "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess",
     }  # fmt: skip
     for command in found:
         assert isinstance(command, app_commands.Command)
-        assert command.callback.__code__.co_name == "answered", "the command lacks @reply_on_error"
+        assert command.callback.__code__.co_name == "answered", "the command has no @reply_on_error"
         assert 10 < len(command.description) <= 100
         for parameter in command.parameters:
             assert 10 < len(str(parameter.description)) <= 100

@@ -51,7 +51,7 @@ def pages() -> dict[Path, str]:
 
 
 class _ClosedReader(ReviewReader, name=ReviewReader.__name__):
-    """A stand-in for the review reader, which the review commands need. It has no database and does nothing."""
+    """A review reader that the review commands can be built with. It has no database and does nothing."""
 
     async def cog_load(self) -> None: ...
 

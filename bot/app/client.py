@@ -58,9 +58,8 @@ class Nightword(BotClient):
             await self.add_cog(reader)
             self.reviews = reader
         await add_commands(self)
-        self.add_dynamic_items(
-            DetailsButton, ReplayButton
-        )  # below every command's answers, including those of earlier runs
+        # They are below every command's answers, including those of earlier runs.
+        self.add_dynamic_items(DetailsButton, ReplayButton)
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
         await sync_commands(self, self.settings.guild_ids)

@@ -1,4 +1,4 @@
-"""A server in which an earlier version's messages stand."""
+"""A server with messages that an earlier version wrote."""
 
 import pytest
 import simcord

@@ -122,13 +122,13 @@ def components(message: Any) -> dict[str, dict[str, Any]]:
 
 
 def component(message: Any, start: str) -> str:
-    """Return the custom_id that begins so."""
+    """Return the only custom_id that begins with `start`."""
     (found,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
     return found
 
 
 def answers(result: Any, message: Any = None) -> list[Any]:
-    """Return what an interaction brought besides `message`."""
+    """Return the messages of an interaction: response and follow-ups, without `message`."""
     found = [one for one in (result.response, *result.followups) if one is not None]
     return [one for one in found if message is None or one.id != message.id]
 

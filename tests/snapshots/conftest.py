@@ -31,7 +31,7 @@ class World:
         return result.response if result.response is not None else result
 
     def check(self, name: str, message: Any) -> Any:
-        """Compare a message, as it stands now, with its snapshot; return it."""
+        """Compare a message's current state with its snapshot, and return the message."""
         assert shown(message, self.names) == self.snapshot(name=name)
         return message
 
