@@ -30,10 +30,14 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class NextScores:
-    """Scores of next tokens at one position: the most probable ones, best first, and those that the caller chose."""
+    """Scores of next tokens at one position: the most probable ones, best first, and those that the caller chose.
+
+    `at_temperature` has the probabilities of `top` at the temperature that the caller asked for.
+    """
 
     top: tuple[TokenScore, ...]
     chosen: tuple[TokenScore, ...]
+    at_temperature: tuple[float, ...]
 
 
 def candidates(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
@@ -96,9 +100,18 @@ class Engine(Protocol):
         ...
 
     def score_after_each(
-        self, input_ids: list[int], *, first: int = 0, following: Sequence[int] = (), top: int = 0
+        self,
+        input_ids: list[int],
+        *,
+        first: int = 0,
+        following: Sequence[int] = (),
+        top: int = 0,
+        temperature: float = 1.0,
     ) -> Iterator[NextScores]:
-        """Yield the scores after each of `input_ids` from position `first` on. `following[n]` is scored at the nth."""
+        """Yield the scores after each of `input_ids` from position `first` on. `following[n]` is scored at the nth.
+
+        `temperature` only changes `at_temperature`.
+        """
         ...
 
     def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:

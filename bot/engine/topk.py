@@ -1,10 +1,6 @@
 """The next token, a walk along chosen tokens, and guesses of the next token."""
 
-import math
-
-import numpy as np
-
-from bot.engine.primitives import Engine, TokenScore, candidates, likelihood
+from bot.engine.primitives import Engine, candidates, likelihood
 from bot.questions.generation import GenerationParameters
 from bot.questions.tokens import TokenProbability
 from bot.questions.topk import (
@@ -29,15 +25,16 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     codec, chosen = engine.codec, question.after_ids
     input_ids = codec.encode(question.prompt)
     path = codec.with_path(input_ids, chosen)
-    *steps, last = engine.score_after_each(path, first=len(input_ids) - 1, following=chosen, top=question.k)
-    at_temperature = _at_temperature(engine, path, last.top, question.temperature)
+    *steps, last = engine.score_after_each(
+        path, first=len(input_ids) - 1, following=chosen, top=question.k, temperature=question.temperature
+    )
     return Walk(
         prompt=question.prompt,
         input_ids=tuple(input_ids),
         steps=tuple(WalkStep(codec.token(step.chosen[0].id), likelihood(step.chosen[0])) for step in steps),
         text=codec.added_text(input_ids, chosen),
         temperature=question.temperature,
-        candidates=tuple(map(WalkCandidate, candidates(last.top, codec), at_temperature)),
+        candidates=tuple(map(WalkCandidate, candidates(last.top, codec), last.at_temperature)),
         ended=bool(chosen) and chosen[-1] in codec.end_ids,
     )
 
@@ -58,16 +55,6 @@ def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
     return GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=temperature, top_k=0, top_p=1.0, seed=seed
     )
-
-
-def _at_temperature(engine: Engine, path: list[int], top: tuple[TokenScore, ...], temperature: float) -> list[float]:
-    """Return the probabilities of `top` at a temperature. Except at 1, this needs the logits of all tokens."""
-    if temperature == 1.0:
-        return [score.probability for score in top]
-    logits = engine.next_logits(path).astype(np.float64) / temperature
-    highest = float(logits.max())
-    total = float(np.exp(logits - highest).sum())
-    return [math.exp(score.logit / temperature - highest) / total for score in top]
 
 
 def score_guess(engine: Engine, question: GuessQuestion) -> TokenProbability:

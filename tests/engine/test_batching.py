@@ -117,6 +117,14 @@ async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
     assert max(columns for _, columns in computed.shapes) == forward_passes.PIECE_TOKENS
 
 
+def test_a_walk_at_a_temperature_takes_no_more_passes(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = RecordedPasses(monkeypatch)
+    demo_model.answer(TopKQuestion("It was a dark", 3, (5, 300)))
+    passes = list(computed.shapes)
+    demo_model.answer(TopKQuestion("It was a dark", 3, (5, 300), 0.7))
+    assert computed.shapes == passes * 2
+
+
 async def test_the_beginning_of_the_sentiment_prompt_is_computed_once(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

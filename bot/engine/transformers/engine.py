@@ -54,13 +54,19 @@ class TransformersEngine:
         return [_scores(row[None], top, [chosen])[0] for row in logits]
 
     def score_after_each(
-        self, input_ids: list[int], *, first: int = 0, following: Sequence[int] = (), top: int = 0
+        self,
+        input_ids: list[int],
+        *,
+        first: int = 0,
+        following: Sequence[int] = (),
+        top: int = 0,
+        temperature: float = 1.0,
     ) -> Iterator[NextScores]:
         """Yield the scores after each of `input_ids` from position `first` on. At most 64 are computed at a time."""
         done = 0
         for logits in self.passes.logits_after(input_ids, first):
             chosen = [following[place : place + 1] for place in range(done, done + len(logits))]
-            yield from _scores(logits, top, chosen)
+            yield from _scores(logits, top, chosen, temperature)
             done += len(logits)
 
     def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:
@@ -145,7 +151,9 @@ class TransformersEngine:
         return self._beginnings[beginning]
 
 
-def _scores(logits: torch.Tensor, top: int, chosen: Sequence[Sequence[int]]) -> list[NextScores]:
+def _scores(
+    logits: torch.Tensor, top: int, chosen: Sequence[Sequence[int]], temperature: float = 1.0
+) -> list[NextScores]:
     """Return the scores of each row of `logits` [positions, vocabulary], with the `chosen` ids of that row."""
     totals = logits.logsumexp(-1, keepdim=True)
     probabilities = logits.softmax(-1)
@@ -158,13 +166,15 @@ def _scores(logits: torch.Tensor, top: int, chosen: Sequence[Sequence[int]]) -> 
 
     best = logits.topk(min(top, logits.shape[1])).indices
     best_rows = rows_of(best, torch.arange(1, best.shape[1] + 1).expand_as(best))
+    warped = probabilities if temperature == 1.0 else (logits / temperature).softmax(-1)
+    at_temperature = warped.gather(1, best).tolist()
     width = max(map(len, chosen), default=0)
     ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in chosen], dtype=torch.long).view(len(chosen), width)
     ranks = [(logits > logits.gather(1, column[:, None])).sum(-1) + 1 for column in ids.T]
     chosen_rows = rows_of(ids, torch.stack(ranks, dim=1) if ranks else torch.zeros_like(ids))
     return [
-        NextScores(tuple(best_row), tuple(row[: len(wanted)]))
-        for best_row, row, wanted in zip(best_rows, chosen_rows, chosen, strict=True)
+        NextScores(tuple(best_row), tuple(row[: len(wanted)]), tuple(warped_row))
+        for best_row, row, wanted, warped_row in zip(best_rows, chosen_rows, chosen, at_temperature, strict=True)
     ]
 
 
