@@ -17,7 +17,7 @@ import discord
 from bot.cli.bench.bursts import reviews
 from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
 from bot.engine.executor import ModelExecutor, build_executor
-from bot.features.review.scoring.score import Scoring
+from bot.features.review.scoring import Scoring
 from bot.features.review.showing.publish import Publisher
 from bot.questions.topk import TopKQuestion
 from bot.settings import read_settings

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.features.comparison.terminal import comparison_object, comparison_table
-from bot.features.sampler.terminal import stages_object
-from bot.features.sampler.text import stages_table
+from bot.features.sampler.terminal import stages_object, stages_table
 from bot.features.sentiment.terminal import evidence_object
 from bot.features.sentiment.text import calibration_table, words_table
 from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table

@@ -10,15 +10,14 @@ from discord.ext import commands, tasks
 
 from bot.engine.executor import ModelExecutor
 from bot.features.review.access import ReviewCog
-from bot.features.review.cases.buttons import CaseButton, DigestMenu
+from bot.features.review.buttons import CaseButton, DigestMenu, RetryButton
 from bot.features.review.cases.triage import CaseTriage
 from bot.features.review.places import Chat, find_place, may_moderate
 from bot.features.review.reading.backfill import Backfills, BackfillStop
 from bot.features.review.reading.catch_up import catch_up, removed_guilds
 from bot.features.review.reading.intake import Intake
 from bot.features.review.reading.reconcile import Reconciler
-from bot.features.review.scoring.retry import RetryButton
-from bot.features.review.scoring.score import Scoring
+from bot.features.review.scoring import Scoring
 from bot.features.review.showing.notices import post_notice
 from bot.features.review.showing.publish import Publisher
 from bot.features.review.showing.weekly import post_weekly_digests

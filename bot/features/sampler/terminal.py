@@ -3,10 +3,11 @@
 import argparse
 
 from bot.features.sampler.picture import stages_picture
-from bot.features.sampler.text import stages_table
 from bot.questions.language_model import ModelInfo
-from bot.questions.sampler import Distribution, SamplerQuestion, SamplerStages
+from bot.questions.sampler import CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages
+from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
+from bot.rendering.tables import percentage, table
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
@@ -49,6 +50,42 @@ def _distribution(distribution: Distribution) -> JsonObject:
         "entropy": distribution.entropy,
         "tokens": [candidate_object(entry) for entry in distribution.top],
     }
+
+
+def stages_table(result: SamplerStages) -> str:
+    """Return what each stage kept and cut, and why. "–": no longer among the most probable tokens."""
+    rows = [(f"{result.before.tokens_left:,}", f"{result.before.entropy:.2f}", "–", "before")]
+    rows += [
+        (
+            f"{stage.after.tokens_left:,}",
+            f"{stage.after.entropy:.2f}",
+            percentage(stage.mass_cut),
+            f"{stage.name} {stage.value:g}" if stage.is_on else f"{stage.name} off",
+        )
+        for stage in result.stages
+    ]
+    parts = [table(("tokens", "entropy", "cut", "stage"), rows, right=(0, 1, 2))]
+    after = {entry.token.id: percentage(entry.probability) for entry in result.stages[-1].after.top}
+    first = [
+        (percentage(entry.probability), after.get(entry.token.id, "–"), visible_token(entry.token.text))
+        for entry in result.before.top
+    ]
+    parts.append(table(("before", "after", "token"), first, right=(0, 1)))
+    parts += [
+        "\n".join([f"{stage.name} cut", *(cut_reason(stage, entry) for entry in stage.cut[:3])])
+        for stage in result.stages
+        if stage.cut
+    ]
+    return "\n\n".join(parts)
+
+
+def cut_reason(stage: SamplerStage, entry: CutToken) -> str:
+    """Return why a stage cut a token."""
+    shown = f"{visible_token(entry.token.text)} ({percentage(entry.probability)})"
+    if stage.name == "top_k":
+        return f"{shown}: rank {entry.rank:,}, beyond top_k {stage.value:g}"
+    before = f"{entry.rank - 1:,} more probable tokens have" if entry.rank > 2 else "the more probable token has"
+    return f"{shown}: {before} {percentage(entry.probability_before)}, enough for top_p {stage.value:g}"
 
 
 def sampler(arguments: argparse.Namespace) -> int:

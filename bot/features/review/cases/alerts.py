@@ -11,7 +11,7 @@ import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.answers.message_text import message_text
-from bot.features.review.cases.buttons import case_view, digest_view, is_card_of, of_digest
+from bot.features.review.buttons import case_view, digest_view, is_card_of, of_digest
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.features.review.showing.labels import OwnHistory
 from bot.features.review.showing.notices import tell_of_suspension

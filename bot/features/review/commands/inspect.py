@@ -10,6 +10,7 @@ from bot.answers.answering import defer, reply
 from bot.answers.client import Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
+from bot.features.review.buttons import retry_view
 from bot.features.review.commands.shared import (
     PLACE_OPTION,
     ReviewCommands,
@@ -28,7 +29,6 @@ from bot.features.review.places import (
     seen_by,
     threads_left_out,
 )
-from bot.features.review.scoring.retry import retry_view
 from bot.features.review.showing.thresholds import suggested_threshold
 
 ACTIONS_SHOWN = 5

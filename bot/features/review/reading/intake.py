@@ -8,7 +8,7 @@ import discord
 from bot.answers.message_text import is_forward_unavailable, message_text
 from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
-from bot.features.review.scoring.score import Scoring
+from bot.features.review.scoring import Scoring
 from bot.features.review.showing.publish import Publisher
 from bot.features.review.worker import is_outage, where
 from bot.storage.store import ReviewStore

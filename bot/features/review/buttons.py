@@ -1,4 +1,4 @@
-"""The buttons below a case's card, and the menu below a digest. Both work after a restart."""
+"""The buttons below a case's card and `/review status`, and the menu below a digest. All work after a restart."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -12,6 +12,7 @@ from bot.answers.delivery import acknowledge
 from bot.errors import NotPermitted, ReceiptUnusable
 from bot.features.review.access import reviews_of
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
+from bot.features.review.embeds.status import retry_text
 from bot.features.review.places import Place, check_moderator, find_place
 from bot.storage.records import Case
 
@@ -63,6 +64,11 @@ def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
                 last = int(match[1] or max(listed)) if len(listed) == DIGEST_CASES else 0
                 return [case_id for case_id in case_ids if case_id in listed or max(listed) < case_id <= last]
     return []
+
+
+def retry_view() -> discord.ui.View:
+    """Return a view with the button."""
+    return view_of(RetryButton())
 
 
 class CaseButton(
@@ -137,6 +143,26 @@ class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
         _check(interaction, case)
         if case is not None and await acknowledge(interaction, interaction.response.defer()):
             await triage.show_card(case)
+
+
+class RetryButton(PersistentButton, template=r"review:retry"):
+    """Retries messages that could not be scored, in the places that the presser moderates."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Try again", custom_id="review:retry"))
+
+    @classmethod
+    def of(cls, _: re.Match[str]) -> "RetryButton":
+        """Return the button that was pressed."""
+        return cls()
+
+    async def press(self, interaction: Interaction) -> None:
+        """Retry the messages, and say how many there are."""
+        assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
+        reviews = reviews_of(interaction.client)
+        if await acknowledge(interaction, interaction.response.defer()):
+            count = await reviews.retry_for(interaction.user)
+            await interaction.followup.send(retry_text(count), ephemeral=True)
 
 
 def _check(interaction: Interaction, case: Case | None) -> None:

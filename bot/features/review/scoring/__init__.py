@@ -1,1 +1,0 @@
-"""Scoring recorded messages, and retrying those that failed."""
