@@ -6,6 +6,9 @@ from typing import TypeVar
 
 import torch
 
+# For finding broken kernels. bfloat16 rounds to about a hundredth.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+
 Layer = TypeVar("Layer", bound=torch.nn.Module)
 log = logging.getLogger(__name__)
 
@@ -16,6 +19,33 @@ def replace_layers(model: torch.nn.Module, kind: type[Layer], make: Callable[[La
         for name, child in list(parent.named_children()):
             if type(child) is kind:
                 setattr(parent, name, make(child))
+
+
+def replace_linear_layers(
+    model: torch.nn.Module,
+    make: Callable[[torch.nn.Linear], torch.nn.Module],
+    can_replace: Callable[[torch.nn.Linear], bool],
+    *,
+    otherwise: str,
+) -> bool:
+    """Replace every linear layer of `model` if each can be replaced and the first one's results match.
+
+    Return whether they were replaced. If not, `otherwise` is logged with the reason.
+    """
+    linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
+    if not linear_layers or not all(map(can_replace, linear_layers)) or not _matches(linear_layers[0], make, otherwise):
+        return False
+    del linear_layers  # frees each layer's plain weights as soon as it is replaced
+    replace_layers(model, torch.nn.Linear, make)
+    return True
+
+
+def _matches(linear: torch.nn.Linear, make: Callable[[torch.nn.Linear], torch.nn.Module], otherwise: str) -> bool:
+    dtype = linear.weight.dtype
+    states = linspace_states(3, linear.in_features, dtype)
+    return matches_reference(
+        lambda: make(linear)(states), lambda: linear(states), TOLERANCE[dtype], otherwise=otherwise
+    )
 
 
 @torch.no_grad()

@@ -6,10 +6,9 @@ FBGEMM's kernel sums in float32, so it is also more exact. float16 represents ev
 
 import torch
 
-from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
+from bot.engine.transformers.layers import replace_linear_layers
 
 _FINEST = 2.0**-25  # half of float16's smallest step
-_TOLERANCE = 5e-2  # for finding broken kernels: bfloat16 rounds to about a hundredth
 
 
 class HalfLinear(torch.nn.Module):
@@ -35,14 +34,7 @@ class HalfLinear(torch.nn.Module):
 
 def halve_linear_layers(model: torch.nn.Module) -> bool:
     """Replace the linear layers of `model` if that is faster on this processor. Return whether it did."""
-    linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
-    if not linear_layers or not all(map(_can_be_halved, linear_layers)):
-        return False
-    if not _matches(linear_layers[0]):
-        return False
-    del linear_layers  # frees each layer's plain weights as soon as it is replaced
-    replace_layers(model, torch.nn.Linear, HalfLinear)
-    return True
+    return replace_linear_layers(model, HalfLinear, _can_be_halved, otherwise="linear layers are not stored in float16")
 
 
 def _can_be_halved(linear: torch.nn.Linear) -> bool:
@@ -50,13 +42,3 @@ def _can_be_halved(linear: torch.nn.Linear) -> bool:
     if weight.device.type != "cpu" or weight.dtype != torch.bfloat16 or torch.cpu._is_avx512_bf16_supported():
         return False
     return bool((weight.half().float() - weight).abs().max() <= _FINEST)
-
-
-def _matches(linear: torch.nn.Linear) -> bool:
-    states = linspace_states(3, linear.in_features, linear.weight.dtype)
-    return matches_reference(
-        lambda: HalfLinear(linear)(states),
-        lambda: linear(states),
-        _TOLERANCE,
-        otherwise="linear layers are not stored in float16",
-    )

@@ -12,13 +12,12 @@ weights are rounded, as in Int8Linear.
 
 import torch
 
-from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
+from bot.engine.transformers.layers import TOLERANCE, linspace_states, matches_reference, replace_layers
 
 KERNEL_ROWS = 16  # up to so many tokens at once, PyTorch's kernel is faster than widening the weights for the call
 SCRATCH = 5_000_000  # weights widened at a time, 10 MB: a whole layer of a small model
 _WIDTH = 16  # weights that the kernel reads at a time, past a row's end if its length is not a multiple
 LARGEST = 127
-_TOLERANCE = 5e-2  # for finding broken kernels: bfloat16 rounds to about a hundredth
 _FINER = 2 * LARGEST  # finer steps in a step: a remainder is at most half a step, which is 127 finer steps
 _ZERO = 128  # the kernels read integers from 0 to 255
 
@@ -89,7 +88,7 @@ def _has_kernel() -> bool:
     return matches_reference(
         lambda: Int8Linear(linear, scratch, kernel=True)(states),
         lambda: Int8Linear(linear, scratch, kernel=False)(states),
-        _TOLERANCE,
+        TOLERANCE[torch.bfloat16],
         otherwise="the int8 kernel is not used",
     )
 

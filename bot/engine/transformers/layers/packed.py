@@ -10,10 +10,9 @@ of a long prompt on their own.
 
 import torch
 
-from bot.engine.transformers.layers import linspace_states, matches_reference, replace_layers
+from bot.engine.transformers.layers import TOLERANCE, linspace_states, matches_reference, replace_linear_layers
 
 ROWS_EXPECTED = 16  # tokens at once for which the layout is optimized
-_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # for finding broken kernels
 _PARTS = ("gate_proj", "up_proj", "down_proj")
 
 
@@ -47,31 +46,13 @@ class PackedLinear(torch.nn.Module):
 
 def pack_linear_layers(model: torch.nn.Module) -> bool:
     """Replace the linear layers of `model` if this machine has the kernels. Return whether it did."""
-    linear_layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
-    if not linear_layers or not all(map(_can_be_packed, linear_layers)):
-        return False
-    if not _linear_matches(linear_layers[0]):
-        return False
-    del linear_layers  # frees each layer's plain weights as soon as it is replaced
-    replace_layers(model, torch.nn.Linear, PackedLinear)
-    return True
+    return replace_linear_layers(model, PackedLinear, _can_be_packed, otherwise="linear layers are not packed")
 
 
 def _can_be_packed(linear: torch.nn.Linear) -> bool:
     weight = linear.weight
     has_kernels: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    return has_kernels and weight.device.type == "cpu" and weight.dtype in _TOLERANCE
-
-
-def _linear_matches(linear: torch.nn.Linear) -> bool:
-    dtype = linear.weight.dtype
-    states = linspace_states(3, linear.in_features, dtype)
-    return matches_reference(
-        lambda: PackedLinear(linear)(states),
-        lambda: linear(states),
-        _TOLERANCE[dtype],
-        otherwise="linear layers are not packed",
-    )
+    return has_kernels and weight.device.type == "cpu" and weight.dtype in TOLERANCE
 
 
 class PackedMLP(torch.nn.Module):
@@ -107,6 +88,6 @@ def _mlp_matches(plain: torch.nn.Module, packed: PackedMLP) -> bool:
     dtype = packed.gate_proj.dtype
     states = linspace_states(3, packed.gate_proj.in_features, dtype)[None]
     return matches_reference(
-        lambda: packed(states), lambda: plain(states), _TOLERANCE[dtype], otherwise="gated MLPs are not packed",
+        lambda: packed(states), lambda: plain(states), TOLERANCE[dtype], otherwise="gated MLPs are not packed",
         smallest_scale=1e-3,
     )  # fmt: skip
