@@ -1,6 +1,9 @@
 """The next token, a walk along chosen tokens, and guesses of the next token."""
 
-from bot.engine.primitives import Engine, candidates, likelihood
+from collections.abc import Iterable
+
+from bot.engine.primitives import Engine, NextScores, candidates, likelihood
+from bot.engine.tokenizer import TextCodec
 from bot.questions.generation import GenerationParameters
 from bot.questions.tokens import TokenProbability
 from bot.questions.topk import (
@@ -22,12 +25,22 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     temperature or an id that the model doesn't predict.
     """
     _only_temperature(question.temperature, seed=0)
-    codec, chosen = engine.codec, question.after_ids
-    input_ids = codec.encode(question.prompt)
-    path = codec.with_path(input_ids, chosen)
-    *steps, last = engine.score_after_each(
-        path, first=len(input_ids) - 1, following=chosen, top=question.k, temperature=question.temperature
+    input_ids = engine.codec.encode(question.prompt)
+    path = engine.codec.with_path(input_ids, question.after_ids)
+    scores = engine.score_after_each(
+        path,
+        first=len(input_ids) - 1,
+        following=question.after_ids,
+        top=question.k,
+        temperature=question.temperature,
     )
+    return _walk(engine.codec, question, input_ids, scores)
+
+
+def _walk(codec: TextCodec, question: TopKQuestion, input_ids: list[int], scores: Iterable[NextScores]) -> Walk:
+    """Return the walk from the scores after the prompt and after each token of the path."""
+    chosen = question.after_ids
+    *steps, last = scores
     return Walk(
         prompt=question.prompt,
         input_ids=tuple(input_ids),
@@ -76,8 +89,7 @@ def score_guesses(engine: Engine, question: RevealQuestion) -> ScoredGuesses:
     """
     codec, ids = engine.codec, question.guessed_ids
     codec.refuse_unpredicted(ids)
-    result = walk(engine, question.top)
-    if not ids:
-        return ScoredGuesses(result, ())
-    (scores,) = engine.score_next([codec.encode(question.top.prompt)], chosen=ids)
-    return ScoredGuesses(result, candidates(scores.chosen, codec))
+    input_ids = codec.encode(question.prompt)
+    (scores,) = engine.score_next([input_ids], top=question.k, chosen=ids)
+    top = _walk(codec, question.top, input_ids, [scores])
+    return ScoredGuesses(top, candidates(scores.chosen, codec))

@@ -106,13 +106,19 @@ class GuessQuestion(Question[TokenProbability]):
 class ScoredGuesses:
     """The model's own candidates, and the probability of each guess."""
 
-    walk: Walk
+    top: Walk
     guesses: tuple[TokenProbability, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RevealQuestion(Question[ScoredGuesses]):
-    """The model's own candidates after a prompt, and the scores of the tokens that were guessed."""
+    """The model's own `k` candidates after a prompt, and the scores of the tokens that were guessed."""
 
-    top: TopKQuestion
+    prompt: str
+    k: int
     guessed_ids: tuple[int, ...]
+
+    @property
+    def top(self) -> TopKQuestion:
+        """The part that asks for the model's own candidates."""
+        return TopKQuestion(self.prompt, self.k)

@@ -27,7 +27,7 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, _: model.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, (5, 300, 7), 1.4), 11)).steps[
             -1
         ],
-        lambda model, _: model.answer(RevealQuestion(TopKQuestion("Once upon", 1), (5, 300, 7))).guesses,
+        lambda model, _: model.answer(RevealQuestion("Once upon", 1, (5, 300, 7))).guesses,
         lambda model, stop: model.answer(ComparisonQuestion("Once upon", 8, 3, 3, 1.5), Cancelling(stop)),
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
     ]

@@ -7,7 +7,7 @@ import torch
 
 from bot.engine.model import EngineModel
 from bot.errors import EmptyPrompt, PromptTooLong
-from bot.questions.topk import GuessQuestion, RevealQuestion, TopKQuestion
+from bot.questions.topk import GuessQuestion, RevealQuestion
 from tests.engine.exploring import close
 
 PROMPT = "It was a dark and stormy"
@@ -36,8 +36,8 @@ def test_the_more_probable_way_to_write_a_guess_counts(
     assert found.token.id == expected
     assert found.probability == close(logits.softmax(-1)[expected].item())
     assert found.rank == int((logits > logits[expected]).sum()) + 1
-    assert ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), tuple(both))).guesses == tuple(
-        ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), (id_,))).guesses[0] for id_ in both
+    assert ours.answer(RevealQuestion(PROMPT, 1, tuple(both))).guesses == tuple(
+        ours.answer(RevealQuestion(PROMPT, 1, (id_,))).guesses[0] for id_ in both
     )
 
 
@@ -47,7 +47,7 @@ def test_a_word_is_meant_with_the_space_before_it(demo_model: EngineModel) -> No
 
 
 def test_no_ids_have_no_scores(demo_model: EngineModel) -> None:
-    assert demo_model.answer(RevealQuestion(TopKQuestion(PROMPT, 1), ())).guesses == ()
+    assert demo_model.answer(RevealQuestion(PROMPT, 1, ())).guesses == ()
 
 
 def test_what_cannot_be_scored(demo_model: EngineModel) -> None:
@@ -56,4 +56,4 @@ def test_what_cannot_be_scored(demo_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The prompt is empty"):
         demo_model.answer(GuessQuestion("", "night"))
     with pytest.raises(PromptTooLong):
-        demo_model.answer(RevealQuestion(TopKQuestion("the " * 600, 1), (1,)))
+        demo_model.answer(RevealQuestion("the " * 600, 1, (1,)))

@@ -125,18 +125,18 @@ async def _reveal(interaction: Interaction) -> None:
         key = seal_key(interaction.client.settings)
         ids = await asyncio.to_thread(open_seals, key, guess_round, info.vocab_size)
 
-        top = TopKQuestion(guess_round.prompt, MODELS_GUESSES)
+        question = RevealQuestion(guess_round.prompt, MODELS_GUESSES, tuple(ids))
 
         def render(result: ScoredGuesses, run: RunInfo) -> Answer:
             reveal = _reveal_of(guess_round, result)
             view = view_of(RoundButton("next", guess_round.opener))
             shown = replace(revealed_answer(guess_round, reveal, run), view=view)
-            return with_receipt(shown, top, result.walk, run, reveal_state(reveal))
+            return with_receipt(shown, question.top, result.top, run, reveal_state(reveal))
 
         def draw(result: ScoredGuesses) -> Picture:
             return reveal_picture(_reveal_of(guess_round, result))
 
-        if not await answer(interaction, RevealQuestion(top, tuple(ids)), render, private=True, draw=draw):
+        if not await answer(interaction, question, render, private=True, draw=draw):
             raise UsageError("Discord didn't accept the reveal. Press the button again.")
 
 
@@ -161,7 +161,7 @@ async def _start_next(interaction: Interaction) -> None:
 
 
 def _reveal_of(guess_round: GuessRound, scored: ScoredGuesses) -> Reveal:
-    return Reveal.of(guess_round, scored.guesses, scored.walk.next_tokens)
+    return Reveal.of(guess_round, scored.guesses, scored.top.next_tokens)
 
 
 def _with_buttons(guess_round: GuessRound, run: RunInfo) -> Answer:
