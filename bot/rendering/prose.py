@@ -42,7 +42,7 @@ def quote_excerpt(text: str, limit: int) -> Excerpt:
 
 def bold(text: str) -> str:
     """Return escaped text in bold, line by line. White space stays outside: ``** x**`` isn't bold on Discord."""
-    return "\n".join(_bold_line(line) for line in text.split("\n"))
+    return "\n".join(map(_bold_line, visible_text(text).split("\n")))
 
 
 def token_in_prose(text: str, limit: int = 40) -> str:
@@ -74,7 +74,6 @@ def _quote(text: str) -> str:
 def _bold_line(line: str) -> str:
     core = line.strip()
     if not core:
-        return visible_text(line)
-    before = line[: len(line) - len(line.lstrip())]
-    after = line[len(line.rstrip()) :]
-    return f"{visible_text(before)}**{escape_prose(core)}**{visible_text(after)}"
+        return line
+    before, after = line[: len(line) - len(line.lstrip())], line[len(line.rstrip()) :]
+    return f"{before}**{escape_prose(core)}**{after}"

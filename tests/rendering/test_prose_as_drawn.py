@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.answers.answer import footer
@@ -66,6 +66,8 @@ def test_so_are_texts_that_stand_together(name: str, text: str) -> None:
 
 
 @given(texts.map(lambda text: re.sub("[\u200d\ufe0f\u20e3]", "", text)).filter(str.strip), st.integers(20, 60))
+@example(":100:\r\n0", 22)
+@example("a\r", 22)
 @settings(max_examples=300, deadline=None)
 def test_so_is_the_beginning_or_the_end_of_a_text(text: str, limit: int) -> None:
     prompt, quote = prompt_excerpt(text, limit).text, quote_excerpt(text.strip(), limit).text
@@ -77,6 +79,11 @@ def test_so_is_the_beginning_or_the_end_of_a_text(text: str, limit: int) -> None
         drawn(line.strip().removeprefix("**").removesuffix("**"))
     spoiler = spoilered_excerpt(text)
     assert visible_text(text.strip()).startswith(drawn(spoiler[2:-2]).removesuffix(" …"))
+
+
+def test_bold_text_is_bold_line_by_line() -> None:
+    assert bold_excerpt("one\r\ntwo\n three ", 60).text == "**one**\n**two**\n **three** "
+    assert bold_excerpt("one\rtwo\x85\n\x1c", 60).text == "**one\\\\u000dtwo\\\\u0085**\n**\\\\u001c**"
 
 
 def test_no_escape_is_cut_in_two() -> None:
