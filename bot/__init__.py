@@ -1,4 +1,4 @@
-"""Nightword: a Discord bot that opens a small language model to a community."""
+"""Nightword: a Discord bot that lets a community explore a small language model."""
 
 from importlib.metadata import version
 
