@@ -42,7 +42,7 @@ async def test_an_open_case_is_withdrawn_and_comes_back_with_the_text(place: Rev
     lines = [line.split(" · <t:")[0] for line in field(card, "History").splitlines()]
     assert lines[1:] == [
         f"`2` claimed by <@{place.moderator.id}>",
-        "`3` the message was edited: it has no text left to score",
+        "`3` the message was edited: it no longer has text that can be scored",
     ]
     assert await place.store.scores.latest(place.channel.id) == []
     assert await place.store.cases.open_count(place.channel.id) == 0
@@ -90,7 +90,7 @@ async def test_what_moderators_decided_stays(place: ReviewPlace) -> None:
     await place.member.edit(message, "")
     (card,) = place.cards
     assert card.embeds[0].title == "Case 1 · flagged · confirmed"
-    assert "no text left" in field(card, "History")
+    assert "no longer has text that can be scored" in field(card, "History")
 
 
 async def test_a_picture_alone_is_not_kept(place: ReviewPlace) -> None:

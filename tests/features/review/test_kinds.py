@@ -46,7 +46,7 @@ async def test_the_chat_of_each_is_read_by_itself_and_with_its_category(place: R
     )
     for watched, channel in ((category, chat), (apart, apart)):
         result = await place.moderator.slash(place.elsewhere, "review watch", channel=watched)
-        assert "A notice informs the members." in description(result)
+        assert "The bot posted a notice for the members." in description(result)
         message = await place.member.send(channel, GOOD)
         assert await read_in(place, watched.id) == {channel.id}
         backfilled = await place.moderator.slash(place.elsewhere, "review backfill", channel=watched)
@@ -84,7 +84,7 @@ async def test_without_connect_the_chat_of_a_voice_channel_cannot_be_read(place:
     voice = place.guild.create_voice_channel("watch-along")
     await deny(place, voice, connect=False)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=voice)
-    assert "the bot needs Connect." in description(result)
+    assert "The bot needs Connect in" in description(result)
 
 
 async def test_threads_of_a_text_channel_are_named(place: ReviewPlace) -> None:

@@ -180,7 +180,7 @@ async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, mon
         found = [one for one in place.log.history() if one.embeds[0].title == "The week in review"]
         assert len(found) == count
     monkeypatch.setattr(discord.utils, "utcnow", lambda: now)
-    assert "In total 1 of 1 reviewed cases were confirmed (100%)" in str(found[0].embeds[0].description)
+    assert "In total 1 of 1 decided cases were confirmed (100%)" in str(found[0].embeds[0].description)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from bot.answers.error_reply import TITLES
 from bot.features.review.embeds.status import NONE_WATCHED
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
-REFUSED = "you need View Channel and Manage Messages for this"
+REFUSED = "You need View Channel and Manage Messages in"
 # Each command of moderators, with its options; `here` stands for the watched channel.
 COMMANDS: dict[str, dict[str, Any]] = {
     "review watch": {"channel": "here", "notice": False},

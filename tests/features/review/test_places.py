@@ -31,7 +31,7 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     }
     odd = place.guild.create_text_channel("news", category=category, overwrites=silent)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
-    assert "Notices in 2 channels inform the members." in description(result)
+    assert "The bot posted a notice for the members in 2 channels." in description(result)
     assert "open-staff" not in description(result)  # which this moderator does not see
     assert f"{odd.mention} has its own permissions, so it is not included. Watch it separately." in description(result)
     books = place.guild.create_text_channel("books", category=category)
@@ -83,7 +83,7 @@ async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
     assert place.cards == []
     assert [one.reactions for one in place.channel.history()] == [[]] * 5
     again = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=5)
-    assert "1 old message was scored. Skipped 4: nothing to read" in description(again)
+    assert "1 old message was scored. Skipped 4: nothing to score" in description(again)
 
 
 async def test_a_backfill_needs_a_watched_channel(place: ReviewPlace) -> None:

@@ -110,10 +110,10 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert all(0 <= row["positive_probability"] <= 1 for row in rows)
     assert GOOD not in json.dumps(rows)
     deleted = await place.member.slash(place.elsewhere, "privacy delete")
-    assert description(deleted).startswith("The data of 2 messages of yours is deleted.")
+    assert description(deleted).startswith("The data of 2 of your messages was deleted.")
     await place.member.send(place.channel, GOOD)
     optout = await place.member.slash(place.elsewhere, "privacy optout")
-    assert description(optout).endswith("1 message of yours is deleted. The bot will not read your messages again.")
+    assert description(optout).endswith("1 of your messages was deleted. The bot will not read your messages again.")
     await place.member.send(place.channel, BAD)
     assert list(await scores(place)) == [kept.id]
 
@@ -176,5 +176,5 @@ async def test_who_may_not_moderate_there_is_refused(place: ReviewPlace) -> None
             await place.member.slash(place.channel, command, channel=place.channel)
         refused = await place.moderator.slash(place.channel, command, channel=others)
         assert refused.response.ephemeral
-        assert "you need View Channel and Manage Messages for this" in description(refused)
+        assert "You need View Channel and Manage Messages in" in description(refused)
     assert await place.store.places.all() == []

@@ -38,7 +38,7 @@ async def test_claim_note_confirm_and_what_comes_too_late(place: ReviewPlace) ->
         f"`4` **confirmed** by <@{place.moderator.id}>",
     ]
     status = description(await place.moderator.slash(place.channel, "review status"))
-    assert "1 of 1 reviewed cases were confirmed (100%) · 0 open" in status
+    assert "1 of 1 decided cases were confirmed (100%) · 0 open" in status
 
 
 async def test_release_opens_a_case_again(place: ReviewPlace) -> None:
@@ -74,7 +74,7 @@ async def test_who_may_not_moderate_both_channels_may_not_press(place: ReviewPla
     for button in ("Claim", "Confirm", "Dismiss", "Note"):
         refused = await reader.click(place.cards[0], label=button)
         assert refused.response.ephemeral
-        assert "you need View Channel and Manage Messages for this" in description(refused)
+        assert "You need View Channel and Manage Messages in" in description(refused)
     assert place.cards[0].embeds[0].title == "Case 1 · flagged"
 
 

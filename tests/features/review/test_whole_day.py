@@ -84,7 +84,7 @@ async def test_from_shadow_to_the_last_decision(
     assert place.cards[-1].embeds[0].title == f"Case {case.number} · flagged · withdrawn"
     await author.delete(message)
     assert len(place.cards) == decided
-    precision = f"{(decided + 1) // 2} of {decided} reviewed cases were confirmed"
+    precision = f"{(decided + 1) // 2} of {decided} decided cases were confirmed"
     assert precision in description(await place.moderator.slash(place.channel, "review status"))
 
     # The export holds what is left: each message once, with the model's own numbers.
