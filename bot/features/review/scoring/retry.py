@@ -1,4 +1,4 @@
-"""*Try again* below `/review status`: messages that could not be scored get all their retries again."""
+"""*Try again* below `/review status`: messages that could not be scored start their retries again."""
 
 import re
 
