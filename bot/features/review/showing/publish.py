@@ -100,7 +100,7 @@ class Publisher:
     async def _flag(self, due: Due, place: WatchedPlace, case: Case | None) -> None:
         if place.flag_below is None or place.log_channel_id is None:
             return
-        verdict = flag(
+        result = flag(
             due.positive_probability,
             place.flag_below,
             place.urgent_below,
@@ -110,16 +110,16 @@ class Publisher:
         if case is not None:
             await self._store.cases.apply_new_score(
                 due.message_id,
-                urgent=verdict.is_urgent,
-                below=verdict.is_flagged,
+                urgent=result.is_urgent,
+                below=result.is_flagged,
                 positive_probability=due.positive_probability,
                 margin=due.margin,
                 label_mass=due.label_mass,
                 model=due.model,
             )
-        elif verdict.is_flagged:
+        elif result.is_flagged:
             await self._store.cases.open(
-                due, log_channel_id=place.log_channel_id, urgent=verdict.is_urgent, flag_below=place.flag_below
+                due, log_channel_id=place.log_channel_id, urgent=result.is_urgent, flag_below=place.flag_below
             )
 
     async def _delete(self, own: OwnMessage) -> bool:
