@@ -57,7 +57,7 @@ class Reviews(Protocol):
 
 @runtime_checkable
 class HasReviews(Protocol):
-    """A client that can have review channels; None if they are switched off."""
+    """A client with an attribute for review channels, which is None if they are switched off."""
 
     reviews: Reviews | None
 

@@ -45,8 +45,8 @@ def digest_view(cases: Sequence[Case]) -> discord.ui.View:
     return view_of(DigestMenu(digest_options(cases), cases[-1].id))
 
 
-def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | None:
-    """Return the id of the case whose card a message is, None if it is no card of `case_ids`."""
+def case_of_card(message: discord.Message, case_ids: Collection[int]) -> int | None:
+    """Return the id of the case that a card shows, None if `message` is not a card of one of `case_ids`."""
     for row in message.components:
         for button in getattr(row, "children", ()):
             match = _CUSTOM_ID.fullmatch(button.custom_id or "")
@@ -55,8 +55,8 @@ def is_card_of(message: discord.Message, case_ids: Collection[int]) -> int | Non
     return None
 
 
-def of_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
-    """Return which of `case_ids` a digest lists, including those that a full menu of 25 had no room for."""
+def cases_in_digest(message: discord.Message, case_ids: Collection[int]) -> list[int]:
+    """Return which of `case_ids` a digest lists, including those that did not fit in its menu of 25."""
     for row in message.components:
         for menu in getattr(row, "children", ()):
             if isinstance(menu, discord.SelectMenu) and (match := _DIGEST.fullmatch(menu.custom_id or "")):
@@ -123,7 +123,7 @@ class NoteForm(Form, title="Note"):
 
 
 class DigestMenu(PersistentMenu, template=r"digest(?::(?P<last>\d+))?"):
-    """Posts the card of the chosen case. A menu has room for 25 cases; its custom_id has the digest's last case."""
+    """Posts the card of the chosen case. A menu has room for 25 cases; its custom_id names the digest's last case."""
 
     def __init__(self, options: list[discord.SelectOption], last: int) -> None:
         menu: discord.ui.Select[Any] = discord.ui.Select(
@@ -166,7 +166,7 @@ class RetryButton(PersistentButton, template=r"review:retry"):
 
 
 def _check(interaction: Interaction, case: Case | None) -> None:
-    """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser may moderate both channels."""
+    """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser can moderate both channels."""
     if case is None or case.guild_id != interaction.guild_id:
         raise ReceiptUnusable("This case was deleted: its message was deleted, or its channel is no longer watched.")
     assert interaction.guild is not None  # noqa: S101  # it has the case's guild id

@@ -1,4 +1,4 @@
-"""What can be watched, and permission checks for every command and button.
+"""The places that can be watched, and permission checks for every command and button.
 
 A place is a channel in which members write, a thread, a forum with its posts, or a category. Discord's other kinds of
 channels have no messages from members, or discord.py does not know them.
@@ -38,26 +38,26 @@ def channels_in(place: Place) -> list[Readable]:
     return list(place.threads) if isinstance(place, discord.ForumChannel) else [place]
 
 
-def left_out(place: Place) -> list[Part]:
+def excluded_channels(place: Place) -> list[Part]:
     """Return the channels of a category that it does not include, because they have their own permissions."""
     if not isinstance(place, discord.CategoryChannel):
         return []
     return [part for part in _parts(place) if not part.permissions_synced]
 
 
-def threads_left_out(place: Place) -> list[discord.Thread]:
+def excluded_threads(place: Place) -> list[discord.Thread]:
     """Return the open threads of text channels in `place`, which it does not include."""
     channels = [channel for channel in channels_in(place) if isinstance(channel, discord.TextChannel)]
     return [thread for channel in channels for thread in channel.threads]
 
 
-def has_threads_left_out(place: Place) -> bool:
+def has_text_channels(place: Place) -> bool:
     """Return whether `place` has text channels, whose threads it does not include."""
     return any(isinstance(channel, discord.TextChannel) for channel in (place, *channels_in(place)))
 
 
-def seen_by(member: discord.Member, channels: Sequence[Part | discord.Thread]) -> list[Part | discord.Thread]:
-    """Return those of `channels` that `member` can see, so the bot never reveals hidden ones."""
+def visible_to(member: discord.Member, channels: Sequence[Part | discord.Thread]) -> list[Part | discord.Thread]:
+    """Return the `channels` that `member` can see, so that the bot never reveals hidden ones."""
     return [channel for channel in channels if _sees(member, channel)]
 
 
@@ -67,7 +67,7 @@ def find_place(guild: discord.Guild, place_id: int) -> Place | None:
     return channel if isinstance(channel, Place) else None
 
 
-def needed_to_read(channel: Place) -> tuple[str, ...]:
+def read_permissions(channel: Place) -> tuple[str, ...]:
     """Return the permissions needed to read messages in `channel`."""
     is_voice = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
     return ("view_channel", "connect") if is_voice else ("view_channel",)
@@ -88,28 +88,28 @@ def _with_category(channel: Part) -> list[int]:
     return [channel.id, *category]
 
 
-def may_moderate(member: discord.Member, channel: Place) -> bool:
+def can_moderate(member: discord.Member, channel: Place) -> bool:
     """Return whether `member` can read `channel` and has Manage Messages there."""
     permissions = channel.permissions_for(member)
-    return all(getattr(permissions, name) for name in (*needed_to_read(channel), "manage_messages"))
+    return all(getattr(permissions, name) for name in (*read_permissions(channel), "manage_messages"))
 
 
 def check_moderator(member: discord.Member, *channels: Place) -> None:
     """Raise NotPermitted unless `member` can moderate all of `channels`."""
     for channel in channels:
-        if not may_moderate(member, channel):
-            needed = _named([*needed_to_read(channel), "manage_messages"])
-            raise NotPermitted(f"In {channel.mention} you need {needed} for this.")
+        if not can_moderate(member, channel):
+            needed = _permission_list([*read_permissions(channel), "manage_messages"])
+            raise NotPermitted(f"You need {needed} in {channel.mention} for this.")
 
 
 def check_bot(channel: Place, *needs: str) -> None:
     """Raise NotPermitted unless the bot has the permissions `needs` in `channel`."""
     has = channel.permissions_for(channel.guild.me)
-    if missing := [name for name in dict.fromkeys((*needed_to_read(channel), *needs)) if not getattr(has, name)]:
-        raise NotPermitted(f"In {channel.mention} the bot needs {_named(missing)}. Give it that, then try again.")
+    if missing := [name for name in dict.fromkeys((*read_permissions(channel), *needs)) if not getattr(has, name)]:
+        raise NotPermitted(f"The bot needs {_permission_list(missing)} in {channel.mention}. Grant it, then try again.")
 
 
-def _named(permissions: Sequence[str]) -> str:
-    """Return permissions as Discord names them, such as ``View Channel, Connect and Manage Messages``."""
+def _permission_list(permissions: Sequence[str]) -> str:
+    """Return the permissions with Discord's names, such as ``View Channel, Connect and Manage Messages``."""
     *first, last = [name.replace("_", " ").title() for name in permissions]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""The events of watched places: new and edited messages are read, deleted messages are deleted."""
+"""Handle the events of watched places: read new and edited messages, and delete the data of deleted ones."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from bot.engine.executor import ModelExecutor
 from bot.features.review.access import ReviewCog
 from bot.features.review.buttons import CaseButton, DigestMenu, RetryButton
 from bot.features.review.cases.triage import CaseTriage
-from bot.features.review.places import Chat, find_place, may_moderate
+from bot.features.review.places import Chat, can_moderate, find_place
 from bot.features.review.reading.backfill import Backfills, BackfillStop
 from bot.features.review.reading.catch_up import catch_up, removed_guilds
 from bot.features.review.reading.intake import Intake
@@ -53,7 +53,7 @@ class ReviewReader(ReviewCog):
         self._catching_up = Worker(self._catch_up, "catching up")
 
     async def cog_load(self) -> None:
-        """Open the database, load the watched places, and start scoring what waits."""
+        """Open the database, load the watched places, and start scoring the waiting messages."""
         await self._database.open()
         self.intake.places = {place.place_id for place in await self.store.places.all()}
         self._note_absence()
@@ -94,7 +94,7 @@ class ReviewReader(ReviewCog):
         count, guild = 0, member.guild
         for watched in await self.store.places.in_guild(guild.id):
             place = find_place(guild, watched.place_id)
-            if place is not None and may_moderate(member, place) and (retried := await self._retry(place.id)):
+            if place is not None and can_moderate(member, place) and (retried := await self._retry(place.id)):
                 count += retried
                 messages = "1 message" if retried == 1 else f"{retried:,} messages"
                 await self.store.audit.record(guild.id, place.id, member.id, "retry", messages)
@@ -169,7 +169,7 @@ class ReviewReader(ReviewCog):
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        """Note that events may be missing, because this connection is new and not resumed."""
+        """Note that events may be missing, because this is a new connection, not a resumed one."""
         self._note_absence()
 
     @commands.Cog.listener()

@@ -11,7 +11,7 @@ from bot.answers.message_text import message_text
 from bot.engine.executor import ModelExecutor
 from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
 from bot.features.review.showing.publish import Publisher
-from bot.features.review.worker import Line, Worker, is_outage, where
+from bot.features.review.worker import RetryQueue, Worker, error_location, is_outage
 from bot.questions.sentiment import SentimentQuestion
 from bot.storage.database import Database
 from bot.storage.records import Fault, NewScore, Pending
@@ -44,7 +44,7 @@ class Scoring:
         self._executor = executor
         self._publisher = publisher
         self._texts: OrderedDict[int, str] = OrderedDict()
-        self._line = Line(self._due, AT_A_TIME)
+        self._queue = RetryQueue(self._due, AT_A_TIME)
         self._probe: asyncio.Task[bool] | None = None
         self._is_model_known = False  # whether the database has the name of the current model
         self._worker = Worker(self._score_all, "scoring")
@@ -71,7 +71,7 @@ class Scoring:
 
     async def _score_all(self) -> None:
         if (model := self._executor.status.model) is None:
-            return  # it is loading, or failed to
+            return  # it is still loading, or loading failed
         if not self._is_model_known:
             name = f"{model.short_name}@{model.revision or 'local'} in {model.dtype}"
             if count := await self._store.faults.retry_with(name):
@@ -80,7 +80,7 @@ class Scoring:
         computing: list[tuple[list[Pending], asyncio.Task[list[bool]]]] = []
         try:
             while True:
-                messages = await self._line.take([message for batch, _ in computing for message in batch])
+                messages = await self._queue.take([message for batch, _ in computing for message in batch])
                 if messages:
                     computing.append((messages, asyncio.create_task(self._score_batch(messages))))
                 if not computing:
@@ -88,10 +88,10 @@ class Scoring:
                 if len(computing) == 2 or not messages:
                     batch, task = computing.pop(0)
                     settled = await task
-                    self._line.pass_over(
+                    self._queue.pass_over(
                         *(message for message, is_settled in zip(batch, settled, strict=True) if not is_settled)
                     )
-                    if not messages and not computing and all(settled) and not self._line.has_failed:
+                    if not messages and not computing and all(settled) and not self._queue.has_failed:
                         return  # a message that came meanwhile wakes this again
                     if not any(settled):
                         return  # the database, Discord or the model is unavailable; the next wake, in 30 s, tries again
@@ -120,7 +120,9 @@ class Scoring:
             await self._store.scores.record(list(scored.values()))
         except Exception as problem:
             if is_outage(problem):
-                log.warning("could not record %d scores, will compute them again: %s", len(scored), where(problem))
+                log.warning(
+                    "could not record %d scores, will compute them again: %s", len(scored), error_location(problem)
+                )
                 return dict.fromkeys(scored, False)
             if len(scored) == 1:
                 return {message: await self._fail(message, "database", problem) for message in scored}
@@ -133,7 +135,7 @@ class Scoring:
     async def _score(self, waiting: Pending) -> NewScore | bool:
         """Return a message's score, or True if it can never have one or its retry is scheduled.
 
-        False if it keeps waiting, because something is unavailable that all messages need.
+        False if it keeps waiting, because something that all messages need is unavailable.
         """
         fault: Fault = "bot"
         try:
@@ -145,7 +147,7 @@ class Scoring:
             if text is None:
                 return True
             try:
-                answered = await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
+                answer = await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
                 await self._publisher.stop_tracking(waiting, text)
                 self._discard_text(waiting)
@@ -156,7 +158,7 @@ class Scoring:
             except Exception:
                 fault = "model"
                 raise
-            info, verdict = answered.run.model, answered.result
+            info, verdict = answer.run.model, answer.result
             fault = "not_finite"
             return NewScore(
                 waiting.message_id,
@@ -167,13 +169,13 @@ class Scoring:
                 label_mass=verdict.label_mass,
             )
         except Exception as problem:
-            is_away = is_outage(problem) or (fault == "model" and not await self._does_model_answer())
+            is_away = is_outage(problem) or (fault == "model" and not await self._is_model_working())
             if is_away or self._bot.is_closed():
-                log.info("could not score message %d, will retry: %s", waiting.message_id, where(problem))
+                log.info("could not score message %d, will retry: %s", waiting.message_id, error_location(problem))
                 return False
             return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
 
-    async def _does_model_answer(self) -> bool:
+    async def _is_model_working(self) -> bool:
         """Return whether the model scores a fixed text. If not, memory or the device fails for every text.
 
         Messages that fail at the same time share one probe.
@@ -186,17 +188,17 @@ class Scoring:
         try:
             await self._executor.submit_background(0, SentimentQuestion(PLAIN_REVIEW))
         except Exception as problem:
-            log.warning("the model failed on a fixed text, too: %s", where(problem))
+            log.warning("the model failed on a fixed text, too: %s", error_location(problem))
             return False
         return True
 
     async def _fail(self, waiting: Pending, fault: Fault, problem: Exception) -> bool:
         """Record a failed attempt on a message; False if that could not be recorded either."""
-        log.warning("could not score message %d (%s): %s", waiting.message_id, fault, where(problem))
+        log.warning("could not score message %d (%s): %s", waiting.message_id, fault, error_location(problem))
         try:
             await self._store.faults.record(waiting, fault, discord.utils.utcnow())
         except Exception as second:
-            log.warning("could not record that failure either: %s", where(second))
+            log.warning("could not record that failure either: %s", error_location(second))
             return False
         return True
 

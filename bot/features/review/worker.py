@@ -54,10 +54,10 @@ class Worker:
             log.exception("%s failed, will retry", self._name)
 
 
-class Line(Generic[T]):
-    """A line of due items, of which `due(limit)` returns the first.
+class RetryQueue(Generic[T]):
+    """A queue of due items. `due(limit)` returns the first `limit` of them.
 
-    Items that fail stay due. They are passed over until all items behind them had their turn.
+    Failed items stay due. They are passed over until all the others have had their turn.
     """
 
     def __init__(self, due: Callable[[int], Awaitable[Sequence[T]]], at_a_time: int) -> None:
@@ -68,7 +68,7 @@ class Line(Generic[T]):
 
     @property
     def has_failed(self) -> bool:
-        """Whether items failed and were not retried yet."""
+        """Whether there are failed items that were not retried yet."""
         return bool(self._failed)
 
     async def take(self, running: Sequence[T] = ()) -> list[T]:
@@ -83,13 +83,13 @@ class Line(Generic[T]):
         return items[: self._at_a_time]
 
     def pass_over(self, *failed: T) -> None:
-        """Let other items go first."""
+        """Put failed items behind all others."""
         self._failed.update(failed)
 
     async def do_some(self, do: Callable[[T], Awaitable[bool]]) -> bool:
         """Do the next items one by one; return whether to continue: at least one was done, and more are due.
 
-        If none was done, something that all items need is unavailable. Raises the error if that is the database.
+        If none was done, something that all items need is unavailable. Raises the error of an outage.
         """
         items = await self.take()
         done = [await attempt(do, item) for item in items]
@@ -104,7 +104,7 @@ async def attempt(do: Callable[[T], Awaitable[bool]], item: T) -> bool:
     except Exception as problem:
         if is_outage(problem):
             raise
-        log.error("could not process %r: %s", item, where(problem))  # noqa: TRY400  # its message may quote a text
+        log.error("could not process %r: %s", item, error_location(problem))  # noqa: TRY400  # its message may quote a text
         return False
 
 
@@ -115,10 +115,10 @@ def is_outage(problem: BaseException) -> bool:
     return isinstance(problem, _OUTAGES) or is_away(problem)
 
 
-def where(problem: BaseException) -> str:
-    """Return what a log can say about an exception: its kind and line. Its message may quote a member's text."""
+def error_location(problem: BaseException) -> str:
+    """Return the kind and line of an exception for a log, without its message, which may quote a member's text."""
     trace = problem.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = "" if trace is None else f" in {trace.tb_frame.f_globals.get('__name__')}, line {trace.tb_lineno}"
-    return f"{type(problem).__name__}{place}"
+    location = "" if trace is None else f" in {trace.tb_frame.f_globals.get('__name__')}, line {trace.tb_lineno}"
+    return f"{type(problem).__name__}{location}"

@@ -1,1 +1,1 @@
-"""Review channels, through a moderator's commands and members' messages."""
+"""Tests of review channels through moderators' commands and members' messages."""

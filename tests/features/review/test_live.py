@@ -1,4 +1,4 @@
-"""Live places: labels in the channel itself, and a card for what is flagged."""
+"""Live places: labels in the channel itself, and cards for flagged messages."""
 
 from datetime import timedelta
 
@@ -11,15 +11,15 @@ from bot.features.review.showing.weekly import post_weekly_digests
 from bot.questions.sentiment import SentimentQuestion
 from bot.rendering.escaping import escape_prose
 from bot.rendering.tables import percentage
-from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, message_ids
 
 
 def reactions(place: ReviewPlace, message: discord.Message) -> list[str]:
-    found = next(one for one in place.channel.history() if one.id == message.id)
-    return [str(reaction.emoji) for reaction in found.reactions]
+    current = next(other for other in place.channel.history() if other.id == message.id)
+    return [str(reaction.emoji) for reaction in current.reactions]
 
 
-async def test_shadow_shows_nothing_until_it_is_live(place: ReviewPlace) -> None:
+async def test_nothing_is_shown_until_a_place_is_live(place: ReviewPlace) -> None:
     shadow = await place.watch(notice=False, label="react", flag_below=0.5, log_channel=place.log)
     assert "It is in **shadow**" in description(shadow)
     before = await place.member.send(place.channel, BAD)
@@ -35,24 +35,24 @@ async def test_shadow_shows_nothing_until_it_is_live(place: ReviewPlace) -> None
 
 
 async def test_a_reaction_follows_an_edit(place: ReviewPlace) -> None:
-    await place.live(label="react")
+    await place.go_live(label="react")
     message = await place.member.send(place.channel, GOOD)
     assert reactions(place, message) == [REACTIONS["positive"]]
     await place.member.edit(message, BAD)
     assert reactions(place, message) == [REACTIONS["negative"]]
 
 
-async def test_a_small_reply_follows_an_edit_and_goes_with_its_message(
+async def test_a_small_reply_follows_an_edit_and_is_deleted_with_its_message(
     place: ReviewPlace, demo_model: EngineModel
 ) -> None:
-    await place.live(label="reply")
+    await place.go_live(label="reply")
     message = await place.member.send(place.channel, GOOD)
     good, bad = (percentage(demo_model.answer(SentimentQuestion(text)).positive_probability) for text in (GOOD, BAD))
     reply = place.channel.history()[-1]
     assert reply.content == f"-# 🙂 Sounds positive · P(positive) {good} · a small model's guess"
     assert reply.reference.message_id == message.id
     await place.member.edit(message, BAD)
-    assert [one.content for one in place.channel.history()] == [
+    assert [message.content for message in place.channel.history()] == [
         BAD,
         f"-# 🙁 Sounds negative · P(positive) {bad} · a small model's guess",
     ]
@@ -60,8 +60,8 @@ async def test_a_small_reply_follows_an_edit_and_goes_with_its_message(
     assert place.channel.history() == []
 
 
-async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: EngineModel) -> None:
-    await place.flagging()
+async def test_a_flagged_message_gets_one_card(place: ReviewPlace, demo_model: EngineModel) -> None:
+    await place.start_flagging()
     message = await place.member.send(place.channel, BAD)
     await place.member.send(place.channel, GOOD)
     verdict = demo_model.answer(SentimentQuestion(BAD))
@@ -71,7 +71,7 @@ async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: 
     link = f"https://discord.com/channels/{place.guild.id}/{place.channel.id}/{message.id}"
     assert embed.description is not None
     assert embed.description.startswith(f"[message]({link}) by <@{place.member.id}> in <#{place.channel.id}>, <t:")
-    assert {one.name: one.value for one in embed.fields if one.name != "History"} == {
+    assert {embed_field.name: embed_field.value for embed_field in embed.fields if embed_field.name != "History"} == {
         "P(positive)": escape_prose(percentage(verdict.positive_probability)),
         "Flagged below": "0.5",
         "Margin": f"{verdict.positive_logit - verdict.negative_logit:+.2f} logits",
@@ -80,13 +80,13 @@ async def test_a_flagged_message_makes_one_card(place: ReviewPlace, demo_model: 
     }
     assert field(card, "History").startswith(f"`1` flagged at {percentage(verdict.positive_probability)} · <t:")
     assert "Sentiment is not toxicity" in str(embed.footer.text)
-    labels = [button.label for row in card.components for button in row.children]  # type: ignore[union-attr]  # buttons all
+    labels = [button.label for row in card.components for button in row.children]  # type: ignore[union-attr]  # all are buttons
     assert labels == ["Claim", "Confirm", "Dismiss", "Note"]
     assert BAD not in str(embed.to_dict())
 
 
-async def test_an_edit_moves_a_case_and_a_deletion_takes_its_card(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_an_edit_updates_a_case_and_a_deletion_deletes_its_card(place: ReviewPlace) -> None:
+    await place.start_flagging()
     message = await place.member.send(place.channel, BAD)
     await place.member.edit(message, GOOD)
     (card,) = place.cards
@@ -102,22 +102,22 @@ async def test_an_edit_moves_a_case_and_a_deletion_takes_its_card(place: ReviewP
     assert place.cards[0].embeds[0].title == "Case 2 · flagged"
     await place.member.slash(place.channel, "privacy delete")
     assert place.cards == []
-    assert again.id in {one.id for one in place.channel.history()}
+    assert again.id in message_ids(place.channel)
 
 
-async def test_urgent_is_said(place: ReviewPlace) -> None:
-    await place.flagging(urgent_below=0.49)
+async def test_the_title_of_an_urgent_case_says_so(place: ReviewPlace) -> None:
+    await place.start_flagging(urgent_below=0.49)
     await place.member.send(place.channel, BAD)
     assert place.cards[0].embeds[0].title == "Case 1 · urgent"
 
 
-async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place: ReviewPlace) -> None:
+async def test_excerpts_are_shown_if_turned_on_and_for_thirty_days(place: ReviewPlace) -> None:
     refused = await place.watch(excerpts=True)
     assert "You need Manage Server to turn excerpts on" in description(refused)
     admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
     admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
     await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
-    await place.flagging()
+    await place.start_flagging()
     await place.member.send(place.channel, "A **dull**, lifeless film ||that|| wasted my evening.")
     card = place.cards[0]
     assert field(card, "Excerpt") == "||A \\*\\*dull\\*\\*, lifeless film \\|\\|that\\|\\| wasted my evening.||"
@@ -130,11 +130,11 @@ async def test_excerpts_only_where_they_are_turned_on_and_for_thirty_days(place:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(discord.utils, "utcnow", lambda: moment.replace(year=moment.year + 1))
         await place.reader.publisher.alerts.erase_excerpts()
-    assert "Excerpt" not in {one.name for one in place.cards[0].embeds[0].fields}
+    assert "Excerpt" not in {embed_field.name for embed_field in place.cards[0].embeds[0].fields}
 
 
 async def test_many_flags_in_a_minute_become_one_digest(place: ReviewPlace) -> None:
-    await place.flagging()
+    await place.start_flagging()
     for _ in range(9):
         await place.member.send(place.channel, BAD)
     assert len(place.cards) == 5
@@ -152,35 +152,39 @@ async def test_many_flags_in_a_minute_become_one_digest(place: ReviewPlace) -> N
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_log_channel_that_refuses_is_suspended_with_one_notice(place: ReviewPlace, status: int) -> None:
-    await place.flagging()
+    await place.start_flagging()
     place.env.inject_error("POST", f"/channels/{place.log.id}/messages", status=status, times=1)
     for _ in range(3):
         await place.member.send(place.channel, BAD)
     assert place.cards == []
-    posts = [one for one in place.env.http_requests if one.method == "POST" and str(place.log.id) in one.path]
+    posts = [
+        request for request in place.env.http_requests if request.method == "POST" and str(place.log.id) in request.path
+    ]
     assert len(posts) == 1
     assert "**suspended**" in description(await place.moderator.slash(place.channel, "review status"))
-    (notice,) = [one for one in place.guild.owner.dm_channel.history() if "The bot can't post in" in one.content]
+    (notice,) = [
+        message for message in place.guild.owner.dm_channel.history() if "The bot can't post in" in message.content
+    ]
     assert f"<#{place.log.id}>" in notice.content
     await place.moderator.slash(place.channel, "review live", channel=place.channel)
     assert len(place.cards) == 3
 
 
-async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    await place.flagging()
+async def test_the_log_channel_gets_a_digest_once_a_week(place: ReviewPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    await place.start_flagging()
     for text in (GOOD, BAD):
         await place.member.send(place.channel, text)
     await place.moderator.click(place.cards[0], label="Confirm")
     now = discord.utils.utcnow()
-    begun = (await place.store.places.all())[0].digest_at
-    assert begun is not None
+    start = (await place.store.places.all())[0].digest_at
+    assert start is not None
     for days, count in ((6, 0), (7, 1), (8, 1), (14, 2)):
-        monkeypatch.setattr(discord.utils, "utcnow", lambda later=begun + timedelta(days=days): later)
+        monkeypatch.setattr(discord.utils, "utcnow", lambda later=start + timedelta(days=days): later)
         await post_weekly_digests(place.env.bot, place.store)
-        found = [one for one in place.log.history() if one.embeds[0].title == "The week in review"]
-        assert len(found) == count
+        digests = [message for message in place.log.history() if message.embeds[0].title == "The week in review"]
+        assert len(digests) == count
     monkeypatch.setattr(discord.utils, "utcnow", lambda: now)
-    assert "In total 1 of 1 reviewed cases were confirmed (100%)" in str(found[0].embeds[0].description)
+    assert "In total 1 of 1 decided cases were confirmed (100%)" in str(digests[0].embeds[0].description)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +198,7 @@ async def test_once_a_week_the_log_channel_gets_a_digest(place: ReviewPlace, mon
         ({"flag_below": 0.2, "log_channel": "channel"}, "The log channel is itself watched"),
     ],
 )
-async def test_options_that_do_not_fit_are_refused(
-    place: ReviewPlace, options: dict[str, object], problem: str
-) -> None:
+async def test_contradictory_options_are_refused(place: ReviewPlace, options: dict[str, object], problem: str) -> None:
     given = {name: getattr(place, value) if isinstance(value, str) else value for name, value in options.items()}
     refused = await place.watch(**given)
     assert refused.response.ephemeral

@@ -1,4 +1,4 @@
-"""Every command and button of review channels, for everybody who might try."""
+"""Every command and button of review channels, used by each kind of person."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,8 @@ from bot.answers.error_reply import TITLES
 from bot.features.review.embeds.status import NONE_WATCHED
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
-REFUSED = "you need View Channel and Manage Messages for this"
-# Each command of moderators, with its options; `here` stands for the watched channel.
+REFUSED = "You need View Channel and Manage Messages in"
+# Each command of moderators, with its options. "here" is replaced by the watched channel, "somebody" by a member.
 COMMANDS: dict[str, dict[str, Any]] = {
     "review watch": {"channel": "here", "notice": False},
     "review live": {"channel": "here", "on": False},
@@ -26,13 +26,13 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "review unwatch": {"channel": "here"},
 }
 BUTTONS = ("Claim", "Confirm", "Dismiss", "Note")
-EVERYBODYS = {"privacy info", "privacy export", "privacy delete", "privacy optout", "privacy optin"}
+MEMBER_COMMANDS = {"privacy info", "privacy export", "privacy delete", "privacy optout", "privacy optin"}
 
 
 @dataclass(frozen=True)
 class People:
     member: Any
-    elsewhere: Any  # moderates the server, and not this channel
+    elsewhere: Any  # moderates the server, but not this channel
     admin: Any
 
 
@@ -48,28 +48,30 @@ async def people(place: ReviewPlace) -> People:
 
 
 def options(place: ReviewPlace, command: str) -> dict[str, Any]:
-    stands_for = {"here": place.channel, "somebody": place.other}
-    return {name: stands_for.get(value, value) for name, value in COMMANDS[command].items()}
+    replacements = {"here": place.channel, "somebody": place.other}
+    return {name: replacements.get(value, value) for name, value in COMMANDS[command].items()}
 
 
-async def test_the_matrix_has_every_command(place: ReviewPlace) -> None:
+async def test_the_table_has_every_command(place: ReviewPlace) -> None:
     bot: Any = place.env.bot
     groups = {command.qualified_name for command in bot.tree.walk_commands() if command.parent is not None}
-    assert groups == set(COMMANDS) | EVERYBODYS
+    assert groups == set(COMMANDS) | MEMBER_COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_commands(place: ReviewPlace, people: People, command: str) -> None:
-    await place.flagging()
+async def test_who_can_use_each_command(place: ReviewPlace, people: People, command: str) -> None:
+    await place.start_flagging()
     await place.other.send(place.channel, BAD)
     with pytest.raises(simcord.SetupError):  # Discord does not offer it to members
         await people.member.slash(place.elsewhere, command, **options(place, command))
     result = await people.elsewhere.slash(place.elsewhere, command, **options(place, command))
     assert result.response.ephemeral
     if command == "review status":
-        assert description(result) == NONE_WATCHED  # of those that they may moderate
+        assert description(result) == NONE_WATCHED  # they can moderate no watched channel
     elif command == "review exempt":
-        assert "are not read in this server" in description(result)  # it is the server's, and so is their permission
+        assert "are not read in this server" in description(
+            result
+        )  # an exemption is for the server, where they have the permission
     else:
         assert REFUSED in description(result)
     for allowed in (people.admin, place.moderator):
@@ -81,8 +83,8 @@ async def test_commands(place: ReviewPlace, people: People, command: str) -> Non
 
 
 @pytest.mark.parametrize("button", BUTTONS)
-async def test_buttons(place: ReviewPlace, people: People, button: str) -> None:
-    await place.flagging()
+async def test_who_can_press_each_button(place: ReviewPlace, people: People, button: str) -> None:
+    await place.start_flagging()
     for allowed in (people.admin, place.moderator):
         await place.other.send(place.channel, BAD)
         card = place.cards[-1]
@@ -99,7 +101,7 @@ async def test_buttons(place: ReviewPlace, people: People, button: str) -> None:
         assert len(await place.store.cases.history(case.id)) == 2
 
 
-async def test_nobody_routes_a_hidden_channel_to_their_own(place: ReviewPlace, people: People) -> None:
+async def test_watching_needs_permissions_in_both_channels(place: ReviewPlace, people: People) -> None:
     for channel, log in ((place.channel, place.log), (place.elsewhere, place.channel)):
         refused = await people.elsewhere.slash(
             place.elsewhere, "review watch", channel=channel, log_channel=log, flag_below=0.5
@@ -108,8 +110,8 @@ async def test_nobody_routes_a_hidden_channel_to_their_own(place: ReviewPlace, p
     assert await place.store.places.all() == []
 
 
-async def test_another_server_sees_nothing_of_it(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_another_server_sees_no_data_of_this_one(place: ReviewPlace) -> None:
+    await place.start_flagging()
     await place.member.send(place.channel, BAD)
     other = place.env.create_guild("Elsewhere")
     lobby = other.create_text_channel("lobby")
@@ -122,7 +124,7 @@ async def test_another_server_sees_nothing_of_it(place: ReviewPlace) -> None:
         await admin.slash(lobby, "review preview", channel=place.channel)
 
 
-async def test_direct_messages_have_privacy_and_no_review(place: ReviewPlace) -> None:
+async def test_direct_messages_offer_privacy_but_not_review(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     await place.member.send(place.channel, GOOD)
     user = place.env.create_user("solo")

@@ -1,4 +1,4 @@
-"""Threads, forums and categories; what was posted before; who is not read."""
+"""Threads, forums and categories, backfills, exemptions, statistics and exports."""
 
 import csv
 import io
@@ -11,15 +11,15 @@ import pytest
 from bot.engine.model import EngineModel
 from bot.features.review.embeds.status import NOTICE
 from bot.questions.sentiment import SentimentQuestion
-from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field
 
 
 async def scored_in(place: ReviewPlace, place_id: int) -> dict[int, int]:
-    """Return by id where each scored message of a place stands."""
-    return {one.message_id: one.channel_id for one in await place.store.scores.latest(place_id)}
+    """Return the channel id of each scored message of a place, by message id."""
+    return {message.message_id: message.channel_id for message in await place.store.scores.latest(place_id)}
 
 
-async def test_a_category_is_its_channels_that_share_its_permissions(place: ReviewPlace) -> None:
+async def test_a_category_includes_the_channels_that_share_its_permissions(place: ReviewPlace) -> None:
     category = place.guild.create_category("reviews")
     films, games = (place.guild.create_text_channel(name, category=category) for name in ("films", "games"))
     hidden: dict[Any, discord.PermissionOverwrite] = {
@@ -31,33 +31,33 @@ async def test_a_category_is_its_channels_that_share_its_permissions(place: Revi
     }
     odd = place.guild.create_text_channel("news", category=category, overwrites=silent)
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=category)
-    assert "Notices in 2 channels inform the members." in description(result)
-    assert "open-staff" not in description(result)  # which this moderator does not see
+    assert "The bot posted a notice for the members in 2 channels." in description(result)
+    assert "open-staff" not in description(result)  # this moderator does not see it
     assert f"{odd.mention} has its own permissions, so it is not included. Watch it separately." in description(result)
     books = place.guild.create_text_channel("books", category=category)
     await place.env.settle()
-    assert [one.content for one in books.history()] == [NOTICE]
-    one, two = await place.member.send(films, GOOD), await place.member.send(games, BAD)
-    assert await scored_in(place, category.id) == {one.id: films.id, two.id: games.id}
+    assert [message.content for message in books.history()] == [NOTICE]
+    film, game = await place.member.send(films, GOOD), await place.member.send(games, BAD)
+    assert await scored_in(place, category.id) == {film.id: films.id, game.id: games.id}
     preview = await place.moderator.slash(place.elsewhere, "review preview", channel=category, flag_below=0.5)
-    assert f"/{games.id}/{two.id}" in description(preview)
+    assert f"/{games.id}/{game.id}" in description(preview)
     await place.moderator.slash(place.elsewhere, "review unwatch", channel=category)
-    assert NOTICE not in [one.content for channel in (films, games) for one in channel.history()]
+    assert NOTICE not in [message.content for channel in (films, games) for message in channel.history()]
     assert await scored_in(place, category.id) == {}
 
 
-async def test_a_forum_is_its_posts(place: ReviewPlace) -> None:
+async def test_a_forum_includes_its_posts(place: ReviewPlace) -> None:
     forum = place.guild.create_forum_channel("reviews-forum")
     result = await place.moderator.slash(place.elsewhere, "review watch", channel=forum)
     assert f"Add this to its guidelines:\n> {NOTICE}" in description(result)
-    found: Any = await place.env.bot.fetch_channel(forum.id)
-    thread, _ = await found.create_thread(name="A film", content="The bot's own words are not read.")
+    channel: Any = await place.env.bot.fetch_channel(forum.id)
+    thread, _ = await channel.create_thread(name="A film", content="The bot's own words are not read.")
     (post,) = forum.threads
     message = await place.member.send(post, GOOD)
     assert await scored_in(place, forum.id) == {message.id: thread.id}
 
 
-async def test_a_thread_is_watched_by_itself(place: ReviewPlace) -> None:
+async def test_a_thread_is_watched_separately(place: ReviewPlace) -> None:
     channel: Any = await place.env.bot.fetch_channel(place.channel.id)
     await channel.create_thread(name="talk", type=discord.ChannelType.public_thread)
     (thread,) = place.channel.threads
@@ -69,21 +69,21 @@ async def test_a_thread_is_watched_by_itself(place: ReviewPlace) -> None:
     assert await scored_in(place, thread.id) == {message.id: thread.id}
 
 
-async def test_backfill_scores_what_was_posted_before_and_posts_nothing(
-    place: ReviewPlace, demo_model: EngineModel
-) -> None:
+async def test_a_backfill_scores_old_messages_and_posts_nothing(place: ReviewPlace, demo_model: EngineModel) -> None:
     old = [await place.member.send(place.channel, text) for text in (BAD, GOOD, BAD, GOOD, BAD)]
-    await place.flagging(label="react")
+    await place.start_flagging(label="react")
     result = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=4)
     assert result.response.embeds[0].title == "Backfill done"
     assert description(result) == f"{place.channel.mention}: 4 old messages were scored."
-    expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in old[1:]}
-    found = {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
-    assert found == pytest.approx(expected, abs=1e-5)
+    expected = {
+        message.id: demo_model.answer(SentimentQuestion(message.content)).positive_probability for message in old[1:]
+    }
+    scored = await place.store.scores.latest(place.channel.id)
+    assert {message.message_id: message.positive_probability for message in scored} == pytest.approx(expected, abs=1e-5)
     assert place.cards == []
-    assert [one.reactions for one in place.channel.history()] == [[]] * 5
+    assert [message.reactions for message in place.channel.history()] == [[]] * 5
     again = await place.moderator.slash(place.channel, "review backfill", channel=place.channel, limit=5)
-    assert "1 old message was scored. Skipped 4: nothing to read" in description(again)
+    assert "1 old message was scored. Skipped 4: nothing to score" in description(again)
 
 
 async def test_a_backfill_needs_a_watched_channel(place: ReviewPlace) -> None:
@@ -103,14 +103,14 @@ async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
         await person.send(place.channel, GOOD)
     assert list(await scored_in(place, place.channel.id)) == [read.id]
     status = await place.moderator.slash(place.channel, "review status")
-    fields = {one.name: one.value for one in status.response.embeds[0].fields}
+    fields = {embed_field.name: embed_field.value for embed_field in status.response.embeds[0].fields}
     assert fields["Exempt"] == f"{staff.mention} {place.other.mention}"
     await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     later = await place.other.send(place.channel, GOOD)
     assert set(await scored_in(place, place.channel.id)) == {read.id, later.id}
 
 
-async def test_only_an_exemption_that_ends_is_in_the_audit_log(place: ReviewPlace) -> None:
+async def test_ending_an_exemption_that_does_not_exist_is_not_in_the_audit_log(place: ReviewPlace) -> None:
     for _ in range(2):
         await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     assert await place.store.audit.latest(place.guild.id, 10) == []
@@ -126,7 +126,7 @@ async def test_webhooks_are_not_read(place: ReviewPlace) -> None:
     assert await scored_in(place, place.channel.id) == {}
 
 
-async def test_statistics_are_of_the_channel_and_hide_small_groups(place: ReviewPlace) -> None:
+async def test_statistics_are_about_the_channel_and_hide_small_groups(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     for _ in range(3):
         await place.member.send(place.channel, GOOD)
@@ -142,7 +142,7 @@ async def test_statistics_are_of_the_channel_and_hide_small_groups(place: Review
     assert str(place.member.id) not in description(shown)
 
 
-async def test_an_export_has_links_and_figures_and_is_noted(place: ReviewPlace) -> None:
+async def test_an_export_has_links_and_figures_and_is_in_the_audit_log(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     messages = [await place.member.send(place.channel, text) for text in (GOOD, BAD)]
     tables = {}
@@ -154,8 +154,8 @@ async def test_an_export_has_links_and_figures_and_is_noted(place: ReviewPlace) 
         assert GOOD not in tables[kind]
     rows = list(csv.DictReader(io.StringIO(tables["csv"])))
     objects = [json.loads(line) for line in tables["jsonl"].splitlines()]
-    assert [float(row["positive_probability"]) for row in rows] == [one["positive_probability"] for one in objects]
-    assert [row["message"].rpartition("/")[2] for row in rows] == [str(one.id) for one in messages]
+    assert [float(row["positive_probability"]) for row in rows] == [item["positive_probability"] for item in objects]
+    assert [row["message"].rpartition("/")[2] for row in rows] == [str(message.id) for message in messages]
     status = await place.moderator.slash(place.channel, "review status")
-    changes = next(one.value for one in status.response.embeds[0].fields if one.name == "Latest changes")
+    changes = field(status.response, "Latest changes")
     assert f"<@{place.moderator.id}> exported 2 messages as jsonl from <#{place.channel.id}>" in changes

@@ -1,4 +1,4 @@
-"""Review channels in shadow: what a moderator chooses is read, scored once and shown to moderators alone."""
+"""Review channels in shadow: watched messages are scored once, and only moderators see the scores."""
 
 import json
 from pathlib import Path
@@ -18,10 +18,11 @@ from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description
 
 
 async def scores(place: ReviewPlace) -> dict[int, float]:
-    return {one.message_id: one.positive_probability for one in await place.store.scores.latest(place.channel.id)}
+    scored = await place.store.scores.latest(place.channel.id)
+    return {message.message_id: message.positive_probability for message in scored}
 
 
-async def test_what_is_posted_is_scored_once_with_the_model_s_own_numbers(
+async def test_each_message_is_scored_once_with_the_model_s_own_numbers(
     place: ReviewPlace, demo_model: EngineModel
 ) -> None:
     watching = await place.watch()
@@ -29,12 +30,15 @@ async def test_what_is_posted_is_scored_once_with_the_model_s_own_numbers(
     assert place.channel.history()[-1].content == NOTICE
     good, bad = [await place.member.send(place.channel, text) for text in (GOOD, BAD)]
     await place.member.send(place.elsewhere, GOOD)
-    expected = {one.id: demo_model.answer(SentimentQuestion(one.content)).positive_probability for one in (good, bad)}
+    expected = {
+        message.id: demo_model.answer(SentimentQuestion(message.content)).positive_probability
+        for message in (good, bad)
+    }
     assert await scores(place) == pytest.approx(expected, abs=1e-5)
-    assert len(place.channel.history()) == 3  # the notice and the two: nothing was posted in answer
+    assert len(place.channel.history()) == 3  # the notice and the two messages: the bot posted nothing about them
 
 
-async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: EngineModel) -> None:
+async def test_a_preview_has_a_count_links_and_a_histogram(place: ReviewPlace, demo_model: EngineModel) -> None:
     await place.watch(notice=False)
     bad = await place.member.send(place.channel, BAD)
     for _ in range(3):
@@ -57,7 +61,7 @@ async def test_preview_counts_links_and_spreads(place: ReviewPlace, demo_model: 
     assert "**0 of the last 4**" in description(none)
 
 
-async def test_an_edit_is_scored_again_and_a_deletion_forgotten(place: ReviewPlace, demo_model: EngineModel) -> None:
+async def test_an_edit_is_scored_again_and_a_deletion_deletes_data(place: ReviewPlace, demo_model: EngineModel) -> None:
     await place.watch(notice=False)
     message = await place.member.send(place.channel, GOOD)
     await place.member.edit(message, BAD)
@@ -69,12 +73,12 @@ async def test_an_edit_is_scored_again_and_a_deletion_forgotten(place: ReviewPla
     assert await place.store.privacy.messages_of(place.member.id) == []
 
 
-async def test_unwatch_deletes_all_and_takes_the_notice_away(place: ReviewPlace) -> None:
+async def test_unwatch_deletes_all_data_and_the_notice(place: ReviewPlace) -> None:
     await place.watch()
     await place.member.send(place.channel, GOOD)
     result = await place.moderator.slash(place.channel, "review unwatch", channel=place.channel)
     assert "no longer watched. Everything stored about it is deleted" in description(result)
-    assert [one.content for one in place.channel.history()] == [GOOD]
+    assert [message.content for message in place.channel.history()] == [GOOD]
     await place.member.send(place.channel, BAD)
     assert await place.store.privacy.messages_of(place.member.id) == []
     again = await place.moderator.slash(place.channel, "review unwatch", channel=place.channel)
@@ -83,7 +87,7 @@ async def test_unwatch_deletes_all_and_takes_the_notice_away(place: ReviewPlace)
     assert "is not watched. Start with /review watch." in description(refused)
 
 
-async def test_status_shows_what_is_watched_and_watching_twice_changes_nothing(place: ReviewPlace) -> None:
+async def test_status_lists_watched_channels_and_watching_twice_changes_nothing(place: ReviewPlace) -> None:
     nothing = await place.moderator.slash(place.channel, "review status")
     assert description(nothing) == NONE_WATCHED
     await place.watch(notice=False)
@@ -94,7 +98,7 @@ async def test_status_shows_what_is_watched_and_watching_twice_changes_nothing(p
     assert status.response.embeds[0].fields[0].value == "0"
 
 
-async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: ReviewPlace) -> None:
+async def test_members_can_see_copy_and_delete_their_data_and_opt_out(place: ReviewPlace) -> None:
     await place.watch(notice=False)
     for text in (GOOD, BAD):
         await place.member.send(place.channel, text)
@@ -110,30 +114,32 @@ async def test_members_see_copy_delete_and_end_what_is_kept_of_them(place: Revie
     assert all(0 <= row["positive_probability"] <= 1 for row in rows)
     assert GOOD not in json.dumps(rows)
     deleted = await place.member.slash(place.elsewhere, "privacy delete")
-    assert description(deleted).startswith("The data of 2 messages of yours is deleted.")
+    assert description(deleted).startswith("The data of 2 of your messages was deleted.")
     await place.member.send(place.channel, GOOD)
     optout = await place.member.slash(place.elsewhere, "privacy optout")
-    assert description(optout).endswith("1 message of yours is deleted. The bot will not read your messages again.")
+    assert description(optout).endswith("1 of your messages was deleted. The bot will not read your messages again.")
     await place.member.send(place.channel, BAD)
     assert list(await scores(place)) == [kept.id]
 
 
-async def test_an_export_names_messages_as_discord_does(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_an_export_has_discord_s_ids_as_strings(place: ReviewPlace) -> None:
+    await place.start_flagging()
     message = await place.member.send(place.channel, BAD)
     await place.moderator.click(place.cards[0], label="Claim")
     export = await place.member.slash(place.elsewhere, "privacy export")
     (file,) = export.response.attachments
-    kept = json.loads(await file.read(), parse_int=lambda digits: int(float(digits)))  # as JavaScript reads numbers
+    data = json.loads(await file.read(), parse_int=lambda digits: int(float(digits)))  # as JavaScript reads numbers
     ids = {"message_id": message.id, "posted_in": place.channel.id, "guild_id": place.channel.guild.id}
-    [row], [case] = kept["messages"], kept["cases"]
+    [row], [case] = data["messages"], data["cases"]
     for name, id_ in ids.items():
         assert (row[name], case[name]) == (str(id_), str(id_))
     assert (case["author_id"], case["claimed_by"]) == (str(place.member.id), str(place.moderator.id))
     assert (case["id"], case["number"], case["decided_by"]) == (1, 1, None)
 
 
-async def test_a_secret_is_in_no_file(place: ReviewPlace, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_file_contains_a_message_text(
+    place: ReviewPlace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     await place.watch(notice=False)
     await place.member.send(place.channel, "The password is Tr0ub4dor&3, a great film.")
     author = str(place.member.id)
@@ -145,30 +151,30 @@ async def test_a_secret_is_in_no_file(place: ReviewPlace, tmp_path: Path, caplog
     assert "Tr0ub4dor" not in caplog.text
 
 
-async def test_what_waited_is_scored_after_a_restart(
+async def test_waiting_messages_are_scored_after_a_restart(
     place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     await place.watch(notice=False)
-    seen = await place.member.send(place.channel, GOOD)
-    await place.store.messages.delete([seen.id])
-    where = (place.channel.id, place.channel.guild.id, place.member.id)
-    before = (*where, seen.created_at, "what it said before it was edited")
-    assert await place.store.messages.record(seen.id, *before, channel_id=place.channel.id)
-    gone = (*where, seen.created_at, "deleted before it was scored")
-    assert await place.store.messages.record(seen.id - 1, *gone, channel_id=place.channel.id)
-    # And then the bot was switched off.
+    message = await place.member.send(place.channel, GOOD)
+    await place.store.messages.delete([message.id])
+    location = (place.channel.id, place.channel.guild.id, place.member.id)
+    old_content = (*location, message.created_at, "the text before an edit")
+    assert await place.store.messages.record(message.id, *old_content, channel_id=place.channel.id)
+    deleted = (*location, message.created_at, "deleted before it was scored")
+    assert await place.store.messages.record(message.id - 1, *deleted, channel_id=place.channel.id)
+    # Then the bot was switched off.
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     bot.executor.start()
     bot.executor.wait_until_loaded()
     await place.env.restart_bot(bot)
     expected = demo_model.answer(SentimentQuestion(GOOD)).positive_probability
-    assert await scores(place) == pytest.approx({seen.id: expected}, abs=1e-5)  # its text was asked of Discord again
+    assert await scores(place) == pytest.approx({message.id: expected}, abs=1e-5)  # its text was fetched again
     later = await place.member.send(place.channel, BAD)
-    assert set(await scores(place)) == {seen.id, later.id}
+    assert set(await scores(place)) == {message.id, later.id}
     await bot.close()
 
 
-async def test_who_may_not_moderate_there_is_refused(place: ReviewPlace) -> None:
+async def test_people_who_cannot_moderate_a_channel_are_refused(place: ReviewPlace) -> None:
     denied = {place.moderator: discord.PermissionOverwrite(manage_messages=False)}
     others = place.channel.guild.create_text_channel("news", overwrites=denied)
     for command in ("review watch", "review unwatch", "review preview"):
@@ -176,5 +182,5 @@ async def test_who_may_not_moderate_there_is_refused(place: ReviewPlace) -> None
             await place.member.slash(place.channel, command, channel=place.channel)
         refused = await place.moderator.slash(place.channel, command, channel=others)
         assert refused.response.ephemeral
-        assert "you need View Channel and Manage Messages for this" in description(refused)
+        assert "You need View Channel and Manage Messages in" in description(refused)
     assert await place.store.places.all() == []

@@ -14,7 +14,7 @@ from tests.features.review.conftest import BAD, GOOD, ReviewPlace
 # For one message, however many are due at once.
 SHOW = Counter(["state_of", "mark_shown"])
 FLAG = Counter(["open", "content", "record"])
-# For all that are due at once. What else may be due is looked at once.
+# For all messages that are due at once. The other kinds of due work are each queried once.
 SCORE = Counter(["pending", "pending", "record"])
 WAKE = Counter(["due", "due", "outdated", "due_deletions", "stale_digests"])
 INTAKE = Counter(["record"])
@@ -23,25 +23,25 @@ INTAKE = Counter(["record"])
 @pytest.fixture
 def transactions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the transactions by the method that begins them."""
-    counted: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     session = Database.session
 
     @contextlib.asynccontextmanager
     async def counting(self: Database) -> AsyncIterator[AsyncSession]:
-        counted[sys._getframe(2).f_code.co_name] += 1
-        async with session(self) as opened:
-            yield opened
+        counts[sys._getframe(2).f_code.co_name] += 1
+        async with session(self) as opened_session:
+            yield opened_session
 
     monkeypatch.setattr(Database, "session", counting)
-    return counted
+    return counts
 
 
 @pytest.mark.parametrize(("text", "flagging"), [(GOOD, Counter[str]()), (BAD, FLAG)])
 async def test_a_message_is_shown_in_few_transactions(
     place: ReviewPlace, transactions: Counter[str], text: str, flagging: Counter[str]
 ) -> None:
-    await place.flagging(label="react")
-    await place.member.send(place.channel, text)  # the first also reads whom the server exempts
+    await place.start_flagging(label="react")
+    await place.member.send(place.channel, text)  # the first one also reads the exemptions of the server
     transactions.clear()
     await place.member.send(place.channel, text)
     assert transactions <= INTAKE + SCORE + WAKE + SHOW + flagging, transactions

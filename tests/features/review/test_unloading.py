@@ -1,4 +1,4 @@
-"""The end of the bot: what runs is over before the database closes."""
+"""Shutting down: all running work ends before the database closes."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from bot.storage.database import Database
 from tests.features.review.conftest import ReviewPlace
 
 
-async def test_the_loops_have_ended_before_the_database_closes(
+async def test_the_loops_end_before_the_database_closes(
     place: ReviewPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot, steps, querying = place.env.bot, list[str](), asyncio.Event()

@@ -1,4 +1,4 @@
-"""What fails for one message costs that message alone, and what is away costs none."""
+"""A failure that concerns one message affects only that message, and an outage affects none."""
 
 import dataclasses
 import math
@@ -18,23 +18,23 @@ from bot.questions.sentiment import Sentiment
 from bot.settings import Settings
 from bot.storage.database_url import sqlite_file
 from tests.conftest import administer
-from tests.features.review.conftest import GOOD, ReviewPlace, description, field, restarted
+from tests.features.review.conftest import GOOD, ReviewPlace, description, field, restart
 
 MESSAGES = 300
-BAD_ONE = "The one that fails, Tr0ub4dor."
+BAD_TEXT = "The text that fails, Tr0ub4dor."
 MINUTES = (1, 10, 60)
 
 
 class PanicException(BaseException):
-    """As pyo3 raises it for a panic in Rust, which is what the tokenizers library is written in."""
+    """The error that pyo3 raises for a panic in Rust, the language of the tokenizers library."""
 
 
 @pytest.fixture
 def sentiment(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Let the model answer BAD_ONE, or every text, in another way."""
+    """Return a function that changes the model's answer for BAD_TEXT, or for other texts."""
     judge = demo_model.answer
 
-    def install(bad: Callable[[Sentiment], Sentiment], is_bad: Callable[[str], bool] = BAD_ONE.__eq__) -> None:
+    def install(bad: Callable[[Sentiment], Sentiment], is_bad: Callable[[str], bool] = BAD_TEXT.__eq__) -> None:
         def answer(question: Any, watcher: Any = None) -> Any:
             result = judge(question, watcher)
             return bad(result) if isinstance(result, Sentiment) and is_bad(result.review) else result
@@ -53,8 +53,8 @@ def panic(verdict: Sentiment) -> Sentiment:
     raise PanicException(f"byte index 7 is not a char boundary of {verdict.review}")
 
 
-async def waiting(place: ReviewPlace, bad: int | None = 150, count: int = MESSAGES) -> list[discord.Message]:
-    """Post reviews while the model is loading; the one at `bad` is BAD_ONE."""
+async def post_while_loading(place: ReviewPlace, bad: int | None = 150, count: int = MESSAGES) -> list[discord.Message]:
+    """Post reviews while the model is loading; the text of number `bad` is BAD_TEXT."""
     await place.watch(notice=False)
     with pytest.MonkeyPatch.context() as patched:
 
@@ -62,12 +62,12 @@ async def waiting(place: ReviewPlace, bad: int | None = 150, count: int = MESSAG
             raise ModelLoading("demo")
 
         patched.setattr(ModelExecutor, "submit_background", loading)
-        texts = [BAD_ONE if number == bad else f"{GOOD} {number}" for number in range(count)]
+        texts = [BAD_TEXT if number == bad else f"{GOOD} {number}" for number in range(count)]
         return [await place.member.send(place.channel, text) for text in texts]
 
 
-async def refuse(place: ReviewPlace, message_id: int) -> None:
-    """Let the database refuse this message's score."""
+async def refuse_score(place: ReviewPlace, message_id: int) -> None:
+    """Make the database refuse this message's score."""
     when = f"WHEN (NEW.message_id = {message_id})"
     statements = [
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
@@ -79,19 +79,14 @@ async def refuse(place: ReviewPlace, message_id: int) -> None:
     await execute(place, *statements)
 
 
-async def put_right(place: ReviewPlace) -> None:
-    on = "" if sqlite_file(place.reader._database._url) else " ON score"
-    await execute(place, f"DROP TRIGGER IF EXISTS refusing{on}")
-
-
 async def execute(place: ReviewPlace, *statements: str) -> None:
     async with place.reader._database.session() as session:
         for statement in statements:
             await session.execute(text(statement))
 
 
-async def scored(place: ReviewPlace) -> set[int]:
-    return {one.message_id for one in await place.store.scores.latest(place.channel.id)}
+async def scored_ids(place: ReviewPlace) -> set[int]:
+    return {message.message_id for message in await place.store.scores.latest(place.channel.id)}
 
 
 async def status(place: ReviewPlace, moderator: Any = None) -> Any:
@@ -99,7 +94,7 @@ async def status(place: ReviewPlace, moderator: Any = None) -> Any:
     return result.response
 
 
-async def tried_to_the_end(place: ReviewPlace) -> None:
+async def use_up_retries(place: ReviewPlace) -> None:
     for minutes in MINUTES:
         assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
         await place.env.advance_time(minutes * 60 + 30)
@@ -115,21 +110,21 @@ async def tried_to_the_end(place: ReviewPlace) -> None:
 )
 @pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.slow
-async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
+async def test_of_300_messages_only_the_failing_one_is_listed_and_retried(
     place: ReviewPlace, sentiment: Callable[..., None], fault: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    messages = await waiting(place)
+    messages = await post_while_loading(place)
     bad = messages[150].id
     if fault == "refused":
-        await refuse(place, bad)
+        await refuse_score(place, bad)
     else:
         sentiment(not_finite if fault == "not finite" else panic)
     await place.env.advance_time(30)
-    others = {one.id for one in messages} - {bad}
-    assert await scored(place) == others
+    others = {message.id for message in messages} - {bad}
+    assert await scored_ids(place) == others
     later = await place.member.send(place.channel, GOOD)
-    assert await scored(place) == others | {later.id}
-    await tried_to_the_end(place)
+    assert await scored_ids(place) == others | {later.id}
+    await use_up_retries(place)
     assert "Tr0ub4dor" not in caplog.text
     answer = await status(place)
     listed = field(answer, "Could not be scored (1)")
@@ -138,41 +133,41 @@ async def test_of_300_messages_the_one_that_fails_is_listed_and_tried_again(
     assert field(answer, "Waiting for a score") == "0"
 
 
-async def test_a_message_whose_channel_is_gone_is_forgotten_and_stops_nobody(place: ReviewPlace) -> None:
-    messages = await waiting(place, bad=None, count=MESSAGES - 1)
-    where = (place.channel.id, place.guild.id, place.member.id, messages[0].created_at, "whatever it said")
-    assert await place.store.messages.record(messages[0].id - 1, *where, channel_id=messages[0].id - 2)
+async def test_a_message_in_a_deleted_channel_is_deleted_and_blocks_no_other(place: ReviewPlace) -> None:
+    messages = await post_while_loading(place, bad=None, count=MESSAGES - 1)
+    content = (place.channel.id, place.guild.id, place.member.id, messages[0].created_at, "any text")
+    assert await place.store.messages.record(messages[0].id - 1, *content, channel_id=messages[0].id - 2)
     await place.env.advance_time(30)
-    assert await scored(place) == {one.id for one in messages}
+    assert await scored_ids(place) == {message.id for message in messages}
     assert await place.store.messages.pending_count(place.guild.id) == 0
     assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
 
 
 @pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
-async def test_while_the_database_is_away_no_message_uses_up_its_tries(
+async def test_an_outage_of_the_database_uses_up_no_retries(
     place: ReviewPlace, sentiment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    messages = await waiting(place)
+    messages = await post_while_loading(place)
     bad = messages[150].id
     sentiment(not_finite)
-    score_all, calls = place.store.scores.record, 0
-    away = Away(place)
+    record, calls = place.store.scores.record, 0
+    outage = Outage(place)
 
-    async def third_time_away(*about: Any) -> int:
+    async def fail_third_time(*args: Any) -> int:
         nonlocal calls
         calls += 1
         if calls == 3:
-            await away.begin()
-        return await score_all(*about)
+            await outage.begin()
+        return await record(*args)
 
-    monkeypatch.setattr(place.store.scores, "record", third_time_away)
+    monkeypatch.setattr(place.store.scores, "record", fail_third_time)
     await place.env.advance_time(30)
-    assert away.has_begun
+    assert outage.has_begun
     await place.env.advance_time(60)
-    await away.end()
-    assert 0 < len(await scored(place)) < MESSAGES - 1
+    await outage.end()
+    assert 0 < len(await scored_ids(place)) < MESSAGES - 1
     await place.env.advance_time(60)
-    assert await scored(place) == {one.id for one in messages} - {bad}
+    assert await scored_ids(place) == {message.id for message in messages} - {bad}
     rows = {row.message_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert {message_id for message_id, tries in rows.items() if tries} == {bad}
     assert rows[bad] <= 2
@@ -181,24 +176,24 @@ async def test_while_the_database_is_away_no_message_uses_up_its_tries(
     assert str(bad) in field(await status(place), "Could not be scored (1)")
 
 
-async def test_while_the_model_fails_on_every_text_no_message_uses_up_its_tries(
+async def test_a_model_that_fails_on_every_text_uses_up_no_retries(
     place: ReviewPlace, sentiment: Callable[..., None]
 ) -> None:
     def out_of_memory(_: Sentiment) -> Sentiment:
         raise RuntimeError("CUDA error: out of memory")
 
-    messages = await waiting(place, bad=None, count=10)
+    messages = await post_while_loading(place, bad=None, count=10)
     sentiment(out_of_memory, lambda _: True)
-    for _ in range(3):  # each would be a try
+    for _ in range(3):  # each would use up a try
         await place.env.advance_time(60)
     assert {row.tries for row in await place.store.privacy.messages_of(place.member.id)} == {0}
     sentiment(out_of_memory, lambda _: False)
     await place.env.advance_time(30)
-    assert await scored(place) == {one.id for one in messages}
+    assert await scored_ids(place) == {message.id for message in messages}
 
 
-class Away:
-    """The database of a place, which goes away and comes back."""
+class Outage:
+    """An outage of the database."""
 
     def __init__(self, place: ReviewPlace) -> None:
         self._database = place.reader._database
@@ -210,8 +205,8 @@ class Away:
         if sqlite_file(self._database._url) is None:
             name = self._database._url.rpartition("/")[2]
             await administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            theirs = f"datname = '{name}'"
-            await administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {theirs}")  # noqa: S608 – our own name
+            condition = f"datname = '{name}'"
+            await administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {condition}")  # noqa: S608 – our own name
             return
 
         def full() -> None:
@@ -238,18 +233,18 @@ async def settings(request: pytest.FixtureRequest, sqlite_url: str) -> Any:
     await administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
+async def test_a_message_that_the_database_refuses_leaves_no_place_behind(
     place: ReviewPlace, caplog: pytest.LogCaptureFixture
 ) -> None:
     await place.watch(notice=False)
     await execute(place, "CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (SELECT count(*) FROM message) = 1 "
                   "AND NOT EXISTS (SELECT * FROM opt_out) BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
-    first, refused = [await place.member.send(place.channel, text) for text in (GOOD, BAD_ONE)]
+    first, refused = [await place.member.send(place.channel, text) for text in (GOOD, BAD_TEXT)]
     assert f"could not record message {refused.id}: IntegrityError" in caplog.text
     assert place.reader.intake.behind == set()
     await execute(place, "DROP TRIGGER refusing")
     later = await place.member.send(place.channel, GOOD)
-    assert await scored(place) == {first.id, later.id}
+    assert await scored_ids(place) == {first.id, later.id}
     place.reader._note_absence()
     await execute(place, f"CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (NEW.message_id = {refused.id}) "
                   "BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
@@ -257,7 +252,7 @@ async def test_a_message_that_the_database_cannot_take_leaves_nothing_behind(
     assert place.reader.intake.behind == set()
 
 
-async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
+async def test_only_moderators_of_a_place_see_and_retry_its_failed_messages(
     place: ReviewPlace, sentiment: Callable[..., None], demo_model: EngineModel
 ) -> None:
     sentiment(not_finite)
@@ -265,38 +260,38 @@ async def test_only_moderators_of_a_place_see_and_try_again_what_failed_there(
     other = place.guild.create_text_channel("news", overwrites=denied)
     for channel in (place.channel, other):
         await place.moderator.slash(place.channel, "review watch", channel=channel, notice=False)
-        await place.member.send(channel, BAD_ONE)
+        await place.member.send(channel, BAD_TEXT)
     for minutes in MINUTES:
         await place.env.advance_time(minutes * 60 + 30)
     assert field(await status(place), "Could not be scored (2)").count("discord.com") == 2
     answer = await status(place, place.second)
     assert field(answer, "Could not be scored (1)").count("discord.com") == 1
-    bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
+    bot = await restart(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
     await place.second.click(answer, label="Try again")
     rows = {row.place_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
     assert rows == {place.channel.id: 1, other.id: 4}
     await bot.close()
 
 
-async def test_a_label_that_keeps_failing_stops_no_other(place: ReviewPlace) -> None:
-    await place.live(label="reply")
+async def test_a_label_that_keeps_failing_blocks_no_other(place: ReviewPlace) -> None:
+    await place.go_live(label="reply")
     with pytest.MonkeyPatch.context() as patched:
         show = place.reader.publisher._labels.show
 
-        async def shown(due: Any, kind: Any) -> Any:
+        async def show_or_fail(due: Any, kind: Any) -> Any:
             if due.message_id in failing:
                 raise LookupError(due.message_id)
             return await show(due, kind)
 
-        patched.setattr(place.reader.publisher._labels, "show", shown)
-        failing = range(2**64)  # every one
+        patched.setattr(place.reader.publisher._labels, "show", show_or_fail)
+        failing = range(2**64)  # every message
         first = [await place.member.send(place.channel, f"{GOOD} {number}") for number in range(40)]
-        failing = {one.id for one in first}  # type: ignore[assignment]  # as a container
+        failing = {message.id for message in first}  # type: ignore[assignment]  # as a container
         last = await place.member.send(place.channel, GOOD)
         await place.env.advance_time(90)
-        assert [one.reference.message_id for one in place.channel.history() if one.reference] == [last.id]
+        assert [message.reference.message_id for message in place.channel.history() if message.reference] == [last.id]
     await place.env.advance_time(90)
-    assert len([one for one in place.channel.history() if one.reference]) == 41
+    assert len([message for message in place.channel.history() if message.reference]) == 41
 
 
 async def test_a_threshold_of_0_is_previewed_as_0(place: ReviewPlace) -> None:
@@ -307,20 +302,20 @@ async def test_a_threshold_of_0_is_previewed_as_0(place: ReviewPlace) -> None:
 
 
 @pytest.mark.parametrize("status_code", [403, 503])
-async def test_a_message_that_discord_hides_stops_no_other(
+async def test_a_message_that_discord_hides_blocks_no_other(
     place: ReviewPlace, demo_model: EngineModel, status_code: int
 ) -> None:
-    messages = await waiting(place, bad=None, count=70)
+    messages = await post_while_loading(place, bad=None, count=70)
     hidden = messages[3].id
     path = f"/channels/{place.channel.id}/messages/{hidden}"
     place.env.inject_error("GET", path, status=status_code, code=50013, times=None)
-    bot = await restarted(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
+    bot = await restart(place, demo_model, place.env.bot.settings)  # type: ignore[attr-defined]  # Nightword's
     await place.env.advance_time(30)
-    assert await scored(place) == {one.id for one in messages} - {hidden}
+    assert await scored_ids(place) == {message.id for message in messages} - {hidden}
     for minutes in MINUTES:
         await place.env.advance_time(minutes * 60 + 30)
     tries = {row.message_id: row.tries for row in await place.store.privacy.messages_of(place.member.id)}
-    assert tries[hidden] == (4 if status_code == 403 else 0), "Discord's own failure is none of the message's"
+    assert tries[hidden] == (4 if status_code == 403 else 0), "an outage of Discord uses up no retries"
     listed = str((await status(place)).embeds[0].to_dict())
     assert ("Give it View Channel and Read Message History" in listed) == (status_code == 403)
     await bot.close()

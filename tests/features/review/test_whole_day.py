@@ -1,4 +1,4 @@
-"""Review channels from the first message to the last: the counts add up, each message exactly once."""
+"""Review channels from the first message to the last: the counts add up, and each message counts exactly once."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ async def test_from_shadow_to_the_last_decision(
     options: dict[str, Any] = {"flag_below": FLAG_BELOW, "urgent_below": 0.0, "log_channel": place.log}
     await place.watch(label="react", notice=False, **options)
 
-    # In shadow: 200 reviews of two people, one of whom opts out in the end.
+    # In shadow: 200 reviews of two people, one of whom opts out at the end.
     posted: dict[int, str] = {}
     for number, text in enumerate(texts[:IN_SHADOW]):
         message = await (place.member, place.other)[number % 2].send(place.channel, text)
@@ -38,7 +38,7 @@ async def test_from_shadow_to_the_last_decision(
     flagged = sum(text in below for text in posted.values())
     assert f"**{flagged} of the last {IN_SHADOW}**" in description(preview)
     assert place.log.history() == []
-    assert {tuple(one.reactions) for one in place.channel.history()} == {()}
+    assert {tuple(message.reactions) for message in place.channel.history()} == {()}
 
     # Live: 100 more, with a restart of the bot in the middle.
     await place.moderator.slash(place.channel, "review live", channel=place.channel)
@@ -51,22 +51,22 @@ async def test_from_shadow_to_the_last_decision(
             await place.env.restart_bot(bot)
         message = await (place.member, place.other)[number % 2].send(place.channel, text)
         live[message.id] = text
-    shown = {one.id: [str(reaction.emoji) for reaction in one.reactions] for one in place.channel.history()}
+    shown = {message.id: [str(reaction.emoji) for reaction in message.reactions] for message in place.channel.history()}
     labels = {True: REACTIONS["positive"], False: REACTIONS["negative"]}
     assert {id_: shown[id_] for id_ in live} == {
         id_: [labels[judged[t].label == "Positive"]] for id_, t in live.items()
     }
     assert all(shown[id_] == [] for id_ in posted)
 
-    # Each flagged message is one case; those that had no card within the minute stand in digests.
+    # Each flagged message is one case; those without a card within the minute are in digests.
     await place.env.advance_time(180)
     cases = [await place.store.cases.of_message(id_) for id_ in [*posted, *live]]
-    found = {case.message_id: case for case in cases if case is not None}
-    assert set(found) == {id_ for id_, text in live.items() if text in below}
-    assert sorted(case.number for case in found.values()) == list(range(1, len(found) + 1))
-    digests = [one for one in place.log.history() if "more messages flagged" in str(one.embeds[0].title)]
-    in_digests = sum(int(str(one.embeds[0].title).split()[0]) for one in digests)
-    assert len(place.cards) + in_digests == len(found)
+    by_message = {case.message_id: case for case in cases if case is not None}
+    assert set(by_message) == {id_ for id_, text in live.items() if text in below}
+    assert sorted(case.number for case in by_message.values()) == list(range(1, len(by_message) + 1))
+    digests = [message for message in place.log.history() if "more messages flagged" in str(message.embeds[0].title)]
+    in_digests = sum(int(str(digest.embeds[0].title).split()[0]) for digest in digests)
+    assert len(place.cards) + in_digests == len(by_message)
     assert len(digests) >= 1
 
     # Moderators decide the cards; the digest's first case gets its card, and its message is edited and deleted.
@@ -79,16 +79,16 @@ async def test_from_shadow_to_the_last_decision(
     case = await place.store.cases.get(int(menu.options[0].value))
     assert case is not None
     author = place.member if case.author_id == place.member.id else place.other
-    message = next(one for one in place.channel.history() if one.id == case.message_id)
+    message = next(message for message in place.channel.history() if message.id == case.message_id)
     await author.edit(message, "A wonderful film, and I loved every minute of it.")
     assert place.cards[-1].embeds[0].title == f"Case {case.number} · flagged · withdrawn"
     await author.delete(message)
     assert len(place.cards) == decided
-    precision = f"{(decided + 1) // 2} of {decided} reviewed cases were confirmed"
+    precision = f"{(decided + 1) // 2} of {decided} decided cases were confirmed"
     assert precision in description(await place.moderator.slash(place.channel, "review status"))
 
-    # The export holds what is left: each message once, with the model's own numbers.
-    async def exported() -> dict[int, float]:
+    # The export has the remaining messages, each once, with the model's own numbers.
+    async def export() -> dict[int, float]:
         result = await place.moderator.slash(place.channel, "review export", channel=place.channel, format="csv")
         table = (await result.response.attachments[0].read()).decode()
         rows = list(csv.DictReader(io.StringIO(table)))
@@ -98,17 +98,17 @@ async def test_from_shadow_to_the_last_decision(
 
     everything = posted | live
     del everything[case.message_id]
-    rows = await exported()
+    rows = await export()
     assert set(rows) == set(everything)
     assert all(abs(rows[id_] - judged[text].positive_probability) < 1e-5 for id_, text in everything.items())
 
-    # Who opts out is forgotten, with their cards; the precision stays.
+    # The data and cards of a member who opts out are deleted; the precision stays.
     await place.other.slash(place.channel, "privacy optout")
-    ours = {one.id for one in place.channel.history() if one.author.id == place.member.id}
-    assert set(await exported()) == ours & set(everything)
+    ours = {message.id for message in place.channel.history() if message.author.id == place.member.id}
+    assert set(await export()) == ours & set(everything)
     assert {f"<@{place.other.id}>" in str(card.embeds[0].description) for card in place.cards} <= {False}
     assert precision in description(await place.moderator.slash(place.channel, "review status"))
     await place.other.send(place.channel, texts[0])
-    assert set(await exported()) == ours & set(everything)
+    assert set(await export()) == ours & set(everything)
     client: discord.Client = place.env.bot
     await client.close()

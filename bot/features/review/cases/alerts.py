@@ -11,11 +11,11 @@ import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.answers.message_text import message_text
-from bot.features.review.buttons import case_view, digest_view, is_card_of, of_digest
+from bot.features.review.buttons import case_of_card, case_view, cases_in_digest, digest_view
 from bot.features.review.embeds.card import case_card, digest_embed, excerpt_of, spoilered_excerpt
 from bot.features.review.showing.labels import OwnHistory
-from bot.features.review.showing.notices import tell_of_suspension
-from bot.features.review.worker import Line, attempt, is_outage, where
+from bot.features.review.showing.notices import report_suspension
+from bot.features.review.worker import RetryQueue, attempt, error_location, is_outage
 from bot.storage.records import Case, OwnMessage, StaleDigest
 from bot.storage.refusal import is_away
 from bot.storage.store import ReviewStore
@@ -38,8 +38,8 @@ class Alerts:
         self._own_history = OwnHistory(bot)
         self._posted: defaultdict[int, deque[datetime]] = defaultdict(deque)
         self._crowded_since: dict[int, datetime] = {}
-        self._behind = Line(store.cards.outdated, STALE_AT_A_TIME)
-        self._stale = Line(store.own_messages.stale_digests, STALE_AT_A_TIME)
+        self._outdated = RetryQueue(store.cards.outdated, STALE_AT_A_TIME)
+        self._stale = RetryQueue(store.own_messages.stale_digests, STALE_AT_A_TIME)
         self._edits: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def post_due(self) -> None:
@@ -53,18 +53,18 @@ class Alerts:
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 self._own_history.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
-                    await tell_of_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
+                    await report_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
                 else:
                     log.warning("could not post the cards of %d cases, will retry: %s", len(cases), problem)
             except Exception as problem:
                 if is_away(problem):
                     raise
                 log.error(  # noqa: TRY400  # its message may quote a text
-                    "could not post the cards of %d cases, will retry: %s", len(cases), where(problem)
+                    "could not post the cards of %d cases, will retry: %s", len(cases), error_location(problem)
                 )
 
     async def post_card(self, case: Case) -> None:
-        """Post the card of a case, unless it has one by then. Raises discord.HTTPException."""
+        """Post the card of a case, unless it already has one. Raises discord.HTTPException."""
         content = await self._store.cards.content(case.id)
         if content is None or content.case.card_message_id is not None:
             return
@@ -81,9 +81,9 @@ class Alerts:
             if now is None or now.card_message_id != card.id:
                 await self._store.own_messages.delete_later(OwnMessage(case.log_channel_id, card.id))
 
-    async def refresh_behind(self) -> None:
+    async def refresh_outdated(self) -> None:
         """Update cards whose last update failed."""
-        await self._behind.do_some(self.refresh)
+        await self._outdated.do_some(self.refresh)
 
     async def refresh(self, case_id: int) -> bool:
         """Update the card of a case, if it has one; return False if that must be retried."""
@@ -104,13 +104,14 @@ class Alerts:
                 log.warning("could not update the card of case %d: %s", case_id, problem)
                 if is_retryable(problem):
                     return False
-            await self._store.cards.mark_current(case_id, len(history))  # or it can never be updated
+            # After a permanent refusal too, or the card would be retried for ever.
+            await self._store.cards.mark_current(case_id, len(history))
         return True
 
     async def erase_excerpts(self) -> None:
         """Remove the excerpts from cards that showed them for 30 days."""
         for case in await self._store.cards.expired_excerpts(discord.utils.utcnow()):
-            async with self._edits.setdefault(case.id, asyncio.Lock()):  # no other edit restores it
+            async with self._edits.setdefault(case.id, asyncio.Lock()):  # or another edit could restore it
                 await attempt(self._erase_excerpt, case.id)
 
     async def _erase_excerpt(self, case_id: int) -> bool:
@@ -130,7 +131,7 @@ class Alerts:
         return True
 
     async def rewrite_stale(self) -> None:
-        """Rewrite the digests that list deleted cases, and delete those that list nothing else."""
+        """Rewrite the digests that list deleted cases, and delete those that list no others."""
         await self._stale.do_some(self._rewrite)
 
     async def _rewrite(self, stale: StaleDigest) -> bool:
@@ -180,7 +181,7 @@ class Alerts:
             if is_outage(problem) or (isinstance(problem, discord.HTTPException) and problem.status in REFUSALS):
                 raise
             # The error's message may quote a text.
-            log.error("could not post the card of case %d, will retry: %s", case.id, where(problem))  # noqa: TRY400
+            log.error("could not post the card of case %d, will retry: %s", case.id, error_location(problem))  # noqa: TRY400
             return False
         return True
 
@@ -198,15 +199,15 @@ class Alerts:
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         missing = {case.id: case for case in cases}
         for message in await self._own_history.messages_in(channel):
-            if (posted := is_card_of(message, missing)) is not None:
+            if (case_id := case_of_card(message, missing)) is not None:
                 excerpt = excerpt_of(message.embeds[0]) if message.embeds else None
                 until = message.created_at + EXCERPT_DAYS if excerpt else None
-                await self._store.cards.record(posted, message.id, until)
-                await self.refresh(posted)  # its buttons may have been pressed before it was recorded
-                del missing[posted]
-            elif listed := of_digest(message, missing):
-                await self._store.cards.record_digest(listed, message.id)
-                for case_id in listed:
+                await self._store.cards.record(case_id, message.id, until)
+                await self.refresh(case_id)  # its buttons may have been pressed before it was recorded
+                del missing[case_id]
+            elif case_ids := cases_in_digest(message, missing):
+                await self._store.cards.record_digest(case_ids, message.id)
+                for case_id in case_ids:
                     del missing[case_id]
         return list(missing.values())
 

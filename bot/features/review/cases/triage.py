@@ -7,7 +7,7 @@ from bot.storage.store import ReviewStore
 _STATES = {
     "open": "is open",
     "claimed": "is claimed by <@{claimed_by}>",
-    "withdrawn": "was edited and is no longer flagged",
+    "withdrawn": "was withdrawn after its message was edited",
     "confirmed": "was confirmed by <@{decided_by}>",
     "dismissed": "was dismissed by <@{decided_by}>",
 }

@@ -14,7 +14,7 @@ from bot.answers.client import Interaction
 from bot.answers.delivery import deliver
 from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, watched_or_refused
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, require_watched
 from bot.features.review.embeds.export import export_answer, write_rows
 from bot.features.review.places import Place, check_moderator
 
@@ -40,7 +40,7 @@ class Exporting(ReviewCommands):
     ) -> None:
         """Get a channel's scores as a file of links, times and figures. The audit log records the export."""
         check_moderator(asker(interaction), channel)
-        await watched_or_refused(self._reader, channel, channel.mention)
+        await require_watched(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
             return
         since = None if days is None else discord.utils.utcnow() - timedelta(days=days)

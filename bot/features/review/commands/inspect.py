@@ -15,19 +15,19 @@ from bot.features.review.commands.shared import (
     PLACE_OPTION,
     ReviewCommands,
     asker,
+    require_watched,
     server,
-    watched_or_refused,
 )
 from bot.features.review.embeds.figures import preview_answer, stats_answer
 from bot.features.review.embeds.status import UNSCORED_SHOWN, PlaceStatus, case_answer, status_answer
 from bot.features.review.places import (
     Place,
+    can_moderate,
     check_moderator,
+    excluded_channels,
+    excluded_threads,
     find_place,
-    left_out,
-    may_moderate,
-    seen_by,
-    threads_left_out,
+    visible_to,
 )
 from bot.features.review.showing.thresholds import suggested_threshold
 
@@ -47,11 +47,11 @@ class Inspecting(ReviewCommands):
         statuses, place_ids, watched_ids = [], set(), self._reader.intake.places
         for watched in await store.places.in_guild(guild.id):
             place = find_place(guild, watched.place_id)
-            if place is not None and may_moderate(asker(interaction), place):
+            if place is not None and can_moderate(asker(interaction), place):
                 place_ids.add(place.id)
                 scored, cases = await store.scores.count(place.id), await store.cases.open_count(place.id)
-                others = [part for part in (*left_out(place), *threads_left_out(place)) if part.id not in watched_ids]
-                visible = seen_by(asker(interaction), others)
+                excluded = (*excluded_channels(place), *excluded_threads(place))
+                visible = visible_to(asker(interaction), [part for part in excluded if part.id not in watched_ids])
                 verdicts = await store.cases.verdicts(place.id)
                 statuses.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, visible))
         actions = [entry for entry in await store.audit.latest(guild.id, 50) if entry.place_id in {None, *place_ids}]
@@ -80,7 +80,7 @@ class Inspecting(ReviewCommands):
     ) -> None:
         """Show which of the messages scored so far a threshold would have flagged."""
         check_moderator(asker(interaction), channel)
-        watched = await watched_or_refused(self._reader, channel, channel.mention)
+        watched = await require_watched(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
             return
         scored = await self._reader.store.scores.latest(channel.id)
@@ -96,7 +96,7 @@ class Inspecting(ReviewCommands):
     async def stats(self, interaction: Interaction, channel: Place, days: app_commands.Range[int, 1, 365] = 30) -> None:
         """Show how many messages a channel had and how positive they were, by day. Never about one person."""
         check_moderator(asker(interaction), channel)
-        await watched_or_refused(self._reader, channel, channel.mention)
+        await require_watched(self._reader, channel, channel.mention)
         if not await defer(interaction, private=True):
             return
         now = discord.utils.utcnow()

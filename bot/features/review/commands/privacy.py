@@ -52,7 +52,7 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
     @app_commands.command(name="optout", extras={"example": "/privacy optout"})
     @reply_on_error
     async def optout(self, interaction: Interaction) -> None:
-        """Delete everything the bot stores about you and never be read again."""
+        """Delete everything the bot stores about you, and stop it from reading your messages."""
         if not await defer(interaction, private=True):
             return
         count = await self._store.privacy.opt_out(interaction.user.id)

@@ -1,4 +1,4 @@
-"""What the commands of `/review` share."""
+"""Helpers that the commands of `/review` share."""
 
 from typing import cast
 
@@ -29,8 +29,8 @@ def server(interaction: Interaction) -> discord.Guild:
     return cast("discord.Guild", interaction.guild)
 
 
-async def watched_or_refused(reader: ReviewReader, channel: discord.abc.Snowflake, mention: str) -> WatchedPlace:
-    """Return a watched place with its options. Raises UsageError if it is not watched."""
+async def require_watched(reader: ReviewReader, channel: discord.abc.Snowflake, mention: str) -> WatchedPlace:
+    """Return a watched place with its options. Raises UsageError if `channel` is not watched."""
     watched = await reader.store.places.get(channel.id)
     if watched is None:
         raise UsageError(f"{mention} is not watched. Start with /review watch.")

@@ -10,7 +10,7 @@ from bot.answers.answering import defer, reply
 from bot.answers.client import Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.errors import NotPermitted, OptionOutOfRange, UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, server, watched_or_refused
+from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, require_watched, server
 from bot.features.review.embeds.status import exempt_answer, live_answer, unwatch_answer, watch_answer
 from bot.features.review.places import (
     LOG_NEEDS,
@@ -19,11 +19,11 @@ from bot.features.review.places import (
     channels_in,
     check_bot,
     check_moderator,
+    excluded_channels,
+    excluded_threads,
     find_place,
-    has_threads_left_out,
-    left_out,
-    seen_by,
-    threads_left_out,
+    has_text_channels,
+    visible_to,
 )
 from bot.features.review.reading.backfill import MOST
 from bot.features.review.showing.notices import post_notices
@@ -73,7 +73,7 @@ class Watching(ReviewCommands):
         before = await self._reader.store.places.get(channel.id)
         if excerpts and not asker(interaction).guild_permissions.manage_guild:
             raise NotPermitted("You need Manage Server to turn excerpts on, because they show members' words.")
-        options = _merged(before, label, flag_below, urgent_below, log_channel, excerpts)
+        options = _merge_options(before, label, flag_below, urgent_below, log_channel, excerpts)
         _check(channel, options, is_live=before is not None and before.live)
         if before is None:
             for part in channels_in(channel):
@@ -89,12 +89,12 @@ class Watching(ReviewCommands):
         self._reader.begin(channel.id)
         await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "watch", _audit_detail(options))
         notices = await post_notices(store, channel) if before is None and notice else 0
-        after = await watched_or_refused(self._reader, channel, channel.mention)
-        separate = [thread for thread in threads_left_out(channel) if thread.id not in self._reader.intake.places]
+        after = await require_watched(self._reader, channel, channel.mention)
+        separate = [thread for thread in excluded_threads(channel) if thread.id not in self._reader.intake.places]
         answer = watch_answer(
             channel, after, is_new=before is None, notice=notice, notices=notices,
-            left_out=seen_by(asker(interaction), left_out(channel)),
-            threads=seen_by(asker(interaction), separate) if has_threads_left_out(channel) else None,
+            left_out=visible_to(asker(interaction), excluded_channels(channel)),
+            threads=visible_to(asker(interaction), separate) if has_text_channels(channel) else None,
         )  # fmt: skip
         await reply(interaction, answer)
 
@@ -104,9 +104,9 @@ class Watching(ReviewCommands):
     async def live(self, interaction: Interaction, channel: Place, on: bool = True) -> None:
         """Show new scores: labels in the channel, cards in its log channel."""
         check_moderator(asker(interaction), channel)
-        watched = await watched_or_refused(self._reader, channel, channel.mention)
+        watched = await require_watched(self._reader, channel, channel.mention)
         if on:
-            options = _merged(watched, None, None, None, None, None)
+            options = _merge_options(watched, None, None, None, None, None)
             if options.label == "none" and options.flag_below is None:
                 raise UsageError(
                     f"{channel.mention} has no label and no flag_below, so there is nothing to show. Set a label, or "
@@ -138,7 +138,7 @@ class Watching(ReviewCommands):
         await reply(interaction, unwatch_answer(channel, was_watched=watched is not None))
 
 
-def _merged(
+def _merge_options(
     before: WatchedPlace | None,
     label: Label | None,
     flag_below: float | None,
@@ -146,7 +146,7 @@ def _merged(
     log_channel: discord.TextChannel | None,
     excerpts: bool | None,
 ) -> Options:
-    """Return the given options; those that are None stay as they were before."""
+    """Return the given options, with those of `before` where they are None."""
     flag = flag_below if flag_below is not None or before is None else before.flag_below
     urgent = urgent_below if urgent_below is not None or before is None else before.urgent_below
     return Options(
@@ -165,12 +165,12 @@ def _check(channel: Place, options: Options, *, is_live: bool) -> None:
         if options.log_channel_id is None:
             raise UsageError("flag_below needs a log_channel for the cards of flagged messages. Give both.")
         if log is None:
-            raise UsageError("The log channel was deleted, or the bot can't see it. Give another log_channel.")
+            raise UsageError("The log channel was deleted, or the bot can't see it. Choose another log_channel.")
         if options.urgent_below is not None and options.urgent_below >= options.flag_below:
             limit = f"below flag_below, which is {options.flag_below:g}"
             raise OptionOutOfRange("urgent_below", f"{options.urgent_below:g}", limit)
         if any(log == part for part in (channel, *channels_in(channel))):
-            raise UsageError("The log channel is itself watched. Give one that only moderators can read.")
+            raise UsageError("The log channel is itself watched. Choose one that only moderators can read.")
         check_bot(log, *LOG_NEEDS)
     if is_live:
         for part in channels_in(channel):
@@ -178,7 +178,7 @@ def _check(channel: Place, options: Options, *, is_live: bool) -> None:
 
 
 def _last_message_id(channel: Place) -> int:
-    """Return the id of the last message before watching began: later ones are read."""
+    """Return the id of the last message before watching begins; later ones are read."""
     if isinstance(channel, Readable):
         return channel.last_message_id or channel.id
     return discord.utils.time_snowflake(discord.utils.utcnow())
@@ -202,7 +202,7 @@ class Backfilling(ReviewCommands):
     ) -> None:
         """Score old messages of a watched channel, after all other requests. Nothing is posted about them."""
         check_moderator(asker(interaction), channel)
-        await watched_or_refused(self._reader, channel, channel.mention)
+        await require_watched(self._reader, channel, channel.mention)
         for part in channels_in(channel):
             check_bot(part, "view_channel", "read_message_history")
         if not await defer(interaction, private=True):

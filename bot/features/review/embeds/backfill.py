@@ -29,12 +29,12 @@ def backfill_answer(
     """
     scored = max(0, taken - waiting - failed)
     share = 0.5 * (1.0 if is_read else seen / limit) + 0.5 * (scored / taken if taken else float(is_read))
-    state = f"{seen:,} read · {taken:,} to be scored · {scored:,} scored"
+    state = f"{seen:,} read · {scored:,} of {taken:,} scored"
     if is_stopped:
         title, text = "Backfill stopped", f"Read {seen:,} messages in {place}. Scores so far are kept."
     elif is_read and not waiting:
         skipped = seen - taken
-        left_out = f" Skipped {skipped:,}: nothing to read, or already known." if skipped else ""
+        left_out = f" Skipped {skipped:,}: nothing to score, or already stored." if skipped else ""
         done = "1 old message was scored" if scored == 1 else f"{scored:,} old messages were scored"
         later = f" {failed:,} could not be scored yet; `/review status` lists repeated failures." if failed else ""
         title, text = "Backfill done", f"{place}: {done}.{left_out}{later}"

@@ -32,7 +32,7 @@ _EVENTS = {
     "withdrawn": "the message was edited: {probability}, no longer below the threshold",
     "reopened": "the message was edited: {probability}, flagged again",
     "urgent": "the message was edited: {probability}, now urgent",
-    "unscored": "the message was edited: it has no text left to score",
+    "unscored": "the message was edited: it no longer has text that can be scored",
     "claimed": "claimed by {who}",
     "released": "released by {who}",
     "confirmed": "**confirmed** by {who}",
@@ -41,10 +41,10 @@ _EVENTS = {
 }
 
 
-def label_text(says: str, positive_probability: float) -> str:
+def label_text(label: str, positive_probability: float) -> str:
     """Return the text of the reply that labels a message."""
     return (
-        f"-# {REACTIONS[says]} Sounds {says} · P(positive) {percentage(positive_probability)} · a small model's guess"
+        f"-# {REACTIONS[label]} Sounds {label} · P(positive) {percentage(positive_probability)} · a small model's guess"
     )
 
 

@@ -68,7 +68,7 @@ def _csv(record: dict[str, str | float]) -> str:
 
 
 def _cell(value: str | float) -> str | float:
-    """Return a text that no spreadsheet runs as a formula. Numbers stay numbers, whatever their sign."""
+    """Return a value that no spreadsheet runs as a formula. Numbers stay numbers, even negative ones."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -77,6 +77,6 @@ def _json_lines(record: dict[str, str | float]) -> str:
 
 
 def _append(file: Path, lines: list[str]) -> int:
-    with file.open("a", encoding="utf-8", newline="") as opened:
-        opened.writelines(lines)
-        return opened.tell()
+    with file.open("a", encoding="utf-8", newline="") as stream:
+        stream.writelines(lines)
+        return stream.tell()

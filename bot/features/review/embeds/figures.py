@@ -50,7 +50,7 @@ async def preview_answer(
         for message in flagged[:LINKS]
     ]
     more = [f"… and {len(flagged) - LINKS:,} more"] if len(flagged) > LINKS else []
-    decided = [f"So far {precision_text(verdicts)}.{_suggested(suggestion)}"] if verdicts else []
+    decided = [f"So far {precision_text(verdicts)}.{_suggestion_text(suggestion)}"] if verdicts else []
     lines = [f"{summary} in {channel.mention}.", *links, *more, *decided]
     embed = discord.Embed(title="Preview", description="\n".join(lines), colour=BLURPLE)
     embed.set_footer(text=f"P(positive) compares two labels. Lowest first. {CAUTION}")
@@ -84,7 +84,7 @@ async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, t
     if hidden:
         text += (
             f"\n{hidden:,} of {len(periods):,} {unit}s had 1 to {SMALLEST_GROUP - 1} messages. They are left out, "
-            "because their figures would say too much about one person."
+            "because their figures would reveal too much about one person."
         )
     embed = discord.Embed(title="Statistics", description=text, colour=BLURPLE)
     embed.set_footer(text=CAUTION)
@@ -102,12 +102,12 @@ def weekly_embed(place: str, week: Week) -> discord.Embed:
         "1 case is open." if week.open_cases == 1 else f"{week.open_cases:,} cases are open.",
     ]
     embed = discord.Embed(title="The week in review", description="\n".join(lines), colour=BLURPLE)
-    explained = "Precision: the share of reviewed cases that were confirmed. /review preview suggests a threshold."
+    explained = "Precision: the share of decided cases that were confirmed. /review preview suggests a threshold."
     embed.set_footer(text=f"{explained} {CAUTION}")
     return embed
 
 
-def _suggested(suggestion: Suggestion | None) -> str:
+def _suggestion_text(suggestion: Suggestion | None) -> str:
     if suggestion is None:
         return " They are too few or too mixed to suggest a threshold."
     return (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-SMALLEST_GROUP = 5  # figures about fewer messages would say too much about single authors
-MOST_DAYS = 60  # a longer time is shown by week
+SMALLEST_GROUP = 5  # figures about fewer messages would reveal too much about single authors
+MOST_DAYS = 60  # longer times are shown by week
 
 Unit = Literal["day", "week"]
 DAYS: dict[Unit, int] = {"day": 1, "week": 7}
@@ -16,7 +16,7 @@ DAYS: dict[Unit, int] = {"day": 1, "week": 7}
 class Period:
     """A day or a week, named by its first day: how many messages, and how many of them are positive.
 
-    Both are None for 1 to 4 messages, even if the period was made with other values. Zero is shown.
+    Both are None for 1 to 4 messages, even if numbers were passed. Zero is shown.
     """
 
     label: date

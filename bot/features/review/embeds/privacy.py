@@ -12,10 +12,10 @@ from bot.storage.records import AuthorRow, Case
 
 PRIVACY = (
     "In channels that moderators watch, a small language model scores how positive each of your messages sounds. The "
-    "bot stores the ids of the message, of you, of the channel and of the server, when it was posted, a salted hash of "
-    "its text, and the score. **The text is not stored**, and nothing is used for training. If moderators turned "
-    "flagging on, a message with a low score gets a card that they see, with its score. If they turned excerpts on, "
-    "the card shows the beginning of the message for 30 days.\n\n"
+    "bot stores your user id, the ids of the message, the channel and the server, when the message was posted, a "
+    "salted hash of its text, and the score. **The text is not stored**, and nothing is used for training. If "
+    "moderators turned flagging on, each message with a low score gets a card, which shows them the score. If they "
+    "turned excerpts on, the card shows the beginning of the message for 30 days.\n\n"
     "If a message is deleted, its data and its card are deleted at once. If a channel is no longer watched, all its "
     "data is deleted. If the bot leaves a server, all the server's data is deleted.\n\n"
     "`/privacy export` gives you a copy of your data. `/privacy delete` deletes it. `/privacy optout` deletes it and "
@@ -46,14 +46,13 @@ def export_answer(rows: Sequence[AuthorRow], cases: Sequence[Case]) -> Answer:
     }
     file = Attachment("nightword-export.json", json.dumps(data, indent=2), "All data about you, as JSON")
     count = "1 score" if len(rows) == 1 else f"{len(rows):,} scores"
-    flagged = f" and {len(cases):,} of your messages that were flagged" if cases else ""
+    flagged = f" and {len(cases):,} flagged message{'' if len(cases) == 1 else 's'}" if cases else ""
     return Answer(_answer("Your data", f"Everything the bot stores about you: {count}{flagged}.").embed, (file,))
 
 
 def deleted_answer(count: int, *, opted_out: bool) -> Answer:
     """Say what was deleted."""
-    messages = "1 message" if count == 1 else f"{count:,} messages"
-    text = f"The data of {messages} of yours is deleted."
+    text = f"The data of {count:,} of your messages was deleted."
     later = (
         "The bot will not read your messages again."
         if opted_out

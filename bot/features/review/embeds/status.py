@@ -108,7 +108,9 @@ def live_answer(channel: Mentioned, watched: WatchedPlace, *, on: bool) -> Answe
 
 def unwatch_answer(channel: Mentioned, *, was_watched: bool) -> Answer:
     """Say that a place is no longer watched and that its data is deleted."""
-    done = f"{channel.mention} is no longer watched. Everything stored about it is deleted, with its cards and notice."
+    done = (
+        f"{channel.mention} is no longer watched. Everything stored about it is deleted, including cards and notices."
+    )
     return _answer("Not watched", done if was_watched else f"{channel.mention} was not watched.")
 
 
@@ -125,7 +127,7 @@ def exempt_answer(who: str, *, remove: bool, changed: bool) -> Answer:
     if remove:
         text = f"New messages of {who} in watched channels are read again." if changed else f"{who} was not exempt."
         return _answer("Not exempt", text)
-    return _answer("Exempt", f"New messages of {who} are not read in this server. Scores so far stay stored.")
+    return _answer("Exempt", f"New messages of {who} are not read in this server. Scores so far are kept.")
 
 
 def case_answer(case: Case, history: Sequence[CaseEvent]) -> Answer:
@@ -176,10 +178,10 @@ def status_answer(
 
 
 def precision_text(verdicts: Sequence[Verdict]) -> str:
-    """Return the precision, such as ``7 of 12 reviewed cases were confirmed (58%)``."""
+    """Return the precision, such as ``7 of 12 decided cases were confirmed (58%)``."""
     confirmed = sum(verdict.confirmed for verdict in verdicts)
     share = f" ({confirmed / len(verdicts):.0%})" if verdicts else ""
-    return f"{confirmed:,} of {len(verdicts):,} reviewed cases were confirmed{share}"
+    return f"{confirmed:,} of {len(verdicts):,} decided cases were confirmed{share}"
 
 
 def _place(status: PlaceStatus) -> str:
@@ -242,7 +244,7 @@ def _notice_text(notices: int, *, is_wanted: bool) -> str:
     if not is_wanted:
         return "The bot posted no notice. Please tell the members yourself."
     if notices:
-        return "A notice informs the members." if notices == 1 else f"Notices in {notices} channels inform the members."
+        return f"The bot posted a notice for the members{'' if notices == 1 else f' in {notices:,} channels'}."
     return f"The bot can't post a notice in a forum. Add this to its guidelines:\n> {NOTICE}"
 
 

@@ -20,7 +20,7 @@ _LEAST, _WIDEST = 3, 60  # least height and greatest width of a bar, in pixels
 _STUB = 16  # pixels: height of the mark for a hidden period
 _BETWEEN_DATES = 28  # least distance between dates, in pixels
 _CLEAR = 2.0  # standard errors: a smaller difference between the halves is no clear change
-_WORTH_TELLING = 0.03
+_SMALLEST_CHANGE = 0.03
 
 
 def trend_picture(periods: Sequence[Period], unit: Unit = "day") -> Picture:
@@ -53,7 +53,7 @@ def _finding(periods: Sequence[Period], unit: Unit) -> tuple[str, str]:
         return f"{positive / count:.0%} positive", read
     old, new, share = positive_before / before, positive_after / after, positive / count
     chance = math.sqrt(share * (1 - share) * (1 / before + 1 / after))
-    if abs(new - old) < max(_WORTH_TELLING, _CLEAR * chance):
+    if abs(new - old) < max(_SMALLEST_CHANGE, _CLEAR * chance):
         return f"{share:.0%} positive, no clear change", read
     way = "up" if new > old else "down"
     return f"{new:.0%} positive, {way} from {old:.0%}", f"{count:,} messages, second half compared with the first"

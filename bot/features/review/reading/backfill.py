@@ -90,10 +90,10 @@ class Backfills:
                 failed=min(await self._store.faults.backfill_count(place.id), backfill.taken), hidden=backfill.hidden,
                 is_read=backfill.is_read, is_stopped=backfill.is_stopped,
             )  # fmt: skip
-            if not await _can_edit(interaction, answer, None if is_over else _view(place.id)) or is_over:
+            if not await _try_edit(interaction, answer, None if is_over else _view(place.id)) or is_over:
                 return
             if backfill.is_read:
-                reading.result()  # raises the error that ended it
+                reading.result()  # raises the error that ended the reading
             await asyncio.sleep(PACE_SECONDS)
 
 
@@ -124,7 +124,7 @@ def _view(place_id: int) -> discord.ui.View:
     return view_of(BackfillStop(place_id))
 
 
-async def _can_edit(interaction: Interaction, answer: Answer, view: discord.ui.View | None) -> bool:
+async def _try_edit(interaction: Interaction, answer: Answer, view: discord.ui.View | None) -> bool:
     try:
         await interaction.edit_original_response(embed=answer.embed, view=view)
     except (discord.NotFound, discord.Forbidden):

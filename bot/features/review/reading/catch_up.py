@@ -1,4 +1,4 @@
-"""Catch up after downtime: messages that were posted, and servers that removed the bot."""
+"""Catch up after downtime: read new messages, and find servers that removed the bot."""
 
 import logging
 
@@ -7,7 +7,7 @@ import discord
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.places import Readable, channels_in, find_place
 from bot.features.review.reading.intake import Intake
-from bot.features.review.worker import is_outage, where
+from bot.features.review.worker import error_location, is_outage
 from bot.storage.records import WatchedPlace
 from bot.storage.refusal import is_away
 from bot.storage.store import ReviewStore
@@ -18,12 +18,15 @@ GONE = (10004, 50001)  # unknown guild, missing access: Discord's own codes, whi
 
 
 async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> None:
-    """Read the first CATCH_UP messages of each channel of the places that are behind, after the last that was seen."""
+    """Read the messages that were posted while the bot was away, in the places that are behind.
+
+    These are the first CATCH_UP messages after the last one that was seen, in each channel of a place.
+    """
     for watched in [place for place in await store.places.all() if place.place_id in intake.behind]:
         guild = bot.get_guild(watched.guild_id)
         place = None if guild is None else find_place(guild, watched.place_id)
         if place is None:
-            continue  # not visible for now; if it was deleted, that event deletes its messages
+            continue  # not visible for now; if it was deleted, its event or the reconciler deletes its data
         absences = intake.absences
         # A channel that Discord doesn't return for now does not stop the others.
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]
@@ -48,7 +51,7 @@ async def _read(channel: Readable, watched: WatchedPlace, intake: Intake) -> int
     except Exception as problem:
         if is_away(problem):
             raise
-        log.error("could not catch up with the watched channel %d: %s", channel.id, where(problem))  # noqa: TRY400  # it may quote a text
+        log.error("could not catch up with the watched channel %d: %s", channel.id, error_location(problem))  # noqa: TRY400  # it may quote a text
     return last
 
 
@@ -61,7 +64,7 @@ async def removed_guilds(bot: discord.Client, store: ReviewStore) -> list[int]:
 
 
 async def _has_removed(bot: discord.Client, guild_id: int) -> bool:
-    """Return whether Discord itself says so: the deletion that follows can't be undone."""
+    """Return whether Discord itself confirms the removal, because deleting the data can't be undone."""
     try:
         await bot.fetch_guild(guild_id, with_counts=False)
     except (discord.NotFound, discord.Forbidden) as refusal:
@@ -69,5 +72,5 @@ async def _has_removed(bot: discord.Client, guild_id: int) -> bool:
             return True
         log.warning("server %d refused the bot: %s", guild_id, refusal)
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-        log.warning("could not ask whether the bot is still in server %d: %s", guild_id, problem)
+        log.warning("could not check whether the bot is still in server %d: %s", guild_id, problem)
     return False

@@ -10,7 +10,7 @@ from bot.features.review.places import places_of
 from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring import Scoring
 from bot.features.review.showing.publish import Publisher
-from bot.features.review.worker import is_outage, where
+from bot.features.review.worker import error_location, is_outage
 from bot.storage.store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are system messages
@@ -33,7 +33,7 @@ class Intake:
         self.places: set[int] = set()
         self.behind: set[int] = set()  # places in which messages from a downtime are still unread
         self.unchecked: set[int] = set()  # places that are still to be reconciled with Discord
-        self.absences = 0  # downtimes so far; what was read before the last one says nothing about it
+        self.absences = 0  # downtimes so far; a check that began before the latest one does not cover it
         self._in_turn = asyncio.Lock()
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:
@@ -63,7 +63,7 @@ class Intake:
                     self.behind.add(place_id)  # it is read again when the bot catches up
                     raise
                 # The database refuses this message alone, so only this one is left out.
-                log.error("could not record message %d: %s", message.id, where(problem))  # noqa: TRY400  # no texts
+                log.error("could not record message %d: %s", message.id, error_location(problem))  # noqa: TRY400  # no texts
                 return False
         if untracked is not None:
             await self._publisher.remove_label(untracked)

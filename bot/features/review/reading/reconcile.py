@@ -11,7 +11,7 @@ import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.answers.message_text import message_text
-from bot.features.review.places import Readable, needed_to_read
+from bot.features.review.places import Readable, read_permissions
 from bot.features.review.reading.intake import Intake
 from bot.features.review.worker import is_outage
 from bot.storage.database import Database
@@ -48,15 +48,15 @@ class Reconciler:
         self._checked_after = 0
 
     async def reconcile(self) -> None:
-        """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord hides stay unchecked."""
+        """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord can't return stay unchecked."""
         for watched in [place for place in await self._store.places.all() if place.place_id in self._intake.unchecked]:
             guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
             if guild is None or guild.unavailable:
                 continue
-            if await self._is_checked(guild, watched, absences) and self._intake.absences == absences:
+            if await self._check_place(guild, watched, absences) and self._intake.absences == absences:
                 self._intake.unchecked.discard(watched.place_id)
 
-    async def _is_checked(self, guild: discord.Guild, watched: WatchedPlace, absences: int) -> bool:
+    async def _check_place(self, guild: discord.Guild, watched: WatchedPlace, absences: int) -> bool:
         if absences != self._checked_after:
             self._checked_after = absences
             self._checked.clear()
@@ -64,7 +64,7 @@ class Reconciler:
         stored[watched.place_id] = []  # the place itself may be deleted
         for message in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
             stored[message.channel_id].append(message)
-        is_hidden = False
+        is_complete = True
         for channel_id, messages in islice(stored.items(), 1 + CHANNELS):  # the place itself and its channels
             if channel_id in self._checked:
                 continue  # checked in an earlier round that an outage interrupted
@@ -73,10 +73,10 @@ class Reconciler:
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("could not reconcile channel %d with Discord: %s", channel_id, problem)
                 if is_outage(problem):
-                    is_hidden = True  # the other channels are checked all the same
+                    is_complete = False  # the other channels are checked all the same
                     continue
             self._checked.add(channel_id)
-        return not is_hidden
+        return is_complete
 
     async def _check_channel(self, guild: discord.Guild, channel_id: int, stored: list[RecordedMessage]) -> None:
         try:
@@ -93,13 +93,13 @@ class Reconciler:
     async def _check_messages(self, channel: Readable, hashes: dict[int, str]) -> None:
         before, after = discord.Object(max(hashes) + 1), discord.Object(min(hashes) - 1)
         history = channel.history(limit=MOST, before=before, after=after, oldest_first=False)
-        found = {message.id: message async for message in history}
+        current = {message.id: message async for message in history}
         if not _can_read_history(channel):
             return  # the permission was lost during the read, so a missing message is not a deleted one
-        begin = min(found) if len(found) == MOST else min(hashes)
-        if deleted := [message_id for message_id in hashes if message_id >= begin and message_id not in found]:
+        begin = min(current) if len(current) == MOST else min(hashes)
+        if deleted := [message_id for message_id in hashes if message_id >= begin and message_id not in current]:
             await self._delete_messages(deleted)
-        for message_id, message in found.items():
+        for message_id, message in current.items():
             if message_id not in hashes or self._database.content_hash(message_text(message)) == hashes[message_id]:
                 continue
             if await self._store.messages.content_hash(message_id) == hashes[message_id]:  # no event came meanwhile
@@ -112,4 +112,4 @@ def _can_read_history(channel: Readable) -> bool:
         permissions = channel.permissions_for(channel.guild.me)
     except (discord.ClientException, AttributeError):  # a thread whose channel the bot can't see
         return False
-    return all(getattr(permissions, name) for name in (*needed_to_read(channel), "read_message_history"))
+    return all(getattr(permissions, name) for name in (*read_permissions(channel), "read_message_history"))

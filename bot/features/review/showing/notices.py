@@ -38,15 +38,15 @@ async def post_notice(store: ReviewStore, place_id: int, channel: Readable) -> b
     return True
 
 
-async def tell_of_suspension(bot: discord.Client, suspended: Sequence[WatchedPlace]) -> None:
+async def report_suspension(bot: discord.Client, suspended: Sequence[WatchedPlace]) -> None:
     """Tell a server's system channel, or its owner, that the cards of `suspended` places wait."""
     if not suspended:
         return
     places = ", ".join(f"<#{place.place_id}>" for place in suspended)
     text = (
         f"The bot can't post in <#{suspended[0].log_channel_id}>, the log channel of the review channels {places}. It "
-        "was deleted, or the bot has no permission. Cases are kept, and their cards wait. Give the bot View Channel, "
-        "Send Messages, Embed Links and Read Message History there, or choose another channel with "
+        "was deleted, or the bot has no permission. No case is lost: the cards are posted once this is fixed. Give the "
+        "bot View Channel, Send Messages, Embed Links and Read Message History there, or choose another channel with "
         "`/review watch log_channel:`. Then use `/review live`."
     )
     log.warning("suspended log channel %s: it refused the bot or was deleted", suspended[0].log_channel_id)
@@ -59,7 +59,7 @@ async def tell_of_suspension(bot: discord.Client, suspended: Sequence[WatchedPla
                 await recipient.send(text)
                 return
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
-            log.info("could not tell the server of the suspension: %s", problem)
+            log.info("could not report the suspension to the server: %s", problem)
 
 
 async def _owner(bot: discord.Client, guild: discord.Guild) -> discord.User | discord.Member | None:

@@ -8,7 +8,7 @@ from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
 from bot.features.review.cases.alerts import Alerts
 from bot.features.review.showing.labels import Labels, is_gone
 from bot.features.review.showing.thresholds import flag
-from bot.features.review.worker import Line, Worker
+from bot.features.review.worker import RetryQueue, Worker
 from bot.storage.records import Case, Due, OwnMessage, Pending, ShownLabel, UntrackedMessage, WatchedPlace
 from bot.storage.store import ReviewStore
 
@@ -25,8 +25,8 @@ class Publisher:
         self._store = store
         self.alerts = Alerts(bot, store)
         self._labels = Labels(bot)
-        self._line = Line(store.showing.due, AT_A_TIME)
-        self._deletions = Line(store.own_messages.due_deletions, AT_A_TIME)
+        self._queue = RetryQueue(store.showing.due, AT_A_TIME)
+        self._deletions = RetryQueue(store.own_messages.due_deletions, AT_A_TIME)
         self._worker = Worker(self._show_all, "showing scores")
 
     def wake(self) -> None:
@@ -55,10 +55,10 @@ class Publisher:
         self.wake()
 
     async def _show_all(self) -> None:
-        while await self._line.do_some(self._show):
+        while await self._queue.do_some(self._show):
             pass  # until nothing is due or Discord is unavailable; the next wake, in 30 s, tries again
         await self.alerts.post_due()
-        await self.alerts.refresh_behind()
+        await self.alerts.refresh_outdated()
         await self._deletions.do_some(self._delete)
         await self.alerts.rewrite_stale()
 
@@ -100,7 +100,7 @@ class Publisher:
     async def _flag(self, due: Due, place: WatchedPlace, case: Case | None) -> None:
         if place.flag_below is None or place.log_channel_id is None:
             return
-        verdict = flag(
+        result = flag(
             due.positive_probability,
             place.flag_below,
             place.urgent_below,
@@ -110,26 +110,26 @@ class Publisher:
         if case is not None:
             await self._store.cases.apply_new_score(
                 due.message_id,
-                urgent=verdict.is_urgent,
-                below=verdict.is_flagged,
+                urgent=result.is_urgent,
+                below=result.is_flagged,
                 positive_probability=due.positive_probability,
                 margin=due.margin,
                 label_mass=due.label_mass,
                 model=due.model,
             )
-        elif verdict.is_flagged:
+        elif result.is_flagged:
             await self._store.cases.open(
-                due, log_channel_id=place.log_channel_id, urgent=verdict.is_urgent, flag_below=place.flag_below
+                due, log_channel_id=place.log_channel_id, urgent=result.is_urgent, flag_below=place.flag_below
             )
 
     async def _delete(self, own: OwnMessage) -> bool:
         """Delete a message that the bot posted about a deleted one."""
-        if not await self._is_deleted(own):
+        if not await self._try_delete(own):
             return False
         await self._store.own_messages.mark_deleted(own)
         return True
 
-    async def _is_deleted(self, own: OwnMessage) -> bool:
+    async def _try_delete(self, own: OwnMessage) -> bool:
         channel = self._bot.get_partial_messageable(own.channel_id)
         try:
             await channel.get_partial_message(own.message_id).delete()

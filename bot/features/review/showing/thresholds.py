@@ -7,7 +7,7 @@ from bot.storage.records import Verdict
 
 URGENT_SHARE = 0.25  # urgent_below as a share of flag_below, unless it is given
 HYSTERESIS = 0.05  # an edited message must be this far above a threshold, or small edits would toggle its case
-FEWEST = 3  # confirmed, and dismissed, cases that a suggestion needs at least
+FEWEST = 3  # a suggestion needs this many confirmed cases, and this many dismissed ones
 STEP = 0.01  # the scores of decided cases are rounded to this
 
 
@@ -28,8 +28,8 @@ def flag(
     was_urgent: bool = False,
 ) -> Flag:
     """Compare P(positive) with both thresholds; a flagged message stays flagged until it is 0.05 above."""
-    strict = flag_below * URGENT_SHARE if urgent_below is None else urgent_below
-    is_urgent = probability < strict + (HYSTERESIS if was_urgent else 0)
+    urgent = flag_below * URGENT_SHARE if urgent_below is None else urgent_below
+    is_urgent = probability < urgent + (HYSTERESIS if was_urgent else 0)
     return Flag(is_urgent or probability < flag_below + (HYSTERESIS if was_flagged else 0), is_urgent)
 
 
@@ -47,7 +47,7 @@ class Suggestion:
 def suggested_threshold(verdicts: Sequence[Verdict]) -> Suggestion | None:
     """Return the threshold that separates confirmed from dismissed cases best.
 
-    None if no threshold separates them, or if fewer than 3 cases are confirmed or dismissed. Best is measured by
+    None if no threshold separates them, or without at least 3 confirmed and 3 dismissed cases. Best is measured by
     Youden's J (1950): the share of confirmed cases that the threshold flags, less the share of dismissed ones.
     """
     confirmed = [verdict.positive_probability for verdict in verdicts if verdict.confirmed]

@@ -1,4 +1,4 @@
-"""A Discord that stumbles, and runs that ended between posting and noting: what is shown stands there once."""
+"""Failures of Discord, and crashes between posting and recording: everything is shown exactly once."""
 
 from typing import Any
 
@@ -10,35 +10,35 @@ from bot.engine.model import EngineModel
 from bot.features.review.cases.alerts import CARDS_A_MINUTE
 from bot.features.review.embeds.card import DIGEST_CASES
 from bot.settings import Settings
-from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, restarted
+from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, message_ids, restart
 
 
-async def forget_where(place: ReviewPlace, change: str) -> None:
-    """Leave the database as a run that ended between posting and noting left it."""
+async def undo_record(place: ReviewPlace, change: str) -> None:
+    """Change the database to the state that a crash between posting and recording leaves."""
     async with place.reader._database.session() as session:
         await session.execute(text(change))
 
 
-def requests(place: ReviewPlace, method: str, channel: Any) -> int:
-    found = [one for one in place.env.http_requests if one.method == method and str(channel.id) in one.path]
-    return len([one for one in found if "/messages" in one.path])
+def request_count(place: ReviewPlace, method: str, channel: Any) -> int:
+    paths = [request.path for request in place.env.http_requests if request.method == method]
+    return len([path for path in paths if str(channel.id) in path and "/messages" in path])
 
 
-async def test_a_card_that_could_not_be_changed_is_changed_later(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_a_card_that_could_not_be_updated_is_updated_later(place: ReviewPlace) -> None:
+    await place.start_flagging()
     await place.member.send(place.channel, BAD)
     place.env.inject_error("PATCH", f"/channels/{place.log.id}/messages/*", status=503, times=1)
     await place.moderator.click(place.cards[0], label="Claim")
     assert "claimed" not in field(place.cards[0], "History")
     await place.env.advance_time(30)
     assert "claimed" in field(place.cards[0], "History")
-    edits = requests(place, "PATCH", place.log)
+    edits = request_count(place, "PATCH", place.log)
     await place.env.advance_time(120)
-    assert requests(place, "PATCH", place.log) == edits
+    assert request_count(place, "PATCH", place.log) == edits
 
 
-async def test_a_card_that_is_deleted_or_refused_is_let_be(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_a_card_that_is_deleted_or_refused_is_not_retried(place: ReviewPlace) -> None:
+    await place.start_flagging()
     for _ in range(2):
         await place.member.send(place.channel, BAD)
     first, second = place.cards
@@ -48,47 +48,47 @@ async def test_a_card_that_is_deleted_or_refused_is_let_be(place: ReviewPlace) -
     case = await place.store.cases.by_number(place.guild.id, 2)
     assert case is not None
     await place.reader.triage.act("confirm", case.id, place.moderator.id)
-    asked = requests(place, "GET", place.log), requests(place, "PATCH", place.log)
+    counts = request_count(place, "GET", place.log), request_count(place, "PATCH", place.log)
     await place.env.advance_time(120)
-    assert (requests(place, "GET", place.log), requests(place, "PATCH", place.log)) == asked
+    assert (request_count(place, "GET", place.log), request_count(place, "PATCH", place.log)) == counts
 
 
-async def test_a_label_that_discord_did_not_take_comes_later_and_once(place: ReviewPlace) -> None:
-    await place.live(label="reply")
+async def test_a_label_that_discord_did_not_accept_is_posted_later_and_once(place: ReviewPlace) -> None:
+    await place.go_live(label="reply")
     place.env.inject_error("POST", f"/channels/{place.channel.id}/messages", status=503, times=1)
     message = await place.member.send(place.channel, GOOD)
     assert len(place.channel.history()) == 1
     await place.env.advance_time(60)
-    (reply,) = [one for one in place.channel.history() if one.id != message.id]
+    (reply,) = [reply for reply in place.channel.history() if reply.id != message.id]
     assert reply.reference.message_id == message.id
 
 
-async def test_a_label_that_was_posted_and_not_noted_is_found(
+async def test_a_label_that_was_posted_but_not_recorded_is_found(
     place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
-    await place.live(label="reply")
+    await place.go_live(label="reply")
     message = await place.member.send(place.channel, GOOD)
-    await forget_where(place, "UPDATE message SET acts = true, shown_label = NULL, label_message_id = NULL")
-    bot = await restarted(place, demo_model, settings)
+    await undo_record(place, "UPDATE message SET acts = true, shown_label = NULL, label_message_id = NULL")
+    bot = await restart(place, demo_model, settings)
     await place.env.advance_time(60)
-    (reply,) = [one for one in place.channel.history() if one.id != message.id]
+    (reply,) = [reply for reply in place.channel.history() if reply.id != message.id]
     await place.member.edit(message, BAD)
-    (reply,) = [one for one in place.channel.history() if one.id != message.id]
+    (reply,) = [reply for reply in place.channel.history() if reply.id != message.id]
     assert "Sounds negative" in reply.content
     await bot.close()
 
 
-async def test_a_label_that_somebody_deleted_is_not_posted_again(place: ReviewPlace) -> None:
-    await place.live(label="reply")
+async def test_a_label_that_a_moderator_deleted_is_not_posted_again(place: ReviewPlace) -> None:
+    await place.go_live(label="reply")
     message = await place.member.send(place.channel, GOOD)
     await place.moderator.delete(place.channel.history()[-1])
     await place.member.edit(message, BAD)
-    assert [one.id for one in place.channel.history()] == [message.id]
+    assert message_ids(place.channel) == [message.id]
     assert await place.store.showing.due(10) == []
 
 
-async def test_a_label_below_a_message_that_is_gone_means_that_it_is_forgotten(place: ReviewPlace) -> None:
-    await place.live(label="reply")
+async def test_data_is_deleted_if_the_message_is_missing_when_it_gets_its_label(place: ReviewPlace) -> None:
+    await place.go_live(label="reply")
     place.env.inject_error(
         "POST", f"/channels/{place.channel.id}/messages", status=400, code=50035,
         message="Invalid Form Body\nIn message_reference: Unknown message",
@@ -97,8 +97,8 @@ async def test_a_label_below_a_message_that_is_gone_means_that_it_is_forgotten(p
     assert await place.store.privacy.messages_of(place.member.id) == []
 
 
-async def test_a_label_that_may_not_be_posted_does_not_keep_the_card_back(place: ReviewPlace) -> None:
-    await place.flagging(label="reply")
+async def test_a_card_is_posted_even_if_its_label_is_refused(place: ReviewPlace) -> None:
+    await place.start_flagging(label="reply")
     place.env.inject_error("POST", f"/channels/{place.channel.id}/messages", status=403, times=1)
     await place.member.send(place.channel, BAD)
     assert len(place.channel.history()) == 1
@@ -106,93 +106,93 @@ async def test_a_label_that_may_not_be_posted_does_not_keep_the_card_back(place:
     assert await place.store.showing.due(10) == []
 
 
-async def test_a_digest_that_discord_did_not_take_stays_one_digest(place: ReviewPlace) -> None:
-    await place.flagging()
+async def test_a_digest_that_discord_did_not_accept_stays_one_digest(place: ReviewPlace) -> None:
+    await place.start_flagging()
     for _ in range(CARDS_A_MINUTE + 3):
         await place.member.send(place.channel, BAD)
     place.env.inject_error("POST", f"/channels/{place.log.id}/messages", status=503, times=1)
     await place.env.advance_time(180)
     assert len(place.cards) == CARDS_A_MINUTE
-    assert [one.embeds[0].title for one in place.log.history()[CARDS_A_MINUTE:]] == ["3 more messages flagged"]
+    assert [message.embeds[0].title for message in place.log.history()[CARDS_A_MINUTE:]] == ["3 more messages flagged"]
 
 
-async def test_a_digest_that_was_posted_and_not_noted_is_found_with_what_its_menu_has_no_room_for(
+async def test_a_digest_that_was_posted_but_not_recorded_is_found_with_cases_beyond_its_menu(
     place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
-    await place.flagging()
+    await place.start_flagging()
     for _ in range(CARDS_A_MINUTE + DIGEST_CASES + 2):
         await place.member.send(place.channel, BAD)
     await place.env.advance_time(120)
     digest = place.log.history()[-1]
     assert digest.embeds[0].title == f"{DIGEST_CASES + 2} more messages flagged"
-    await forget_where(place, "UPDATE review_case SET digest_message_id = NULL")
-    bot = await restarted(place, demo_model, settings)
+    await undo_record(place, "UPDATE review_case SET digest_message_id = NULL")
+    bot = await restart(place, demo_model, settings)
     await place.env.advance_time(180)
     assert len(place.log.history()) == CARDS_A_MINUTE + 1
     assert len(await place.store.cards.in_digest(digest.id)) == DIGEST_CASES + 2
     await bot.close()
 
 
-async def test_a_card_that_is_found_shows_what_was_done_meanwhile_and_keeps_its_excerpt(
+async def test_a_card_found_in_the_channel_is_updated_and_keeps_its_excerpt(
     place: ReviewPlace, demo_model: EngineModel, settings: Settings
 ) -> None:
     admins = place.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
     admin = place.guild.add_member(place.env.create_user("root"), roles=[admins])
     await admin.slash(place.channel, "review watch", channel=place.channel, excerpts=True, notice=False)
-    await place.flagging()
+    await place.start_flagging()
     await place.member.send(place.channel, BAD)
     case = await place.store.cases.by_number(place.guild.id, 1)
     assert case is not None
-    await forget_where(place, "UPDATE review_case SET card_message_id = NULL, excerpt_until = NULL")
+    await undo_record(place, "UPDATE review_case SET card_message_id = NULL, excerpt_until = NULL")
     await place.store.cases.claim(case.id, place.moderator.id)
-    bot = await restarted(place, demo_model, settings)
+    bot = await restart(place, demo_model, settings)
     await place.env.advance_time(60)
     (card,) = place.cards
     assert f"claimed by <@{place.moderator.id}>" in field(card, "History")
     assert field(card, "Excerpt") == f"||{BAD}||"
     later = discord.utils.utcnow().replace(year=discord.utils.utcnow().year + 1)
-    assert [one.id for one in await place.store.cards.expired_excerpts(later)] == [case.id]
+    assert [case.id for case in await place.store.cards.expired_excerpts(later)] == [case.id]
     await bot.close()
 
 
-async def test_a_message_that_could_not_be_kept_is_read_again(
+async def test_a_message_that_could_not_be_recorded_is_read_again(
     place: ReviewPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await place.watch(notice=False)
     with monkeypatch.context() as patched:
 
-        async def gone(*_: object, **__: object) -> bool:
+        async def fail(*_: object, **__: object) -> bool:
             raise ConnectionError("the database is gone")
 
-        patched.setattr(place.store.messages, "record", gone)
+        patched.setattr(place.store.messages, "record", fail)
         lost = await place.member.send(place.channel, GOOD)
     assert [str(error) for error in place.env.errors] == ["the database is gone"]
     later = await place.member.send(place.channel, GOOD)
-    assert [one.message_id for one in await place.store.scores.latest(place.channel.id)] == [later.id]
+    assert [message.message_id for message in await place.store.scores.latest(place.channel.id)] == [later.id]
     await place.env.advance_time(60)
-    assert [one.message_id for one in await place.store.scores.latest(place.channel.id)] == [lost.id, later.id]
-    reads = requests(place, "GET", place.channel)
+    assert [message.message_id for message in await place.store.scores.latest(place.channel.id)] == [lost.id, later.id]
+    reads = request_count(place, "GET", place.channel)
     await place.env.advance_time(120)
-    assert requests(place, "GET", place.channel) == reads  # nothing is behind any more
+    assert request_count(place, "GET", place.channel) == reads  # no place is behind
     assert "2 scored" in description(await place.moderator.slash(place.channel, "review status"))
 
 
 @pytest.mark.parametrize(("member", "method"), [("showing", "mark_shown"), ("cards", "record")])
-async def test_what_is_posted_while_its_message_is_forgotten_is_taken_away(
+async def test_posts_about_a_message_that_is_deleted_meanwhile_are_deleted(
     place: ReviewPlace, monkeypatch: pytest.MonkeyPatch, member: str, method: str
 ) -> None:
-    await place.flagging(label="reply")
+    await place.start_flagging(label="reply")
     owner = getattr(place.store, member)
     record = getattr(owner, method)
 
-    async def forgotten_before(*about: Any, **what: Any) -> bool:
+    async def delete_then_record(*args: Any, **options: Any) -> bool:
         await place.store.privacy.delete_messages_of(place.member.id)
-        noted: bool = await record(*about, **what)
-        assert not noted
-        return noted
+        is_recorded: bool = await record(*args, **options)
+        assert not is_recorded
+        return is_recorded
 
-    monkeypatch.setattr(owner, method, forgotten_before)
+    monkeypatch.setattr(owner, method, delete_then_record)
     message = await place.member.send(place.channel, BAD)
     await place.env.advance_time(60)
-    assert [one.id for one in place.channel.history()] == [message.id]
+    assert message_ids(place.channel) == [message.id]
     assert place.log.history() == []
