@@ -83,7 +83,7 @@ def _without_known_gap(body: Any) -> Any:
 
 def _without_media_channels(part: dict[str, Any]) -> dict[str, Any]:
     if "channel_types" in part:
-        part["channel_types"] = [one for one in part["channel_types"] if one != MEDIA_CHANNEL]
+        part["channel_types"] = [kind for kind in part["channel_types"] if kind != MEDIA_CHANNEL]
     return part
 
 

@@ -30,14 +30,14 @@ def name_of(path: Path) -> str:
 
 def imports(path: Path) -> set[str]:
     """Return the modules that a module imports, also inside functions."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            found.add(str(node.module))
-    return found
+            names.add(str(node.module))
+    return names
 
 
 def roots(path: Path) -> set[str]:
@@ -61,15 +61,15 @@ def test_only_four_files_stand_at_the_top() -> None:
 
 async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
     await add_commands(simcord_bot)
-    found = list(simcord_bot.tree.walk_commands())
+    commands = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}
     for menu in menus:
         assert menu.callback.__code__.co_name == "answered", "the context menu has no @reply_on_error"
-    assert {command.name for command in found} == {
+    assert {command.name for command in commands} == {
         "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess",
     }  # fmt: skip
-    for command in found:
+    for command in commands:
         assert isinstance(command, app_commands.Command)
         assert command.callback.__code__.co_name == "answered", "the command has no @reply_on_error"
         assert 10 < len(command.description) <= 100
@@ -112,4 +112,4 @@ def test_nothing_is_left_for_later() -> None:
 def test_no_test_module_imports_another() -> None:
     names = {f"tests.{'.'.join(path.relative_to(TESTS).with_suffix('').parts)}" for path in TESTS.rglob("test_*.py")}
     importing = {path.name: imports(path) & names for path in TESTS.rglob("*.py")}
-    assert {name: found for name, found in importing.items() if found} == {}
+    assert {name: imported for name, imported in importing.items() if imported} == {}

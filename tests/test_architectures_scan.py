@@ -50,8 +50,8 @@ def test_an_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
 
 def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.engine.transformers.self_test.CAUSAL_TOLERANCE", {torch.float32: -1.0})
-    found = compare(made("llama", tmp_path))
-    assert found == Comparison(
+    comparison = compare(made("llama", tmp_path))
+    assert comparison == Comparison(
         "differs",
         "refused for a wrong reason: it gives different numbers for the same text",
     )
@@ -60,10 +60,10 @@ def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pyte
 def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = primitives.candidates
 
-    def a_little_more(found: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
-        return tuple(replace(one, logit=one.logit + 0.01) for one in exact(found, codec))
+    def a_little_more(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+        return tuple(replace(candidate, logit=candidate.logit + 0.01) for candidate in exact(scores, codec))
 
     monkeypatch.setattr("bot.engine.topk.candidates", a_little_more)
-    found = compare(made("llama", tmp_path))
-    assert found.outcome == "differs"
-    assert found.reason.startswith("topk: figures differ by")
+    comparison = compare(made("llama", tmp_path))
+    assert comparison.outcome == "differs"
+    assert comparison.reason.startswith("topk: figures differ by")

@@ -37,9 +37,9 @@ def write_heartbeat() -> str:
 
 @pytest.mark.parametrize("settings", [{}, {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": "sqlite+aiosqlite:///a%20b.db"}])
 def test_health_imports_neither_discord_nor_the_model_nor_the_database(settings: dict[str, Any]) -> None:
-    found = imported("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
-    assert "pydantic" in found, "it reads the settings"
-    assert found & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    modules = imported("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
+    assert "pydantic" in modules, "it reads the settings"
+    assert modules & (HEAVY | {"sqlalchemy", "alembic"}) == set()
 
 
 def test_an_unhealthy_bot_is_told_of_as_fast() -> None:

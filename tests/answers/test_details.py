@@ -56,9 +56,9 @@ outcomes = st.builds(
 )
 versions = st.dictionaries(st.sampled_from(["torch", "python", "nightword"]), texts, max_size=3)
 receipts = st.builds(
-    lambda question, outcome, how, revision, versions: (
-        Receipt(question, outcome, AnsweredBy(how.model.short_name, revision, "float32", "cpu", ""), versions, {}),
-        how,
+    lambda question, outcome, run, revision, versions: (
+        Receipt(question, outcome, AnsweredBy(run.model.short_name, revision, "float32", "cpu", ""), versions, {}),
+        run,
     ),
     questions,
     outcomes,
@@ -74,17 +74,17 @@ differences = st.none() | st.builds(
 
 @given(receipts, outcomes, differences)
 @settings(max_examples=100, deadline=None)
-def test_embeds(found: tuple[Receipt[Any], RunInfo], now: Outcome, difference: Difference | None) -> None:
-    receipt, how = found
+def test_embeds(receipt_and_run: tuple[Receipt[Any], RunInfo], now: Outcome, difference: Difference | None) -> None:
+    receipt, run = receipt_and_run
     check(details_answer(receipt))
-    check(replay_answer(receipt, now, difference, how))
-    check(incomparable_answer(receipt, how.model))
+    check(replay_answer(receipt, now, difference, run))
+    check(incomparable_answer(receipt, run.model))
 
 
 @given(receipts)
 @settings(max_examples=100, deadline=None)
-def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt[Any], RunInfo]) -> None:
-    receipt, _ = found
+def test_a_receipt_is_read_as_it_was_written(receipt_and_run: tuple[Receipt[Any], RunInfo]) -> None:
+    receipt, _ = receipt_and_run
     assert read_receipt(write_receipt(receipt)) == receipt
     assert first_difference(receipt.outcome, receipt.outcome) is None
 
@@ -136,20 +136,20 @@ def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> Non
 
 def test_a_replay_says_what_has_changed_since(demo_model: EngineModel) -> None:
     outcome = Outcome((1,), ((2,),))
-    found = versions_now()
+    current_versions = versions_now()
     then = Receipt(
         XrayQuestion("a"),
         outcome,
         AnsweredBy("demo", None, "float32", "cpu", "by hand"),
-        found | {"torch": "1.0"},
+        current_versions | {"torch": "1.0"},
         {},
     )
     embed = replay_answer(then, outcome, None, RunInfo(demo_model.info, 0.1)).embed
     changed = f"float32 on cpu, by hand → float32 on cpu, {demo_model.info.engine_path}".removesuffix(", ")
     assert [(field.name, field.value) for field in embed.fields] == [
-        ("Changed since then", f"torch 1.0 → {found['torch']} · computed in {changed}")
+        ("Changed since then", f"torch 1.0 → {current_versions['torch']} · computed in {changed}")
     ]
-    same = replace(then, model=AnsweredBy.of(demo_model.info), versions=found)
+    same = replace(then, model=AnsweredBy.of(demo_model.info), versions=current_versions)
     assert replay_answer(same, outcome, None, RunInfo(demo_model.info, 0.1)).embed.fields == []
 
 

@@ -134,8 +134,8 @@ async def filled(url: str, messages: int = 3) -> None:
 
 def rows(file: Path | str) -> dict[str, int]:
     with closing(sqlite3.connect(Path(file).absolute())) as connection:  # some SQLites read a URI from "file:night.db"
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-        tables = [name for (name,) in found]
+        cursor = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        tables = [name for (name,) in cursor]
         return {
             table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # noqa: S608 – our own names
             for table in tables
@@ -405,7 +405,7 @@ async def test_the_copy_of_a_database_under_writing_has_the_rows_of_one_moment(t
         ends.set()
         writer.join()
     counted = [rows(f"copy{number}.db") for number in range(10)]
-    assert all(found["setting"] == found["opt_out"] + 1 for found in counted), "1 for the salt"
+    assert all(counts["setting"] == counts["opt_out"] + 1 for counts in counted), "1 for the salt"
     assert counted[-1]["opt_out"] > counted[0]["opt_out"], "the writer wrote meanwhile"
 
 

@@ -23,9 +23,9 @@ def load(name: str) -> Any:
     return json.loads((MADE / name).read_text(encoding="utf-8"))
 
 
-def with_ids(found: Any, ids: dict[int, int]) -> Any:
+def with_ids(value: Any, ids: dict[int, int]) -> Any:
     """Return what the earlier version made with the ids of this simulated Discord in place of the earlier ones."""
-    return json.loads(renamed(json.dumps(found), ids))
+    return json.loads(renamed(json.dumps(value), ids))
 
 
 def renamed(text: str, ids: dict[int, int]) -> str:
@@ -33,32 +33,37 @@ def renamed(text: str, ids: dict[int, int]) -> str:
     return re.sub(rf"\b(?:{names})\b", lambda id_: str(ids[int(id_[0])]), text)
 
 
-def post(env: simcord.Env, channel: Any, found: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
+def post(env: simcord.Env, channel: Any, recorded: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
     """Put a message of the earlier version into `channel`, and return its id."""
     attachments = [
         (name, json.dumps(_file(content, ids), ensure_ascii=False).encode(encoding="utf-8"))
-        for name, content in found.get("files", {}).items()
+        for name, content in recorded.get("files", {}).items()
     ]
-    asked: dict[str, Any] | None = None
-    if "only_for" in found:
+    interaction: dict[str, Any] | None = None
+    if "only_for" in recorded:
         user = {
-            "id": str(people[found["only_for"]].id),
-            "username": found["only_for"],
+            "id": str(people[recorded["only_for"]].id),
+            "username": recorded["only_for"],
             "discriminator": "0",
             "avatar": None,
         }
-        asked = {"id": str(env.backend.snowflake()), "type": 2, "user": user, "authorizing_integration_owners": {}}
+        interaction = {
+            "id": str(env.backend.snowflake()),
+            "type": 2,
+            "user": user,
+            "authorizing_integration_owners": {},
+        }
     message = env.backend.create_message(
         channel.id,
-        people[found.get("author", "bot")].id,
-        found.get("content", ""),
-        embeds=with_ids(found["embeds"], ids),
-        components=with_ids(found["components"], ids),
+        people[recorded.get("author", "bot")].id,
+        recorded.get("content", ""),
+        embeds=with_ids(recorded["embeds"], ids),
+        components=with_ids(recorded["components"], ids),
         attachments=env.backend.store_attachments(channel.id, attachments),
-        flags=0 if asked is None else EPHEMERAL,
-        interaction_metadata=asked,
+        flags=0 if interaction is None else EPHEMERAL,
+        interaction_metadata=interaction,
     )
-    message.reactions = [Reaction(emoji, [env.backend.bot_user.id]) for emoji in found.get("reactions", [])]
+    message.reactions = [Reaction(emoji, [env.backend.bot_user.id]) for emoji in recorded.get("reactions", [])]
     return message.id
 
 
@@ -87,13 +92,12 @@ class Readers:
         return cls(env, channel, people, {id_: people[name].id for name, id_ in load("people.json").items()})
 
     def post(self, name: str) -> discord.Message:
-        found = load(f"messages/{name}.json")
-        return self.message(post(self.env, self.channel, found, self.people, self.ids))
+        recorded = load(f"messages/{name}.json")
+        return self.message(post(self.env, self.channel, recorded, self.people, self.ids))
 
     def message(self, id_: int) -> discord.Message:
-        seen = [one for name in ("ada", "bob") for one in self.channel.history(viewer=self.people[name])]
-        found = next(one for one in seen if one.id == id_)
-        message: discord.Message = found
+        seen = [message for name in ("ada", "bob") for message in self.channel.history(viewer=self.people[name])]
+        message: discord.Message = next(message for message in seen if message.id == id_)
         return message
 
     def reader_of(self, name: str) -> Any:
@@ -110,9 +114,9 @@ def database(file: Path, ids: dict[int, int]) -> None:
 
 async def file_of(message: Any, name: str = "receipt.json") -> dict[str, Any]:
     """Return the JSON that a message carries."""
-    (file,) = [one for one in message.attachments if one.filename == name]
-    found: dict[str, Any] = json.loads(await file.read())
-    return found
+    (file,) = [attachment for attachment in message.attachments if attachment.filename == name]
+    content: dict[str, Any] = json.loads(await file.read())
+    return content
 
 
 def components(message: Any) -> dict[str, dict[str, Any]]:
@@ -123,14 +127,14 @@ def components(message: Any) -> dict[str, dict[str, Any]]:
 
 def component(message: Any, start: str) -> str:
     """Return the only custom_id that begins with `start`."""
-    (found,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
-    return found
+    (match,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
+    return match
 
 
 def answers(result: Any, message: Any = None) -> list[Any]:
     """Return the messages of an interaction: response and follow-ups, without `message`."""
-    found = [one for one in (result.response, *result.followups) if one is not None]
-    return [one for one in found if message is None or one.id != message.id]
+    replies = [reply for reply in (result.response, *result.followups) if reply is not None]
+    return [reply for reply in replies if message is None or reply.id != message.id]
 
 
 def text_of(message: Any) -> str:

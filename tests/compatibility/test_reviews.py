@@ -25,7 +25,7 @@ class Reviews:
     """The server that the earlier version read."""
 
     def __init__(self, env: simcord.Env) -> None:
-        made = load("reviews.json")
+        recorded = load("reviews.json")
         self.env, self.guild = env, env.create_guild("Readers")
         permissions = discord.Permissions(manage_messages=True, manage_guild=True)
         roles = {
@@ -41,9 +41,9 @@ class Reviews:
             for name in ("morgan", "mika", "ada", "bob", "carl", "steph")
         }
         self.people["bot"] = env.backend.bot_user
-        there = {"guild": self.guild, **roles, **self.channels, **self.people}
-        self.ids: dict[int, int] = {id_: there[name].id for name, id_ in made["ids"].items()}
-        for message in made["messages"]:
+        objects = {"guild": self.guild, **roles, **self.channels, **self.people}
+        self.ids: dict[int, int] = {id_: objects[name].id for name, id_ in recorded["ids"].items()}
+        for message in recorded["messages"]:
             self.ids[message["id"]] = post(env, self.channels[message["channel"]], message, self.people, self.ids)
 
     @property
@@ -59,8 +59,8 @@ class Reviews:
         """Return the only card of a case, which its buttons name."""
         ends = f":{case}"
         (card,) = [
-            one for one in self.log
-            if any(id_.startswith("case:") and id_.endswith(ends) for id_ in components(one))
+            message for message in self.log
+            if any(id_.startswith("case:") and id_.endswith(ends) for id_ in components(message))
         ]  # fmt: skip
         return card
 
@@ -74,30 +74,32 @@ class Reviews:
         return (await self.people[name].slash(self.channel, command, **options)).response
 
     def reactions(self, text: str) -> list[list[str]]:
-        found = [one for one in self.channel.history() if one.content == text]
-        return [[str(reaction.emoji) for reaction in one.reactions] for one in found]
+        messages = [message for message in self.channel.history() if message.content == text]
+        return [[str(reaction.emoji) for reaction in message.reactions] for message in messages]
 
 
 @pytest.fixture
 async def reviews(simcord_env: simcord.Env, demo_model: EngineModel, tmp_path: Path) -> Any:
     """The bot of today, started over the server and the database of the earlier version."""
     simcord_env.backend.advance_clock(3600)
-    found = Reviews(simcord_env)
+    server = Reviews(simcord_env)
     file = tmp_path / "nightword.db"
-    database(file, found.ids)
+    database(file, server.ids)
     url = f"sqlite+aiosqlite:///{file}"
     settings = Settings.model_validate({"model": "demo", "reviews": True, "database_url": url})
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     bot.executor.start()
     bot.executor.wait_until_loaded()
     await simcord_env.restart_bot(bot)
-    yield found
+    yield server
     await bot.close()
 
 
 async def test_what_waited_is_scored_and_shown(reviews: Reviews) -> None:
     assert reviews.reactions(WAITING) == [["🙁"]]
-    assert {tuple(found) for found in reviews.reactions("A wonderful, moving film with a great cast.")} == {("🙂",)}
+    assert {tuple(reactions) for reactions in reviews.reactions("A wonderful, moving film with a great cast.")} == {
+        ("🙂",)
+    }
     card = reviews.card(8)
     assert str(reviews.people["bob"].id) in text_of(card)
     assert reviews.actions(8) == {"claim", "confirm", "dismiss", "note"}
@@ -137,7 +139,9 @@ async def test_a_decided_card_takes_notes(reviews: Reviews, case: int) -> None:
 
 async def test_a_message_that_was_edited_is_flagged_again(reviews: Reviews) -> None:
     before = text_of(reviews.card(WITHDRAWN))
-    (message,) = [one for one in reviews.channel.history() if one.content.startswith("A wonderful film, and")]
+    (message,) = [
+        message for message in reviews.channel.history() if message.content.startswith("A wonderful film, and")
+    ]
     await reviews.people["ada"].edit(message, "A dull, lifeless film that wasted my evening, number 4.")
     assert text_of(reviews.card(WITHDRAWN)) != before
     await reviews.act("mika", WITHDRAWN, "confirm")
@@ -145,23 +149,23 @@ async def test_a_message_that_was_edited_is_flagged_again(reviews: Reviews) -> N
 
 
 async def test_a_digest_posts_the_card_that_is_chosen(reviews: Reviews) -> None:
-    (digest,) = [one for one in reviews.log if any(id_.startswith("digest") for id_ in components(one))]
+    (digest,) = [message for message in reviews.log if any(id_.startswith("digest") for id_ in components(message))]
     await reviews.people["morgan"].select(digest, [str(IN_DIGEST)], custom_id=component(digest, "digest"))
     await reviews.act("morgan", IN_DIGEST, "dismiss")
     assert reviews.actions(IN_DIGEST) == {"note"}
 
 
 async def test_a_deleted_message_takes_its_card_along(reviews: Reviews) -> None:
-    (message,) = [one for one in reviews.channel.history() if one.content.endswith("number 6.")]
+    (message,) = [message for message in reviews.channel.history() if message.content.endswith("number 6.")]
     await reviews.people["ada"].delete(message)
-    assert [one for one in reviews.log if f"case:note:{OPEN}" in components(one)] == []
+    assert [message for message in reviews.log if f"case:note:{OPEN}" in components(message)] == []
 
 
 async def test_status_and_history_show_what_was_kept(reviews: Reviews) -> None:
     status = text_of(await reviews.ask("morgan", "review status"))
     for name in ("film-reviews", "lobby", "staff", "carl", "morgan", "mika"):
-        there = {**reviews.channels, **reviews.people, **reviews.guild.roles}
-        assert str(there[name].id) in status, name
+        objects = {**reviews.channels, **reviews.people, **reviews.guild.roles}
+        assert str(objects[name].id) in status, name
     assert "1 of 2" in status  # cases that were decided
     history = text_of(await reviews.ask("morgan", "review case", number=DISMISSED))
     assert "Agreed." in history
@@ -196,8 +200,8 @@ async def test_an_export_has_the_earlier_scores(reviews: Reviews, tmp_path: Path
 async def test_an_exempt_role_stays_unread(reviews: Reviews) -> None:
     for name in ("steph", "ada"):
         await reviews.people[name].send(reviews.channel, f"A dull, lifeless film, says {name}.")
-    found = {name: reviews.reactions(f"A dull, lifeless film, says {name}.") for name in ("steph", "ada")}
-    assert found == {"steph": [[]], "ada": [["🙁"]]}
+    reactions = {name: reviews.reactions(f"A dull, lifeless film, says {name}.") for name in ("steph", "ada")}
+    assert reactions == {"steph": [[]], "ada": [["🙁"]]}
 
 
 @pytest.mark.parametrize("steps", [("optin", "unexempt"), ("unexempt", "optin")], ids=" ".join)
@@ -211,8 +215,8 @@ async def test_who_opted_out_and_is_exempt_is_read_once_both_have_ended(
         elif step == "unexempt":
             await reviews.ask("mika", "review exempt", who=carl, remove=True)
         await carl.send(reviews.channel, f"A dull, lifeless film, number {number}.")
-    found = [reviews.reactions(f"A dull, lifeless film, number {number}.") for number in range(3)]
-    assert found == [[[]], [[]], [["🙁"]]]
+    reactions = [reviews.reactions(f"A dull, lifeless film, number {number}.") for number in range(3)]
+    assert reactions == [[[]], [[]], [["🙁"]]]
 
 
 async def test_what_was_scored_is_not_scored_again(reviews: Reviews, tmp_path: Path) -> None:
@@ -226,15 +230,17 @@ async def test_what_was_scored_is_not_scored_again(reviews: Reviews, tmp_path: P
 async def test_members_get_a_copy_of_what_was_kept(reviews: Reviews) -> None:
     exported = await reviews.ask("ada", "privacy export")
     kept = await file_of(exported, exported.attachments[0].filename)
-    earlier = [one for one in load("reviews.json")["messages"] if one["author"] == "ada"]
-    assert {int(one["message_id"]) for one in kept["messages"]} == {reviews.ids[one["id"]] for one in earlier}
+    earlier = [message for message in load("reviews.json")["messages"] if message["author"] == "ada"]
+    assert {int(message["message_id"]) for message in kept["messages"]} == {
+        reviews.ids[message["id"]] for message in earlier
+    }
     assert [case["number"] for case in kept["cases"]] == [2, WITHDRAWN, OPEN, 7]
     assert json.dumps(kept).count(str(reviews.people["morgan"].id)) >= 1  # who confirmed a case
 
 
 async def test_the_notice_goes_with_the_watch(reviews: Reviews) -> None:
     def posted() -> list[discord.Message]:
-        return [one for one in reviews.channel.history() if one.author.id == reviews.people["bot"].id]
+        return [message for message in reviews.channel.history() if message.author.id == reviews.people["bot"].id]
 
     assert len(posted()) == 1
     await reviews.ask("morgan", "review unwatch", channel=reviews.channel)

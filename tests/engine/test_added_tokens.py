@@ -29,10 +29,12 @@ def add_words(tokenizer: dict[str, Any]) -> None:
     """Give the last ids, whose tokens go, to words beyond ASCII."""
     model = tokenizer["model"]
     for place, content in enumerate(ADDED):
-        gone = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - place)
-        del model["vocab"][gone]
+        removed = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - place)
+        del model["vocab"][removed]
         merges = model["merges"]
-        model["merges"] = [one for one in merges if "".join(one if isinstance(one, list) else one.split(" ")) != gone]
+        model["merges"] = [
+            merge for merge in merges if "".join(merge if isinstance(merge, list) else merge.split(" ")) != removed
+        ]
         tokenizer["added_tokens"].append(added_token(4095 - place, content))
 
 
@@ -74,7 +76,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
 def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any]) -> None:
     ours, plain = ended
     result = ours.answer(XrayQuestion("It was a dark"))
-    ids = [one.token.id for one in result.tokens]
+    ids = [entry.token.id for entry in result.tokens]
     with torch.no_grad():
         rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
     own = [rows[place, ids[place + 1]].item() for place in range(len(ids) - 2)]  # not of </s>
@@ -96,11 +98,11 @@ def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any
 )
 def test_special_tokens_are_no_text_in_any_position(demo_model: EngineModel, text: str) -> None:
     result = demo_model.answer(XrayQuestion(text))
-    special = [place for place, one in enumerate(result.tokens) if one.token.text == "<|endoftext|>"]
+    special = [place for place, entry in enumerate(result.tokens) if entry.token.text == "<|endoftext|>"]
     measured = [
-        one.likelihood.surprisal
-        for place, one in enumerate(result.tokens)
-        if one.likelihood is not None and place not in special
+        entry.likelihood.surprisal
+        for place, entry in enumerate(result.tokens)
+        if entry.likelihood is not None and place not in special
     ]
     first = "" if 0 in special else result.tokens[0].token.text
     characters = len(text.replace("<|endoftext|>", "")) - len(first)

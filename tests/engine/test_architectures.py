@@ -60,5 +60,5 @@ def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_pat
         ids = torch.tensor([[token.id for token in model.answer(TokenizationQuestion(prompt))[0].tokens]])
         output = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
-    assert [list(one.output_ids) for one in written_together(model, PROMPTS, parameters)] == expected
+    assert [list(continuation.output_ids) for continuation in written_together(model, PROMPTS, parameters)] == expected
     assert [list(model.answer(ContinuationQuestion(prompt, parameters)).output_ids) for prompt in PROMPTS] == expected

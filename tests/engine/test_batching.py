@@ -28,32 +28,32 @@ from tests.engine.watching import Cancelling
 def live_tensors() -> int:
     """Return how many tensors there are in this process."""
     gc.collect()
-    return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+    return sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
 
 
 @pytest.fixture(params=["demo_model", "stories_model"])
 def model(request: pytest.FixtureRequest) -> EngineModel:
-    found: EngineModel = request.getfixturevalue(request.param)
-    return found
+    loaded: EngineModel = request.getfixturevalue(request.param)
+    return loaded
 
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
 async def test_each_of_32_requests_gives_together_what_it_gives_alone(
     start: Start, model: EngineModel, batch_size: int
 ) -> None:
-    asked = mixed_requests(32, judges="demo" in model.info.name)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(32, judges="demo" in model.info.name)
+    alone = [ask(model, lambda: False) for ask in asks]
     executor = start(model, batch_size=batch_size)
-    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
-    for one, other in zip(alone, together, strict=True):
-        assert_same(one, other)
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asks)))
+    for expected, actual in zip(alone, together, strict=True):
+        assert_same(expected, actual)
 
 
 async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = mixed_requests(12, judges=False)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(12, judges=False)
+    alone = [ask(model, lambda: False) for ask in asks]
     spoilt = model.answer(TokenizationQuestion("and ~"))[0]
     bad_id = spoilt.tokens[-1].id
     exact = ForwardPasses._forward
@@ -68,28 +68,28 @@ async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
     bad = [continuation(prompt, strategy="greedy", max_new_tokens=4) for prompt in (spoilt.text, spoilt.text + " the")]
     executor = start(model)
     results = await results_of(
-        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked[:6], *bad, *asked[6:]])),
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asks[:6], *bad, *asks[6:]])),
         return_exceptions=True,
     )
     for failed in results[6:8]:
         assert isinstance(failed, RuntimeError)
         assert str(failed) == "no kernel for this text"
-    for one, other in zip(alone, [*results[:6], *results[8:]], strict=True):
-        assert_same(one, other)
-    assert_same(alone[0], await result_of(executor.submit(1, Operation(asked[0]))))
+    for expected, actual in zip(alone, [*results[:6], *results[8:]], strict=True):
+        assert_same(expected, actual)
+    assert_same(alone[0], await result_of(executor.submit(1, Operation(asks[0]))))
 
 
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
 async def test_prompts_in_pieces_give_what_they_give_whole(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
-    asked = mixed_requests(16, judges="demo" in model.info.name)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(16, judges="demo" in model.info.name)
+    alone = [ask(model, lambda: False) for ask in asks]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model)
-    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
-    for one, other in zip(alone, together, strict=True):
-        assert_same(one, other)
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asks)))
+    for expected, actual in zip(alone, together, strict=True):
+        assert_same(expected, actual)
 
 
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
@@ -174,8 +174,8 @@ async def test_cancelling_frees_the_slot_and_leaves_the_others_unchanged(
     await until(lambda: executor.status.waiting == (1 if stage == "queued" else 0))
     futures = [executor.submit(number + 3, Operation(ask)) for number, ask in enumerate(others)]
     cancelled.cancel()
-    for one, other in zip(alone, await results_of(*futures), strict=True):
-        assert_same(one, other)
+    for expected, actual in zip(alone, await results_of(*futures), strict=True):
+        assert_same(expected, actual)
     await first
     await until(lambda: not executor.status.running)
     assert cancelled.cancelled()

@@ -61,7 +61,7 @@ Make = Callable[..., ModelExecutor]
 
 @pytest_asyncio.fixture
 async def make(model: Any) -> AsyncIterator[Make]:
-    made: list[ModelExecutor] = []
+    executors: list[ModelExecutor] = []
 
     def build(
         load: Callable[[], LanguageModel] = lambda: model,
@@ -79,12 +79,12 @@ async def make(model: Any) -> AsyncIterator[Make]:
             user_limit=user_limit,
             request_timeout=request_timeout,
         )
-        made.append(executor)
+        executors.append(executor)
         executor.start()
         return executor
 
     yield build
-    for executor in made:
+    for executor in executors:
         executor.close()
 
 

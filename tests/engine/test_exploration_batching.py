@@ -20,7 +20,7 @@ TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind 
 
 
 def explorations(judges: bool) -> list[Ask]:
-    asked: list[Ask] = [
+    asks: list[Ask] = [
         lambda model, _: model.answer(XrayQuestion(TEXT)),
         lambda model, _: model.answer(XrayQuestion("Once upon a time")),
         lambda model, _: model.answer(TopKQuestion("Once upon", 10, (5, 300, 7), 0.7)),
@@ -32,8 +32,8 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
     ]
     if judges:
-        asked.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))
-    return asked
+        asks.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))
+    return asks
 
 
 def numbers(result: Any) -> tuple[list[Any], list[float]]:
@@ -45,8 +45,8 @@ def numbers(result: Any) -> tuple[list[Any], list[float]]:
         if isinstance(value, float):
             rounded.append(value)
         elif isinstance(value, tuple):
-            for one in value:
-                walk(one)
+            for item in value:
+                walk(item)
         elif hasattr(type(value), "__slots__") and hasattr(type(value), "__dataclass_fields__"):
             for name in type(value).__dataclass_fields__:
                 walk(getattr(value, name))
@@ -64,21 +64,21 @@ async def test_each_gives_together_what_it_gives_alone(
 ) -> None:
     model: EngineModel = request.getfixturevalue(name)
     judges = name == "demo_model"
-    asked = explorations(judges)
+    asks = explorations(judges)
     others = mixed_requests(8, judges=judges)
-    alone = [ask(model, lambda: False) for ask in [*asked, *others]]
+    alone = [ask(model, lambda: False) for ask in [*asks, *others]]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model, batch_size=16)
     together = await results_of(
-        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked, *others]))
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asks, *others]))
     )
-    for one, other in zip(alone[: len(asked)], together[: len(asked)], strict=True):
-        exact, rounded = numbers(one)
-        found, found_rounded = numbers(other)
-        assert found == exact
-        assert found_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
-    for one, other in zip(alone[len(asked) :], together[len(asked) :], strict=True):
-        assert_same(one, other)
+    for expected, actual in zip(alone[: len(asks)], together[: len(asks)], strict=True):
+        exact, rounded = numbers(expected)
+        actual_exact, actual_rounded = numbers(actual)
+        assert actual_exact == exact
+        assert actual_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
+    for expected, actual in zip(alone[len(asks) :], together[len(asks) :], strict=True):
+        assert_same(expected, actual)
 
 
 @pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])

@@ -32,13 +32,13 @@ def test_each_word_left_out_is_a_verdict_on_what_remains(ours: EngineModel, revi
     assert result.margin == close(verdict.positive_logit - verdict.negative_logit)
     assert result.sentiment.label_mass == close(verdict.label_mass)
     assert result.words_together == 1
-    assert [one.text for one in result.words] == review.split()
-    for one in result.words:
-        assert review[one.start : one.end] == one.text
-        reduced = without(review, one.start, one.end)
+    assert [word.text for word in result.words] == review.split()
+    for word in result.words:
+        assert review[word.start : word.end] == word.text
+        reduced = without(review, word.start, word.end)
         if reduced.strip():
             other = ours.answer(SentimentQuestion(reduced))
-            assert one.effect == pytest.approx(
+            assert word.effect == pytest.approx(
                 result.margin - (other.positive_logit - other.negative_logit), abs=1e-4, rel=1e-5
             )
 
@@ -51,33 +51,33 @@ def test_contextual_calibration(ours: EngineModel, plain: Any, tokenizer: Any) -
     def labels(text: str) -> torch.Tensor:
         with torch.no_grad():
             logits = plain(tokenizer(sentiment_prompt(text), return_tensors="pt").input_ids).logits[0, -1]
-        found: torch.Tensor = logits.double().softmax(-1)[ids]
-        return found
+        probabilities: torch.Tensor = logits.double().softmax(-1)[ids]
+        return probabilities
 
     content_free = torch.stack([labels(text) for text in ("N/A", "", "[MASK]")]).mean(0)
     content_free /= content_free.sum()
     raw = labels(review) / labels(review).sum()
     calibrated = torch.linalg.inv(torch.diag(content_free)) @ raw
     calibrated /= calibrated.sum()
-    found = ours.answer(EvidenceQuestion(review)).calibration
-    assert [found.content_free_positive, found.content_free_negative] == close(content_free.tolist())
-    assert [found.positive_probability, found.negative_probability] == close(calibrated.tolist())
-    assert found.label == ("Positive" if calibrated[0] > calibrated[1] else "Negative")
+    calibration = ours.answer(EvidenceQuestion(review)).calibration
+    assert [calibration.content_free_positive, calibration.content_free_negative] == close(content_free.tolist())
+    assert [calibration.positive_probability, calibration.negative_probability] == close(calibrated.tolist())
+    assert calibration.label == ("Positive" if calibrated[0] > calibrated[1] else "Negative")
 
 
 def test_a_long_review_is_left_out_in_groups(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    batches: list[int] = []
     last_logits_of = ForwardPasses.last_logits_of
 
     def noting(passes: ForwardPasses, texts: list[list[int]], *rest: Any) -> Any:
-        asked.append(len(texts))
+        batches.append(len(texts))
         return last_logits_of(passes, texts, *rest)
 
     monkeypatch.setattr(ForwardPasses, "last_logits_of", noting)
     review = "good film " * 65
     result = demo_model.answer(EvidenceQuestion(review))
     assert result.words_together == 3
-    assert asked == [1 + 3 + len(result.words)]
+    assert batches == [1 + 3 + len(result.words)]
     assert len(result.words) == math.ceil(130 / 3)
     assert result.words[0].text == "good film good"
     assert result.words[-1].text == "film"

@@ -31,11 +31,11 @@ def test_the_more_probable_way_to_write_a_guess_counts(
     both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone is no guess
     expected = max(both, key=lambda id_: float(logits[id_]))
 
-    found = ours.answer(GuessQuestion(PROMPT, guess))
+    scored = ours.answer(GuessQuestion(PROMPT, guess))
 
-    assert found.token.id == expected
-    assert found.probability == close(logits.softmax(-1)[expected].item())
-    assert found.rank == int((logits > logits[expected]).sum()) + 1
+    assert scored.token.id == expected
+    assert scored.probability == close(logits.softmax(-1)[expected].item())
+    assert scored.rank == int((logits > logits[expected]).sum()) + 1
     assert ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), tuple(both))).guesses == tuple(
         ours.answer(RevealQuestion(TopKQuestion(PROMPT, 1), (id_,))).guesses[0] for id_ in both
     )

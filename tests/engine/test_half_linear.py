@@ -50,8 +50,10 @@ def test_a_model_with_halved_weights_gives_the_same(monkeypatch: pytest.MonkeyPa
     other = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     assert (halved.info.engine_path, other.info.engine_path == HALVED) == (HALVED, False)
     answers = [model.answer(TopKQuestion(PROMPT, 4096)).next_tokens.candidates for model in (halved, other)]
-    found, expected = [{one.token.id: one.probability for one in candidates} for candidates in answers]
-    assert found == pytest.approx(expected, abs=2e-2)
+    actual, expected = [
+        {candidate.token.id: candidate.probability for candidate in candidates} for candidates in answers
+    ]
+    assert actual == pytest.approx(expected, abs=2e-2)
 
 
 def test_weights_that_float16_cannot_hold_stay(monkeypatch: pytest.MonkeyPatch) -> None:

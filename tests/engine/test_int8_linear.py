@@ -61,10 +61,10 @@ def test_probabilities_are_close_to_those_of_float32(demo_model: EngineModel, in
             demo_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
             int8_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
         )
-        expected = {one.token.id: one.probability for one in exact.candidates}
-        differences = [abs(expected[one.token.id] - one.probability) for one in rounded.candidates]
+        expected = {candidate.token.id: candidate.probability for candidate in exact.candidates}
+        differences = [abs(expected[candidate.token.id] - candidate.probability) for candidate in rounded.candidates]
         assert 0 < max(differences) < 0.05
-        top = [{one.token.id for one in answer.candidates[:10]} for answer in (exact, rounded)]
+        top = [{candidate.token.id for candidate in answer.candidates[:10]} for answer in (exact, rounded)]
         assert len(top[0] & top[1]) >= 8
 
 

@@ -88,16 +88,16 @@ def test_text_that_is_no_unicode_is_refused(demo_model: EngineModel) -> None:
 
 
 def test_a_stop_ends_generation_within_one_token(demo_model: EngineModel) -> None:
-    asked = 0
+    checks = 0
 
     def should_stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= 3
+        nonlocal checks
+        checks += 1
+        return checks >= 3
 
     for strategy in ("greedy", "sample", "beam"):
-        asked = 0
+        checks = 0
         parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=200)
         with pytest.raises(RequestCancelled):
             demo_model.answer(ContinuationQuestion("Once", parameters), Cancelling(should_stop))
-        assert asked <= 5
+        assert checks <= 5

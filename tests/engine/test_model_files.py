@@ -24,10 +24,10 @@ import sys
 from bot.errors import ModelUnavailable
 from bot.engine.model_files import find_model
 try:
-    found = find_model(sys.argv[1], revision=sys.argv[2] if len(sys.argv) > 2 else None)
+    model = find_model(sys.argv[1], revision=sys.argv[2] if len(sys.argv) > 2 else None)
 except ModelUnavailable as error:
     sys.exit(str(error))
-print(found.revision, *sorted(path.name for path in found.folder.iterdir()))
+print(model.revision, *sorted(path.name for path in model.folder.iterdir()))
 """
 
 
@@ -38,7 +38,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), HubRequest)
         self.files = {path.name: path.read_bytes() for path in DEMO_FOLDER.iterdir() if path.is_file()}
         self.files |= {"pytorch_model.bin": b"pickle", "flax_model.msgpack": b"flax", "onnx/model.onnx": b"onnx"}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.status: int | None = None
 
     @property
@@ -53,7 +53,7 @@ class HubRequest(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        self.server.asked.append(f"{self.command} {self.path}")
+        self.server.requests.append(f"{self.command} {self.path}")
         known = self.path.startswith((f"/api/models/{MODEL}", f"/{MODEL}/resolve/{COMMIT}/"))
         if self.server.status is not None:
             self.answer(self.server.status, b"{}")
@@ -115,13 +115,13 @@ def test_only_what_is_needed_is_downloaded_and_the_cache_serves_afterwards(hub: 
     revision, *files = first.stdout.split()
     assert revision == COMMIT
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= set(files)
-    assert not any("bin" in path or "msgpack" in path or "onnx" in path for path in hub.asked)
+    assert not any("bin" in path or "msgpack" in path or "onnx" in path for path in hub.requests)
     assert "%" in first.stderr  # a progress bar
 
-    asked = len(hub.asked)
+    count = len(hub.requests)
     again = find(hub.url, tmp_path, MODEL)
     assert again.stdout == first.stdout
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == count
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_repository_with_pickled_weights_alone_is_refused_before_anything_is_d
     del hub.files["model.safetensors"]
     result = find(hub.url, tmp_path, MODEL)
     assert "pickled weights are not loaded" in result.stderr
-    assert not any("resolve" in path for path in hub.asked)
+    assert not any("resolve" in path for path in hub.requests)
 
 
 def test_a_hub_in_trouble(hub: Hub, tmp_path: Path) -> None:

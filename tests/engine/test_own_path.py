@@ -52,14 +52,14 @@ def assert_equal_to_plain(folder: Path) -> None:
     ids = [token.id for token in ours.answer(TokenizationQuestion(text))[0].tokens]
     with torch.no_grad():
         logits = plain(input_ids=torch.tensor([ids])).logits[0]
-    found = ours.answer(TopKQuestion(text, 10)).next_tokens
-    assert [one.token.id for one in found.candidates] == logits[-1].topk(10).indices.tolist()
+    result = ours.answer(TopKQuestion(text, 10)).next_tokens
+    assert [candidate.token.id for candidate in result.candidates] == logits[-1].topk(10).indices.tolist()
     expected = logits[-1].softmax(0)
-    assert [one.probability for one in found.candidates] == pytest.approx(
-        [expected[one.token.id].item() for one in found.candidates], abs=1e-5
+    assert [candidate.probability for candidate in result.candidates] == pytest.approx(
+        [expected[candidate.token.id].item() for candidate in result.candidates], abs=1e-5
     )
     rows = logits.log_softmax(-1)
-    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
+    assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
         [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
     )
 
@@ -108,7 +108,7 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
         output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
     greedy = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
-    assert [list(one.output_ids) for one in written_together(ours, prompts, greedy)] == expected
+    assert [list(continuation.output_ids) for continuation in written_together(ours, prompts, greedy)] == expected
 
 
 def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
@@ -130,6 +130,6 @@ def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
     assert len(ids) > 150
     with torch.no_grad():
         rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
+    assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
         [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
     )

@@ -49,9 +49,9 @@ def test_a_model_without_packed_weights_gives_the_same(packed_model: EngineModel
         packed_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
         plain_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
     )
-    assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
-    expected = [one.probability for one in plain.candidates]
-    assert [one.probability for one in packed.candidates] == pytest.approx(expected, abs=1e-5)
+    assert [candidate.token for candidate in packed.candidates] == [candidate.token for candidate in plain.candidates]
+    expected = [candidate.probability for candidate in plain.candidates]
+    assert [candidate.probability for candidate in packed.candidates] == pytest.approx(expected, abs=1e-5)
     for strategy in ("greedy", "sample", "beam"):
         seed = 3 if strategy == "sample" else None
         parameters = GenerationParameters.from_options(strategy=strategy, seed=seed, max_new_tokens=40)

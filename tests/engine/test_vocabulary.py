@@ -27,11 +27,11 @@ def many_more(tokenizer: dict[str, Any]) -> None:
 def beyond_a_gap(tokenizer: dict[str, Any]) -> None:
     """Replace one token by an added one far beyond, so that there are as many tokens as rows."""
     vocabulary = tokenizer["model"]["vocab"]
-    gone = next(piece for piece, id_ in vocabulary.items() if id_ == 4095)
-    del vocabulary[gone]
+    removed = next(piece for piece, id_ in vocabulary.items() if id_ == 4095)
+    del vocabulary[removed]
     merges = tokenizer["model"]["merges"]
     tokenizer["model"]["merges"] = [
-        one for one in merges if "".join(one if isinstance(one, list) else one.split(" ")) != gone
+        merge for merge in merges if "".join(merge if isinstance(merge, list) else merge.split(" ")) != removed
     ]
     vocabulary["<image>"] = 5000  # a token that the vocabulary lacks would get the next free id
     tokenizer["added_tokens"].append(added_token(5000, "<image>"))

@@ -19,7 +19,7 @@ def buttons(message: Any) -> dict[str, bool]:
 
 
 async def check_picture(message: Any) -> None:
-    (picture,) = [one for one in message.attachments if one.filename == "picture.png"]
+    (picture,) = [attachment for attachment in message.attachments if attachment.filename == "picture.png"]
     content = await picture.read()
     assert content.startswith(PNG)
     assert len(content) < 200_000

@@ -36,8 +36,8 @@ async def poll(place: Place) -> Any:
 
 
 def post(place: Place, **parts: Any) -> Any:
-    made = place.env.backend.create_message(place.channel.id, place.other.id, **parts)
-    return next(one for one in place.channel.history() if one.id == made.id)
+    created = place.env.backend.create_message(place.channel.id, place.other.id, **parts)
+    return next(message for message in place.channel.history() if message.id == created.id)
 
 
 async def card(place: Place) -> Any:

@@ -27,9 +27,9 @@ async def test_an_explained_verdict_has_its_picture(place: Place) -> None:
 
 
 async def test_each_step_of_a_walk_has_its_own(place: Place) -> None:
-    asked = (await place.member.slash(place.channel, "topk", prompt="The old man")).response
-    before = asked.attachments[-1].description
-    await place.member.click(asked, label="Sample")
+    answer = (await place.member.slash(place.channel, "topk", prompt="The old man")).response
+    before = answer.attachments[-1].description
+    await place.member.click(answer, label="Sample")
     (message,) = place.channel.history(viewer=place.member)
     await check_picture(message)
     assert message.attachments[-1].description != before

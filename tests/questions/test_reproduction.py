@@ -14,11 +14,11 @@ from bot.questions.outcome import Difference, Outcome, first_difference, output_
 
 
 def test_versions_are_those_that_compute() -> None:
-    found = versions()
-    assert found["nightword"] == __version__
-    assert found["torch"] == torch.__version__
-    assert found["transformers"] == transformers.__version__
-    assert set(found) == {"nightword", "python", "torch", "transformers", "tokenizers"}
+    current = versions()
+    assert current["nightword"] == __version__
+    assert current["torch"] == torch.__version__
+    assert current["transformers"] == transformers.__version__
+    assert set(current) == {"nightword", "python", "torch", "transformers", "tokenizers"}
 
 
 def test_versions_need_no_torch() -> None:
@@ -32,7 +32,7 @@ def test_versions_need_no_torch() -> None:
 def test_the_hash_is_that_of_the_ids() -> None:
     assert output_hash([[1, 23]]) == hashlib.sha256(b"1,23").hexdigest()
     assert output_hash([[1], [], [23, 4]]) == hashlib.sha256(b"1\n\n23,4").hexdigest()
-    assert len({output_hash(one) for one in ([[12, 3]], [[1, 23]], [[1], [23]], [[1, 2, 3]])}) == 4
+    assert len({output_hash(outputs) for outputs in ([[12, 3]], [[1, 23]], [[1], [23]], [[1, 2, 3]])}) == 4
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def test_what_is_no_such_file_is_refused_in_words_of_ours(read: Callable[[str], 
 def test_a_file_with_another_part_is_refused_or_can_be_shown(
     read: Callable[[str], Any], written: str, data: st.DataObject, part: Any
 ) -> None:
-    found = json.loads(written)
-    text = json.dumps(with_part(found, data.draw(st.sampled_from(places(found))), part))
+    content = json.loads(written)
+    text = json.dumps(with_part(content, data.draw(st.sampled_from(places(content))), part))
     try:
         record = read(text)
     except ValueError:
@@ -93,6 +93,6 @@ def test_ids_of_discord_are_read_as_numbers_too(written: type) -> None:
     "options", [{"k": 0}, {"k": -1}, {"k": 10**9}, {"temperature": 0.0}, {"temperature": float("inf")}]
 )
 def test_options_out_of_their_ranges_are_refused(options: dict[str, Any]) -> None:
-    found = json.loads(WALK)
+    content = json.loads(WALK)
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
-        read_receipt(json.dumps(found | {"options": found["options"] | options}))
+        read_receipt(json.dumps(content | {"options": content["options"] | options}))

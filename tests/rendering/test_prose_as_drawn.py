@@ -84,14 +84,14 @@ def test_no_escape_is_cut_in_two() -> None:
     for length in range(400, 430):
         for begin in ("", "a", "aa"):
             for text in ("*" * length, ":x: " * length, "\u202e" * length, "\U000e0041" * length):
-                told = [
+                shortened = [
                     error_embed(ModelUnavailable("x", f"{begin}{text * 12}")).description,
                     _field_value(f"{begin}{text * 3}"),
                     spoilered_excerpt(f"{begin}{text}")[2:-2],
                     *model_text(f"{begin}{text}@{begin}{text}").split(" · "),
                     _event(CaseEvent(1, "noted", 1, NOW, f"{begin}{text}", None)).split(" · <t:")[0],
                 ]
-                for shown in told:
+                for shown in shortened:
                     assert shown is not None
                     assert not part_of_one.search(shown), shown[-20:]
     name = replace(INFO, short_name="a" + "\u202e" * 1000)

@@ -22,7 +22,7 @@ from bot.rendering.json_objects import JsonObject
 from tests.rendering.explorer_results import comparisons, evidence, sampler_stages, surprisals
 from tests.rendering.results import computed, logits, tokens
 
-models = computed.map(lambda how: how.model)
+models = computed.map(lambda run: run.model)
 
 
 def check_printed(text: str) -> None:
@@ -32,8 +32,8 @@ def check_printed(text: str) -> None:
     assert text.count("\u2068") == text.count("\u2069")
 
 
-def check_object(found: JsonObject, model: ModelInfo) -> None:
-    line = json.dumps(found)
+def check_object(object_: JsonObject, model: ModelInfo) -> None:
+    line = json.dumps(object_)
     assert line.isascii()
     assert "\n" not in line
     assert json.loads(line)["model"]["name"] == model.name
@@ -57,10 +57,12 @@ def test_sampler(result: SamplerStages, model: ModelInfo) -> None:
 
 
 beams = st.builds(BeamCandidate, st.integers(0, 9), tokens, logits, logits, st.just("pruned"), st.none())
-trees = st.lists(st.lists(beams, min_size=1, max_size=4).map(lambda found: BeamStep(tuple(found))), max_size=4).map(
-    lambda steps: BeamTree(2, tuple(steps), ())
+trees = st.lists(
+    st.lists(beams, min_size=1, max_size=4).map(lambda candidates: BeamStep(tuple(candidates))), max_size=4
+).map(lambda steps: BeamTree(2, tuple(steps), ()))
+drawn = comparisons.filter(
+    lambda comparison: any(text.continuation.parameters.seed is not None for text in comparison.texts)
 )
-drawn = comparisons.filter(lambda one: any(text.continuation.parameters.seed is not None for text in one.texts))
 
 
 @given(drawn, trees, models)
@@ -72,9 +74,9 @@ def test_compare(result: Comparison, tree: BeamTree, model: ModelInfo) -> None:
 
 @given(evidence, computed)
 @settings(max_examples=60, deadline=None)
-def test_explain(result: SentimentEvidence, how: RunInfo) -> None:
+def test_explain(result: SentimentEvidence, run: RunInfo) -> None:
     shown = words_table(result)
     check_printed(shown)
     assert len(shown.split("\n")) == 1 + len(result.words) + 1
     assert len(calibration_table(result).split("\n")) == 4
-    check_object(evidence_object(result, how.model), how.model)
+    check_object(evidence_object(result, run.model), run.model)

@@ -57,5 +57,5 @@ def world(simcord_env: simcord.Env, snapshot: SnapshotAssertion) -> World:
         name: guild.add_member(simcord_env.create_user(name), roles=held.get(name, []))
         for name in ("ada", "bob", "morgan", "mika")
     }
-    names = {one.id: name for name, one in (channels | people | roles | {"server": guild}).items()}
+    names = {named.id: name for name, named in (channels | people | roles | {"server": guild}).items()}
     return World(simcord_env, channels, people, roles, names, snapshot)

@@ -58,5 +58,7 @@ def _row(components: list[dict[str, Any]]) -> list[str]:
     lines = [" ".join(buttons)] if buttons else []
     for menu in (part for part in components if "options" in part):
         lines.append(f"menu {menu.get('placeholder')}")
-        lines += [f"  {' · '.join(filter(None, (one['label'], one.get('description'))))}" for one in menu["options"]]
+        lines += [
+            f"  {' · '.join(filter(None, (option['label'], option.get('description'))))}" for option in menu["options"]
+        ]
     return lines

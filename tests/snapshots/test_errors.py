@@ -53,14 +53,16 @@ def shown(embed: discord.Embed) -> str:
 
 
 def test_errors(snapshot: SnapshotAssertion) -> None:
-    found = [f"{type(error).__name__}, exit code {error.exit_code}\n{shown(error_embed(error))}" for error in ERRORS]
-    assert "\n\n".join(found) == snapshot
+    parts = [f"{type(error).__name__}, exit code {error.exit_code}\n{shown(error_embed(error))}" for error in ERRORS]
+    assert "\n\n".join(parts) == snapshot
 
 
 def test_none_is_left_out() -> None:
-    there = {one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.BotError)}
-    assert {type(error) for error in ERRORS} == there
-    assert TITLES.keys() <= there
+    classes = {
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.BotError)
+    }
+    assert {type(error) for error in ERRORS} == classes
+    assert TITLES.keys() <= classes
 
 
 def test_a_bug(snapshot: SnapshotAssertion) -> None:

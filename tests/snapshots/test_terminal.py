@@ -85,15 +85,15 @@ def test_doctor(
 ) -> None:
     for name, value in ({"BOT_DEVICE": "cpu"} | variables).items():
         monkeypatch.setenv(name, value)
-    found = ran(capsys, "doctor", "--model", "demo")
+    printed = ran(capsys, "doctor", "--model", "demo")
     for pattern, word in (
         (r"\d[\d.,]* GB", "N GB"),
         (r"(Python|discord\.py|torch|transformers|Nightword) \d[\w.+]*", r"\1 VERSION"),
         (r"\d+ cores", "N cores"),
         (r"(?<= )/[^\s,]+", "PATH"),
     ):
-        found = re.sub(pattern, word, found)
-    assert found == snapshot
+        printed = re.sub(pattern, word, printed)
+    assert printed == snapshot
 
 
 def test_welcome(snapshot: SnapshotAssertion) -> None:

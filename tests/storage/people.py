@@ -48,8 +48,8 @@ async def give(
 
 
 async def due(store: ReviewStore, message: int = FIRST) -> Due:
-    [found] = [one for one in await store.showing.due(1000) if one.message_id == message]
-    return found
+    [score] = [score for score in await store.showing.due(1000) if score.message_id == message]
+    return score
 
 
 async def flag(store: ReviewStore, message: int = FIRST, probability: float = 0.1, author: int = ADA) -> Case:

@@ -96,11 +96,11 @@ async def test_a_message_has_one_case(store: ReviewStore) -> None:
 async def test_what_is_forgotten_has_no_case(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
-    gone = await due(store)
+    deleted = await due(store)
     await store.messages.delete([FIRST])
-    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    assert await store.cases.open(deleted, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
     await store.places.unwatch(CHANNEL)
-    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    assert await store.cases.open(deleted, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
     assert await edited(store) is None
 
 
@@ -209,9 +209,9 @@ async def test_one_message_flagged_at_once_has_one_case(store: ReviewStore, othe
     for message in range(FIRST, FIRST + 10):
         await write(store, message)
         await judge(store, message)
-        found = await due(store, message)
+        score = await due(store, message)
         opened = await asyncio.gather(
-            *(each.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
+            *(each.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
         )
         [case] = [case for case in opened if case is not None]
         assert (case.number, len(await store.cases.history(case.id))) == (message - FIRST + 1, 1)
@@ -222,11 +222,11 @@ async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewS
     for message in messages:
         await write(store, message)
         await judge(store, message)
-    found = await store.showing.due(20)
+    scores = await store.showing.due(20)
     opened = await asyncio.gather(
         *(
-            (store, other)[one.message_id % 2].cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.25)
-            for one in found
+            (store, other)[score.message_id % 2].cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25)
+            for score in scores
         )
     )
     assert sorted(case.number for case in opened if case is not None) == list(range(1, 13))
@@ -236,5 +236,5 @@ async def test_edits_at_once_leave_a_history_without_gaps(store: ReviewStore, ot
     case = await flag(store, probability=0.2)
     edits = [edited((store, other)[step % 2], probability=step / 100) for step in range(1, 9)]
     notes = [(store, other)[step % 2].cases.add_note(case.id, MORGAN, "Seen.") for step in range(8)]
-    await asyncio.gather(*(one for both in zip(edits, notes, strict=True) for one in both))
+    await asyncio.gather(*(action for both in zip(edits, notes, strict=True) for action in both))
     assert len(await steps(store, case)) == 17

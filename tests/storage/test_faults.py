@@ -12,7 +12,9 @@ from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, NOON, go_live, judg
 
 
 async def only(store: ReviewStore) -> Pending:
-    [waiting] = [one for one in await store.messages.pending(10, NOON + timedelta(days=1)) if one.message_id == FIRST]
+    [waiting] = [
+        pending for pending in await store.messages.pending(10, NOON + timedelta(days=1)) if pending.message_id == FIRST
+    ]
     return waiting
 
 

@@ -83,17 +83,17 @@ async def test_nothing_acknowledged_is_lost_or_done_twice_by_a_kill(url: str, wr
             with sqlite3.connect(file) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         await database.open()
-        found = await kept(database)
+        stored = await kept(database)
         await database.close()
         for step in STEPS:
-            assert acknowledged[step] <= found[step]
+            assert acknowledged[step] <= stored[step]
             # Only what was being written may be there besides, in this life or, where the server was still at it when
             # this looked, in the one before. What is done is not said again.
-            assert len(found[step] - acknowledged[step]) <= 2 * AT_ONCE
-            acknowledged[step] = found[step]
+            assert len(stored[step] - acknowledged[step]) <= 2 * AT_ONCE
+            acknowledged[step] = stored[step]
     await database.open()
     await settle(ReviewStore(database))
-    found = await kept(database)
+    stored = await kept(database)
     await database.close()
-    assert found["recorded"] == found["scored"] == found["opened"] == found["decided"]
-    assert len(found["recorded"]) > KILLS
+    assert stored["recorded"] == stored["scored"] == stored["opened"] == stored["decided"]
+    assert len(stored["recorded"]) > KILLS

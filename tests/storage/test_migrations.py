@@ -79,7 +79,7 @@ async def test_nothing_of_the_first_version_is_lost(url: str) -> None:
     assert await store.places.set_digest_at(CHANNEL, None, NOON)
     await write(store, FIRST + 2)
     await judge(store, FIRST + 2)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST + 2]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST + 2]
     await store.places.unwatch(CHANNEL)
     assert await store.own_messages.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
     await database.close()

@@ -17,10 +17,10 @@ async def labelled(store: ReviewStore, message: int, author: int = ADA) -> OwnMe
     """Post a message in a thread, and its label."""
     await store.messages.record(message, CHANNEL, GUILD, author, NOON, "Good.", channel_id=THREAD)
     await judge(store, message)
-    found = await due(store, message)
+    score = await due(store, message)
     reply = OwnMessage(THREAD, LABEL + message - FIRST)
     assert await store.showing.mark_shown(
-        message, found.content_hash, label="positive", label_message_id=reply.message_id
+        message, score.content_hash, label="positive", label_message_id=reply.message_id
     )
     return reply
 
@@ -92,8 +92,8 @@ async def test_a_label_that_is_posted_while_its_message_is_forgotten_does_not_st
     for message in range(FIRST, FIRST + 10):
         await store.messages.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=THREAD)
         await judge(store, message)
-        found = await due(store, message)
-        showing = store.showing.mark_shown(message, found.content_hash, label="positive", label_message_id=LABEL)
+        score = await due(store, message)
+        showing = store.showing.mark_shown(message, score.content_hash, label="positive", label_message_id=LABEL)
         counts, _ = await asyncio.gather(showing, other.privacy.delete_messages_of(ADA))
         assert await store.own_messages.due_deletions(10) == ([OwnMessage(THREAD, LABEL)] if counts else [])
         await store.own_messages.mark_deleted(OwnMessage(THREAD, LABEL))
@@ -111,6 +111,6 @@ async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_
             store.messages.delete(reversed(messages[2:4])),
         )
         stale = await store.own_messages.stale_digests(10)
-        assert listed == 6 - 2 * (2 - sum(one.times for one in stale))
-        for one in stale:
-            await store.own_messages.mark_rewritten(one)
+        assert listed == 6 - 2 * (2 - sum(digest.times for digest in stale))
+        for digest in stale:
+            await store.own_messages.mark_rewritten(digest)

@@ -70,8 +70,8 @@ async def test_a_case_that_is_opened_while_its_message_is_forgotten_is_forgotten
         await go_live(store)
         await write(store, message)
         await judge(store, message)
-        found = await due(store, message)
-        opening = store.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25)
+        score = await due(store, message)
+        opening = store.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25)
         await asyncio.gather(opening, FORGETTING[how](other, message))
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
 

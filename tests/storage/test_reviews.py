@@ -180,7 +180,7 @@ async def backfill(store: ReviewStore, message: int = FIRST, text: str = "Good."
 
 
 async def to_show(store: ReviewStore) -> list[int]:
-    return [one.message_id for one in await store.showing.due(10)]
+    return [score.message_id for score in await store.showing.due(10)]
 
 
 async def test_a_message_of_a_thread_belongs_to_the_place_around_it(store: ReviewStore) -> None:
@@ -216,7 +216,7 @@ async def test_a_backfill_is_scored_after_all_others_and_not_shown(store: Review
     assert await backfill(store)
     assert not await backfill(store)
     await write(store, FIRST + 1)
-    assert [(one.message_id, one.backfilled) for one in await store.messages.pending(10)] == [
+    assert [(pending.message_id, pending.backfilled) for pending in await store.messages.pending(10)] == [
         (FIRST + 1, False),
         (FIRST, True),
     ]
@@ -261,12 +261,12 @@ async def test_a_stopped_backfill_keeps_what_is_scored(store: ReviewStore) -> No
     assert await store.messages.delete_pending_backfill(CHANNEL) == 0
     assert await store.messages.backfill_counts(CHANNEL) == (0, 1)
     assert await store.messages.backfill_counts(OTHER_CHANNEL) == (1, 0)
-    assert {one.message_id for one in await store.messages.pending(10)} == {FIRST + 3, FIRST + 4}
+    assert {pending.message_id for pending in await store.messages.pending(10)} == {FIRST + 3, FIRST + 4}
 
 
 async def test_what_is_kept_of_the_last_days(store: ReviewStore, database: Database) -> None:
     for message, text in ((FIRST, "Long ago."), (FIRST + 1, "Lately."), (FIRST + 2, "Now.")):
         await write(store, message, text)
-    found = await store.messages.posted_since(CHANNEL, NOON + timedelta(minutes=1))
+    messages = await store.messages.posted_since(CHANNEL, NOON + timedelta(minutes=1))
     hashes = [database.content_hash(text) for text in ("Now.", "Lately.")]
-    assert found == [RecordedMessage(FIRST + 2, CHANNEL, hashes[0]), RecordedMessage(FIRST + 1, CHANNEL, hashes[1])]
+    assert messages == [RecordedMessage(FIRST + 2, CHANNEL, hashes[0]), RecordedMessage(FIRST + 1, CHANNEL, hashes[1])]

@@ -32,8 +32,8 @@ async def fill(store: ReviewStore, count: int) -> None:
         await judge(store, message)
 
 
-def ids(found: list[ScoredMessage]) -> list[int]:
-    return [one.message_id - FIRST for one in found]
+def ids(messages: list[ScoredMessage]) -> list[int]:
+    return [message.message_id - FIRST for message in messages]
 
 
 async def test_a_limit_keeps_those_that_were_posted_last(store: ReviewStore) -> None:
@@ -54,9 +54,11 @@ async def test_a_stream_brings_all_whatever_its_pages(
     await fill(store, count)
     await write(store, FIRST + 50, channel=OTHER_CHANNEL)
     await judge(store, FIRST + 50)
-    assert [one async for one in store.scores.stream(CHANNEL)] == await store.scores.latest(CHANNEL)
+    assert [message async for message in store.scores.stream(CHANNEL)] == await store.scores.latest(CHANNEL)
     since = NOON + timedelta(minutes=2)
-    assert [one async for one in store.scores.stream(CHANNEL, since)] == await store.scores.latest(CHANNEL, since)
+    assert [message async for message in store.scores.stream(CHANNEL, since)] == await store.scores.latest(
+        CHANNEL, since
+    )
 
 
 async def test_messages_of_one_moment_are_streamed_once_each(
@@ -66,7 +68,7 @@ async def test_messages_of_one_moment_are_streamed_once_each(
     for message in range(FIRST, FIRST + 7):
         await store.messages.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=CHANNEL)
         await judge(store, message)
-    assert ids([one async for one in store.scores.stream(CHANNEL)]) == list(range(7))
+    assert ids([message async for message in store.scores.stream(CHANNEL)]) == list(range(7))
 
 
 async def test_a_slow_reader_of_a_stream_stops_nobody(
@@ -74,14 +76,14 @@ async def test_a_slow_reader_of_a_stream_stops_nobody(
 ) -> None:
     monkeypatch.setattr(scores, "PAGE", 2)
     await fill(store, 5)
-    found = []
-    async for one in store.scores.stream(CHANNEL):
-        found.append(one)
+    messages = []
+    async for message in store.scores.stream(CHANNEL):
+        messages.append(message)
         async with asyncio.timeout(5):
-            await write(store, FIRST + 100 + len(found), author=GRACE)
-            if len(found) == 1:
+            await write(store, FIRST + 100 + len(messages), author=GRACE)
+            if len(messages) == 1:
                 await other.messages.delete([FIRST + 3])
-    assert ids(found) == [0, 1, 2, 4], "what was forgotten in the meantime is not in it"
+    assert ids(messages) == [0, 1, 2, 4], "what was forgotten in the meantime is not in it"
 
 
 async def test_a_stream_takes_the_score_of_the_present_content(store: ReviewStore) -> None:
@@ -89,5 +91,5 @@ async def test_a_stream_takes_the_score_of_the_present_content(store: ReviewStor
         await write(store, text=text)
         await judge(store, probability=probability)
     await write(store, text="Good.")
-    [one] = [one async for one in store.scores.stream(CHANNEL)]
-    assert one == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.9, 1.5, 0.75, MODEL)
+    [message] = [message async for message in store.scores.stream(CHANNEL)]
+    assert message == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.9, 1.5, 0.75, MODEL)

@@ -46,8 +46,8 @@ async def test_those_that_were_posted_first_come_first(store: ReviewStore) -> No
     for message in (FIRST + 2, FIRST, FIRST + 1):
         await write(store, message)
         await judge(store, message)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
-    assert [one.message_id for one in await store.showing.due(1)] == [FIRST]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
+    assert [score.message_id for score in await store.showing.due(1)] == [FIRST]
 
 
 async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewStore) -> None:
@@ -78,14 +78,14 @@ async def test_the_newest_model_counts(store: ReviewStore, database: Database) -
     await write(store)
     for probability, model in ((0.9, "one"), (0.1, "another")):
         await give(store, FIRST, database.content_hash("Good."), probability, model)
-    assert [(one.positive_probability, one.model) for one in await store.showing.due(10)] == [(0.1, "another")]
+    assert [(score.positive_probability, score.model) for score in await store.showing.due(10)] == [(0.1, "another")]
 
 
 async def test_labels_are_shown_though_the_log_channel_is_suspended(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
     await store.places.suspend_log(LOG)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST]
 
 
 async def test_an_edit_while_a_score_is_shown_is_shown_too(

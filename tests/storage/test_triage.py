@@ -13,8 +13,8 @@ from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL
 pytestmark = pytest.mark.usefixtures("live")
 
 
-def state(found: tuple[bool, Case | None]) -> tuple[bool, str, int | None, int | None]:
-    done, case = found
+def state(result: tuple[bool, Case | None]) -> tuple[bool, str, int | None, int | None]:
+    done, case = result
     assert case is not None
     return done, case.state, case.claimed_by, case.decided_by
 
@@ -103,9 +103,9 @@ async def test_a_case_that_many_claim_is_one_s(store: ReviewStore, other: Review
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
-        found = await asyncio.gather(*((store, other)[user % 2].cases.claim(case.id, user) for user in moderators))
-        [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
-        assert {after.claimed_by for _, after in found if after is not None} == {winner}
+        results = await asyncio.gather(*((store, other)[user % 2].cases.claim(case.id, user) for user in moderators))
+        [winner] = [user for user, (done, _) in zip(moderators, results, strict=True) if done]
+        assert {after.claimed_by for _, after in results if after is not None} == {winner}
         assert await kinds(store, case) == [("opened", None), ("claimed", winner)]
 
 
@@ -113,12 +113,12 @@ async def test_a_case_that_many_decide_has_one_outcome(store: ReviewStore, other
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
-        found = await asyncio.gather(
+        results = await asyncio.gather(
             *((store, other)[user % 2].cases.decide(case.id, user, user % 3 == 0) for user in moderators)
         )
-        [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
+        [winner] = [user for user, (done, _) in zip(moderators, results, strict=True) if done]
         outcome = "confirmed" if winner % 3 == 0 else "dismissed"
-        assert {(after.state, after.decided_by) for _, after in found if after is not None} == {(outcome, winner)}
+        assert {(after.state, after.decided_by) for _, after in results if after is not None} == {(outcome, winner)}
         assert await kinds(store, case) == [("opened", None), (outcome, winner)]
     assert len(await store.cases.verdicts(CHANNEL)) == 10
 

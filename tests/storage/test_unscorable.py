@@ -26,10 +26,10 @@ async def test_an_undecided_case_is_withdrawn_without_scores(store: ReviewStore)
     await store.cases.claim(case.id, MORGAN)
     assert await store.messages.stop_tracking(FIRST, "") is not None
     assert await store.messages.stop_tracking(FIRST, "") is None, "said twice"
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert (found.state, found.claimed_by) == ("withdrawn", None)
-    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "claimed", "unscored"]
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert (after.state, after.claimed_by) == ("withdrawn", None)
+    assert [event.kind for event in await store.cases.history(case.id)] == ["opened", "claimed", "unscored"]
     assert await store.scores.latest(CHANNEL) == []
     assert await store.messages.pending(10) == []
     assert await store.showing.due(10) == []
@@ -40,10 +40,10 @@ async def test_a_decided_case_stays_decided(store: ReviewStore) -> None:
     case = await flag(store)
     await store.cases.decide(case.id, MORGAN, confirmed=True)
     await store.messages.stop_tracking(FIRST, "")
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert found.state == "confirmed"
-    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "confirmed", "unscored"]
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert after.state == "confirmed"
+    assert [event.kind for event in await store.cases.history(case.id)] == ["opened", "confirmed", "unscored"]
 
 
 async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: ReviewStore) -> None:
@@ -53,9 +53,9 @@ async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: Revie
     case = await flag(store)
     await write(store, text="too long")
     assert await store.messages.stop_tracking(FIRST, "too long") is not None
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert found.state == "withdrawn"
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert after.state == "withdrawn"
     assert await write(store, text="Bad again."), "and it is scored again"
 
 

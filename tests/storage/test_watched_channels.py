@@ -27,16 +27,16 @@ from tests.storage.people import (
 
 
 async def options(store: ReviewStore, channel: int = CHANNEL) -> WatchedPlace:
-    found = await store.places.get(channel)
-    assert found is not None
-    return found
+    place = await store.places.get(channel)
+    assert place is not None
+    return place
 
 
 async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
     assert await store.places.get(CHANNEL) is None
     await watch(store)
-    found = await options(store)
-    assert found == WatchedPlace(
+    place = await options(store)
+    assert place == WatchedPlace(
         place_id=CHANNEL,
         guild_id=GUILD,
         flag_below=0.25,
@@ -44,15 +44,15 @@ async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
         last_message_id=FIRST - 1,
         live=False,
         watched_by=MORGAN,
-        watched_at=found.watched_at,
+        watched_at=place.watched_at,
         label="none",
         urgent_below=None,
         excerpts=False,
         suspended_at=None,
         digest_at=None,
     )
-    assert found.watched_at.utcoffset() == timedelta(0)
-    assert abs(datetime.now(UTC) - found.watched_at) < timedelta(minutes=1)
+    assert place.watched_at.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - place.watched_at) < timedelta(minutes=1)
 
 
 async def test_watching_again_changes_the_options_and_keeps_what_was_read(store: ReviewStore) -> None:
@@ -178,9 +178,9 @@ async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
     await watch(store, log_channel=LOG)
     await watch(store, OTHER_CHANNEL, OTHER_GUILD, LOG)
     await watch(store, 5, log_channel=OTHER_LOG)
-    told = await asyncio.gather(*(each.places.suspend_log(LOG) for each in (store, other) * 3))
-    assert sorted(len(places) for places in told) == [0] * 5 + [2]
-    [places] = [places for places in told if places]
+    suspended = await asyncio.gather(*(each.places.suspend_log(LOG) for each in (store, other) * 3))
+    assert sorted(len(places) for places in suspended) == [0] * 5 + [2]
+    [places] = [places for places in suspended if places]
     assert places == [await options(store, CHANNEL), await options(store, OTHER_CHANNEL)]
     assert all(place.suspended_at is not None for place in places)
     assert (await options(store, 5)).suspended_at is None
@@ -203,9 +203,9 @@ async def test_cases_that_nobody_saw_go_to_the_new_log_channel(store: ReviewStor
     [due] = await store.cards.due()
     assert (due.id, due.log_channel_id) == (unseen.id, OTHER_LOG)
     for case in (seen, listed):
-        found = await store.cases.get(case.id)
-        assert found is not None
-        assert found.log_channel_id == LOG
+        stored = await store.cases.get(case.id)
+        assert stored is not None
+        assert stored.log_channel_id == LOG
 
 
 async def test_a_digest_is_posted_by_one(store: ReviewStore, other: ReviewStore) -> None:

@@ -32,11 +32,13 @@ async def settle(store: ReviewStore) -> None:
         if done:
             say("decided", message)
 
-    await asyncio.gather(*(scored(one.message_id, one.content_hash) for one in await store.messages.pending(100)))
-    for one in await store.showing.due(100):
-        await store.cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.6)
-        await store.showing.mark_shown(one.message_id, one.content_hash, label=None, label_message_id=None)
-        say("opened", one.message_id)
+    await asyncio.gather(
+        *(scored(pending.message_id, pending.content_hash) for pending in await store.messages.pending(100))
+    )
+    for score in await store.showing.due(100):
+        await store.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.6)
+        await store.showing.mark_shown(score.message_id, score.content_hash, label=None, label_message_id=None)
+        say("opened", score.message_id)
     await asyncio.gather(*(decided(case.id, case.message_id) for case in await store.cards.due()))
 
 

@@ -94,8 +94,8 @@ def test_each_line_end_ends_a_line_and_nothing_else_does(
 ) -> None:
     content = begin + "".join(line + end for line, end in zip(LINES, ends, strict=True)).encode()
     Path("reviews.txt").write_bytes(content)
-    found = console.json("sentiment", "--lines", "reviews.txt" if from_file else "-", stdin=content)
-    assert found == [console.json("sentiment", line)[0] for line in LINES]
+    scored = console.json("sentiment", "--lines", "reviews.txt" if from_file else "-", stdin=content)
+    assert scored == [console.json("sentiment", line)[0] for line in LINES]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)

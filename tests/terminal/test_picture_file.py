@@ -28,7 +28,10 @@ BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 def topk(model: EngineModel) -> Picture:
     result = model.answer(TopKQuestion(PROMPT, 30)).next_tokens
-    tokens, chances = [one.token for one in result.candidates], [one.probability for one in result.candidates]
+    tokens, chances = (
+        [candidate.token for candidate in result.candidates],
+        [candidate.probability for candidate in result.candidates],
+    )
     return candidates_picture(PROMPT, tokens, chances, result.remainder)
 
 

@@ -10,11 +10,11 @@ from tools.lock import LOCK, ROOT, Package, locked, project_requirements, requir
 
 
 def installed() -> dict[str, Package]:
-    found: dict[str, Package] = {}
+    packages: dict[str, Package] = {}
     for distribution in metadata.distributions():
         name = canonicalize_name(distribution.metadata["Name"])
-        found[name] = Package(name, distribution.version, tuple(map(Requirement, distribution.requires or ())))
-    return found
+        packages[name] = Package(name, distribution.version, tuple(map(Requirement, distribution.requires or ())))
+    return packages
 
 
 def test_everything_that_is_installed_here_is_locked() -> None:
@@ -30,10 +30,10 @@ def test_what_only_another_python_needs_is_locked_too() -> None:
 
 
 def test_requirements_follow_extras_and_markers() -> None:
-    found = {
+    packages = {
         "bot": Package("bot", "1", (Requirement("web[fast]"), Requirement("old; python_version < '3.12'"))),
         "web": Package("web", "1", (Requirement("speed; extra == 'fast'"), Requirement("slow; extra == 'slow'"))),
     }
     roots = [Requirement("bot")]
-    assert set(required(roots, found, {"python_version": "3.13"})) == {"bot", "web", "speed"}
-    assert set(required(roots, found, {"python_version": "3.11"})) == {"bot", "web", "speed", "old"}
+    assert set(required(roots, packages, {"python_version": "3.13"})) == {"bot", "web", "speed"}
+    assert set(required(roots, packages, {"python_version": "3.11"})) == {"bot", "web", "speed", "old"}

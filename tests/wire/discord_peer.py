@@ -77,10 +77,10 @@ class Discord(People, Channels):
         return answer(self.gateway.guild)
 
     async def _channel(self, request: web.Request) -> web.Response:
-        channels = {one["id"]: one for one in self.gateway.guild["channels"]}
-        if (found := channels.get(request.match_info["channel"])) is None:
+        channels = {channel["id"]: channel for channel in self.gateway.guild["channels"]}
+        if (channel := channels.get(request.match_info["channel"])) is None:
             return answer({"code": 10003, "message": "Unknown Channel"}, 404)
-        return answer(found)
+        return answer(channel)
 
     async def _application(self, _: web.Request) -> web.Response:
         return answer(self.application)
@@ -93,59 +93,59 @@ class Discord(People, Channels):
 
     async def _sync(self, request: web.Request) -> web.Response:
         guild = request.match_info.get("guild")
-        self.commands[guild] = [as_registered(self.snowflake(), one, guild) for one in await request.json()]
+        self.commands[guild] = [as_registered(self.snowflake(), command, guild) for command in await request.json()]
         return answer(self.commands[guild])
 
     async def _callback(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, _ = await payload(request)
         fault = self.callback_faults.pop(0) if self.callback_faults else None
         if fault is not None and not fault.taken:
-            asked.refused.set()
+            interaction.refused.set()
             return await suffer(fault)
-        if time.time() * 1000 - EPOCH - (int(asked.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
+        if time.time() * 1000 - EPOCH - (int(interaction.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
             return answer({"code": 10062, "message": "Unknown interaction"}, 404)
-        if asked.callbacks:
+        if interaction.callbacks:
             return self._refuse(400, 40060, "Interaction has already been acknowledged.")
-        asked.callbacks.append(body)
-        asked.seconds_to_acknowledge = time.perf_counter() - asked.sent
-        asked.acknowledged.set()
-        result: Json = {"interaction": {"id": asked.id, "type": 2}}
+        interaction.callbacks.append(body)
+        interaction.seconds_to_acknowledge = time.perf_counter() - interaction.sent
+        interaction.acknowledged.set()
+        result: Json = {"interaction": {"id": interaction.id, "type": 2}}
         if body["type"] == _ANSWER:
-            asked.original = message(self.snowflake(), body["data"])
-            result["resource"] = {"type": _ANSWER, "message": asked.original}
+            interaction.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _ANSWER, "message": interaction.original}
         if body["type"] == _UPDATE:
-            asked.original = message(self.snowflake(), body["data"])
-            result["resource"] = {"type": _UPDATE, "message": asked.original}
+            interaction.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _UPDATE, "message": interaction.original}
         if body["type"] in (_ANSWER, _UPDATE, _MODAL):
-            asked.answer()
+            interaction.answer()
         return answer(result) if fault is None else await suffer(fault)
 
     async def _edit(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, files = await payload(request)
         if self.edit_faults:
             return await suffer(self.edit_faults.pop(0))
-        if asked.expired or not asked.callbacks:
-            asked.refused.set()
+        if interaction.expired or not interaction.callbacks:
+            interaction.refused.set()
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.original = self._message(request, body, files, asked.original)
-        asked.edits += 1
-        asked.shown.append((time.perf_counter(), asked.original))
-        asked.answer()
-        return answer(asked.original)
+        interaction.original = self._message(request, body, files, interaction.original)
+        interaction.edits += 1
+        interaction.shown.append((time.perf_counter(), interaction.original))
+        interaction.answer()
+        return answer(interaction.original)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        self.asked[request.match_info["token"]].original = None
+        self.interactions[request.match_info["token"]].original = None
         return web.Response(status=204)
 
     async def _followup(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, files = await payload(request)
-        if asked.expired or not asked.callbacks:
+        if interaction.expired or not interaction.callbacks:
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.followups.append(self._message(request, body, files))
-        return answer(asked.followups[-1])
+        interaction.followups.append(self._message(request, body, files))
+        return answer(interaction.followups[-1])
 
     def _refuse(self, status: int, code: int, problem: str) -> web.Response:
         self.refused.append(problem)

@@ -93,5 +93,5 @@ if __name__ == "__main__":
         server.listen(128)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        found = next_bot(server)
-    run_bot(*found)
+        call = next_bot(server)
+    run_bot(*call)

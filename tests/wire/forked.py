@@ -54,8 +54,8 @@ class ForkServer:
 
 def _environment(folder: str) -> dict[str, str]:
     """Return what the libraries read when they are imported: for the hub, a cache of its own and no network."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    return {**found, "PYTHONUTF8": "1", "HF_HOME": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    return {**inherited, "PYTHONUTF8": "1", "HF_HOME": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
 
 
 @functools.cache

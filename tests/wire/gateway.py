@@ -85,7 +85,7 @@ class Gateway:
     async def _identified(self) -> None:
         self.identified += 1
         self._events = []
-        guilds = [{"id": one, "unavailable": True} for one in (GUILD, *self.unavailable)]
+        guilds = [{"id": guild_id, "unavailable": True} for guild_id in (GUILD, *self.unavailable)]
         await self.dispatch(
             "READY",
             {"v": 10, "user": ME, "guilds": guilds, "session_id": "session",

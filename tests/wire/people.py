@@ -17,7 +17,7 @@ _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
 
 
 @dataclass
-class RepeatableQuestion:
+class Interaction:
     """One interaction as its person sees it: how it was acknowledged, and what stands there now."""
 
     id: str
@@ -74,14 +74,14 @@ class People(Snowflakes):
         self.gateway = Gateway()
         self.application: Json = dict(APPLICATION_OBJECT)
         self.commands: dict[str | None, list[Json]] = {None: []}  # by server; None holds the global ones
-        self.asked: dict[str, RepeatableQuestion] = {}
+        self.interactions: dict[str, Interaction] = {}
 
     @property
     def ready(self) -> asyncio.Event:
         return self.gateway.ready
 
     async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, where: Json | None = None,
-                    **options: Any) -> RepeatableQuestion:  # fmt: skip
+                    **options: Any) -> Interaction:  # fmt: skip
         """Send a slash command of `user`, made `age` seconds ago, `times` times over."""
         given = [{"name": key, "type": _OPTION_TYPES[type(value)], "value": value} for key, value in options.items()]
         data = {"id": self._command(name)["id"], "name": name, "type": 1, "options": given}
@@ -89,7 +89,7 @@ class People(Snowflakes):
 
     async def menu(
         self, name: str, content: str, *, user: int = 1, where: Json | None = None, parts: Json | None = None
-    ) -> RepeatableQuestion:
+    ) -> Interaction:
         """Choose a context menu command on a message with `content`, and with `parts` as Discord sends them."""
         target = message(self.snowflake(), {"content": content}, author=person(77)) | (parts or {})
         data = {"id": self._command(name)["id"], "name": name, "type": 3, "target_id": target["id"],
@@ -98,7 +98,7 @@ class People(Snowflakes):
 
     async def press(
         self, label: str, below: Json, *, user: int = 1, permissions: int = MEMBER, roles: Sequence[str] = ()
-    ) -> RepeatableQuestion:
+    ) -> Interaction:
         """Press a button below a message; an edit of that message is then the answer."""
         buttons = [button for row in below["components"] for button in row["components"]]
         button = next(button for button in buttons if button["label"].startswith(label))
@@ -106,34 +106,32 @@ class People(Snowflakes):
         where = in_server(user, permissions, EVERYTHING, below["channel_id"], roles)
         return await self._interact(3, data, user=user, where=where | {"message": below})
 
-    async def submit(
-        self, form: RepeatableQuestion, values: Mapping[str, str], where: Json | None = None
-    ) -> RepeatableQuestion:
+    async def submit(self, form: Interaction, values: Mapping[str, str], where: Json | None = None) -> Interaction:
         """Fill in the modal that `form` was answered with."""
         shown = form.callbacks[0]["data"]
         rows = []
         for row in shown["components"]:
             inputs = row.get("components") or [row["component"]]
-            filled = [{"type": 4, "id": one.get("id", 1), "custom_id": one["custom_id"],
-                       "value": values[one["custom_id"]]} for one in inputs]  # fmt: skip
+            filled = [{"type": 4, "id": control.get("id", 1), "custom_id": control["custom_id"],
+                       "value": values[control["custom_id"]]} for control in inputs]  # fmt: skip
             part = {"components": filled} if "components" in row else {"component": filled[0]}
             rows.append({"type": row["type"], "id": row.get("id", 1), **part})
         data = {"custom_id": shown["custom_id"], "components": rows}
         return await self._interact(5, data, user=form.user, where=where)
 
     async def _interact(self, kind: int, data: Json, *, user: int, age: float = 0, times: int = 1,
-                        where: Json | None = None) -> RepeatableQuestion:  # fmt: skip
-        asked = RepeatableQuestion(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
-        self.asked[asked.token] = asked
-        interaction = {
-            "id": asked.id, "application_id": self.application["id"], "type": kind, "token": asked.token, "data": data,
-            "version": 1, "locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
+                        where: Json | None = None) -> Interaction:  # fmt: skip
+        interaction = Interaction(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
+        self.interactions[interaction.token] = interaction
+        event = {
+            "id": interaction.id, "application_id": self.application["id"], "type": kind, "token": interaction.token,
+            "data": data, "version": 1, "locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
             **(where or in_server(user, MEMBER, EVERYTHING)),
         }  # fmt: skip
-        asked.sent = time.perf_counter()
+        interaction.sent = time.perf_counter()
         for _ in range(times):
-            await self.gateway.dispatch("INTERACTION_CREATE", interaction)
-        return asked
+            await self.gateway.dispatch("INTERACTION_CREATE", event)
+        return interaction
 
     def _command(self, name: str) -> Json:
         scopes = (self.commands.get(GUILD, []), self.commands[None])

@@ -14,10 +14,10 @@ import psutil
 
 from tests.wire.discord_peer import TOKEN, Discord
 from tests.wire.forked import PROJECT, BotProcess, forked_bot
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import SIGNS_OF_LIFE
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 PATIENCE = 60.0  # without a sign of life from the bot
 MOST_PATIENCE = 15 * PATIENCE  # with signs of life, and without what is waited for
@@ -28,11 +28,14 @@ PROMPT = "It was a dark and stormy"
 
 def environment(token: str | None, **settings: str) -> dict[str, str]:
     """Return what a bot finds there: these settings, and none of this machine's."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    found |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo"}
-    found |= {"BOT_REQUEST_TIMEOUT": "840", **settings}  # what is no deadline's test ends by its result on any machine
-    found.pop("DISCORD_TOKEN", None)
-    return found if token is None else found | {"DISCORD_TOKEN": token}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    variables |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo"}
+    variables |= {
+        "BOT_REQUEST_TIMEOUT": "840",
+        **settings,
+    }  # what is no deadline's test ends by its result on any machine
+    variables.pop("DISCORD_TOKEN", None)
+    return variables if token is None else variables | {"DISCORD_TOKEN": token}
 
 
 @asynccontextmanager
@@ -113,7 +116,7 @@ def _signs_of_life() -> tuple[int, int]:
     return SIGNS_OF_LIFE.count, int(seconds)
 
 
-async def until(met: Callable[[], Found]) -> Found:
+async def until(met: Callable[[], Result]) -> Result:
     """Wait until something is so, and return what `met` found then."""
     async for _ in patiently():
         if found := met():
@@ -125,28 +128,28 @@ async def until_loaded(discord: Discord) -> None:
     """Ask until the bot no longer says that it is loading."""
     await until(discord.ready.is_set)
     async for _ in patiently():
-        asked = await answered(await discord.slash("tokenize", text="ready?"))
-        if asked.titles != ["Still loading"]:
+        interaction = await answered(await discord.slash("tokenize", text="ready?"))
+        if interaction.titles != ["Still loading"]:
             return
 
 
-async def first_shown(asked: RepeatableQuestion) -> RepeatableQuestion:
+async def first_shown(interaction: Interaction) -> Interaction:
     """Wait for whatever is shown first: a draft, where the answer takes long enough for one."""
-    await until(asked.answered.is_set)
-    return asked
+    await until(interaction.answered.is_set)
+    return interaction
 
 
-async def answered(asked: RepeatableQuestion) -> RepeatableQuestion:
+async def answered(interaction: Interaction) -> Interaction:
     """Wait for the answer itself, past every draft: how many there are is a matter of the machine's speed."""
-    await until(lambda: asked.answered.is_set() and not asked.is_draft)
-    return asked
+    await until(lambda: interaction.answered.is_set() and not interaction.is_draft)
+    return interaction
 
 
-async def finished(asked: RepeatableQuestion) -> RepeatableQuestion:
+async def finished(interaction: Interaction) -> Interaction:
     """Wait for the one answer that stays; a late refusal stands twice until its public words are deleted."""
-    await answered(asked)
-    await until(lambda: len(asked.titles) == 1 and not asked.is_draft)
-    return asked
+    await answered(interaction)
+    await until(lambda: len(interaction.titles) == 1 and not interaction.is_draft)
+    return interaction
 
 
 async def still_serves(discord: Discord) -> None:

@@ -22,18 +22,18 @@ async def until_kept(url: str, met: Callable[[dict[int, float]], bool]) -> dict[
     """Wait until the scores that are kept, by message, are as they are to be."""
     async with store_of(url) as store:
         async for _ in patiently():
-            found = {one.message_id: one.positive_probability for one in await store.scores.latest(int(CHANNEL))}
-            if met(found):
-                return found
+            scores = {score.message_id: score.positive_probability for score in await store.scores.latest(int(CHANNEL))}
+            if met(scores):
+                return scores
     raise AssertionError("a wait has no end of its own")
 
 
 async def reviewed(discord: Discord, url: str, *texts: str) -> list[Json]:
     """Post reviews, of which the bot is told, and wait until they are scored."""
     reviews = [posted(discord, text) for text in texts]
-    for one in reviews:
-        await discord.gateway.dispatch("MESSAGE_CREATE", one)
-    await until_kept(url, lambda found: len(found) == len(reviews))
+    for review in reviews:
+        await discord.gateway.dispatch("MESSAGE_CREATE", review)
+    await until_kept(url, lambda scores: len(scores) == len(reviews))
     return reviews
 
 
@@ -46,8 +46,8 @@ async def test_edits_and_deletions_of_an_absence_are_noticed(
     def changed(discord: Discord, reviews: list[Json]) -> Json:
         """Change the reviews while nobody tells the bot, and return a new one."""
         edited(reviews[1], BAD)
-        for gone in (reviews[2], reviews[3]):
-            del discord.messages[gone["id"]]
+        for deleted in (reviews[2], reviews[3]):
+            del discord.messages[deleted["id"]]
         return posted(discord, GOOD)
 
     async with discord_on_loopback(granting) as (discord, port):
@@ -70,12 +70,14 @@ async def test_edits_and_deletions_of_an_absence_are_noticed(
             await settled(discord, sqlite_url, [*reviews[:2], new], demo_model)
 
 
-async def settled(discord: Discord, url: str, there: list[Json], model: EngineModel) -> None:
+async def settled(discord: Discord, url: str, present: list[Json], model: EngineModel) -> None:
     """Wait until what is kept is what is there, and the log channel has the card of what is flagged now."""
-    expected = {int(one["id"]): model.answer(SentimentQuestion(one["content"])).positive_probability for one in there}
-    await until_kept(url, lambda found: found == pytest.approx(expected, abs=1e-5))
-    link = f"/{CHANNEL}/{there[1]['id']})"
-    await until(lambda: [link in one["embeds"][0]["description"] for one in discord.said_in(LOG)] == [True])
+    expected = {
+        int(review["id"]): model.answer(SentimentQuestion(review["content"])).positive_probability for review in present
+    }
+    await until_kept(url, lambda scores: scores == pytest.approx(expected, abs=1e-5))
+    link = f"/{CHANNEL}/{present[1]['id']})"
+    await until(lambda: [link in card["embeds"][0]["description"] for card in discord.said_in(LOG)] == [True])
 
 
 async def test_a_channel_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path: Path, sqlite_url: str) -> None:
@@ -101,7 +103,7 @@ async def reviewed_besides(discord: Discord, url: str, others: dict[str, Json]) 
     """Post a review and wait until it is scored besides the others."""
     new = posted(discord, GOOD)
     await discord.gateway.dispatch("MESSAGE_CREATE", new)
-    return await until_kept(url, lambda found: set(found) >= {int(one) for one in (new["id"], *others)})
+    return await until_kept(url, lambda scores: set(scores) >= {int(message_id) for message_id in (new["id"], *others)})
 
 
 async def test_a_channel_that_was_deleted_is_forgotten(tmp_path: Path, sqlite_url: str) -> None:
@@ -113,10 +115,10 @@ async def test_a_channel_that_was_deleted_is_forgotten(tmp_path: Path, sqlite_ur
             await reviewed(discord, sqlite_url, GOOD)
             process.kill()
             await process.wait()
-        channels = [one for one in REVIEW_SERVER["channels"] if one["id"] != CHANNEL]
+        channels = [channel for channel in REVIEW_SERVER["channels"] if channel["id"] != CHANNEL]
         discord.gateway.guild = {**REVIEW_SERVER, "channels": channels}
         async with started(port, cwd=tmp_path, **settings):
-            await until_kept(sqlite_url, lambda found: found == {})
+            await until_kept(sqlite_url, lambda scores: scores == {})
     async with store_of(sqlite_url) as store:
         assert await store.places.all() == []
 
@@ -129,7 +131,7 @@ async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_n
         discord.gateway.unavailable = [OTHER]
 
     async def kept(store: ReviewStore) -> set[int]:
-        return {one.guild_id for one in await store.places.all()} | await store.places.guild_ids()
+        return {place.guild_id for place in await store.places.all()} | await store.places.guild_ids()
 
     async with discord_on_loopback(prepared) as (discord, port):
         await watch(sqlite_url, discord)
@@ -138,7 +140,7 @@ async def test_a_server_that_removed_the_bot_is_purged_and_one_in_an_outage_is_n
             for guild in (OTHER, REMOVED):
                 await store.places.watch(int(guild) + 1, int(guild), **options)
                 await store.privacy.exempt(int(guild), "user", 5)
-            assert await kept(store) == {int(one) for one in (GUILD, OTHER, REMOVED)}
+            assert await kept(store) == {int(guild) for guild in (GUILD, OTHER, REMOVED)}
         async with started(port, cwd=tmp_path, BOT_REVIEWS="true", BOT_DATABASE_URL=sqlite_url):
             await until(lambda: discord.count(f"GET /guilds/{REMOVED}"))
             await until_loaded(discord)

@@ -54,8 +54,8 @@ async def test_servers_under_development_have_the_commands_alone(tmp_path: Path)
         await one_start(discord, port, tmp_path)
 
         def registered() -> dict[str | None, set[str]]:
-            found = {scope: {one["name"] for one in commands} for scope, commands in discord.commands.items()}
-            return {scope: commands for scope, commands in found.items() if commands}
+            names = {scope: {command["name"] for command in commands} for scope, commands in discord.commands.items()}
+            return {scope: commands for scope, commands in names.items() if commands}
 
         assert registered() == {None: names}
         both = f"{GUILD}, {OTHER}"

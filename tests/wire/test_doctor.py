@@ -30,7 +30,7 @@ class Report:
         self.lines = [(line[2], line[1], line[3]) for line in lines if line]
 
     def __getitem__(self, subject: str) -> tuple[str, str]:
-        return next((mark, text) for found, mark, text in self.lines if found == subject)
+        return next((mark, text) for name, mark, text in self.lines if name == subject)
 
     @property
     def bad(self) -> list[str]:

@@ -18,10 +18,10 @@ async def test_an_interaction_that_arrives_twice_is_answered_once(tmp_path: Path
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(CALLBACK)
-        asked = await answered(await discord.slash(command, prompt=PROMPT, times=2))
+        interaction = await answered(await discord.slash(command, prompt=PROMPT, times=2))
         await still_serves(discord)
         assert discord.count(CALLBACK) == seen + 3
-        assert (len(asked.callbacks), asked.final_edits, asked.followups) == (1, 1, [])
+        assert (len(interaction.callbacks), interaction.final_edits, interaction.followups) == (1, 1, [])
         assert discord.refused.pop() == "Interaction has already been acknowledged."
         process.send_signal(signal.SIGTERM)
         assert "Traceback" not in (await ended(process))[2]
@@ -30,9 +30,9 @@ async def test_an_interaction_that_arrives_twice_is_answered_once(tmp_path: Path
 async def test_an_interaction_that_is_too_old_is_left_alone(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
-        asked = await discord.slash("topk", prompt=PROMPT, age=4)
+        interaction = await discord.slash("topk", prompt=PROMPT, age=4)
         await still_serves(discord)
-        assert (asked.callbacks, asked.edits, asked.followups) == ([], 0, [])
+        assert (interaction.callbacks, interaction.edits, interaction.followups) == ([], 0, [])
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ async def test_an_acknowledgement_that_fails_is_repeated_in_time_or_given_up(
         await until_loaded(discord)
         discord.callback_faults = list(faults)
         seen = discord.count(CALLBACK)
-        asked = await discord.slash("topk", prompt=PROMPT)
+        interaction = await discord.slash("topk", prompt=PROMPT)
         await asyncio.sleep(4)  # longer than Discord waits
         if answers:
-            await answered(asked)
-        assert len(asked.callbacks) == asked.edits == answers
+            await answered(interaction)
+        assert len(interaction.callbacks) == interaction.edits == answers
         assert discord.count(CALLBACK) - seen == len(faults) + answers
         await still_serves(discord)
         process.send_signal(signal.SIGTERM)
@@ -74,10 +74,10 @@ async def test_an_acknowledgement_that_was_taken_without_a_word_leaves_nobody_th
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         discord.callback_faults = [Fault(hangs=True, taken=True)]
-        asked = await answered(await discord.slash("topk", prompt=PROMPT, private=private))
+        interaction = await answered(await discord.slash("topk", prompt=PROMPT, private=private))
         await still_serves(discord)
-        assert asked.titles == ["Discord was slow"]
-        assert len(asked.callbacks) == 1
+        assert interaction.titles == ["Discord was slow"]
+        assert len(interaction.callbacks) == 1
 
 
 RATE_LIMIT = {"message": "You are being rate limited.", "retry_after": 0.3, "global": False}
@@ -99,8 +99,8 @@ async def test_an_answer_that_fails_is_sent_again(tmp_path: Path, faults: list[F
         await until_loaded(discord)
         discord.edit_faults = list(faults)
         seen = discord.count(EDIT)
-        asked = await answered(await discord.slash("topk", prompt=PROMPT))
-        assert (asked.titles, asked.edits) == (["Next token"], 1)
+        interaction = await answered(await discord.slash("topk", prompt=PROMPT))
+        assert (interaction.titles, interaction.edits) == (["Next token"], 1)
         assert discord.count(EDIT) - seen == len(faults) + 1
 
 
@@ -108,12 +108,12 @@ async def test_an_answer_that_hangs_is_sent_again_and_holds_up_nobody(tmp_path: 
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         discord.edit_faults = [Fault(hangs=True)]
-        asked = await discord.slash("topk", prompt=PROMPT)
-        await until(asked.acknowledged.is_set)
+        interaction = await discord.slash("topk", prompt=PROMPT)
+        await until(interaction.acknowledged.is_set)
         await still_serves(discord)
-        assert not asked.answered.is_set()
-        await answered(asked)
-        assert (asked.titles, asked.edits) == (["Next token"], 1)
+        assert not interaction.answered.is_set()
+        await answered(interaction)
+        assert (interaction.titles, interaction.edits) == (["Next token"], 1)
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -121,14 +121,14 @@ async def test_an_expired_token_is_given_up_at_once_and_logged(tmp_path: Path, p
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(EDIT)
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=20, private=private)
-        asked.expired = True
-        await until(asked.refused.is_set)
+        interaction = await discord.slash("continue", prompt=PROMPT, max_new_tokens=20, private=private)
+        interaction.expired = True
+        await until(interaction.refused.is_set)
         await still_serves(discord)
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
-    assert (code, "Traceback" in err, asked.edits, asked.followups) == (0, False, 0, [])
-    assert f"the answer to interaction {asked.id} was expired: 404" in err
+    assert (code, "Traceback" in err, interaction.edits, interaction.followups) == (0, False, 0, [])
+    assert f"the answer to interaction {interaction.id} was expired: 404" in err
     assert len(discord.posted) == (0 if private else 1)
     assert discord.count(EDIT) - seen == 2  # this one, and of the one who was still served
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import Json, in_server
-from tests.wire.people import EVERYTHING, MEMBER, RepeatableQuestion
+from tests.wire.people import EVERYTHING, MEMBER, Interaction
 from tests.wire.rest import API, answer, payload
 from tests.wire.running import PROMPT, answered, started, until, until_loaded
 
@@ -44,15 +44,15 @@ class Board:
 
     def file(self, name: str = "guess.json") -> Any:
         assert self.message is not None
-        (url,) = [one["url"] for one in self.message["attachments"] if one["filename"] == name]
+        (url,) = [attachment["url"] for attachment in self.message["attachments"] if attachment["filename"] == name]
         (path,) = [path for path in self._discord.files if path in url]
         return json.loads(self._discord.files[path])
 
 
-async def told(asked: RepeatableQuestion) -> str:
+async def reply_title(interaction: Interaction) -> str:
     """Return the title of what the presser alone is told."""
-    await until(lambda: asked.followups)
-    (title,) = asked.titles
+    await until(lambda: interaction.followups)
+    (title,) = interaction.titles
     return title
 
 
@@ -68,7 +68,7 @@ async def test_a_message_that_is_deleted_meanwhile_is_said_to_be(tmp_path: Path)
         form = await answered(await discord.press("Guess", opened.original))
         below = {**in_server(1, MEMBER, EVERYTHING), "message": opened.original}
         late = await discord.submit(form, {"guess": "night"}, where=below)
-        assert await told(late) == "Expired"
+        assert await reply_title(late) == "Expired"
     assert late.followups[0]["embeds"][0]["description"] == "This message has been deleted. Ask again."
     assert late.edits == 0
 
@@ -90,12 +90,12 @@ async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
             await discord.submit(form, {"guess": GUESSES[user % len(GUESSES)]}, where=below[user])
             for user, form in enumerate(forms)
         ]
-        assert [await told(asked) for asked in taken] == ["Guess saved"] * PEOPLE
+        assert [await reply_title(interaction) for interaction in taken] == ["Guess saved"] * PEOPLE
         assert sorted(guess["name"] for guess in board.file()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
         twice = [await discord.press("Reveal", stale) for _ in range(2)]  # by an impatient opener
-        await until(lambda: any(asked.followups for asked in twice))
+        await until(lambda: any(interaction.followups for interaction in twice))
         scores = board.file("receipt.json")["state"]["scores"]
-    assert [asked.titles for asked in twice if asked.followups] == [["Expired"]]
+    assert [interaction.titles for interaction in twice if interaction.followups] == [["Expired"]]
     assert {score["name"]: score["token"].strip() for score in scores} == {
         f"user{number}": GUESSES[number % len(GUESSES)] for number in range(PEOPLE)
     }

@@ -19,9 +19,9 @@ async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, s
 
 async def until_health_is(expected: int, port: int, cwd: Path, file: Path) -> tuple[int | None, str, str]:
     async for _ in patiently():
-        found = await health(port, cwd, file)
-        if found[0] == expected:
-            return found
+        result = await health(port, cwd, file)
+        if result[0] == expected:
+            return result
     raise AssertionError("a wait has no end of its own")
 
 

@@ -80,7 +80,7 @@ async def rows(database: Database, statement: Select[*tuple[Any, ...]]) -> list[
 async def waiting(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
     """Return the reviews that have no score of what they say now."""
     scored = await rows(database, select(Score.message_id, Score.content_hash))
-    return {(int(one["id"]), database.content_hash(one["content"])) for one in reviews} - set(scored)
+    return {(int(review["id"]), database.content_hash(review["content"])) for review in reviews} - set(scored)
 
 
 async def until_settled(database: Database, reviews: list[Json]) -> None:
@@ -117,14 +117,16 @@ async def test_kills_while_scoring_lose_and_repeat_nothing(url: str, tmp_path: P
                 life = await begun(discord, parent)
                 again = reviews[-IN_A_LIFE:]  # as after a resumed session: Discord sends some again
                 new = [
-                    posted(discord, texts[number % len(texts)] if one or number % FLAGGED_EVERY else BAD, one % 5)
-                    for one in range(IN_A_LIFE)
+                    posted(
+                        discord, texts[number % len(texts)] if position or number % FLAGGED_EVERY else BAD, position % 5
+                    )
+                    for position in range(IN_A_LIFE)
                 ]
-                changed = [edited(one, ENDING) for one in drawn.sample(again, min(2, len(again)))]
+                changed = [edited(review, ENDING) for review in drawn.sample(again, min(2, len(again)))]
                 reviews += new
                 began = time.perf_counter()
-                for one in (*again, *new):
-                    await discord.gateway.dispatch("MESSAGE_UPDATE" if one in changed else "MESSAGE_CREATE", one)
+                for review in (*again, *new):
+                    await discord.gateway.dispatch("MESSAGE_UPDATE" if review in changed else "MESSAGE_CREATE", review)
                 if number == 0:
                     while await waiting(database, reviews):  # noqa: ASYNC110  # another process writes it
                         await asyncio.sleep(0.01)
@@ -141,12 +143,12 @@ async def test_kills_while_scoring_lose_and_repeat_nothing(url: str, tmp_path: P
         cases = await rows(database, select(ReviewCase.message_id, ReviewCase.number, ReviewCase.card_message_id))
         await database.close()
     assert interrupted > KILLS // 5  # the others were between two reviews
-    assert Counter(message for message, _ in scores) == Counter({int(one["id"]): 1 for one in reviews})
-    assert dict(scores) == pytest.approx({int(one["id"]): judged[one["content"]] for one in reviews}, abs=1e-5)
+    assert Counter(message for message, _ in scores) == Counter({int(review["id"]): 1 for review in reviews})
+    assert dict(scores) == pytest.approx({int(review["id"]): judged[review["content"]] for review in reviews}, abs=1e-5)
     assert discord.said_in(CHANNEL) == reviews  # nothing else was said there
     messages, numbers, cards = zip(*cases, strict=True)
-    assert {int(one["id"]) for one in reviews if judged[one["content"]] < FLAG_BELOW} <= set(messages)
+    assert {int(review["id"]) for review in reviews if judged[review["content"]] < FLAG_BELOW} <= set(messages)
     assert sorted(numbers) == list(range(1, len(cases) + 1))
-    shown = [one for one in discord.said_in(LOG) if one["embeds"][0]["title"].startswith("Case")]
-    assert Counter(card for card in cards if card is not None) == Counter(int(one["id"]) for one in shown)
+    shown = [card for card in discord.said_in(LOG) if card["embeds"][0]["title"].startswith("Case")]
+    assert Counter(card for card in cards if card is not None) == Counter(int(card["id"]) for card in shown)
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -29,8 +29,8 @@ def text(content: str) -> Json:
 
 def poll(*answers: str | None) -> Json:
     media = [
-        {"answer_id": number, "poll_media": {"text": one, "emoji": {"name": "🙂"}}}
-        for number, one in enumerate(answers, 1)
+        {"answer_id": number, "poll_media": {"text": answer, "emoji": {"name": "🙂"}}}
+        for number, answer in enumerate(answers, 1)
     ]
     return {
         "question": {"text": "Which?"}, "answers": media, "expiry": "2030-01-01T00:00:00+00:00",
@@ -40,8 +40,12 @@ def poll(*answers: str | None) -> Json:
 
 
 def reply(kind: int) -> Json:
-    told = message("5", {"content": "What was said before."}, author=person(78))
-    return {"type": kind, "message_reference": {"channel_id": CHANNEL, "message_id": "5"}, "referenced_message": told}
+    referenced = message("5", {"content": "What was said before."}, author=person(78))
+    return {
+        "type": kind,
+        "message_reference": {"channel_id": CHANNEL, "message_id": "5"},
+        "referenced_message": referenced,
+    }
 
 
 READ: list[tuple[str, Json, str]] = [
@@ -93,9 +97,9 @@ async def test_each_kind_is_read_or_named(tmp_path: Path) -> None:
 
 
 async def embed(discord: Discord, menu: str, content: str, parts: Json) -> Json:
-    asked = await answered(await discord.menu(menu, content, parts=parts))
-    assert asked.private
-    assert asked.original is not None
-    found: Json = dict(asked.original["embeds"][0])
-    found.pop("footer", None)
-    return found
+    interaction = await answered(await discord.menu(menu, content, parts=parts))
+    assert interaction.private
+    assert interaction.original is not None
+    shown: Json = dict(interaction.original["embeds"][0])
+    shown.pop("footer", None)
+    return shown

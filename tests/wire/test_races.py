@@ -7,7 +7,7 @@ from bot.storage.records import Case
 from tests.features.review.conftest import BAD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import GUILD, Json
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import Fault
 from tests.wire.review_server import LOG, MODERATES, MODERATORS, granting, posted, store_of, watch
 from tests.wire.running import started, until, until_loaded
@@ -37,7 +37,7 @@ async def flagged(discord: Discord) -> Json:
     return dict(card)
 
 
-async def pressed(discord: Discord, card: Json, label: str, user: int) -> RepeatableQuestion:
+async def pressed(discord: Discord, card: Json, label: str, user: int) -> Interaction:
     return await discord.press(label, card, user=user, permissions=MODERATES, roles=[MODERATORS])
 
 
@@ -48,7 +48,7 @@ async def only_case(url: str) -> tuple[Case, list[str], int]:
         assert case is not None
         return (
             case,
-            [one.kind for one in await store.cases.history(case.id)],
+            [event.kind for event in await store.cases.history(case.id)],
             len(await store.cases.verdicts(case.place_id)),
         )
 
@@ -61,14 +61,14 @@ async def test_of_two_who_decide_at_once_one_does_and_the_other_is_told(tmp_path
             await until_loaded(discord)
             card = await flagged(discord)
             assert buttons(card) == ["Claim", "Confirm", "Dismiss", "Note"]
-            asked = await asyncio.gather(
+            interactions = await asyncio.gather(
                 pressed(discord, card, "Confirm", MORGAN), pressed(discord, card, "Dismiss", MIKA)
             )
-            (late,) = await until(lambda: [one for one in asked if one.followups])
+            (late,) = await until(lambda: [interaction for interaction in interactions if interaction.followups])
             await until(lambda: buttons(discord.said_in(LOG)[0]) == ["Note"])
         (card,) = discord.said_in(LOG)
     by, outcome = (900 + MORGAN, "confirmed") if late.user == MIKA else (900 + MIKA, "dismissed")
-    assert [one["content"] for one in late.followups] == [f"Case 1 was {outcome} by <@{by}>."]
+    assert [followup["content"] for followup in late.followups] == [f"Case 1 was {outcome} by <@{by}>."]
     assert late.followups[0]["flags"] & 64
     case, kinds, verdicts = await only_case(url)
     assert (case.state, case.decided_by, kinds, verdicts) == (outcome, by, ["opened", outcome], 1)
@@ -96,7 +96,7 @@ async def test_a_bot_that_is_killed_before_the_card_shows_it_decides_once(tmp_pa
             await until(lambda: late.followups)
             await until(lambda: buttons(discord.said_in(LOG)[0]) == ["Note"])
         (card,) = discord.said_in(LOG)
-    assert [one["content"] for one in late.followups] == [f"Case 1 was confirmed by <@{900 + MORGAN}>."]
+    assert [followup["content"] for followup in late.followups] == [f"Case 1 was confirmed by <@{900 + MORGAN}>."]
     case, kinds, verdicts = await only_case(url)
     assert (case.state, case.decided_by, kinds, verdicts) == ("confirmed", 900 + MORGAN, ["opened", "confirmed"], 1)
     assert title(card) == "Case 1 · flagged · confirmed"
@@ -118,5 +118,7 @@ async def test_a_card_that_discord_did_not_take_is_mended_without_anybody_pressi
             process.kill()
             await process.wait()
         async with started(port, cwd=tmp_path, **settings):
-            (card,) = await until(lambda: [one for one in discord.said_in(LOG) if buttons(one)[0] == "Release"])
+            (card,) = await until(
+                lambda: [message for message in discord.said_in(LOG) if buttons(message)[0] == "Release"]
+            )
     assert events(card)[1:] == [f"`2` claimed by <@{900 + MORGAN}>"]

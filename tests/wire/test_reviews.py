@@ -53,22 +53,22 @@ async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothin
         async with started(port, cwd=tmp_path, **settings) as process:
             await until_loaded(discord)
             assert {"review", "privacy"} <= {command["name"] for command in discord.commands[None]}
-            for one in reviews:
-                await discord.gateway.dispatch("MESSAGE_CREATE", one)
+            for review in reviews:
+                await discord.gateway.dispatch("MESSAGE_CREATE", review)
             await until_scored(sqlite_url, 5)
             process.kill()
             await process.wait()
         discord.ready.clear()
         async with started(port, cwd=tmp_path, **settings) as process:
             await until_loaded(discord)
-            for one in reviews:  # as after a resumed session: Discord sends some again
-                await discord.gateway.dispatch("MESSAGE_CREATE", one)
+            for review in reviews:  # as after a resumed session: Discord sends some again
+                await discord.gateway.dispatch("MESSAGE_CREATE", review)
             await until_scored(sqlite_url, MESSAGES)
             process.send_signal(signal.SIGTERM)
             code, _, err = await ended(process)
     assert code == 0
     assert "Traceback" not in err
-    assert Counter(await scored(sqlite_url)) == Counter({int(one["id"]): 1 for one in reviews})
+    assert Counter(await scored(sqlite_url)) == Counter({int(review["id"]): 1 for review in reviews})
 
 
 async def until_scored(url: str, count: int) -> None:

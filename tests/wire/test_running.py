@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.wire import running
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import SIGNS_OF_LIFE
 from tests.wire.running import answered, first_shown, started, until
 
@@ -17,17 +17,17 @@ def message(title: str) -> dict[str, Any]:
 
 
 async def test_an_answer_is_waited_for_past_its_drafts() -> None:
-    asked = RepeatableQuestion("1", "token", 1)
+    interaction = Interaction("1", "token", 1)
 
     async def answer() -> None:
         for title in ("Waiting …", "Writing …", "Continuation"):
-            asked.original = message(title)
-            asked.answer()
+            interaction.original = message(title)
+            interaction.answer()
             await asyncio.sleep(0.1)
 
     answering = asyncio.create_task(answer())
-    assert (await first_shown(asked)).titles == ["Waiting …"]
-    assert (await answered(asked)).titles == ["Continuation"]
+    assert (await first_shown(interaction)).titles == ["Waiting …"]
+    assert (await answered(interaction)).titles == ["Continuation"]
     await answering
 
 

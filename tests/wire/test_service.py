@@ -35,10 +35,10 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
             *(name for name, _ in EVERY_MENU),
             "X-ray",
         }
-        asked = await answered(await discord.slash("topk", prompt=PROMPT, k=3))
-        assert [callback["type"] for callback in asked.callbacks] == [5]
-        assert asked.original is not None
-        assert "·night" in asked.original["embeds"][0]["description"]
+        interaction = await answered(await discord.slash("topk", prompt=PROMPT, k=3))
+        assert [callback["type"] for callback in interaction.callbacks] == [5]
+        assert interaction.original is not None
+        assert "·night" in interaction.original["embeds"][0]["description"]
         long = await answered(await discord.slash("tokenize", text="a prompt canary " * 60))
         assert long.original is not None
         assert [attachment["filename"] for attachment in long.original["attachments"]] == [
@@ -84,11 +84,11 @@ async def test_everyone_may_use_every_command_everywhere(tmp_path: Path) -> None
         outcomes: dict[tuple[str, str], list[str]] = {}
         for place, where in PLACES.items():
             for name, options, _ in EVERY_COMMAND:
-                asked = await answered(await discord.slash(name, where=where, **options))
-                outcomes[place, f"/{name}"] = asked.titles
+                interaction = await answered(await discord.slash(name, where=where, **options))
+                outcomes[place, f"/{name}"] = interaction.titles
             for name, _ in EVERY_MENU:
-                asked = await answered(await discord.menu(name, "I loved it.", where=where))
-                outcomes[place, name] = asked.titles
+                interaction = await answered(await discord.menu(name, "I loved it.", where=where))
+                outcomes[place, name] = interaction.titles
     expected = {**{f"/{name}": title for name, _, title in EVERY_COMMAND}, **dict(EVERY_MENU)}
     assert outcomes == {(place, name): [title] for place in PLACES for name, title in expected.items()}
 
@@ -100,15 +100,15 @@ async def test_sigterm_leaves_nobody_thinking(tmp_path: Path) -> None:
             await discord.slash("continue", user=user, prompt="Once", max_new_tokens=256, strategy="beam", num_beams=10)
             for user in range(10)
         ]
-        for asked in everyone:
-            await until(asked.acknowledged.is_set)
+        for interaction in everyone:
+            await until(interaction.acknowledged.is_set)
         process.send_signal(signal.SIGTERM)
         code, _, err = await ended(process)
     assert code == 0
     assert "Traceback" not in err
-    titles = [title for asked in everyone for title in asked.titles]
+    titles = [title for interaction in everyone for title in interaction.titles]
     assert len(titles) == len(everyone)
-    assert all(asked.answered.is_set() for asked in everyone)
+    assert all(interaction.answered.is_set() for interaction in everyone)
     assert set(titles) <= {"Continuation", "Shutting down"}
     assert "Shutting down" in titles
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
-from tests.wire.people import MEMBER, RepeatableQuestion
+from tests.wire.people import MEMBER, Interaction
 from tests.wire.running import (
     PROMPT,
     answered,
@@ -36,10 +36,10 @@ async def slow_bot(tmp_path: Path, slow_model: Path, **settings: str) -> AsyncIt
         yield discord
 
 
-async def first_draft(asked: RepeatableQuestion) -> Any:
-    await first_shown(asked)
-    assert asked.titles == ["Writing …"]
-    return asked.original
+async def first_draft(interaction: Interaction) -> Any:
+    await first_shown(interaction)
+    assert interaction.titles == ["Writing …"]
+    return interaction.original
 
 
 SETTLED = ["Continue (20 more)", "Details"]  # the buttons below what is written
@@ -55,36 +55,36 @@ def text(message: Any) -> str:
 
 async def test_it_grows_at_its_pace_and_ends_with_the_whole(tmp_path: Path, slow_model: Path) -> None:
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=256)
-        await first_draft(asked)
-        await finished(asked)
-    assert asked.titles == ["Continuation"]
-    assert len(asked.shown) >= 3
-    times = [time for time, _ in asked.shown]
+        interaction = await discord.slash("continue", prompt=PROMPT, max_new_tokens=256)
+        await first_draft(interaction)
+        await finished(interaction)
+    assert interaction.titles == ["Continuation"]
+    assert len(interaction.shown) >= 3
+    times = [time for time, _ in interaction.shown]
     drafted = times[:-1]
     # On the whole, for on a busy machine one may arrive late and the next in time.
     assert drafted[-1] - drafted[0] > len(drafted) - 1
-    drafts = [text(message).rstrip("*") for _, message in asked.shown]
+    drafts = [text(message).rstrip("*") for _, message in interaction.shown]
     assert all(later.startswith(earlier[: len(PROMPT) + 20]) for earlier, later in itertools.pairwise(drafts))
     assert all(len(earlier) < len(later) for earlier, later in itertools.pairwise(drafts))
-    assert [labels(message) for _, message in asked.shown] == [["Stop"]] * (len(drafts) - 1) + [SETTLED]
+    assert [labels(message) for _, message in interaction.shown] == [["Stop"]] * (len(drafts) - 1) + [SETTLED]
 
 
 @pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
 async def test_stop_keeps_what_is_written_and_says_so(tmp_path: Path, slow_model: Path, strategy: str) -> None:
     options: dict[str, Any] = {"num_beams": 3} if strategy == "beam" else {}
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", prompt=PROMPT, strategy=strategy, max_new_tokens=250, **options)
-        draft = await first_draft(asked)
+        interaction = await discord.slash("continue", prompt=PROMPT, strategy=strategy, max_new_tokens=250, **options)
+        draft = await first_draft(interaction)
         pressed = await discord.press("Stop", draft)
-        await finished(asked)
+        await finished(interaction)
         assert pressed.callbacks[0]["type"] == 6
-        fields = {field["name"]: field["value"] for field in asked.original["embeds"][0]["fields"]}  # type: ignore[index]  # it is there
+        fields = {field["name"]: field["value"] for field in interaction.original["embeds"][0]["fields"]}  # type: ignore[index]  # it is there
         assert fields["Stopped"].startswith("by a person, after ")
-        assert len(text(asked.original)) >= len(text(draft))
-        assert labels(asked.original)[0] == "Continue (20 more)"
-        more = await discord.press("Continue", asked.original, user=2)  # type: ignore[arg-type]  # as above
-        assert text((await finished(more)).original).startswith(text(asked.original).rstrip("*")[:60])
+        assert len(text(interaction.original)) >= len(text(draft))
+        assert labels(interaction.original)[0] == "Continue (20 more)"
+        more = await discord.press("Continue", interaction.original, user=2)  # type: ignore[arg-type]  # as above
+        assert text((await finished(more)).original).startswith(text(interaction.original).rstrip("*")[:60])
         await still_serves(discord)
 
 
@@ -107,14 +107,14 @@ async def test_who_waits_sees_their_place_and_can_withdraw(tmp_path: Path, slow_
 
 async def test_only_the_asker_and_moderators_may_stop(tmp_path: Path, slow_model: Path) -> None:
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=250)
-        draft = await first_draft(asked)
+        interaction = await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=250)
+        draft = await first_draft(interaction)
         other = await answered(await discord.press("Stop", draft, user=2))
         assert (other.titles, other.private) == (["Not yours"], True)
-        assert asked.titles == ["Writing …"]
+        assert interaction.titles == ["Writing …"]
         await discord.press("Stop", draft, user=3, permissions=MODERATOR)
-        await finished(asked)
-        assert asked.titles == ["Continuation"]
+        await finished(interaction)
+        assert interaction.titles == ["Continuation"]
 
 
 async def test_after_a_restart_the_buttons_work_and_stop_says_what_happened(tmp_path: Path, slow_model: Path) -> None:
@@ -124,8 +124,8 @@ async def test_after_a_restart_the_buttons_work_and_stop_says_what_happened(tmp_
             await until_loaded(discord)
             whole = await discord.slash("continue", prompt=PROMPT, strategy="sample", seed=3, max_new_tokens=5)
             await finished(whole)
-            asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=250)
-            draft = await first_draft(asked)
+            interaction = await discord.slash("continue", prompt=PROMPT, max_new_tokens=250)
+            draft = await first_draft(interaction)
             process.send_signal(signal.SIGKILL)
             await ended(process)
         discord.gateway.ready.clear()
@@ -145,9 +145,9 @@ async def test_an_answer_after_the_end_of_its_interaction_is_posted_as_a_reply(
     tmp_path: Path, slow_model: Path
 ) -> None:
     async with slow_bot(tmp_path, slow_model) as discord:
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=200)
-        draft = await first_draft(asked)
-        asked.expired = True
+        interaction = await discord.slash("continue", prompt=PROMPT, max_new_tokens=200)
+        draft = await first_draft(interaction)
+        interaction.expired = True
         await until(lambda: discord.posted)
         (late,) = discord.posted
     assert (

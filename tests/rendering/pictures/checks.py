@@ -41,14 +41,14 @@ def checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Pi
 
 def check_texts(canvas: Canvas) -> None:
     texts = [written for written in canvas.texts if written.text]
-    for one in texts:
-        assert one.size >= SMALLEST, one
-        assert one.left >= -_HINTING, one
-        assert one.top >= -_HINTING, one
-        assert one.right <= WIDTH + _HINTING, one
-        assert one.bottom <= canvas.height + _HINTING, one
-    for one, other in combinations(texts, 2):
-        assert not _overlap(one, other), f"{one} and {other}"
+    for text in texts:
+        assert text.size >= SMALLEST, text
+        assert text.left >= -_HINTING, text
+        assert text.top >= -_HINTING, text
+        assert text.right <= WIDTH + _HINTING, text
+        assert text.bottom <= canvas.height + _HINTING, text
+    for first, second in combinations(texts, 2):
+        assert not _overlap(first, second), f"{first} and {second}"
 
 
 def check_file(picture: Picture, height: int) -> None:
@@ -69,12 +69,12 @@ def count_of(colour: str, image: Image.Image) -> int:
     colours: list[tuple[int, tuple[int, int, int]]] = image.getcolors(2**24)  # type: ignore[assignment]  # RGB
     return sum(
         count
-        for count, found in colours
-        if all(abs(ours - theirs) <= 3 for ours, theirs in zip(found, wanted, strict=True))
+        for count, rgb in colours
+        if all(abs(ours - theirs) <= 3 for ours, theirs in zip(rgb, wanted, strict=True))
     )
 
 
-def _overlap(one: Written, other: Written) -> bool:
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+def _overlap(first: Written, second: Written) -> bool:
+    across = min(first.right, second.right) - max(first.left, second.left)
+    down = min(first.bottom, second.bottom) - max(first.top, second.top)
     return across > _HINTING and down > _HINTING

@@ -31,18 +31,22 @@ def comparison(num_beams: int, length: int, texts: list[str], seed: int = 0, wor
             score = scores[parent] + worth
             candidates.append(BeamCandidate(parent, token, worth, score, fate, row))  # type: ignore[arg-type]  # a fate
         steps.append(BeamStep(tuple(candidates)))
-        scores = [one.score for one in steps[-1].kept]
+        scores = [beam.score for beam in steps[-1].kept]
     return Comparison("The movie was", (), BeamTree(num_beams, tuple(steps), winner(steps)))
 
 
 def winner(steps: list[BeamStep]) -> tuple[int, ...]:
     """Return the path to the first candidate that finished last."""
-    number = max(number for number, step in enumerate(steps) if any(one.fate == "finished" for one in step.candidates))
-    place = next(place for place, one in enumerate(steps[number].candidates) if one.fate == "finished")
+    number = max(
+        number
+        for number, step in enumerate(steps)
+        if any(candidate.fate == "finished" for candidate in step.candidates)
+    )
+    place = next(place for place, candidate in enumerate(steps[number].candidates) if candidate.fate == "finished")
     path = [place]
     for step, later in zip(reversed(steps[:number]), reversed(steps[1 : number + 1]), strict=True):
         row = later.candidates[path[0]].parent
-        path.insert(0, next(place for place, one in enumerate(step.candidates) if one.row == row))
+        path.insert(0, next(place for place, candidate in enumerate(step.candidates) if candidate.row == row))
     return tuple(path)
 
 

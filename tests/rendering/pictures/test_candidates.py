@@ -28,25 +28,27 @@ def step(text: str, probability: float) -> WalkStep:
 @example("\n" * 99, [(Token(0, text), 0.0) for text in ODD[:20]], 0.0, [step("antidisestablishmentarianism", 0.5)])
 @settings(max_examples=40, deadline=None)
 def test_any_candidates(
-    prompt_end: str, found: list[tuple[Token, float]], remainder: float, path: list[WalkStep]
+    prompt_end: str, shown: list[tuple[Token, float]], remainder: float, path: list[WalkStep]
 ) -> None:
-    checked(candidates_picture, prompt_end, [one for one, _ in found], [one for _, one in found], remainder, path)
+    checked(
+        candidates_picture, prompt_end, [token for token, _ in shown], [chance for _, chance in shown], remainder, path
+    )
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    found = [Token(1, " good"), Token(2, "\n")]
-    assert checked(candidates_picture, "It was", found, [0.5, 0.2], 0.3, [step(" so", 0.25), step(" so", 0.5)]).alt == (
+    shown = [Token(1, " good"), Token(2, "\n")]
+    assert checked(candidates_picture, "It was", shown, [0.5, 0.2], 0.3, [step(" so", 0.25), step(" so", 0.5)]).alt == (
         "Most probable next tokens after “It was”. Path of 2 steps, together 12.50%; it ends with “·so” 25.00%, "
         "“·so” 50.00%. Candidates: “·good” 50.00%, “↵” 20.00%. All others 30.00%."
     )
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "told"),
+    ("probabilities", "text"),
     [([], "100.00%"), ([0.5, 0.5], "25.00%"), ([0.01, 0.001], "1.0e-5"), ([0.001] * 200, "1.0e-600")],
 )
-def test_the_joint_probability_is_told_however_small(probabilities: list[float], told: str) -> None:
-    assert joint([step("a", probability) for probability in probabilities]) == told
+def test_the_joint_probability_is_told_however_small(probabilities: list[float], text: str) -> None:
+    assert joint([step("a", probability) for probability in probabilities]) == text
 
 
 def test_bars_are_as_long_as_they_are_probable() -> None:

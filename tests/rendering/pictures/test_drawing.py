@@ -68,5 +68,5 @@ def test_nothing_is_loaded_before_something_is_drawn() -> None:
         "        importlib.import_module(module.name)\n"
         "print(sorted({'matplotlib', 'PIL'} & set(sys.modules)))\n"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
-    assert found.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
+    assert result.stdout == "[]\n"

@@ -11,10 +11,10 @@ from tests.rendering.pictures.tokens import token_texts
 @given(st.lists(token_texts, max_size=40), st.integers(1, 9))
 @settings(max_examples=60, deadline=None)
 def test_boxes_stand_side_by_side_inside_the_margins(texts: list[str], most_lines: int) -> None:
-    found = flow(Canvas(9), [shown(text) for text in texts], most_lines, breaks=breaks_of(texts))
-    assert [box.text for box in found] == [shown(text) for text in texts[: len(found)]]
+    boxes = flow(Canvas(9), [shown(text) for text in texts], most_lines, breaks=breaks_of(texts))
+    assert [box.text for box in boxes] == [shown(text) for text in texts[: len(boxes)]]
     right, line = 0, 0
-    for box in found:
+    for box in boxes:
         assert box.line in {line, line + 1}
         assert box.left == MARGIN if box.line > line else box.left >= right
         right, line = box.left + box.width, box.line

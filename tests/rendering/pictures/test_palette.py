@@ -67,8 +67,8 @@ def test_bars_are_seen() -> None:
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_no_two_meanings_look_alike(eyes: str) -> None:
-    for (one, colour), (other, against) in combinations(MEANINGS.items(), 2):
-        assert math.dist(oklab(colour, eyes), oklab(against, eyes)) > 0.12, f"{one} and {other}"
+    for (name, colour), (other_name, other_colour) in combinations(MEANINGS.items(), 2):
+        assert math.dist(oklab(colour, eyes), oklab(other_colour, eyes)) > 0.12, f"{name} and {other_name}"
 
 
 @pytest.mark.parametrize("eyes", EYES)

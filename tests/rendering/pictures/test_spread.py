@@ -17,7 +17,7 @@ THRESHOLD_X = 400  # left of which the bars for 0 to 0.45 stand, in pixels
 probabilities = st.floats(0, 1)
 thresholds = st.sampled_from([0.0, 1.0, 0.2, 1e-9]) | probabilities
 scores = st.lists(probabilities, max_size=60) | st.builds(
-    lambda one, count: [one] * count, probabilities, st.integers(0, 9999)
+    lambda score, count: [score] * count, probabilities, st.integers(0, 9999)
 )
 few = st.lists(probabilities, max_size=12)
 
@@ -30,14 +30,14 @@ few = st.lists(probabilities, max_size=12)
 @example([0.5] * 10_000, 1.0, 0.123456789, [0.5] * 10_000, [])
 @settings(max_examples=40, deadline=None)
 def test_any_scores(
-    found: list[float], flag_below: float, urgent_below: float | None, confirmed: list[float], dismissed: list[float]
+    values: list[float], flag_below: float, urgent_below: float | None, confirmed: list[float], dismissed: list[float]
 ) -> None:
-    checked(spread_picture, found, flag_below, urgent_below, confirmed, dismissed)
+    checked(spread_picture, values, flag_below, urgent_below, confirmed, dismissed)
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    found = [0.04, 0.1, 0.19, 0.2, 0.5, 0.7, 0.9, 1.0]
-    picture = checked(spread_picture, found, 0.2, 0.05, [0.04, 0.1], [0.19])
+    values = [0.04, 0.1, 0.19, 0.2, 0.5, 0.7, 0.9, 1.0]
+    picture = checked(spread_picture, values, 0.2, 0.05, [0.04, 0.1], [0.19])
     assert picture.alt == (
         "Histogram of P(positive) of 8 messages. 3 would be flagged, below 0.20; 1 of them urgent, below 0.05. "
         "From 0 to 1 in steps of 0.2: 3, 1, 1, 1, 2. Median 0.35; the middle half is between 0.17 and 0.75. "

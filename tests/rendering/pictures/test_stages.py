@@ -22,9 +22,9 @@ def distribution(texts: Sequence[str], chances: Sequence[float], left: int | Non
 
 
 def stages(texts: Sequence[str], chances: Sequence[float], kept: Sequence[int]) -> SamplerStages:
-    """Return stages of which each leaves the first few tokens, as a `kept` number says."""
+    """Return four stages. Each leaves as many of the first tokens as its number in `kept`."""
     before = after = distribution(texts, chances, 151_936)
-    found = []
+    result = []
     for name, count in zip(NAMES, kept, strict=True):
         left = after.tokens_left if name == "repetition_penalty" or count >= len(texts) else count
         entered, after = after, distribution(texts[:left], chances, left)
@@ -32,9 +32,9 @@ def stages(texts: Sequence[str], chances: Sequence[float], kept: Sequence[int]) 
             CutToken(place + 1, Token(place, texts[place]), chances[place], sum(chances[:place]))
             for place in range(left, min(entered.tokens_left, len(texts)))
         ]
-        gone = entered.tokens_left - left
-        found.append(SamplerStage(name, count / 7, bool(count % 2), after, gone, sum(chances[left:]), tuple(cut[:10])))  # type: ignore[arg-type]  # a stage's name
-    return SamplerStages("The movie was", (1, 2, 3), PARAMETERS, before, tuple(found))
+        lost = (entered.tokens_left - left, sum(chances[left:]), tuple(cut[:10]))
+        result.append(SamplerStage(name, count / 7, bool(count % 2), after, *lost))  # type: ignore[arg-type]  # a stage's name
+    return SamplerStages("The movie was", (1, 2, 3), PARAMETERS, before, tuple(result))
 
 
 @given(

@@ -42,17 +42,17 @@ def test_any_counts(days: Pairs, unit: Unit) -> None:
 @given(st.lists(counted, min_size=1, max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_sums_are_of_what_is_shown(days: Pairs) -> None:
-    told: list[str] = []
+    written: list[str] = []
     write = Canvas.text
 
     def listening(canvas: Canvas, x: float, y: float, text: str, **look: object) -> object:
-        told.append(text)
+        written.append(text)
         return write(canvas, x, y, text, **look)  # type: ignore[arg-type]  # as they came
 
     with patch.object(Canvas, "text", listening):
         alt = trend_picture(periods_of(days)).alt
     shown = sum(count for count, _ in days if count >= SMALLEST_GROUP)
-    for text in (alt, " ".join(told)):
+    for text in (alt, " ".join(written)):
         assert re.findall(r"([\d,]+) messages,", text) == ([f"{shown:,}"] if shown else [])
 
 
@@ -103,9 +103,9 @@ def test_a_day_alone_is_a_dot() -> None:
 
 
 def test_days_without_messages_are_there() -> None:
-    unit, found = periods_between(FIRST, FIRST + timedelta(2), {FIRST: (7, 3), FIRST + timedelta(2): (4, 1)})
+    unit, periods = periods_between(FIRST, FIRST + timedelta(2), {FIRST: (7, 3), FIRST + timedelta(2): (4, 1)})
     assert unit == "day"
-    assert found == (
+    assert periods == (
         Period(FIRST, 7, 3),
         Period(FIRST + timedelta(1), 0, 0),
         Period(FIRST + timedelta(2), None, None),

@@ -38,8 +38,8 @@ def evidence(review: str, effects: list[float], positive: float = 0.75, calibrat
 @example("line\n" * 300, [1.0], 0.5, 0.5)
 @example("antidisestablishmentarianism " * 500, [-1.0, 1.0], 0.5, 0.5)
 @settings(max_examples=40, deadline=None)
-def test_any_review(review: str, found: list[float], positive: float, calibrated: float) -> None:
-    checked(words_picture, evidence(review, found, positive, calibrated))
+def test_any_review(review: str, values: list[float], positive: float, calibrated: float) -> None:
+    checked(words_picture, evidence(review, values, positive, calibrated))
 
 
 def test_the_alt_text_states_the_figures() -> None:
