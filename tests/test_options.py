@@ -1,4 +1,4 @@
-"""Both doors offer the options of the one table: names, ranges, defaults and words."""
+"""Discord and the terminal offer the options of the one table, with its names, ranges, defaults and descriptions."""
 
 import argparse
 from typing import Any
@@ -14,7 +14,7 @@ from bot.questions.options import OPTIONS, Option, options_of
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.topk import TopKQuestion
 
-OF_EVERY_COMMAND = {"help", "json", "png", "model", "dtype"}  # of the terminal itself, not of a question
+OF_EVERY_COMMAND = {"help", "json", "png", "model", "dtype"}  # options of the terminal itself, not of a question
 NOT_QUESTIONS = {"run", "doctor", "health", "backup", "playground", "bench"}
 KINDS = {"string": str, "integer": int, "number": float, "boolean": bool}
 

@@ -1,4 +1,4 @@
-"""What an earlier version made, put back into a simulated Discord where this version answers."""
+"""Put what an earlier version wrote into a simulated Discord, where this version answers."""
 
 import itertools
 import json
@@ -24,17 +24,17 @@ def load(name: str) -> Any:
 
 
 def with_ids(value: Any, ids: dict[int, int]) -> Any:
-    """Return what the earlier version made with the ids of this simulated Discord in place of the earlier ones."""
-    return json.loads(renamed(json.dumps(value), ids))
+    """Return `value` with the recorded ids replaced by those of this simulated Discord."""
+    return json.loads(replace_ids(json.dumps(value), ids))
 
 
-def renamed(text: str, ids: dict[int, int]) -> str:
+def replace_ids(text: str, ids: dict[int, int]) -> str:
     names = "|".join(map(str, ids))
     return re.sub(rf"\b(?:{names})\b", lambda id_: str(ids[int(id_[0])]), text)
 
 
 def post(env: simcord.Env, channel: Any, recorded: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
-    """Put a message of the earlier version into `channel`, and return its id."""
+    """Post a recorded message in `channel` and return its id."""
     attachments = [
         (name, json.dumps(_file(content, ids), ensure_ascii=False).encode(encoding="utf-8"))
         for name, content in recorded.get("files", {}).items()
@@ -68,13 +68,13 @@ def post(env: simcord.Env, channel: Any, recorded: dict[str, Any], people: dict[
 
 
 def _file(content: dict[str, Any], ids: dict[int, int]) -> Any:
-    """Return a file with the present ids; a seal is made of its user's id, which therefore stays."""
+    """Return a file with the current ids, except in guesses: a seal depends on its user's id."""
     return with_ids(content, ids) | {name: content[name] for name in ("guesses",) if name in content}
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The server in which the earlier version gave its answers."""
+    """The server in which the earlier version answered."""
 
     env: simcord.Env
     channel: Any
@@ -83,7 +83,7 @@ class Readers:
 
     @classmethod
     def build(cls, env: simcord.Env) -> "Readers":
-        # The bot remembers turns by a message's id: no other test's messages have those of this hour.
+        # The bot remembers turns by message id. An hour of its own gives each test ids that no other test uses.
         env.backend.advance_clock(3600 * next(_hours))
         guild = env.create_guild("Readers")
         channel = guild.create_text_channel("playground")
@@ -101,19 +101,19 @@ class Readers:
         return message
 
     def reader_of(self, name: str) -> Any:
-        """Return somebody who sees the message, where it may be somebody else than asked."""
+        """Return a member who sees the message: another than the asker, unless only the asker sees it."""
         return self.people[load(f"messages/{name}.json").get("only_for", "bob")]
 
 
-def database(file: Path, ids: dict[int, int]) -> None:
+def write_database(file: Path, ids: dict[int, int]) -> None:
     """Write the earlier version's database."""
     connection = sqlite3.connect(file)
-    connection.executescript(renamed((MADE / "reviews.sql").read_text(encoding="utf-8"), ids))
+    connection.executescript(replace_ids((MADE / "reviews.sql").read_text(encoding="utf-8"), ids))
     connection.close()
 
 
 async def file_of(message: Any, name: str = "receipt.json") -> dict[str, Any]:
-    """Return the JSON that a message carries."""
+    """Return the JSON of an attached file."""
     (file,) = [attachment for attachment in message.attachments if attachment.filename == name]
     content: dict[str, Any] = json.loads(await file.read())
     return content
@@ -132,11 +132,11 @@ def component(message: Any, start: str) -> str:
 
 
 def answers(result: Any, message: Any = None) -> list[Any]:
-    """Return the messages of an interaction: response and follow-ups, without `message`."""
+    """Return an interaction's messages, response and follow-ups, except `message`."""
     replies = [reply for reply in (result.response, *result.followups) if reply is not None]
     return [reply for reply in replies if message is None or reply.id != message.id]
 
 
 def text_of(message: Any) -> str:
-    """Return all words of a message's embeds."""
+    """Return the text of a message's embeds, as JSON."""
     return json.dumps([embed.to_dict() for embed in message.embeds], ensure_ascii=False)

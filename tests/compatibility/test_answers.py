@@ -1,4 +1,4 @@
-"""Answers of an earlier version: their files are read, and their buttons and menus go on from them."""
+"""Answers of an earlier version: their files can be read, and their buttons and menus work."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def title(message: Any) -> str:
     return str(message.embeds[0].title)
 
 
-def test_every_kind_of_answer_was_made() -> None:
+def test_every_kind_of_answer_is_recorded() -> None:
     commands = {receipt_of(name)["command"] for name in RECEIPTS}
     assert commands == {"topk", "continue", "sentiment", "explain", "tokenize", "xray", "compare", "sampler"}
     all_ids = {custom_id for name in MESSAGES for custom_id in custom_ids(name)}
@@ -48,7 +48,7 @@ async def test_a_receipt_is_shown_and_its_replay_is_identical(readers: Readers, 
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-async def test_every_button_and_menu_is_taken_up(readers: Readers, name: str) -> None:
+async def test_every_button_and_menu_works(readers: Readers, name: str) -> None:
     for position in range(len(custom_ids(name))):
         message, actor = readers.post(name), readers.people["ada"]
         reader = readers.reader_of(name)
@@ -66,7 +66,7 @@ async def test_every_button_and_menu_is_taken_up(readers: Readers, name: str) ->
         assert replies or result.modal or text_of(readers.message(message.id)) != text_of(message), custom_id
 
 
-async def test_a_walk_goes_on(readers: Readers) -> None:
+async def test_a_walk_can_be_continued(readers: Readers) -> None:
     message, ada, bob = readers.post("walk"), readers.people["ada"], readers.people["bob"]
     earlier = receipt_of("walk")["state"]["steps"]
     refused = await bob.click(message, custom_id=component(message, "walk:sample"))
@@ -104,7 +104,7 @@ async def test_a_walk_takes_a_temperature_and_is_opened(readers: Readers) -> Non
     assert (await file_of(readers.message(message.id)))["state"]["steps"][-1]["by"] == "bob"
 
 
-async def test_anybody_goes_on_with_an_open_walk(readers: Readers) -> None:
+async def test_anyone_can_continue_an_open_walk(readers: Readers) -> None:
     message = readers.post("walk_open")
     await readers.people["carl"].click(message, custom_id=component(message, "walk:undo"))
     before, after = receipt_of("walk_open")["state"], (await file_of(readers.message(message.id)))["state"]
@@ -116,7 +116,7 @@ async def test_anybody_goes_on_with_an_open_walk(readers: Readers) -> None:
     "name", ["continue_greedy", "continue_sample", "continue_more", "continue_beam", "continue_beam_more",
              "continue_greedy_stopped", "continue_beam_stopped"],
 )  # fmt: skip
-async def test_a_continuation_goes_on(readers: Readers, name: str) -> None:
+async def test_a_continuation_can_be_continued(readers: Readers, name: str) -> None:
     (more,) = answers(await readers.people["bob"].click(readers.post(name), custom_id="continue:more"))
     (earlier,), (continued,) = receipt_of(name)["outputs"], (await file_of(more))["outputs"]
     assert continued[: len(earlier)] == earlier
@@ -130,7 +130,7 @@ async def test_a_sample_is_drawn_again(readers: Readers) -> None:
     assert after.items() >= before.items()
 
 
-async def test_a_draft_whose_writer_is_gone_can_be_ended(readers: Readers) -> None:
+async def test_a_draft_left_by_a_stopped_bot_can_be_ended(readers: Readers) -> None:
     message = readers.post("continue_greedy_draft")
     stop = component(message, "continue:stop")
     assert (await readers.people["bob"].click(message, custom_id=stop)).response.ephemeral

@@ -1,4 +1,4 @@
-"""Programs that read the JSON of an earlier version read today's."""
+"""Programs that read the JSON of an earlier version can read today's."""
 
 import io
 import json
@@ -21,7 +21,7 @@ def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> No
 
 
 def check(now: Any, before: Any, where: str, *, measured: bool) -> None:
-    """Assert that what a program would have read before is there, with equal values; what was measured varies."""
+    """Assert that every key printed before is printed now, with an equal value unless it is `measured`."""
     if isinstance(before, dict):
         assert isinstance(now, dict), where
         assert now.keys() >= before.keys(), where
@@ -43,7 +43,7 @@ def check(now: Any, before: Any, where: str, *, measured: bool) -> None:
 
 
 @pytest.mark.parametrize("call", TERMINAL, ids=[" ".join(call["arguments"]) for call in TERMINAL])
-def test_what_was_printed_is_printed(
+def test_json_output_is_the_same_as_before(
     call: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stdin = io.BytesIO(call.get("stdin", "").encode())
@@ -53,7 +53,7 @@ def test_what_was_printed_is_printed(
     check(printed, call["printed"], "printed", measured=call["arguments"][0] == "bench")
 
 
-def test_every_command_with_json_was_made() -> None:
+def test_every_command_with_json_is_recorded() -> None:
     assert {call["arguments"][0] for call in TERMINAL} == {
         "topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler", "bench",
     }  # fmt: skip

@@ -68,7 +68,7 @@ Start = Callable[..., ModelExecutor]
 
 
 class RecordedPasses:
-    """Notes the shape of each forward pass."""
+    """Records the shape of each forward pass, and can hold passes back."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -76,12 +76,12 @@ class RecordedPasses:
         self.go_on.set()
         forward = ForwardPasses._forward
 
-        def noting(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
+        def record(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
             self.shapes.append(tuple(ids.shape))
             assert self.go_on.wait(PATIENCE)
             return forward(passes, ids, *rest)
 
-        monkeypatch.setattr(ForwardPasses, "_forward", noting)
+        monkeypatch.setattr(ForwardPasses, "_forward", record)
 
 
 async def until(condition: Callable[[], bool]) -> None:

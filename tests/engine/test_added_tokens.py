@@ -1,4 +1,4 @@
-"""Added and special tokens: shown as they are written, and no part of the text that is measured."""
+"""Added and special tokens: shown as they are written, and not counted as part of the measured text."""
 
 import json
 import math
@@ -26,7 +26,7 @@ ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]
 
 
 def add_words(tokenizer: dict[str, Any]) -> None:
-    """Give the last ids, whose tokens go, to words beyond ASCII."""
+    """Replace the tokens with the last ids by words beyond ASCII."""
     model = tokenizer["model"]
     for place, content in enumerate(ADDED):
         removed = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - place)
@@ -73,13 +73,13 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
     return load_model(str(folder), max_prompt_tokens=100), plain
 
 
-def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any]) -> None:
+def test_an_end_token_that_the_tokenizer_adds_is_not_measured(ended: tuple[EngineModel, Any]) -> None:
     ours, plain = ended
     result = ours.answer(XrayQuestion("It was a dark"))
     ids = [entry.token.id for entry in result.tokens]
     with torch.no_grad():
         rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
-    own = [rows[place, ids[place + 1]].item() for place in range(len(ids) - 2)]  # not of </s>
+    own = [rows[place, ids[place + 1]].item() for place in range(len(ids) - 2)]  # without </s>
     assert result.tokens[-1].token.text == "</s>"
     assert result.predicted_characters == len("It was a dark")
     assert result.bits_per_character == pytest.approx(-sum(own) / math.log(2) / 13, rel=1e-4)
@@ -96,7 +96,7 @@ def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any
         "<|endoftext|><|endoftext|>It was a",
     ],
 )
-def test_special_tokens_are_no_text_in_any_position(demo_model: EngineModel, text: str) -> None:
+def test_special_tokens_are_not_measured_in_any_position(demo_model: EngineModel, text: str) -> None:
     result = demo_model.answer(XrayQuestion(text))
     special = [place for place, entry in enumerate(result.tokens) if entry.token.text == "<|endoftext|>"]
     measured = [
@@ -118,7 +118,7 @@ def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: Engin
 
 
 class Watching(Watcher[Continuation]):
-    """Takes every draft."""
+    """Records every draft."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -127,11 +127,11 @@ class Watching(Watcher[Continuation]):
         self.texts.append(partial().text)
 
 
-def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:
+def test_a_draft_never_shows_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:
     emoji = " 😂日🤷"
     ids = [token.id for token in demo_model.answer(TokenizationQuestion(emoji))[0].tokens]
     assert len(ids) > len(emoji)
-    model = load_model(str(_writes(tmp_path, ids)), max_prompt_tokens=100)
+    model = load_model(str(_scripted_model(tmp_path, ids)), max_prompt_tokens=100)
     watching = Watching()
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=len(ids))
     result = model.answer(ContinuationQuestion("It", parameters), watching)
@@ -140,8 +140,8 @@ def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineM
     assert all(emoji.startswith(text) for text in watching.texts), watching.texts
 
 
-def _writes(folder: Path, ids: list[int]) -> Path:
-    """Write a GPT-2 that says `ids` by position, whatever it reads."""
+def _scripted_model(folder: Path, ids: list[int]) -> Path:
+    """Write a GPT-2 that predicts `ids` by position, whatever it reads."""
     config = transformers.GPT2Config(
         vocab_size=4096, n_embd=64, n_layer=1, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=0,
         tie_word_embeddings=False,

@@ -1,4 +1,4 @@
-"""Models of other shapes: what they write among others is what transformers' `generate` writes alone."""
+"""Other architectures: side by side they write what transformers' `generate` writes for each prompt alone."""
 
 import shutil
 from pathlib import Path
@@ -47,7 +47,7 @@ CONFIGURATIONS: dict[str, PreTrainedConfig] = {
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_path: Path) -> None:
+def test_every_architecture_writes_side_by_side_what_generate_writes_alone(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     reference = AutoModelForCausalLM.from_config(CONFIGURATIONS[name]).eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     reference.save_pretrained(tmp_path)

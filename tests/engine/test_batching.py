@@ -1,4 +1,4 @@
-"""Requests that are computed together give what each gives alone, and leave no trace on one another."""
+"""Requests that are computed together give the results that each gives alone, and don't affect one another."""
 
 import asyncio
 import gc
@@ -49,7 +49,7 @@ async def test_each_of_32_requests_gives_together_what_it_gives_alone(
         assert_same(expected, actual)
 
 
-async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
+async def test_an_exception_in_a_shared_pass_fails_only_the_texts_that_cause_it(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = mixed_requests(12, judges=False)
@@ -59,7 +59,7 @@ async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
     exact = ForwardPasses._forward
 
     def failing(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
-        logits = exact(self, ids, *arguments)  # its keys and values are in the memory already
+        logits = exact(self, ids, *arguments)  # its keys and values are cached already
         if bool((ids == bad_id).any()):
             raise RuntimeError("no kernel for this text")
         return logits
@@ -202,7 +202,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
     counted.cancel()
     seen = len(steps)
     await until(lambda: not executor.status.running)
-    assert len(steps) - seen <= 3  # what was under way while it was cancelled
+    assert len(steps) - seen <= 3  # steps that were under way at the cancellation
 
 
 @pytest.mark.slow
@@ -239,4 +239,4 @@ async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     assert all(outcomes[kind] > 0 for kind in ("done", "cancelled", "refused"))
     assert threading.active_count() <= threads + 2
     assert executor.status.waiting == 0
-    assert max(tensors) < tensors[0] + 60, "those of the last computation stay; one for each request would be 1,140"
+    assert max(tensors) < tensors[0] + 60, "only the last computation's tensors stay; one per request would be 1,140"

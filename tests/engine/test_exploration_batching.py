@@ -1,4 +1,4 @@
-"""The explorer's operations give beside other requests what they give alone, and let the others through."""
+"""The explorer's operations give the same results beside other requests, and don't hold those up."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def explorations(judges: bool) -> list[Ask]:
 
 
 def numbers(result: Any) -> tuple[list[Any], list[float]]:
-    """Return everything in a result: what must be the same, and the numbers that may differ by rounding."""
+    """Return all values in a result: those that must be equal, and the floats that can differ by rounding."""
     exact: list[Any] = []
     rounded: list[float] = []
 
@@ -82,7 +82,7 @@ async def test_each_gives_together_what_it_gives_alone(
 
 
 @pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])
-async def test_a_short_prompt_does_not_wait_for_all_of_it(
+async def test_a_short_prompt_overtakes_a_long_exploration(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     computed = RecordedPasses(monkeypatch)
@@ -110,7 +110,7 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
     assert order == ["short", "long"]
 
 
-async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: EngineModel) -> None:
+async def test_cancelled_evidence_stops(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
     future = executor.submit(
         1, Operation(lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 40)))

@@ -52,7 +52,7 @@ def test_the_texts_and_their_log_probabilities(ours: EngineModel, plain: Any, to
         output = searched(plain, tokenizer, prompt, options)
         count = len(text.continuation.input_ids)
         assert list(text.continuation.input_ids + text.continuation.output_ids) == output.sequences[0].tolist()
-        # The model's own: of the raw logits, before any processor.
+        # The model's own log-probabilities, from the raw logits before any processor.
         own = plain.compute_transition_scores(
             output.sequences, output.logits, getattr(output, "beam_indices", None), normalize_logits=True
         )
@@ -70,14 +70,14 @@ def test_the_texts_and_their_log_probabilities(ours: EngineModel, plain: Any, to
     assert beam.search_score == close(beam.mean_log_probability)
 
 
-def test_a_penalty_parts_the_search_score_from_the_text_s_own(demo_model: EngineModel) -> None:
+def test_with_a_penalty_the_search_score_is_not_the_text_s_log_probability(demo_model: EngineModel) -> None:
     penalised = compare(demo_model, "the night and the night and the night and the", 1.3).texts[3]
     assert penalised.search_score is not None
     assert abs(penalised.search_score - penalised.mean_log_probability) > 0.01
 
 
 def texts_of(tree: BeamTree) -> list[list[tuple[int, ...]]]:
-    """Return the new ids of the beams that run after each step, and check what each step says of itself."""
+    """Return the new ids of the running beams after each step, and check each step's scores and rows."""
     running: list[tuple[int, ...]] = [()]
     scores = [0.0]
     beams = []

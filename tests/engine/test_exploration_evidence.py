@@ -25,7 +25,7 @@ from tests.engine.plain import REVIEWS
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
 @pytest.mark.parametrize("review", [*REVIEWS, "Good", "  👍👍 très 好看!  "])
-def test_each_word_left_out_is_a_verdict_on_what_remains(ours: EngineModel, review: str) -> None:
+def test_a_word_s_effect_is_the_change_in_margin_without_it(ours: EngineModel, review: str) -> None:
     result = ours.answer(EvidenceQuestion(review))
     verdict = ours.answer(SentimentQuestion(review))
     assert result.sentiment.label == verdict.label
@@ -44,7 +44,7 @@ def test_each_word_left_out_is_a_verdict_on_what_remains(ours: EngineModel, revi
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)
-def test_contextual_calibration(ours: EngineModel, plain: Any, tokenizer: Any) -> None:
+def test_calibration_equals_a_direct_computation(ours: EngineModel, plain: Any, tokenizer: Any) -> None:
     review = "It was fine, I suppose."
     ids = [tokenizer.encode(label)[0] for label in (" positive", " negative")]
 
@@ -65,15 +65,17 @@ def test_contextual_calibration(ours: EngineModel, plain: Any, tokenizer: Any) -
     assert calibration.label == ("Positive" if calibrated[0] > calibrated[1] else "Negative")
 
 
-def test_a_long_review_is_left_out_in_groups(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_of_a_long_review_are_left_out_in_groups(
+    demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batches: list[int] = []
     last_logits_of = ForwardPasses.last_logits_of
 
-    def noting(passes: ForwardPasses, texts: list[list[int]], *rest: Any) -> Any:
+    def record(passes: ForwardPasses, texts: list[list[int]], *rest: Any) -> Any:
         batches.append(len(texts))
         return last_logits_of(passes, texts, *rest)
 
-    monkeypatch.setattr(ForwardPasses, "last_logits_of", noting)
+    monkeypatch.setattr(ForwardPasses, "last_logits_of", record)
     review = "good film " * 65
     result = demo_model.answer(EvidenceQuestion(review))
     assert result.words_together == 3
@@ -95,14 +97,14 @@ def test_groups_cover_every_word_once(review: str, most: int) -> None:
         assert without(review, start, end).split() == kept
 
 
-def test_leaving_out_keeps_the_rest_as_it_is() -> None:
+def test_leaving_out_a_word_keeps_the_rest_unchanged() -> None:
     review = " a  b\tc \n"
     groups, _ = word_groups(review, MAX_GROUPS)
     assert [without(review, *group) for group in groups] == [" b\tc \n", " a  c \n", " a  b \n"]
     assert without("  a ", 2, 3) == "   "
 
 
-def test_what_has_no_verdict_has_no_evidence(demo_model: EngineModel, stories_model: EngineModel) -> None:
+def test_a_review_that_cannot_be_scored_has_no_evidence(demo_model: EngineModel, stories_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The review is empty"):
         demo_model.answer(EvidenceQuestion(" \n"))
     with pytest.raises(PromptTooLong, match="The review with the question around it"):

@@ -35,7 +35,7 @@ def assert_distribution(actual: Distribution, scores: torch.Tensor) -> None:
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p", "penalty"), [(1.5, 12, 0.7, 1.3), (0.5, 0, 0.9, 1.0), (1.0, 40, 1.0, 2.0)]
 )
-def test_each_stage(
+def test_each_stage_equals_transformers_processor(
     ours: EngineModel, plain: Any, tokenizer: Any, temperature: float, top_k: int, top_p: float, penalty: float
 ) -> None:
     ids = tokenizer(PROMPT).input_ids

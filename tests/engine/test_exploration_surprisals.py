@@ -30,7 +30,7 @@ def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> Non
         assert entry.likelihood is not None
         own = before[ids[position]]
         assert entry.likelihood.log_probability == close(own.item())
-        # ranks may swap where two log-probabilities differ by rounding alone
+        # two log-probabilities that differ only by rounding can swap ranks
         assert int((before > own + 1e-4).sum()) < entry.likelihood.rank <= int((before > own - 1e-4).sum()) + 1
         top = before.topk(5)
         assert [candidate.rank for candidate in entry.favourites] == [1, 2, 3, 4, 5]
@@ -46,7 +46,7 @@ def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> Non
 def test_surprisals(ours: EngineModel, plain: Any, tokenizer: Any, text: str) -> None:
     ids = tokenizer(text).input_ids
     if len(ids) == 1:
-        pytest.skip("one token: refused, as another test says")
+        pytest.skip("a text of one token is refused, which another test checks")
     result = ours.answer(XrayQuestion(text))
     assert_equal_to_plain(result, plain, ids)
     assert [entry.is_special for entry in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
@@ -99,14 +99,14 @@ def test_any_text_is_explored_or_refused(demo_model: EngineModel, text: str) -> 
     assert [bits[position] for position in result.most_surprising()] == sorted(surprisals, reverse=True)[:5]
 
 
-def test_what_the_first_token_begins_is_not_predicted(demo_model: EngineModel, stories_model: EngineModel) -> None:
+def test_the_first_token_s_characters_are_not_predicted(demo_model: EngineModel, stories_model: EngineModel) -> None:
     assert demo_model.answer(XrayQuestion("It was")).predicted_characters == len(" was")
     with_bos = stories_model.answer(XrayQuestion("It was"))
     assert with_bos.tokens[0].token.text == "<s>"
     assert with_bos.predicted_characters == len("It was")
 
 
-def test_one_token_predicts_nothing(demo_model: EngineModel, stories_model: EngineModel) -> None:
+def test_a_text_of_one_token_is_refused(demo_model: EngineModel, stories_model: EngineModel) -> None:
     message = "The text is one token, with nothing before it to predict it from. It must have 2 to 512 tokens"
     with pytest.raises(EmptyPrompt, match=message):
         demo_model.answer(XrayQuestion("It"))

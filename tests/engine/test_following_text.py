@@ -1,4 +1,4 @@
-"""A text that follows another is tokenized as what follows, not as what begins."""
+"""A text that follows another is tokenized as a continuation, not as the beginning of a text."""
 
 import json
 from pathlib import Path

@@ -36,12 +36,12 @@ OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
 
 
 @pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
-def test_positions_are_the_model_s_own(name: str, tmp_path: Path) -> None:
+def test_positions_that_begin_at_2_match_plain_transformers(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
 
 
 @pytest.mark.parametrize("name", ["BigBird, whose attention is by blocks", "RWKV, with a state"])
-def test_a_model_on_its_own_path_is_equal(name: str, tmp_path: Path) -> None:
+def test_a_model_on_transformers_own_path_matches_plain_transformers(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
 
 
@@ -76,7 +76,7 @@ def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path, dtype: str) -> None:
+def test_a_bidirectional_model_is_refused(tmp_path: Path, dtype: str) -> None:
     folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
     with pytest.raises(ModelUnavailable, match="later tokens change its earlier predictions"):
         load_model(str(folder), dtype=dtype, max_prompt_tokens=100)
@@ -89,7 +89,7 @@ def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> No
 
 
 def two_frequencies(switch: int) -> PreTrainedConfig:
-    """Return a model that reads texts of more than `switch` tokens with other frequencies, as Phi-3's long ones do."""
+    """Return a model that uses other rotary frequencies for texts of more than `switch` tokens, as Phi-3 does."""
     factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": switch}
     return transformers.Phi3Config(
         **SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256},
@@ -98,7 +98,7 @@ def two_frequencies(switch: int) -> PreTrainedConfig:
     )
 
 
-def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: Path) -> None:
+def test_each_text_has_the_frequencies_of_its_own_length(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(40))
     plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
     prompts = [" the" * 36, " the" * 38, " old" * 41]
@@ -111,7 +111,7 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
     assert [list(continuation.output_ids) for continuation in written_together(ours, prompts, greedy)] == expected
 
 
-def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
+def test_a_model_whose_frequencies_never_change_is_computed_in_pieces(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(200))
     assert not engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.supports_incremental
     assert not engine_of(

@@ -8,7 +8,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def parts_of(message: Any) -> list[dict[str, Any]]:
-    """Return buttons and menus; a message's components are plain in an answer, and the library's in a history."""
+    """Return buttons and menus as dicts: an answer has plain components, a history has discord.py's objects."""
     rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]
     return [part for row in rows for part in row["components"]]
 

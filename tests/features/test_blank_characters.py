@@ -44,7 +44,7 @@ class TestTokens:
         assert [option["label"].split("  ")[0] for option in menu["options"]] == list(map(code_point, BLANK))
 
 
-async def test_a_blank_name_is_seen_on_the_scoreboard(place: Place) -> None:
+async def test_a_blank_name_is_shown_as_code_points_on_the_scoreboard(place: Place) -> None:
     nobody = place.channel.guild.add_member(place.env.create_user("x", global_name="\u3164\u2800"))
     opened = (await nobody.slash(place.channel, "guess", prompt="Once upon a")).response
     form = await nobody.click(opened, label="Guess")

@@ -33,7 +33,7 @@ async def test_the_texts_and_figures_are_the_model_s_own(place: Place, demo_mode
         assert f"**{len(text.continuation.output_ids)} tokens**" in figures
         assert f"**{text.distinct_share:.0%}** distinct" in figures
         assert ("`seed=7`" in figures) == (text.name == "sample")
-        # Without a penalty the search went by the text's own log-probability, and there is one figure.
+        # Without a penalty the search score is the text's own log-probability, so only one figure is shown.
         assert ("search score" in figures) == ("penalty" in text.name)
     (file,) = [attachment for attachment in result.response.attachments if attachment.filename == "receipt.json"]
     receipt = json.loads(await file.read())
@@ -58,7 +58,7 @@ class TestWhereTextsAreKeptShort:
     def settings(self) -> Settings:
         return Settings(model="demo", max_new_tokens=5)
 
-    async def test_they_are_here_too(self, place: Place) -> None:
+    async def test_the_limit_applies_to_compare_too(self, place: Place) -> None:
         result = await place.member.slash(place.channel, "compare", prompt=PROMPT, num_beams=2)
         assert "**5 tokens**" in embed_of(result.response)["fields"][0]["value"]
         refused = await place.member.slash(place.channel, "compare", prompt=PROMPT, max_new_tokens=6)

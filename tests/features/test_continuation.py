@@ -76,7 +76,7 @@ async def test_an_option_of_another_strategy_is_refused_for_the_asker_alone(plac
     assert place.channel.history(viewer=place.other) == []
 
 
-async def test_what_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
+async def test_a_text_that_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     prompt = "It was a dark night and the wind blew. " * 20
     result = await place.member.slash(place.channel, "continue", prompt=prompt.strip())
     _, attachment = result.response.attachments

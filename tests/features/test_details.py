@@ -54,7 +54,7 @@ def fields(message: Any) -> dict[str, str]:
 
 
 def ids_in(value: Any) -> list[int]:
-    """Return what a terminal's JSON has for ids of outputs, in order."""
+    """Return the output ids in a command's JSON, in order."""
     if isinstance(value, list):
         return [id_ for item in value for id_ in ids_in(item)]
     if not isinstance(value, dict):
@@ -127,7 +127,7 @@ async def test_its_command_computes_the_same_in_a_terminal(
         top_ids = [[token["id"] for token in distribution["tokens"]] for distribution in distributions]
         assert top_ids == receipt["outputs"]
     else:
-        pytest.fail(f"say here where the --json of {command} has what the receipt holds")
+        pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 
 
 @each
@@ -152,7 +152,7 @@ async def test_replay_is_identical_also_beside_others_and_after_a_restart(
     await bot.close()
 
 
-async def test_a_walk_s_explanation_s_and_menu_s_answers_have_receipts_too(place: Place) -> None:
+async def test_walks_explanations_and_menu_answers_have_receipts_too(place: Place) -> None:
     walk = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     await place.member.click(walk, label="Sample")
     form = await place.member.click(walk, label="Temperature")
@@ -183,7 +183,7 @@ async def test_a_continued_text_is_replayed_from_its_beginning(place: Place) -> 
         assert embed_of(replayed)["title"] == "Replay: identical"
         assert embed_of(replayed)["description"].startswith("40 output ids")
         no_command = shown.embeds[0].description == "No single terminal command reproduces this answer."
-        assert no_command == (options.get("strategy") == "beam")  # which searched on from a text
+        assert no_command == (options.get("strategy") == "beam")  # a beam search that continued a text
 
 
 async def test_a_long_text_s_command_is_in_a_file(place: Place) -> None:
@@ -195,7 +195,9 @@ async def test_a_long_text_s_command_is_in_a_file(place: Place) -> None:
     assert shlex.split((await file.read()).decode())[-1] == text
 
 
-async def test_another_model_or_dtype_is_no_difference(place: Place, settings: Settings, tmp_path: Path) -> None:
+async def test_a_replay_with_another_model_or_dtype_is_not_comparable(
+    place: Place, settings: Settings, tmp_path: Path
+) -> None:
     answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
     shown = (await place.member.click(answer, label="Details")).response
     folder = str(shutil.copytree(DEMO_FOLDER, tmp_path / "another"))
@@ -244,7 +246,7 @@ class TestWhereAnotherTextComesOut:
         }
 
 
-async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
+async def test_a_missing_receipt_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
     place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
     details = await place.other.click(answer, label="Details")
@@ -265,7 +267,7 @@ async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
         "prompt",
     ],
 )  # fmt: skip
-async def test_a_receipt_that_is_damaged_is_said_to_be(place: Place, content: bytes | str) -> None:
+async def test_a_damaged_receipt_is_named(place: Place, content: bytes | str) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     (stored,) = [
         attachment for attachment in place.env.backend.get_message(place.channel.id, answer.id).attachments

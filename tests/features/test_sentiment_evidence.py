@@ -42,7 +42,7 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     await bot.close()
 
 
-async def test_it_is_below_every_verdict(place: Place) -> None:
+async def test_every_verdict_has_the_button(place: Place) -> None:
     message = await place.other.send(place.channel, REVIEW)
     verdicts: list[Any] = [
         await place.member.context_menu(place.channel, "Score sentiment", message),
@@ -54,7 +54,7 @@ async def test_it_is_below_every_verdict(place: Place) -> None:
     assert len({str(embed_of(answer)) for answer in shown}) == 1
 
 
-async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
+async def test_a_missing_receipt_is_named(place: Place) -> None:
     verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
     place.env.backend.get_message(place.channel.id, verdict.id).attachments.clear()
     refused = (await place.member.click(verdict, label="Explain")).response

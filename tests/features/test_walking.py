@@ -1,4 +1,4 @@
-"""A walk along tokens below `/topk`, as members steer it."""
+"""A walk below `/topk`, as members control it."""
 
 import json
 import math
@@ -38,7 +38,7 @@ async def walk_of(message: Any) -> dict[str, Any]:
 
 
 async def check(message: Any, model: EngineModel, ids: list[int], temperature: float) -> None:
-    """Hold what a message shows against the model's own walk along `ids`."""
+    """Compare a message with the model's own walk along `ids`."""
     own = model.answer(TopKQuestion(PROMPT, 10, tuple(ids), temperature))
     walk = await walk_of(message)
     assert [step["id"] for step in walk["steps"]] == ids
@@ -66,7 +66,7 @@ async def check(message: Any, model: EngineModel, ids: list[int], temperature: f
 
 
 async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, settings: Settings) -> None:
-    """With undo, a temperature, a restart in the middle, and a second person."""
+    """It includes undo, a temperature, a restart, and a second person."""
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     choice, temperature = random.Random(1), 1.0
     ids: list[int] = []
@@ -122,7 +122,7 @@ async def choose(actor: Any, message: Any, choice: random.Random) -> int:
     return int(value)
 
 
-async def test_only_the_opener_steers_until_everyone_may(place: Place) -> None:
+async def test_only_the_opener_controls_a_walk_until_it_is_open_to_everyone(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     assert buttons(answer) == {
         "Sample": True,
@@ -148,20 +148,20 @@ async def test_only_the_opener_steers_until_everyone_may(place: Place) -> None:
     assert [step["by"] for step in (await walk_of(message))["steps"]] == ["bob"]
 
 
-async def test_a_press_that_comes_too_late_is_told_so(place: Place) -> None:
+async def test_a_late_press_is_refused(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     form = await place.member.click(answer, label="Temperature")
     await place.member.click(answer, label="Sample")
     (message,) = place.channel.history(viewer=place.member)
-    stood = await walk_of(message)
+    before = await walk_of(message)
     late = await place.member.submit_modal(form, {"temperature": "2"})
     replies = [reply for reply in (late.response, *late.followups) if reply is not None and reply.ephemeral]
     assert [embed_of(reply)["description"][:28] for reply in replies] == ["Someone else got there first"]
-    assert await walk_of(place.channel.history(viewer=place.member)[0]) == stood
+    assert await walk_of(place.channel.history(viewer=place.member)[0]) == before
 
 
 @pytest.mark.parametrize("written", ["warm", "0", "99", "nan", ""])
-async def test_a_temperature_that_is_none_is_refused(place: Place, written: str) -> None:
+async def test_an_invalid_temperature_is_refused(place: Place, written: str) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     shown = await place.member.click(answer, label="Temperature")
     if not written:
@@ -181,7 +181,7 @@ class TestAtTheEndOfTheText:
 
         return lambda: fake_model(demo_model.info, {TopKQuestion: at_the_end})
 
-    async def test_there_is_only_the_way_back(self, place: Place) -> None:
+    async def test_only_undo_is_offered(self, place: Place) -> None:
         answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
         await place.member.select(answer, [options(answer)[0]["value"]])
         (message,) = place.channel.history(viewer=place.member)
@@ -201,14 +201,14 @@ async def test_a_private_walk_stays_private(place: Place) -> None:
     assert shown.ephemeral
 
 
-async def test_in_a_direct_message(place: Place) -> None:
+async def test_a_walk_works_in_a_direct_message(place: Place) -> None:
     dora = place.env.create_user("dora")
     answer = (await dora.slash("topk", prompt=PROMPT)).response
     assert list(buttons(answer)) == ["Sample", "Undo", "Temperature", "Details"]
     await dora.click(answer, label="Sample")
 
 
-async def test_a_file_that_is_gone_is_said_to_be_and_the_walk_stands(place: Place) -> None:
+async def test_a_missing_receipt_is_named_at_every_press(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
     for _ in range(2):
@@ -219,7 +219,7 @@ async def test_a_file_that_is_gone_is_said_to_be_and_the_walk_stands(place: Plac
         assert "receipt.json" in embed_of(refusal)["description"]
 
 
-async def test_another_model_does_not_go_on(place: Place, settings: Settings, tmp_path: Path) -> None:
+async def test_a_walk_is_not_continued_by_another_model(place: Place, settings: Settings, tmp_path: Path) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     model = load_model(str(shutil.copytree(DEMO_FOLDER, tmp_path / "another")), max_prompt_tokens=100)
     bot = Nightword(settings, make_executor(lambda: model, settings))
@@ -232,7 +232,7 @@ async def test_another_model_does_not_go_on(place: Place, settings: Settings, tm
     await bot.close()
 
 
-async def test_a_walk_that_fills_the_context_is_told_so(place: Place) -> None:
+async def test_a_walk_that_fills_the_context_is_refused_another_step(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt="the" + " the" * 510)).response
     first = await place.member.click(answer, label="Sample")
     second = await place.member.click(answer, label="Sample")

@@ -30,7 +30,7 @@ def written(message: Any) -> str:
 
 
 @pytest.mark.parametrize("options", [SAMPLE, {}, {"repetition_penalty": 1.3}], ids=["sample", "greedy", "penalty"])
-async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
+async def test_continue_gives_the_same_text_as_one_longer_request(
     place: Place, demo_model: EngineModel, options: dict[str, Any]
 ) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)

@@ -73,7 +73,7 @@ async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
     [("a", "Nothing to read"), ("the " * 600, "Too long"), (" ", "Nothing to read")],
     ids=["one token", "long", "white space"],
 )
-async def test_what_cannot_be_read_gets_a_clear_answer(place: Place, text: str, title: str) -> None:
+async def test_a_text_that_cannot_be_measured_is_refused(place: Place, text: str, title: str) -> None:
     result = await place.member.slash(place.channel, "xray", text=text)
     (refusal,) = result.followups
     assert refusal.ephemeral
@@ -89,7 +89,7 @@ async def test_emoji_and_bytes_are_shown(place: Place) -> None:
         assert (await place.member.select(result.response, [option["value"]])).response.embeds
 
 
-async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
+async def test_a_missing_receipt_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
     place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
     refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
@@ -101,9 +101,7 @@ async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
     }
 
 
-async def test_another_model_is_not_taken_for_the_one_that_answered(
-    place: Place, settings: Settings, tmp_path: Path
-) -> None:
+async def test_the_menu_is_refused_if_another_model_runs(place: Place, settings: Settings, tmp_path: Path) -> None:
     answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
     model = load_model(str(shutil.copytree(DEMO_FOLDER, tmp_path / "another")), max_prompt_tokens=100)
     bot = Nightword(settings, make_executor(lambda: model, settings))

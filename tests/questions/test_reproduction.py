@@ -1,4 +1,4 @@
-"""What a receipt says of versions and outputs."""
+"""The versions, hashes and differences of a receipt."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from bot import __version__
 from bot.questions.outcome import Difference, Outcome, first_difference, output_hash, versions
 
 
-def test_versions_are_those_that_compute() -> None:
+def test_versions_name_every_library_that_computes() -> None:
     current = versions()
     assert current["nightword"] == __version__
     assert current["torch"] == torch.__version__
@@ -25,7 +25,7 @@ def test_versions_need_no_torch() -> None:
     code = "import sys; from bot.questions.outcome import versions; versions(); print('torch' in sys.modules)"
     folder = __file__.partition("/tests/")[0]
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)  # noqa: S603  # our own words
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)  # noqa: S603  # a fixed command
     assert result.stdout == "False\n"
 
 

@@ -1,4 +1,4 @@
-"""What Discord's clients make of prose: the rules of their parser that change a text, tried from left to right."""
+"""The rules of Discord's markdown parser that change a text, tried from left to right."""
 
 import re
 
@@ -27,7 +27,7 @@ _AT_LINE_START = {
 
 
 def drawn(text: str) -> str:
-    """Return `text` as Discord shows it, without its escapes. Raises AssertionError where a rule changes it."""
+    """Return `text` as Discord shows it, without its escapes. Raise AssertionError if a rule would change it."""
     shown, place = [], 0
     while place < len(text):
         if place == 0 or text[place - 1] == "\n":

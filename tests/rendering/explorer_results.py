@@ -1,4 +1,4 @@
-"""Any result of the explorer, as Hypothesis draws it."""
+"""Hypothesis strategies for the explorer's results."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""The explorer's renderers: any text and any tokens keep Discord's limits, and nothing escapes."""
+"""The explorer's renderers: with any text and any tokens Discord's limits hold and everything is escaped."""
 
 import re
 
@@ -96,6 +96,6 @@ def test_walk(result: tuple[WalkRecord, Walk], run: RunInfo) -> None:
 
 
 @given(st.text())
-def test_what_is_no_walk_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_walk_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
         read_walk(text)

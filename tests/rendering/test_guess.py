@@ -1,4 +1,4 @@
-"""A round of guesses, open and revealed: any text and any tokens keep Discord's limits, and nothing escapes."""
+"""A round of guesses, open and revealed: with any text Discord's limits hold and everything is escaped."""
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +35,9 @@ top_tokens = st.builds(
 
 @given(rounds, top_tokens, computed)
 @settings(max_examples=60, deadline=None)
-def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, run: RunInfo) -> None:
+def test_open_and_revealed_rounds(
+    result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, run: RunInfo
+) -> None:
     round_, guesses = result
     by = AnsweredBy.of(run.model)
     shown = open_answer(round_, run)
@@ -55,6 +57,6 @@ def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: N
 
 
 @given(st.text())
-def test_what_is_no_round_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_round_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of a round$"):
         read_round(text)

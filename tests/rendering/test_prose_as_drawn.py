@@ -1,4 +1,4 @@
-"""Prose is shown as it was written, whatever of it Discord would draw, format or link, and wherever it is cut."""
+"""Prose is shown as it was written, even if Discord would format or link parts of it, and wherever it is cut."""
 
 import re
 from dataclasses import replace
@@ -41,14 +41,14 @@ texts = st.lists(markup | st.text(max_size=5), max_size=12).map("".join)
         ("Worth every penny :100:", r"Worth every penny \:100:"),
         ("2a14:6f42:c::/48", r"2a14\:6f42\:c\:\:/48"),
         (":wave::skin-tone-2:", r"\:wave\:\:skin-tone-2:"),
-        ("ends with :smile", r"ends with \:smile"),  # which what follows could close
+        ("ends with :smile", r"ends with \:smile"),  # the text that follows could close it
     ],
 )
 def test_shortcodes_are_escaped(text: str, escaped: str) -> None:
     assert escape_prose(text) == escaped
 
 
-def test_other_colons_stay() -> None:
+def test_other_colons_are_not_escaped() -> None:
     for text in ("so: this", "at 10:30 sharp", "a:", "a: b: c", ": :"):
         assert escape_prose(text) == text
 
@@ -61,13 +61,13 @@ def test_prose_is_drawn_as_it_was_written(text: str) -> None:
 
 @given(texts, texts)
 @settings(max_examples=300, deadline=None)
-def test_so_are_texts_that_stand_together(name: str, text: str) -> None:
+def test_adjacent_texts_are_drawn_as_they_were_written(name: str, text: str) -> None:
     assert drawn(f"For {escape_prose(name)}: {escape_prose(text)}") == f"For {visible_text(name)}: {visible_text(text)}"
 
 
 @given(texts.map(lambda text: re.sub("[\u200d\ufe0f\u20e3]", "", text)).filter(str.strip), st.integers(20, 60))
 @settings(max_examples=300, deadline=None)
-def test_so_is_the_beginning_or_the_end_of_a_text(text: str, limit: int) -> None:
+def test_excerpts_are_drawn_as_they_were_written(text: str, limit: int) -> None:
     prompt, quote = prompt_excerpt(text, limit).text, quote_excerpt(text.strip(), limit).text
     assert visible_text(text).endswith(drawn(prompt).removeprefix("… "))
     for line in quote.split("\n"):

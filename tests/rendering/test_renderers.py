@@ -1,4 +1,4 @@
-"""Any text and any tokens: no exception, Discord's limits held, no mention escapes, code fences unbroken."""
+"""Any text and any tokens: no exception, Discord's limits hold, mentions are escaped, code fences stay closed."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The renderers of review channels: Discord's limits held, however much there is to show, and no text escapes."""
+"""The renderers of review channels: Discord's limits hold with any amount of data, and all text is escaped."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def channel(id_: int = WIDEST) -> Any:
 
 
 def check_review(embed: discord.Embed) -> None:
-    """Check an embed in which members and channels are mentioned on purpose: those apart, nothing is."""
+    """Check an embed that mentions members and channels on purpose, and nothing else."""
     check_limits(embed)
     for text in (embed.description or "", *(field.value or "" for field in embed.fields)):
         check_text(MEANT.sub("", text))
@@ -77,7 +77,7 @@ def test_a_case(case: Case, history: list[CaseEvent], message: str) -> None:
     check_review(card)
     check_review(case_answer(case, history).embed)
     if excerpt is not None:
-        assert excerpt[2:-2].replace("\\|", "").count("|") == 0  # nothing ends the spoiler from within
+        assert excerpt[2:-2].replace("\\|", "").count("|") == 0  # nothing inside ends the spoiler
 
 
 @given(st.lists(cases, min_size=1, max_size=40))
@@ -130,7 +130,7 @@ def test_the_status_of_many_places(
 
 @given(watched, st.booleans(), st.booleans(), st.integers(0, 99), st.integers(0, 20))
 @settings(max_examples=40, deadline=None)
-def test_what_is_watched(place: WatchedPlace, is_new: bool, notice: bool, notices: int, left_out: int) -> None:
+def test_watching_and_going_live(place: WatchedPlace, is_new: bool, notice: bool, notices: int, left_out: int) -> None:
     others = [channel()] * left_out
     check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, notices=notices, left_out=others).embed)
     check_review(live_answer(channel(), place, on=is_new).embed)

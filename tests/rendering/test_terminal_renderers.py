@@ -1,4 +1,4 @@
-"""The terminal's tables and JSON: any text and any tokens, on whole lines, nothing hidden, and one object a line."""
+"""The terminal's tables and JSON for any text and any tokens: whole lines, nothing hidden, one object per line."""
 
 import json
 import re
@@ -26,7 +26,7 @@ models = computed.map(lambda run: run.model)
 
 
 def check_printed(text: str) -> None:
-    """Check that nothing in a printed text moves the cursor, changes the order of letters, or hides."""
+    """Check that no character in a printed text moves the cursor, reorders letters, or is invisible."""
     assert not re.search("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066\u2067\ufeff]", text)
     assert not any(unicodedata.category(character) == "Cs" for character in text)
     assert text.count("\u2068") == text.count("\u2069")

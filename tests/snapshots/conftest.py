@@ -1,6 +1,6 @@
-"""One server for all snapshots, in which the same people always have the same names.
+"""One server for all snapshots, with the same people and names in each.
 
-Where words changed on purpose: `pytest tests/snapshots --snapshot-update`, then read the difference that git shows.
+After an intended change of words, run `pytest tests/snapshots --snapshot-update` and read the diff.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tests.snapshots.shown import form, shown
 
 @dataclass(frozen=True)
 class World:
-    """A server with its channels and people by name, and what it shows held against the snapshots."""
+    """A server with channels and people by name, and comparisons with the snapshots."""
 
     env: simcord.Env
     channels: dict[str, Any]
@@ -46,7 +46,7 @@ class World:
 @pytest.fixture
 def world(simcord_env: simcord.Env, snapshot: SnapshotAssertion) -> World:
     simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
-    for _ in range(20_000):  # the bot remembers turns by a message's id: to ids that no other test comes to
+    for _ in range(20_000):  # the bot remembers turns by message id: skip to ids that no other test uses
         simcord_env.backend.snowflake()
     guild = simcord_env.create_guild("Readers")
     channels = {name: guild.create_text_channel(name) for name in ("reviews", "lobby", "log")}

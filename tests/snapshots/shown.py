@@ -1,4 +1,4 @@
-"""Messages and forms as text, without what differs from one run to the next."""
+"""Messages and forms as text, without the parts that differ between runs."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ def stable(text: str, names: dict[int, str]) -> str:
 
 
 def shown(message: Any, names: dict[int, str]) -> str:
-    """Return a message as its readers see it: words, embeds, files and their descriptions, buttons and menus."""
+    """Return a message as its readers see it: text, embeds, files with descriptions, buttons and menus."""
     lines = ["(for one reader)"] if message.flags.ephemeral else []
     lines += [message.content] if message.content else []
     for embed in message.embeds:

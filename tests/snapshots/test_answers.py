@@ -1,4 +1,4 @@
-"""What members see: the answer of every command, and what its buttons, menus and forms bring."""
+"""What members see: the answer of every command, and the replies to its buttons, menus and forms."""
 
 from typing import Any
 

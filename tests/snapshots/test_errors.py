@@ -57,7 +57,7 @@ def test_errors(snapshot: SnapshotAssertion) -> None:
     assert "\n\n".join(parts) == snapshot
 
 
-def test_none_is_left_out() -> None:
+def test_every_error_class_is_in_the_snapshot() -> None:
     classes = {
         value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.BotError)
     }
@@ -70,5 +70,5 @@ def test_a_bug(snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_it_fits_into_an_embed_whole(error: errors.BotError) -> None:
+def test_an_error_message_fits_into_an_embed_uncut(error: errors.BotError) -> None:
     assert error_embed(error).description.replace("\\", "") == str(error)  # type: ignore[union-attr]  # it has one

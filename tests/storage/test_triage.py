@@ -1,4 +1,4 @@
-"""Moderators claim, release, decide and note; of several at once, one does it."""
+"""Moderators claim, release, decide and note. If several act at once, one succeeds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 from bot.storage.database import Database
 from bot.storage.records import Case, Verdict
 from bot.storage.store import ReviewStore
-from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, edited, flag
+from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, apply_edit, flag
 
 pytestmark = pytest.mark.usefixtures("live")
 
@@ -25,7 +25,7 @@ async def kinds(store: ReviewStore, case: Case) -> list[tuple[str, int | None]]:
     return [(event.kind, event.user_id) for event in history]
 
 
-async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewStore) -> None:
+async def test_only_the_moderator_who_claimed_a_case_can_release_it(store: ReviewStore) -> None:
     case = await flag(store)
     assert state(await store.cases.release(case.id, MORGAN)) == (False, "open", None, None)
     assert state(await store.cases.claim(case.id, MORGAN)) == (True, "claimed", MORGAN, None)
@@ -41,7 +41,7 @@ async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewSto
     ]
 
 
-async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> None:
+async def test_a_case_is_decided_once_and_by_any_moderator(store: ReviewStore) -> None:
     case = await flag(store)
     await store.cases.claim(case.id, MORGAN)
     assert state(await store.cases.decide(case.id, MAX, True)) == (True, "confirmed", MORGAN, MAX)
@@ -56,12 +56,12 @@ async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> 
 
 async def test_a_withdrawn_case_can_be_decided_but_not_claimed(store: ReviewStore) -> None:
     case = await flag(store)
-    await edited(store, probability=0.9, below=False)
+    await apply_edit(store, probability=0.9, below=False)
     assert state(await store.cases.claim(case.id, MORGAN)) == (False, "withdrawn", None, None)
     assert state(await store.cases.decide(case.id, MORGAN, True)) == (True, "confirmed", None, MORGAN)
 
 
-async def test_nothing_is_done_with_what_is_forgotten(store: ReviewStore) -> None:
+async def test_a_deleted_message_s_case_cannot_be_claimed_decided_or_noted(store: ReviewStore) -> None:
     case = await flag(store)
     await store.messages.delete([FIRST])
     assert await store.cases.claim(case.id, MORGAN) == (False, None)
@@ -99,7 +99,7 @@ async def test_a_verdict_outlives_its_message_and_names_nobody(store: ReviewStor
     assert await store.cases.verdicts(CHANNEL) == []
 
 
-async def test_a_case_that_many_claim_is_one_s(store: ReviewStore, other: ReviewStore) -> None:
+async def test_a_case_that_many_claim_at_once_has_one_claimant(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
@@ -109,7 +109,7 @@ async def test_a_case_that_many_claim_is_one_s(store: ReviewStore, other: Review
         assert await kinds(store, case) == [("opened", None), ("claimed", winner)]
 
 
-async def test_a_case_that_many_decide_has_one_outcome(store: ReviewStore, other: ReviewStore) -> None:
+async def test_a_case_that_many_decide_at_once_has_one_outcome(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
@@ -123,13 +123,13 @@ async def test_a_case_that_many_decide_has_one_outcome(store: ReviewStore, other
     assert len(await store.cases.verdicts(CHANNEL)) == 10
 
 
-async def test_claiming_deciding_and_an_edit_at_once_tell_one_story(store: ReviewStore, other: ReviewStore) -> None:
+async def test_claiming_deciding_and_an_edit_at_once_leave_one_decision(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         await asyncio.gather(
             store.cases.claim(case.id, MORGAN),
             other.cases.decide(case.id, MAX, True),
-            edited(store, message, 0.9, below=False),
+            apply_edit(store, message, 0.9, below=False),
             other.cases.claim(case.id, MAX),
             store.cases.release(case.id, MORGAN),
             other.cases.decide(case.id, MORGAN, False),

@@ -1,4 +1,4 @@
-"""The explorer in the terminal: the results of its operations, as tables and as JSON."""
+"""The explorer's commands in the terminal, as tables and as JSON."""
 
 import json
 import re

@@ -25,8 +25,8 @@ def test_everything_that_is_installed_here_is_locked() -> None:
     assert set(needed) - set(locked(LOCK.read_text())) == set(), "constraints.txt is incomplete: run `make lock`"
 
 
-def test_what_only_another_python_needs_is_locked_too() -> None:
-    assert "audioop-lts" in locked(LOCK.read_text())  # discord.py, from Python 3.13 on
+def test_packages_that_only_another_python_needs_are_locked_too() -> None:
+    assert "audioop-lts" in locked(LOCK.read_text())  # discord.py needs it from Python 3.13 on
 
 
 def test_requirements_follow_extras_and_markers() -> None:

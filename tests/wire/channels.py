@@ -1,4 +1,4 @@
-"""The channels of the small Discord: messages of members and of the bot, to post, read, edit and delete."""
+"""The channels of the small Discord: the bot can post, read, edit and delete messages."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ UNKNOWN_MESSAGE = {"code": 10008, "message": "Unknown Message"}
 
 
 class Channels(Snowflakes):
-    """Every message that stands in a channel, and the files below it.
+    """Every message in a channel, and its files.
 
-    It remembers no nonces, which Discord does for some minutes: what is posted twice stands there twice.
+    Discord remembers nonces for some minutes and this doesn't: a message that is posted twice is there twice.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.posted: list[Json] = []  # the bot's messages
         self.messages: dict[str, Json] = {}  # members' messages, by id
-        self.files: dict[str, bytes] = {}  # attachments by their path
-        self.message_faults: dict[str, list[Fault]] = {}  # of requests about messages, by their method
+        self.files: dict[str, bytes] = {}  # attachments by path
+        self.message_faults: dict[str, list[Fault]] = {}  # for requests about messages, by HTTP method
 
-    def said_in(self, channel: str) -> list[Json]:
+    def messages_in(self, channel: str) -> list[Json]:
         """Return the messages of a channel, the oldest first."""
         messages = [message for message in (*self.messages.values(), *self.posted) if message["channel_id"] == channel]
         return sorted(messages, key=lambda message: int(message["id"]))
@@ -49,8 +49,8 @@ class Channels(Snowflakes):
         return answer(self.posted[-1]) if fault is None else await suffer(fault)
 
     async def _history(self, request: web.Request) -> web.Response:
-        """Return the newest messages first, of those next to `after` or `before`."""
-        said, limit = self.said_in(request.match_info["channel"]), int(request.query.get("limit", 50))
+        """Return the messages next to `after` or `before`, the newest first."""
+        said, limit = self.messages_in(request.match_info["channel"]), int(request.query.get("limit", 50))
         if "after" in request.query:
             page = [message for message in said if int(message["id"]) > int(request.query["after"])][:limit]
         else:
@@ -85,7 +85,7 @@ class Channels(Snowflakes):
         return web.Response(body=self.files[request.path])
 
     def _find(self, request: web.Request) -> Json | None:
-        said = self.said_in(request.match_info["channel"])
+        said = self.messages_in(request.match_info["channel"])
         return next((message for message in said if message["id"] == request.match_info["message"]), None)
 
     def _fault(self, request: web.Request) -> Fault | None:

@@ -1,6 +1,6 @@
-"""A small Discord on loopback: what the real bot needs to log in, sync, and answer, and the faults that it may meet.
+"""A small Discord on loopback: what the real bot needs to log in, sync and answer, and faults to inject.
 
-It refuses what Discord would refuse, and every request is held against Discord's OpenAPI document where that is there.
+It refuses what Discord would refuse, and checks every request against Discord's OpenAPI document if that is available.
 """
 
 import time
@@ -24,17 +24,17 @@ _ANSWER, _UPDATE, _MODAL = 4, 7, 9
 
 
 class Discord(People, Channels):
-    """The peer: what it answers to a bot that logs in, tells of its commands, and answers people."""
+    """The peer that a bot logs in to, registers commands with, and sends its answers to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.guilds: list[Json] = [{"id": GUILD, "name": "Readers", "permissions": str(EVERYTHING)}]
-        self.closed_guilds: set[str] = set()  # that do not take commands
+        self.closed_guilds: set[str] = set()  # servers that refuse commands
         self.is_checked = has_document()
         self.requests: list[str] = []
-        self.refused: list[str] = []  # what Discord's document or the peer found wrong
+        self.refused: list[str] = []  # problems found by Discord's document or by the peer
         self.reject_token = False
-        self.request_faults: dict[str, Fault] = {}  # of every request that begins so, such as "GET /users/@me/guilds"
+        self.request_faults: dict[str, Fault] = {}  # by the beginning of a request, such as "GET /users/@me/guilds"
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
 
@@ -43,7 +43,7 @@ class Discord(People, Channels):
         return sum(seen.startswith(request) for seen in self.requests)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what Discord answers."""
+        """Return the routes that this Discord answers."""
         application, webhook = f"{API}/applications/{{app}}", f"{API}/webhooks/{{app}}/{{token}}"
         return [
             web.get("/", self.gateway.connected),
@@ -152,10 +152,10 @@ class Discord(People, Channels):
         return answer({"code": code, "message": problem}, status)
 
     @web.middleware
-    async def hold_to_contract(
+    async def check_contract(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Count every request, and refuse one that Discord's document does not allow."""
+        """Record every request, apply its fault, and refuse what Discord's document does not allow."""
         if not request.path.startswith(API):
             return await handler(request)
         SIGNS_OF_LIFE.count += 1
@@ -179,10 +179,10 @@ class Discord(People, Channels):
 async def discord_on_loopback(
     prepare: Callable[[Discord], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Discord, int]]:
-    """Yield a running peer and its port; at the end, nothing may have been sent that Discord would refuse."""
+    """Yield a running peer and its port. At the end, assert that the bot sent nothing that Discord would refuse."""
     discord = Discord()
     prepare(discord)
-    app = web.Application(middlewares=[discord.hold_to_contract], client_max_size=30 * 1024**2)
+    app = web.Application(middlewares=[discord.check_contract], client_max_size=30 * 1024**2)
     app.add_routes(discord.routes())
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""Many people at once: each is acknowledged and ends once, people take turns, and one failure harms no other."""
+"""Many people at once: each is acknowledged and answered once, people take turns, and a failure affects no one else."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ import pytest
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.people import Interaction
 from tests.wire.rest import Fault
-from tests.wire.running import PROMPT, finished, started, still_serves, until, until_loaded
+from tests.wire.running import PROMPT, check_still_serves, started, until, until_loaded, wait_for_final_answer
 
 
 @pytest.mark.parametrize("people", [40, 200])
 @pytest.mark.parametrize("model", ["demo", "slow"])
-async def test_many_at_once_are_each_acknowledged_and_end_once(
+async def test_many_requests_at_once_are_each_acknowledged_and_answered_once(
     tmp_path: Path, people: int, model: str, slow_model: Path
 ) -> None:
     name = str(slow_model) if model == "slow" else model
@@ -27,8 +27,8 @@ async def test_many_at_once_are_each_acknowledged_and_end_once(
         everyone = [
             await discord.slash("continue", user=user, prompt=PROMPT, max_new_tokens=10) for user in range(people)
         ]
-        await asyncio.gather(*(finished(interaction) for interaction in everyone))
-        await still_serves(discord)
+        await asyncio.gather(*(wait_for_final_answer(interaction) for interaction in everyone))
+        await check_still_serves(discord)
     outcomes: Counter[str] = Counter()
     for interaction in everyone:
         (title,) = interaction.titles
@@ -55,11 +55,13 @@ async def test_people_take_turns(tmp_path: Path, slow_model: Path) -> None:
         await until(greedy[-1].acknowledged.is_set)
         modest = [await discord.slash("continue", user=user, prompt=PROMPT, max_new_tokens=10) for user in (2, 3)]
         for interaction in (*greedy, *modest):
-            assert (await finished(interaction)).titles == ["Continuation"]
+            assert (await wait_for_final_answer(interaction)).titles == ["Continuation"]
         refused = [await discord.slash("continue", user=1, prompt=PROMPT, max_new_tokens=10) for _ in range(5)]
-        titles = [(await finished(interaction)).titles for interaction in refused]
+        titles = [(await wait_for_final_answer(interaction)).titles for interaction in refused]
     in_order = sorted((*greedy, *modest), key=lambda interaction: interaction.answered_at)
-    assert {interaction.user for interaction in in_order[-2:]} == {1}  # who asked later but for less was not last
+    assert {interaction.user for interaction in in_order[-2:]} == {
+        1
+    }  # the people who sent fewer requests later were not last
     assert titles == [["Continuation"]] * 4 + [["Too many requests"]]
 
 
@@ -77,12 +79,12 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
                 await until(others[-1].acknowledged.is_set)
                 if among_failures:
                     await fail(user)
-            shown = [(await finished(interaction)).original for interaction in others]
+            shown = [(await wait_for_final_answer(interaction)).original for interaction in others]
             return [message["embeds"][0]["description"] for message in shown if message is not None]
 
         async def fail(user: int) -> None:
             if user == 1:
-                discord.callback_faults = [Fault(400)]  # nobody is left to be answered: cancelled
+                discord.callback_faults = [Fault(400)]  # nobody is waiting any longer, so the request is cancelled
                 failures.append(await discord.slash("continue", user=11, prompt="Once", max_new_tokens=10))
                 await until(failures[-1].refused.is_set)
             elif user == 2:
@@ -99,14 +101,15 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
             began = time.perf_counter()
             alone = await texts(among_failures=False)
             seconds = time.perf_counter() - began
-        # Enough for 10 tokens beside 2 × 10 beams, and too little for the beams' 256, however fast the machine is.
+        # Enough for 10 tokens beside 2 × 10 beams, and too short for the beams' 256 tokens, at any machine speed.
         deadline = str(max(2, round(8 * seconds)))
         discord.ready.clear()
         async with started(port, cwd=tmp_path, BOT_MODEL=str(slow_model), BOT_REQUEST_TIMEOUT=deadline):
             await until_loaded(discord)
             among = await texts(among_failures=True)
             timed_out, cancelled, failed, _ = [
-                await finished(interaction) if interaction.callbacks else interaction for interaction in failures
+                await wait_for_final_answer(interaction) if interaction.callbacks else interaction
+                for interaction in failures
             ]
         assert timed_out.titles == ["Took too long"]
         assert failed.titles == ["Too long"]

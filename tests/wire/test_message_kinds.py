@@ -1,11 +1,11 @@
-"""Context menus on messages of every kind that Discord sends: their words are read, or it is said what they are."""
+"""Context menus on every kind of message that Discord sends: the text is read, or the reply says why there is none."""
 
 from pathlib import Path
 from typing import Any
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, Json, message, person
-from tests.wire.running import answered, started, until_loaded
+from tests.wire.running import started, until_loaded, wait_for_answer
 
 FORWARD: Json = {"type": 1, "channel_id": CHANNEL, "message_id": "5"}
 PNG: Json = {
@@ -84,7 +84,7 @@ NOT_READ: list[tuple[Json, str]] = [
 ]
 
 
-async def test_each_kind_is_read_or_named(tmp_path: Path) -> None:
+async def test_each_kind_of_message_is_read_or_named(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         for content, parts, read in READ:
@@ -97,7 +97,7 @@ async def test_each_kind_is_read_or_named(tmp_path: Path) -> None:
 
 
 async def embed(discord: Discord, menu: str, content: str, parts: Json) -> Json:
-    interaction = await answered(await discord.menu(menu, content, parts=parts))
+    interaction = await wait_for_answer(await discord.menu(menu, content, parts=parts))
     assert interaction.private
     assert interaction.original is not None
     shown: Json = dict(interaction.original["embeds"][0])

@@ -1,4 +1,4 @@
-"""A beam tree: the winner's path seen, what was pruned counted, and no step lost without a word."""
+"""A beam tree: the winner's path is visible, pruned candidates are counted, and steps not shown are mentioned."""
 
 import random
 
@@ -15,7 +15,7 @@ from tests.rendering.pictures.tokens import ODD, token_texts
 
 
 def comparison(num_beams: int, length: int, texts: list[str], seed: int = 0, worth: float = -1.5) -> Comparison:
-    """Return a search in which beams run on from any parent, some end, and the last step ends all."""
+    """Return a random search: each candidate has a random parent, some beams finish, and the last step ends all."""
     chance = random.Random(seed)
     steps: list[BeamStep] = []
     scores = [0.0]
@@ -74,11 +74,11 @@ def test_the_alt_text_states_the_figures() -> None:
 
 
 @pytest.mark.parametrize(("num_beams", "shown"), [(10, 10), (5, 20), (2, 35)])
-def test_steps_that_do_not_fit_are_told(num_beams: int, shown: int) -> None:
+def test_the_alt_text_says_how_many_steps_are_shown(num_beams: int, shown: int) -> None:
     assert f"the first {shown} steps." in checked(beam_tree_picture, comparison(num_beams, 64, [" a"])).alt
 
 
-def test_the_winner_has_the_accent() -> None:
+def test_the_winning_path_has_the_accent_colour() -> None:
     image = image_of(beam_tree_picture(comparison(3, 5, [" a"])))
     for column in range(5):
         assert count_of(ACCENT, image.crop((60 + 132 * column, 144, 170 + 132 * column, 390))) > 1500

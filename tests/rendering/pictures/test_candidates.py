@@ -1,4 +1,4 @@
-"""The next token's candidates: every bar as long as it is probable, and the path told."""
+"""The next token's candidates: bars proportional to probabilities, and the path in the alt text."""
 
 import math
 
@@ -47,16 +47,16 @@ def test_the_alt_text_states_the_figures() -> None:
     ("probabilities", "text"),
     [([], "100.00%"), ([0.5, 0.5], "25.00%"), ([0.01, 0.001], "1.0e-5"), ([0.001] * 200, "1.0e-600")],
 )
-def test_the_joint_probability_is_told_however_small(probabilities: list[float], text: str) -> None:
+def test_the_joint_probability_is_shown_however_small(probabilities: list[float], text: str) -> None:
     assert joint([step("a", probability) for probability in probabilities]) == text
 
 
-def test_bars_are_as_long_as_they_are_probable() -> None:
+def test_bar_lengths_are_proportional_to_probabilities() -> None:
     image = image_of(checked(candidates_picture, "It was", [Token(1, "a"), Token(2, "b")], [0.6, 0.3], 0.1))
     first, second = image.crop((266, 132, 700, 170)), image.crop((266, 170, 520, 208))
     assert count_of(ACCENT, first) == pytest.approx(2 * count_of(NEUTRAL, second), rel=0.03)
 
 
-def test_more_candidates_than_there_are_rows_are_among_the_others() -> None:
+def test_candidates_beyond_the_rows_count_as_others() -> None:
     many = [Token(place, f" {place}") for place in range(50)]
     assert checked(candidates_picture, "a", many, [0.02] * 50, 0.0).alt.endswith("All others 60.00%.")

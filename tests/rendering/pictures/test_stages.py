@@ -1,4 +1,4 @@
-"""A sampler's stages: what each one left and cut, in its order."""
+"""A sampler's stages: the tokens that each stage left and cut, in order."""
 
 from collections.abc import Sequence
 

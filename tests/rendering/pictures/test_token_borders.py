@@ -1,4 +1,4 @@
-"""Tokens in boxes: each with its id, and the same ones of two texts in line."""
+"""Tokens in boxes, each with its id; equal tokens of two texts are aligned."""
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ def test_any_texts(first: list[Token], second: list[Token] | None) -> None:
 
 
 @given(st.lists(few, max_size=20), st.lists(few, max_size=20))
-def test_no_token_is_lost_and_the_same_stand_in_line(first: list[Token], second: list[Token]) -> None:
+def test_no_token_is_lost_and_equal_tokens_are_aligned(first: list[Token], second: list[Token]) -> None:
     columns = _columns(tokenization(first), tokenization(second))
     assert [token for token, _ in columns if token] == first
     assert [token for _, token in columns if token] == second
@@ -47,12 +47,12 @@ def test_the_alt_text_states_the_figures() -> None:
     )
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_tokens_not_shown_are_counted() -> None:
     many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
     assert checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
 
 
-def test_what_both_have_is_filled() -> None:
+def test_tokens_in_both_texts_are_filled() -> None:
     first, second = tokenization([Token(7, "a"), Token(9, "b")]), tokenization([Token(9, "b")])
     assert count_of(ACCENT, image_of(token_borders_picture(first))) == 0
     assert count_of(ACCENT, image_of(token_borders_picture(first, second))) > 2000

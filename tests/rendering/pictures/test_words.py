@@ -1,4 +1,4 @@
-"""The evidence for a verdict: every word coloured by its effect, its sign seen without colour."""
+"""The evidence for a verdict: every word is coloured by its effect, and its sign is visible without colour."""
 
 import math
 
@@ -51,13 +51,13 @@ def test_the_alt_text_states_the_figures() -> None:
     assert "For positive: no word. For negative: no word." in words_picture(evidence("", [0.0])).alt
 
 
-def test_words_left_out_together_and_words_left_out_of_the_picture_are_told() -> None:
+def test_the_alt_text_counts_words_left_out_together_and_words_not_shown() -> None:
     alt = checked(words_picture, evidence("ok " * 500, [0.1])).alt
     assert "8 adjacent words were left out at a time." in alt
     assert alt.endswith("Not in the picture: 200 more words.")
 
 
-def test_an_effect_has_its_colour() -> None:
+def test_an_effect_has_the_colour_of_its_sign() -> None:
     for effect, colour in ((2.0, POSITIVE), (-2.0, NEGATIVE), (0.0, GRID)):
         line = image_of(checked(words_picture, evidence("remarkable", [effect]))).crop(FIRST_LINE)
         assert count_of(colour, line) > 2000
@@ -68,5 +68,5 @@ def test_small_effects_are_pale() -> None:
     assert count_of(POSITIVE, line) == 0
 
 
-def test_a_number_that_is_none_has_no_colour() -> None:
+def test_an_effect_of_nan_has_no_colour() -> None:
     checked(words_picture, evidence("remarkable good", [math.nan, 1.0]))

@@ -1,4 +1,4 @@
-"""An X-ray: every token seen, its rank without colour, and the figures told."""
+"""An X-ray: every token is shown, its rank is visible without colour, and the alt text has the figures."""
 
 import math
 from typing import Any
@@ -49,7 +49,7 @@ def test_any_length(text: str, count: int) -> None:
     assert "X-ray of a text. Perplexity" in checked(xray_picture, result).alt
 
 
-def test_nothing_is_predicted_of_one_token() -> None:
+def test_a_text_of_one_token_has_nothing_to_predict() -> None:
     assert checked(xray_picture, surprisals([token_surprisal("a", None)])).alt == (
         "X-ray of a text. Nothing to predict; 1 token: there is nothing before the first one."
     )
@@ -72,12 +72,12 @@ def test_the_alt_text_states_the_figures() -> None:
     )
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_tokens_not_shown_are_counted() -> None:
     result = surprisals([token_surprisal("a", None), *[token_surprisal(" b", 3, 9)] * (MOST_TOKENS + 41)])
     assert "Not in the picture: 42 more." in checked(xray_picture, result).alt
 
 
-def test_colour_is_surprise_and_the_first_token_has_none() -> None:
+def test_colour_shows_surprisal_and_the_first_token_has_none() -> None:
     assert count_of(NEUTRAL, box(token_surprisal("a", None))) > 1000
     for bits in (0, 8, 16):
         assert count_of(sequential(bits / 16), box(token_surprisal("a", bits))) > 1000
@@ -85,7 +85,7 @@ def test_colour_is_surprise_and_the_first_token_has_none() -> None:
 
 
 @pytest.mark.parametrize(("rank", "marks"), [(10, 0), (11, 1), (100, 1), (101, 2), (1000, 2), (1001, 3)])
-def test_the_rank_is_seen_without_colour(rank: int, marks: int) -> None:
+def test_the_rank_is_visible_without_colour(rank: int, marks: int) -> None:
     foot: Any = (0, 34, 44, 38)
     light = box(token_surprisal("a", 0, rank)).crop(foot).convert("L").point(lambda value: value > 200)
     assert light.histogram()[1] == marks * 8 * 4
@@ -103,4 +103,4 @@ def test_the_picture_is_as_high_as_its_text() -> None:
     assert heights == sorted(heights)
     assert heights[0] < 400
     assert 1400 < heights[2] < 2100
-    assert heights[3] == heights[2] + 46  # which says how many more
+    assert heights[3] == heights[2] + 46  # one more line, which says how many tokens are not shown
