@@ -20,7 +20,7 @@ main()
 """
 
 
-def imported(*arguments: str, code: int = 0, **settings: str) -> set[str]:
+def imported_packages(*arguments: str, code: int = 0, **settings: str) -> set[str]:
     """Run a command in its own process and return the packages that it imported."""
     ended = subprocess.run(  # noqa: S603 – our own command
         [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False,
@@ -37,19 +37,21 @@ def write_heartbeat() -> str:
 
 @pytest.mark.parametrize("settings", [{}, {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": "sqlite+aiosqlite:///a%20b.db"}])
 def test_health_imports_neither_discord_nor_the_model_nor_the_database(settings: dict[str, Any]) -> None:
-    modules = imported("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
+    modules = imported_packages("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
     assert "pydantic" in modules, "it reads the settings"
     assert modules & (HEAVY | {"sqlalchemy", "alembic"}) == set()
 
 
 def test_health_of_an_unhealthy_bot_imports_no_heavy_library() -> None:
-    assert imported("health", code=1, BOT_HEARTBEAT_FILE="nowhere") & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    assert (
+        imported_packages("health", code=1, BOT_HEARTBEAT_FILE="nowhere") & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    )
 
 
 @pytest.mark.parametrize("arguments", ["--version", "--help", "run --help", "topk --help", "backup --help"])
 def test_help_imports_no_heavy_library(arguments: str) -> None:
-    assert imported(*arguments.split()) & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    assert imported_packages(*arguments.split()) & (HEAVY | {"sqlalchemy", "alembic"}) == set()
 
 
 def test_backup_imports_neither_discord_nor_the_model() -> None:
-    assert imported("backup", "copy.db", code=78) & HEAVY == set()
+    assert imported_packages("backup", "copy.db", code=78) & HEAVY == set()

@@ -51,7 +51,7 @@ PATHS = [
 ]
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
     assert run(["backup", *arguments]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -87,28 +87,28 @@ async def test_no_file_is_overwritten(capsys: pytest.CaptureFixture[str]) -> Non
     await database.open()
     await database.close()
     Path("copy.db").write_text("mine")
-    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refusal(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
-    assert "nightword.db already exists" in refused(capsys, "nightword.db", code=2)
+    assert "nightword.db already exists" in refusal(capsys, "nightword.db", code=2)
 
 
 async def test_a_target_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     database = Database(URL.format("nightword.db"))
     await database.open()
     await database.close()
-    error = refused(capsys, "nowhere/copy.db", code=2)
+    error = refusal(capsys, "nowhere/copy.db", code=2)
     assert "nowhere/copy.db can't be written: No such file or directory. Name a new file" in error
 
 
 def test_without_a_database_there_is_no_copy(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nightword.db does not exist. Run this command in" in refused(capsys, "copy.db", code=78)
+    assert "nightword.db does not exist. Run this command in" in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
     assert not Path("nightword.db").exists()
 
 
 def test_no_partial_copy_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     Path("nightword.db").write_text("Dear diary, " * 100)
-    assert "file is not a database" in refused(capsys, "copy.db", code=78)
+    assert "file is not a database" in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_postgresql_database_is_left_to_pg_dump(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", "postgresql://bot:planted-password@server/reviews")
-    error = refused(capsys, "copy.db", code=2)
+    error = refusal(capsys, "copy.db", code=2)
     assert "Use PostgreSQL's pg_dump" in error
     assert "planted-password" not in error
 
@@ -322,7 +322,7 @@ def test_a_file_that_is_not_a_whole_nightword_database_is_not_copied(
 ) -> None:
     make()
     before = files(tmp_path)
-    error = refused(capsys, "copy.db", code=78)
+    error = refusal(capsys, "copy.db", code=78)
     assert error.startswith("nightword: The database of BOT_DATABASE_URL cannot be used: ")
     assert f"{tmp_path}/{problem}" in error
     assert files(tmp_path) == before, "no copy, not even a partial one"
@@ -351,7 +351,7 @@ async def test_an_impossible_target_is_named_and_nothing_is_left(
     Path("mine.txt").write_text("mine")
     Path("dangling").symlink_to("nowhere")
     before = files(tmp_path)
-    assert problem in refused(capsys, target, code=2)
+    assert problem in refusal(capsys, target, code=2)
     assert files(tmp_path) == before
     assert Path("mine.txt").read_text() == "mine"
     assert rows("nightword.db")["message"] == 3
@@ -415,7 +415,7 @@ def test_backup_gives_up_on_a_locked_database(
     make_earlier_version("nightword.db", "0003")
     with closing(sqlite3.connect("nightword.db", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        assert "nightword.db: database is locked. " in refused(capsys, "copy.db", code=78)
+        assert "nightword.db: database is locked. " in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
 
 
@@ -430,7 +430,7 @@ def test_a_file_created_meanwhile_is_not_overwritten(
         link(source, target)
 
     monkeypatch.setattr(os, "link", late)
-    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refusal(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
 
 
@@ -464,4 +464,4 @@ def test_a_url_that_names_no_file_is_refused(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", URL.format(name))
-    assert "BOT_DATABASE_URL has an invalid value" in refused(capsys, "copy.db", code=78)
+    assert "BOT_DATABASE_URL has an invalid value" in refusal(capsys, "copy.db", code=78)

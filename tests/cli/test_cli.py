@@ -259,7 +259,7 @@ def test_closed_or_full_streams_are_named(redirection: str, code: int, message: 
 
 
 @pytest.mark.slow
-def test_a_terminal_without_unicode_shows_what_it_can() -> None:
+def test_a_terminal_without_unicode_gets_readable_output() -> None:
     command = [sys.executable, "-m", "bot", "topk", "x", "--model", "demo"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)  # noqa: S603  # as above

@@ -101,7 +101,7 @@ class Readers:
         return message
 
     def reader_of(self, name: str) -> Any:
-        """Return a member who sees the message: another than the asker, unless only the asker sees it."""
+        """Return a member who sees the message: someone other than the asker, unless only the asker sees it."""
         return self.people[load(f"messages/{name}.json").get("only_for", "bob")]
 
 

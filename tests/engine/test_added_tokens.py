@@ -28,14 +28,14 @@ ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]
 def add_words(tokenizer: dict[str, Any]) -> None:
     """Replace the tokens with the last ids by words beyond ASCII."""
     model = tokenizer["model"]
-    for place, content in enumerate(ADDED):
-        removed = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - place)
+    for position, content in enumerate(ADDED):
+        removed = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - position)
         del model["vocab"][removed]
         merges = model["merges"]
         model["merges"] = [
             merge for merge in merges if "".join(merge if isinstance(merge, list) else merge.split(" ")) != removed
         ]
-        tokenizer["added_tokens"].append(added_token(4095 - place, content))
+        tokenizer["added_tokens"].append(added_token(4095 - position, content))
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +67,19 @@ def test_an_added_token_of_a_sentencepiece_tokenizer_is_decoded_by_it(tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
+def model_with_end(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
     folder = spaced_model(tmp_path_factory.mktemp("ended"), ends_texts=True)
     plain = plain_model(folder)
     return load_model(str(folder), max_prompt_tokens=100), plain
 
 
-def test_an_end_token_that_the_tokenizer_adds_is_not_measured(ended: tuple[EngineModel, Any]) -> None:
-    ours, plain = ended
+def test_an_end_token_that_the_tokenizer_adds_is_not_measured(model_with_end: tuple[EngineModel, Any]) -> None:
+    ours, plain = model_with_end
     result = ours.answer(XrayQuestion("It was a dark"))
     ids = [entry.token.id for entry in result.tokens]
     with torch.no_grad():
         rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
-    own = [rows[place, ids[place + 1]].item() for place in range(len(ids) - 2)]  # without </s>
+    own = [rows[position, ids[position + 1]].item() for position in range(len(ids) - 2)]  # without </s>
     assert result.tokens[-1].token.text == "</s>"
     assert result.predicted_characters == len("It was a dark")
     assert result.bits_per_character == pytest.approx(-sum(own) / math.log(2) / 13, rel=1e-4)
@@ -98,11 +98,11 @@ def test_an_end_token_that_the_tokenizer_adds_is_not_measured(ended: tuple[Engin
 )
 def test_special_tokens_are_not_measured_in_any_position(demo_model: EngineModel, text: str) -> None:
     result = demo_model.answer(XrayQuestion(text))
-    special = [place for place, entry in enumerate(result.tokens) if entry.token.text == "<|endoftext|>"]
+    special = [position for position, entry in enumerate(result.tokens) if entry.token.text == "<|endoftext|>"]
     measured = [
         entry.likelihood.surprisal
-        for place, entry in enumerate(result.tokens)
-        if entry.likelihood is not None and place not in special
+        for position, entry in enumerate(result.tokens)
+        if entry.likelihood is not None and position not in special
     ]
     first = "" if 0 in special else result.tokens[0].token.text
     characters = len(text.replace("<|endoftext|>", "")) - len(first)

@@ -38,7 +38,7 @@ def model(request: pytest.FixtureRequest) -> EngineModel:
 
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
-async def test_each_of_32_requests_gives_together_what_it_gives_alone(
+async def test_each_of_32_requests_gives_the_same_result_alone_and_together(
     start: Start, model: EngineModel, batch_size: int
 ) -> None:
     asks = mixed_requests(32, judges="demo" in model.info.name)
@@ -58,13 +58,13 @@ async def test_an_exception_in_a_shared_pass_fails_only_the_texts_that_cause_it(
     bad_id = spoilt.tokens[-1].id
     exact = ForwardPasses._forward
 
-    def failing(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    def fail(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
         logits = exact(self, ids, *arguments)  # its keys and values are cached already
         if bool((ids == bad_id).any()):
             raise RuntimeError("no kernel for this text")
         return logits
 
-    monkeypatch.setattr(ForwardPasses, "_forward", failing)
+    monkeypatch.setattr(ForwardPasses, "_forward", fail)
     bad = [continuation(prompt, strategy="greedy", max_new_tokens=4) for prompt in (spoilt.text, spoilt.text + " the")]
     executor = start(model)
     results = await results_of(
@@ -80,7 +80,7 @@ async def test_an_exception_in_a_shared_pass_fails_only_the_texts_that_cause_it(
 
 
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
-async def test_prompts_in_pieces_give_what_they_give_whole(
+async def test_prompts_computed_in_pieces_give_the_same_results(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
     asks = mixed_requests(16, judges="demo" in model.info.name)
@@ -187,14 +187,14 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
     steps: list[int] = []
 
     def count(model: LanguageModel, should_stop: IsCancelled) -> None:
-        def counting() -> bool:
+        def count_step() -> bool:
             steps.append(executor.status.waiting)
             return should_stop()
 
         with pytest.raises(RequestCancelled):
             model.answer(
                 ContinuationQuestion("Once", GenerationParameters.from_options(strategy="greedy", **LONG)),
-                Cancelling(counting),
+                Cancelling(count_step),
             )
 
     counted = executor.submit(1, Operation(count))

@@ -88,7 +88,7 @@ async def make(model: Any) -> AsyncIterator[Make]:
         executor.close()
 
 
-def noting(order: list[str], name: str) -> Callable[[LanguageModel, IsCancelled], None]:
+def append_operation(order: list[str], name: str) -> Callable[[LanguageModel, IsCancelled], None]:
     """Return an operation that adds `name` to `order`."""
     return lambda model, _: order.append(name)
 
@@ -185,7 +185,7 @@ async def test_users_take_turns(make: Make) -> None:
     blocker = executor.submit(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
-    note = functools.partial(noting, order)
+    note = functools.partial(append_operation, order)
     futures = [executor.submit(1, Operation(note(f"a{number}"))) for number in range(4)]
     futures += [
         executor.submit(2, Operation(note("b0"))),
@@ -204,7 +204,7 @@ async def test_background_work_comes_last_in_turns_of_its_owners_and_has_no_dead
     blocker = executor.submit_background(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
-    note = functools.partial(noting, order)
+    note = functools.partial(append_operation, order)
     futures = [executor.submit_background(8, Operation(note(name))) for name in ("x0", "x1", "x2")]
     futures += [executor.submit_background(7, Operation(note("y0"))), executor.submit(8, Operation(note("person")))]
     withdrawn = executor.submit_background(6, Operation(note("withdrawn")))

@@ -59,7 +59,7 @@ def numbers(result: Any) -> tuple[list[Any], list[float]]:
 
 @pytest.mark.parametrize("piece_tokens", [11, 256])
 @pytest.mark.parametrize("name", ["demo_model", "stories_model"])
-async def test_each_gives_together_what_it_gives_alone(
+async def test_each_exploration_gives_the_same_result_alone_and_together(
     start: Start, name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
     model: EngineModel = request.getfixturevalue(name)

@@ -25,7 +25,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def searched(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -> Any:
+def plain_generate(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -> Any:
     inputs = tokenizer(prompt, return_tensors="pt")
     torch.manual_seed(SEED)
     return plain.generate(
@@ -49,7 +49,7 @@ def test_the_texts_and_their_log_probabilities(ours: EngineModel, plain: Any, to
 
     assert [text.name for text in result.texts] == ["greedy", "sample", "beam", f"beam, repetition_penalty {PENALTY}"]
     for text, options in zip(result.texts, OPTIONS, strict=True):
-        output = searched(plain, tokenizer, prompt, options)
+        output = plain_generate(plain, tokenizer, prompt, options)
         count = len(text.continuation.input_ids)
         assert list(text.continuation.input_ids + text.continuation.output_ids) == output.sequences[0].tolist()
         # The model's own log-probabilities, from the raw logits before any processor.
@@ -98,11 +98,11 @@ def texts_of(tree: BeamTree) -> list[list[tuple[int, ...]]]:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_the_tree_s_winner_is_generate_s_output(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
-    output = searched(plain, tokenizer, prompt, OPTIONS[2])
+    output = plain_generate(plain, tokenizer, prompt, OPTIONS[2])
     result = compare(ours, prompt)
     tree = result.tree
     texts_of(tree)
-    path = [step.candidates[place] for step, place in zip(tree.steps, tree.winner, strict=False)]
+    path = [step.candidates[position] for step, position in zip(tree.steps, tree.winner, strict=False)]
     beam = result.texts[2].continuation
     assert tuple(candidate.token.id for candidate in path) == beam.output_ids
     assert list(beam.input_ids + beam.output_ids) == output.sequences[0].tolist()

@@ -67,12 +67,12 @@ def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
     shapes: list[tuple[int, ...]] = []
     forward = forward_passes.ForwardPasses._forward
 
-    def noting(*arguments: Any) -> Any:
+    def record(*arguments: Any) -> Any:
         logits = forward(*arguments)
         shapes.append(tuple(logits.shape))
         return logits
 
-    monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", noting)
+    monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", record)
     result = qwen2_model.answer(XrayQuestion("word " * 300))
     assert len(result.likelihoods) >= 300
     assert max(rows * columns for rows, columns, _ in shapes) == 64

@@ -45,7 +45,7 @@ def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
+def bad_word_model(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
     (id_,) = (token.id for token in demo_model.answer(TokenizationQuestion(WORD))[0].tokens)
 
     def spoil(model: Any) -> None:
@@ -74,10 +74,10 @@ def test_the_suggested_dtypes_answer(overflowing: Path, dtype: str) -> None:
     )
 
 
-def test_a_bad_text_does_not_fail_the_texts_computed_with_it(one_bad_word: EngineModel) -> None:
+def test_a_bad_text_does_not_fail_the_texts_computed_with_it(bad_word_model: EngineModel) -> None:
     texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
-    alone = {text: one_bad_word.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
-    ended = dict(zip(texts, written_together(one_bad_word, texts, GREEDY), strict=True))
+    alone = {text: bad_word_model.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
+    ended = dict(zip(texts, written_together(bad_word_model, texts, GREEDY), strict=True))
     assert {text: result for text, result in ended.items() if WORD not in text} == alone
     for text in texts:
         if WORD in text:
@@ -101,12 +101,12 @@ class PanicException(BaseException):
 def test_a_tokenizer_that_panics_on_a_text_gives_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenize = TokenizersBackend.__call__
 
-    def panicking(self: TokenizersBackend, text: str, **options: Any) -> Any:
+    def panic(self: TokenizersBackend, text: str, **options: Any) -> Any:
         if "zebra" in text:
             raise PanicException(f"byte index 7 is not a char boundary of {text}")
         return tokenize(self, text, **options)
 
-    monkeypatch.setattr(TokenizersBackend, "__call__", panicking)
+    monkeypatch.setattr(TokenizersBackend, "__call__", panic)
     for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
         error = console.error(command, "It was a zebra", "--model", "demo", code=2)
         assert (

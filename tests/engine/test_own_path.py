@@ -60,7 +60,7 @@ def assert_equal_to_plain(folder: Path) -> None:
     )
     rows = logits.log_softmax(-1)
     assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
-        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+        [rows[position, id_].item() for position, id_ in enumerate(ids[1:])], abs=1e-3
     )
 
 
@@ -131,5 +131,5 @@ def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
     with torch.no_grad():
         rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
     assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
-        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+        [rows[position, id_].item() for position, id_ in enumerate(ids[1:])], abs=1e-3
     )

@@ -21,7 +21,7 @@ def one_more(tokenizer: dict[str, Any]) -> None:
 
 
 def many_more(tokenizer: dict[str, Any]) -> None:
-    tokenizer["added_tokens"] += [added_token(4096 + place, f"<extra_{place}>") for place in range(100)]
+    tokenizer["added_tokens"] += [added_token(4096 + position, f"<extra_{position}>") for position in range(100)]
 
 
 def beyond_a_gap(tokenizer: dict[str, Any]) -> None:

@@ -182,7 +182,7 @@ async def test_only_the_opener_and_moderators_reveal(place: Place) -> None:
     assert "*No guesses.*" in last_message(place).embeds[0].description
 
 
-async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
+async def test_a_round_continues_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
     message = await open_round(place)
     await guess(place.member, message, "night")
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))

@@ -72,7 +72,7 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, set
     ids: list[int] = []
     bots: list[Nightword] = []
 
-    def seen() -> Any:
+    def last_message() -> Any:
         return place.channel.history(viewer=place.member)[0]
 
     while len(ids) < 30:
@@ -88,15 +88,15 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, set
             bots.append(Nightword(settings, make_executor(lambda: demo_model, settings)))
             await place.env.restart_bot(bots[0])
             bots[0].executor.wait_until_loaded()
-            ids.append(await choose(actor, seen(), choice))
-        elif len(ids) == 15 and (await walk_of(seen()))["is_open"] is False:
-            refused = await place.other.select(seen(), [options(seen())[0]["value"]])
+            ids.append(await choose(actor, last_message(), choice))
+        elif len(ids) == 15 and (await walk_of(last_message()))["is_open"] is False:
+            refused = await place.other.select(last_message(), [options(last_message())[0]["value"]])
             assert refused.response.ephemeral
             assert embed_of(refused.response)["title"] == "Not yours"
-            await place.member.click(seen(), label="Open to everyone")
+            await place.member.click(last_message(), label="Open to everyone")
         elif choice.random() < 0.4:
-            await actor.click(seen(), label="Sample")
-            step = (await walk_of(seen()))["steps"][-1]
+            await actor.click(last_message(), label="Sample")
+            step = (await walk_of(last_message()))["steps"][-1]
             assert (step["how"], step["by"]) == ("drawn", actor.name)
             drawn = demo_model.answer(
                 SampledStepQuestion(TopKQuestion(PROMPT, 1, tuple(ids), temperature), step["seed"])
@@ -104,13 +104,15 @@ async def test_a_walk_of_thirty_steps(place: Place, demo_model: EngineModel, set
             assert (step["id"], step["rank"]) == (drawn.token.id, drawn.likelihood.rank)
             ids.append(step["id"])
         else:
-            ids.append(await choose(actor, seen(), choice))
-        await check(seen(), demo_model, ids, temperature)
-    walk = await walk_of(seen())
+            ids.append(await choose(actor, last_message(), choice))
+        await check(last_message(), demo_model, ids, temperature)
+    walk = await walk_of(last_message())
     assert {step["by"] for step in walk["steps"][18:]} == {"ada", "bob"}
     own = demo_model.answer(TopKQuestion(PROMPT, 10, tuple(ids), temperature))
     assert math.isclose(sum(step["log_probability"] for step in walk["steps"]), own.log_probability, abs_tol=1e-4)
-    path = next(field["value"] for field in embed_of(seen())["fields"] if field["name"].startswith("Path of 30 steps"))
+    path = next(
+        field["value"] for field in embed_of(last_message())["fields"] if field["name"].startswith("Path of 30 steps")
+    )
     assert " ada " in path
     assert " bob " in path
     await bots[0].close()

@@ -46,7 +46,7 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: EngineM
     assert receipt["options"] == {"text": TEXT}
 
 
-async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
+async def test_the_menu_shows_everyone_the_expected_tokens_also_after_a_restart(
     place: Place, demo_model: EngineModel, settings: Settings
 ) -> None:
     result = await place.member.slash(place.channel, "xray", text=TEXT)

@@ -40,10 +40,10 @@ json_values = st.recursive(
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the path to each part of a JSON value."""
     keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
+    return [path, *(inner_path for key in keys for inner_path in paths_in(value[key], (*path, key)))]
 
 
 def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
@@ -72,7 +72,7 @@ def test_a_file_with_a_changed_part_is_refused_or_can_be_shown(
     read: Callable[[str], Any], written: str, data: st.DataObject, part: Any
 ) -> None:
     content = json.loads(written)
-    text = json.dumps(with_part(content, data.draw(st.sampled_from(places(content))), part))
+    text = json.dumps(with_part(content, data.draw(st.sampled_from(paths_in(content))), part))
     try:
         record = read(text)
     except ValueError:

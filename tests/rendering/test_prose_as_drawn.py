@@ -17,7 +17,7 @@ from bot.questions.language_model import ModelInfo, RunInfo
 from bot.rendering.escaping import escape_prose, visible_text
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, quote_excerpt
 from bot.storage.records import CaseEvent
-from tests.rendering.discord_markdown import drawn
+from tests.rendering.discord_markdown import displayed_text
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 INFO = ModelInfo("x", "x", None, "float32", "cpu", 1024, 100, 1000)
@@ -56,27 +56,30 @@ def test_other_colons_are_not_escaped() -> None:
 @given(texts)
 @settings(max_examples=500, deadline=None)
 def test_prose_is_drawn_as_it_was_written(text: str) -> None:
-    assert drawn(escape_prose(text)) == visible_text(text)
+    assert displayed_text(escape_prose(text)) == visible_text(text)
 
 
 @given(texts, texts)
 @settings(max_examples=300, deadline=None)
 def test_adjacent_texts_are_drawn_as_they_were_written(name: str, text: str) -> None:
-    assert drawn(f"For {escape_prose(name)}: {escape_prose(text)}") == f"For {visible_text(name)}: {visible_text(text)}"
+    assert (
+        displayed_text(f"For {escape_prose(name)}: {escape_prose(text)}")
+        == f"For {visible_text(name)}: {visible_text(text)}"
+    )
 
 
 @given(texts.map(lambda text: re.sub("[\u200d\ufe0f\u20e3]", "", text)).filter(str.strip), st.integers(20, 60))
 @settings(max_examples=300, deadline=None)
 def test_excerpts_are_drawn_as_they_were_written(text: str, limit: int) -> None:
     prompt, quote = prompt_excerpt(text, limit).text, quote_excerpt(text.strip(), limit).text
-    assert visible_text(text).endswith(drawn(prompt).removeprefix("… "))
+    assert visible_text(text).endswith(displayed_text(prompt).removeprefix("… "))
     for line in quote.split("\n"):
         assert line.startswith("> ")
-        drawn(line.removeprefix("> "))
+        displayed_text(line.removeprefix("> "))
     for line in bold_excerpt(text.strip(), limit).text.split("\n"):
-        drawn(line.strip().removeprefix("**").removesuffix("**"))
+        displayed_text(line.strip().removeprefix("**").removesuffix("**"))
     spoiler = spoilered_excerpt(text)
-    assert visible_text(text.strip()).startswith(drawn(spoiler[2:-2]).removesuffix(" …"))
+    assert visible_text(text.strip()).startswith(displayed_text(spoiler[2:-2]).removesuffix(" …"))
 
 
 def test_no_escape_is_cut_in_two() -> None:

@@ -11,7 +11,7 @@ import pytest
 import simcord
 from syrupy.assertion import SnapshotAssertion
 
-from tests.snapshots.shown import form, shown
+from tests.snapshots.shown import form_as_text, message_as_text
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class World:
 
     def check(self, name: str, message: Any) -> Any:
         """Compare a message's current state with its snapshot, and return the message."""
-        assert shown(message, self.names) == self.snapshot(name=name)
+        assert message_as_text(message, self.names) == self.snapshot(name=name)
         return message
 
     def check_form(self, name: str, result: Any) -> Any:
-        assert form(result.modal) == self.snapshot(name=name)
+        assert form_as_text(result.modal) == self.snapshot(name=name)
         return result
 
     async def check_answer(self, name: str, command: str, by: str = "ada", **options: Any) -> Any:

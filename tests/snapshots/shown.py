@@ -24,7 +24,7 @@ def stable(text: str, names: dict[int, str]) -> str:
     return text
 
 
-def shown(message: Any, names: dict[int, str]) -> str:
+def message_as_text(message: Any, names: dict[int, str]) -> str:
     """Return a message as its readers see it: text, embeds, files with descriptions, buttons and menus."""
     lines = ["(for one reader)"] if message.flags.ephemeral else []
     lines += [message.content] if message.content else []
@@ -36,7 +36,7 @@ def shown(message: Any, names: dict[int, str]) -> str:
     return stable("\n".join(lines), names)
 
 
-def form(modal: dict[str, Any]) -> str:
+def form_as_text(modal: dict[str, Any]) -> str:
     """Return a form: its title and its fields."""
     fields = [part.get("component", part) for row in modal["components"] for part in row.get("components", [row])]
     lines = [f"form {modal['title']}"]

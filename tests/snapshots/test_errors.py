@@ -1,4 +1,4 @@
-"""Every failure that a person is told about, as an embed and as a line in a terminal."""
+"""Every error that a user can see, as an embed and as a line in the terminal."""
 
 import discord
 import pytest
@@ -48,12 +48,14 @@ ERRORS = (
 )
 
 
-def shown(embed: discord.Embed) -> str:
+def embed_as_text(embed: discord.Embed) -> str:
     return f"# {embed.title} (colour {embed.colour})\n{embed.description}"
 
 
 def test_errors(snapshot: SnapshotAssertion) -> None:
-    parts = [f"{type(error).__name__}, exit code {error.exit_code}\n{shown(error_embed(error))}" for error in ERRORS]
+    parts = [
+        f"{type(error).__name__}, exit code {error.exit_code}\n{embed_as_text(error_embed(error))}" for error in ERRORS
+    ]
     assert "\n\n".join(parts) == snapshot
 
 
@@ -66,7 +68,7 @@ def test_every_error_class_is_in_the_snapshot() -> None:
 
 
 def test_a_bug(snapshot: SnapshotAssertion) -> None:
-    assert shown(bug_embed("0a1b2c3d")) == snapshot
+    assert embed_as_text(bug_embed("0a1b2c3d")) == snapshot
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)

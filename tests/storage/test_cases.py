@@ -37,7 +37,7 @@ async def steps(store: ReviewStore, case: Case) -> list[tuple[str, int | None, f
     return [(event.kind, event.user_id, event.positive_probability) for event in history]
 
 
-async def test_a_case_says_what_it_is_about(store: ReviewStore) -> None:
+async def test_an_opened_case_has_the_data_of_its_message(store: ReviewStore) -> None:
     await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Bad.", channel_id=77)
     await judge(store, probability=0.125)
     case = await store.cases.open(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.25)

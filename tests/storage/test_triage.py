@@ -84,7 +84,7 @@ async def test_notes_are_kept_in_any_state(store: ReviewStore) -> None:
         await store.cases.add_note(case.id, MORGAN, "é" * 1001)
 
 
-async def test_a_verdict_outlives_its_message_and_names_nobody(store: ReviewStore, database: Database) -> None:
+async def test_a_verdict_outlives_its_message_without_naming_anyone(store: ReviewStore, database: Database) -> None:
     today = datetime.now(UTC).date()
     for step, (probability, confirmed) in enumerate([(0.123456, True), (0.2, False)]):
         case = await flag(store, FIRST + step, probability)

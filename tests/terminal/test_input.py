@@ -166,7 +166,7 @@ def test_two_texts_cannot_both_come_from_standard_input(console: Console) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
-def test_the_settings_are_read_whatever_editor_wrote_them(encoding: str, end: str) -> None:
+def test_settings_files_with_any_line_end_and_a_byte_order_mark_are_read(encoding: str, end: str) -> None:
     Path(".env").write_bytes(f"BOT_MODEL=first{end}BOT_DTYPE=int8{end}BOT_TYPO=1{end}".encode(encoding))
     settings = read_settings()
     assert (settings.model, settings.dtype) == ("first", "int8")

@@ -101,11 +101,11 @@ PLAIN = [
 ]
 
 
-def named(variables: object) -> str:
+def variables_id(variables: object) -> str:
     return " ".join(f"{name}={value}" for name, value in variables.items()) if isinstance(variables, dict) else ""
 
 
-@pytest.mark.parametrize("environment", STYLED, indirect=True, ids=named)
+@pytest.mark.parametrize("environment", STYLED, indirect=True, ids=variables_id)
 def test_a_terminal_shows_the_model_s_text_in_bold(environment: Mapping[str, str]) -> None:
     with as_terminal("stdout") as seen:
         assert run(CONTINUE) == 0
@@ -115,7 +115,7 @@ def test_a_terminal_shows_the_model_s_text_in_bold(environment: Mapping[str, str
     assert HINT not in out
 
 
-@pytest.mark.parametrize("environment", PLAIN, indirect=True, ids=named)
+@pytest.mark.parametrize("environment", PLAIN, indirect=True, ids=variables_id)
 def test_a_terminal_without_styles_gets_no_escape_sequence(
     environment: Mapping[str, str],
 ) -> None:
@@ -136,7 +136,7 @@ def test_a_terminal_without_styles_gets_no_escape_sequence(
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
     indirect=["environment"],
-    ids=named,
+    ids=variables_id,
 )
 def test_a_pipe_gets_bold_text_only_with_force_color(
     environment: Mapping[str, str], is_styled: bool, capsys: pytest.CaptureFixture[str]
@@ -149,7 +149,7 @@ def test_a_pipe_gets_bold_text_only_with_force_color(
     assert seen == [""]
 
 
-@pytest.mark.parametrize("environment", [{"FORCE_COLOR": "1"}], indirect=True, ids=named)
+@pytest.mark.parametrize("environment", [{"FORCE_COLOR": "1"}], indirect=True, ids=variables_id)
 def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> None:
     with as_terminal("stdout") as seen:
         assert run([*CONTINUE, "--json"]) == 0
@@ -169,7 +169,7 @@ def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> No
         ("sampler", PROMPT),
     ],
 )
-@pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=named)
+@pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=variables_id)
 def test_no_command_writes_an_escape_sequence_to_a_plain_terminal(
     environment: Mapping[str, str], command: tuple[str, ...]
 ) -> None:
@@ -183,7 +183,7 @@ def test_no_command_writes_an_escape_sequence_to_a_plain_terminal(
     ("environment", "has_bar"),
     [({}, True), ({"TERM": "dumb"}, False), ({"TERM": "dumb", "FORCE_COLOR": "1"}, False), ({"NO_COLOR": "1"}, True)],
     indirect=["environment"],
-    ids=named,
+    ids=variables_id,
 )
 def test_a_progress_bar_is_drawn_unless_the_terminal_is_dumb(
     environment: Mapping[str, str], has_bar: bool, capsys: pytest.CaptureFixture[str]

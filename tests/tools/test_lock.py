@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from tools.lock import LOCK, ROOT, Package, locked, project_requirements, required
 
 
-def installed() -> dict[str, Package]:
+def installed_packages() -> dict[str, Package]:
     packages: dict[str, Package] = {}
     for distribution in metadata.distributions():
         name = canonicalize_name(distribution.metadata["Name"])
@@ -20,7 +20,7 @@ def installed() -> dict[str, Package]:
 def test_everything_that_is_installed_here_is_locked() -> None:
     roots = project_requirements((ROOT / "pyproject.toml").read_text())
     here = {name: str(value) for name, value in default_environment().items()}
-    needed = required(roots, installed(), here)
+    needed = required(roots, installed_packages(), here)
     assert len(needed) > 80
     assert set(needed) - set(locked(LOCK.read_text())) == set(), "constraints.txt is incomplete: run `make lock`"
 

@@ -12,8 +12,7 @@ from aiohttp import web
 
 from tests.contract import check_request, has_document
 from tests.wire.channels import Channels
-from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, message
-from tests.wire.objects import registered as as_registered
+from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, as_registered, message
 from tests.wire.people import EVERYTHING, People
 from tests.wire.rest import API, SIGNS_OF_LIFE, Fault, answer, payload, suffer
 
@@ -46,7 +45,7 @@ class Discord(People, Channels):
         """Return the routes that this Discord answers."""
         application, webhook = f"{API}/applications/{{app}}", f"{API}/webhooks/{{app}}/{{token}}"
         return [
-            web.get("/", self.gateway.connected),
+            web.get("/", self.gateway.serve_connection),
             web.get(f"{API}/users/@me", self._me),
             web.get(f"{API}/users/@me/guilds", self._guilds),
             web.get(f"{API}/guilds/{{guild}}", self._guild),

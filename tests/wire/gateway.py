@@ -45,7 +45,7 @@ class Gateway:
         else:
             await socket.close(code=4000)
 
-    async def connected(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve_connection(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection."""
         self._url = f"ws://{request.host}/"
         socket = web.WebSocketResponse()

@@ -81,7 +81,7 @@ def message(message_id: str, body: Json, attachments: list[Json] | None = None, 
     }  # fmt: skip
 
 
-def registered(command_id: str, command: Json, guild_id: str | None) -> Json:
+def as_registered(command_id: str, command: Json, guild_id: str | None) -> Json:
     """Return a command as Discord returns it: with ids, without false values, permissions as text."""
     options = command.get("options", [])
     permissions = command.get("default_member_permissions")

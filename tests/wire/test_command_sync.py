@@ -53,23 +53,23 @@ async def test_with_guild_ids_only_those_servers_have_the_commands(tmp_path: Pat
         names = set(OPTIONS) | MENUS
         await count_syncs(discord, port, tmp_path)
 
-        def registered() -> dict[str | None, set[str]]:
+        def registered_names() -> dict[str | None, set[str]]:
             names = {scope: {command["name"] for command in commands} for scope, commands in discord.commands.items()}
             return {scope: commands for scope, commands in names.items() if commands}
 
-        assert registered() == {None: names}
+        assert registered_names() == {None: names}
         both = f"{GUILD}, {OTHER}"
         assert await count_syncs(discord, port, tmp_path, BOT_GUILD_IDS=both) == 3
-        assert registered() == {GUILD: names, OTHER: names}
+        assert registered_names() == {GUILD: names, OTHER: names}
         assert await count_syncs(discord, port, tmp_path, BOT_GUILD_IDS=both) == 0
         discord.gateway.ready.clear()
         async with started(port, cwd=tmp_path, BOT_GUILD_IDS=GUILD):
             await until_loaded(discord)
-            assert registered() == {GUILD: names}
+            assert registered_names() == {GUILD: names}
             assert (await wait_for_answer(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
             assert (await wait_for_answer(await discord.menu("Tokenize", PROMPT))).titles == ["tokens"]
         assert await count_syncs(discord, port, tmp_path) == 2
-        assert registered() == {None: names}
+        assert registered_names() == {None: names}
 
 
 async def test_a_server_that_refuses_the_commands_ends_the_bot_with_a_remedy(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_with_review_channels_intent_history_and_database_are_checked_too(
         ),
     ],
 )
-async def test_what_is_wrong_with_the_application(tmp_path: Path, change: Any, subject: str, text: str) -> None:
+async def test_a_wrong_application_setting_is_reported(tmp_path: Path, change: Any, subject: str, text: str) -> None:
     async with discord_on_loopback(lambda discord: discord.application.update(change)) as (_, port):
         report = await doctor(port, tmp_path)
     assert (report.code, report.bad) == (78, [subject])
@@ -138,7 +138,7 @@ async def test_a_rejected_token_and_an_unreachable_discord(tmp_path: Path) -> No
         assert f"client_id={APPLICATION}" in report["invite"][1]  # the token begins with the application's id
 
 
-async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -> None:
+async def test_problems_of_the_settings_and_the_machine_are_reported(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
         threads = await doctor(port, tmp_path, BOT_THREADS="1000")
         wrong = await doctor(port, tmp_path, BOT_DTYPE="float7")

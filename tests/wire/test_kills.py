@@ -77,7 +77,7 @@ async def rows(database: Database, statement: Select[*tuple[Any, ...]]) -> list[
         return [tuple(row) for row in await session.execute(statement)]
 
 
-async def waiting(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
+async def unscored(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
     """Return the id and content hash of each review whose current text has no score."""
     scored = await rows(database, select(Score.message_id, Score.content_hash))
     return {(int(review["id"]), database.content_hash(review["content"])) for review in reviews} - set(scored)
@@ -90,7 +90,7 @@ async def until_settled(database: Database, reviews: list[Json]) -> None:
         ReviewCase.state == "open", ReviewCase.card_message_id.is_(None), ReviewCase.digest_message_id.is_(None)
     )
     async with asyncio.timeout(2 * PATIENCE):
-        while await waiting(database, reviews) or await rows(database, unflagged) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
+        while await unscored(database, reviews) or await rows(database, unflagged) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.1)
 
 
@@ -128,14 +128,14 @@ async def test_kills_while_scoring_lose_and_repeat_nothing(url: str, tmp_path: P
                 for review in (*again, *new):
                     await discord.gateway.dispatch("MESSAGE_UPDATE" if review in changed else "MESSAGE_CREATE", review)
                 if number == 0:
-                    while await waiting(database, reviews):  # noqa: ASYNC110  # another process writes it
+                    while await unscored(database, reviews):  # noqa: ASYNC110  # another process writes it
                         await asyncio.sleep(0.01)
                     seconds = time.perf_counter() - began
                 else:
                     await asyncio.sleep(drawn.uniform(0, seconds))
                 await end_life(life, parent, signal.SIGKILL)
                 assert is_intact(url)
-                interrupted += bool(await waiting(database, reviews))
+                interrupted += bool(await unscored(database, reviews))
             life = await begin_life(discord, parent)
             await until_settled(database, reviews)
             await end_life(life, parent, signal.SIGTERM)

@@ -38,7 +38,7 @@ async def test_a_bot_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
         assert process.returncode == 78
 
 
-async def test_what_a_bot_did_at_its_end_is_seen(tmp_path: Path) -> None:
+async def test_a_condition_that_a_bot_s_end_meets_is_seen(tmp_path: Path) -> None:
     async with started(9, cwd=tmp_path, token=None) as process:
         assert await until(lambda: process.returncode) == 78
 

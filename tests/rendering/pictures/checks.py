@@ -17,7 +17,7 @@ BYTES_LIMIT = 200_000
 _HINTING = 1.0  # pixels by which a text can be wider than measured
 
 
-def checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Picture:
+def draw_checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Picture:
     """Return the picture that `draw` draws. Assert that it is a small PNG of the right size with legible, uncut texts.
 
     No text is cut by the picture's edge, covers another or is too small, and no glyph is missing. Texts are measured by

@@ -10,7 +10,7 @@ from bot.features.comparison.picture import beam_tree_picture
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.tokens import Token
 from bot.rendering.pictures.palette import ACCENT
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, token_texts
 
 
@@ -22,12 +22,12 @@ def comparison(num_beams: int, length: int, texts: list[str], seed: int = 0, wor
     for number in range(length):
         rows = iter(range(num_beams))
         candidates = []
-        for place in range(2 * num_beams):
+        for position in range(2 * num_beams):
             parent = chance.randrange(len(scores))
-            ends = place < num_beams and (number == length - 1 or chance.random() < 0.1)
+            ends = position < num_beams and (number == length - 1 or chance.random() < 0.1)
             row = None if ends or number == length - 1 else next(rows, None)
             fate = "finished" if ends else "pruned" if row is None else "kept"
-            token = Token(place, chance.choice(texts))
+            token = Token(position, chance.choice(texts))
             score = scores[parent] + worth
             candidates.append(BeamCandidate(parent, token, worth, score, fate, row))  # type: ignore[arg-type]  # a fate
         steps.append(BeamStep(tuple(candidates)))
@@ -42,11 +42,13 @@ def winner(steps: list[BeamStep]) -> tuple[int, ...]:
         for number, step in enumerate(steps)
         if any(candidate.fate == "finished" for candidate in step.candidates)
     )
-    place = next(place for place, candidate in enumerate(steps[number].candidates) if candidate.fate == "finished")
-    path = [place]
+    position = next(
+        position for position, candidate in enumerate(steps[number].candidates) if candidate.fate == "finished"
+    )
+    path = [position]
     for step, later in zip(reversed(steps[:number]), reversed(steps[1 : number + 1]), strict=True):
         row = later.candidates[path[0]].parent
-        path.insert(0, next(place for place, candidate in enumerate(step.candidates) if candidate.row == row))
+        path.insert(0, next(position for position, candidate in enumerate(step.candidates) if candidate.row == row))
     return tuple(path)
 
 
@@ -62,11 +64,11 @@ def winner(steps: list[BeamStep]) -> tuple[int, ...]:
 @example(2, 64, ["antidisestablishmentarianism"], 0, -99.0)
 @settings(max_examples=20, deadline=None)
 def test_any_tree(num_beams: int, length: int, texts: list[str], seed: int, worth: float) -> None:
-    checked(beam_tree_picture, comparison(num_beams, length, texts, seed, worth))
+    draw_checked(beam_tree_picture, comparison(num_beams, length, texts, seed, worth))
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    assert checked(beam_tree_picture, comparison(2, 2, [" a"])).alt == (
+    assert draw_checked(beam_tree_picture, comparison(2, 2, [" a"])).alt == (
         "Beam tree after “The·movie·was”. The winner: 2 tokens, score −3.00: 2 beams, 2 steps; a score is a sum "
         "of log-probabilities. Of all candidates: 2 kept, 4 pruned, 2 finished. "
         "Winning path with scores: “·a” −1.50, “·a” −3.00."
@@ -75,7 +77,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 @pytest.mark.parametrize(("num_beams", "shown"), [(10, 10), (5, 20), (2, 35)])
 def test_the_alt_text_says_how_many_steps_are_shown(num_beams: int, shown: int) -> None:
-    assert f"the first {shown} steps." in checked(beam_tree_picture, comparison(num_beams, 64, [" a"])).alt
+    assert f"the first {shown} steps." in draw_checked(beam_tree_picture, comparison(num_beams, 64, [" a"])).alt
 
 
 def test_the_winning_path_has_the_accent_colour() -> None:

@@ -16,7 +16,7 @@ from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, TITLE
 from bot.rendering.pictures.fonts import BASE, lettering
 from bot.rendering.pictures.palette import POSITIVE, TEXT, sequential
 from bot.rendering.pictures.picture import Picture
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 
 SCRIPTS = st.sampled_from(
     ["你好", "한국어", "ｶﾅ", "مرحبا", "שלום", "हिन्दी", "ไทย", "🤷🏽‍♀️", "😀", "❤️", "e\u0301", "\u0301" * 30,
@@ -63,7 +63,7 @@ def only_base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     fonts._other_families.cache_clear()
 
 
-def written(text: str, weight: int = REGULAR) -> Picture:
+def draw_text(text: str, weight: int = REGULAR) -> Picture:
     canvas = Canvas(120)
     canvas.text(MARGIN, 70, text, size=TITLE, weight=weight, room=WIDTH - 2 * MARGIN)
     return canvas.picture("a text")
@@ -72,7 +72,7 @@ def written(text: str, weight: int = REGULAR) -> Picture:
 @given(texts, st.sampled_from([REGULAR, BOLD]))
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_whole_and_has_its_glyphs(text: str, weight: int) -> None:
-    checked(written, text, weight)
+    draw_checked(draw_text, text, weight)
 
 
 @given(texts)
@@ -88,13 +88,13 @@ def test_no_character_is_lost(text: str) -> None:
 def test_a_character_without_a_glyph_is_shown_as_its_code_point(only_base: None) -> None:
     assert lettering("中 a").text == "\\u4e2d a"
     assert lettering("🤷").text == "\\U0001f937"
-    checked(written, "中文字符", BOLD)
+    draw_checked(draw_text, "中文字符", BOLD)
 
 
 def test_a_system_font_is_used_for_a_character_that_it_has(han_family: str) -> None:
     assert lettering("中 a") == fonts.Lettering("中 a", (BASE, han_family))
     assert lettering("中", BOLD).families == (BASE, han_family)  # the test font has no bold face
-    checked(written, "中 a")
+    draw_checked(draw_text, "中 a")
 
 
 def test_the_bundled_fonts_have_arabic_and_hebrew(only_base: None) -> None:
@@ -108,7 +108,7 @@ def test_a_combining_mark_without_a_letter_gets_a_dotted_circle() -> None:
 
 
 def test_dollar_signs_do_not_start_a_formula() -> None:
-    assert checked(written, "$x^2$").png != checked(written, "x2").png
+    assert draw_checked(draw_text, "$x^2$").png != draw_checked(draw_text, "x2").png
 
 
 def test_a_long_text_is_made_smaller_and_then_cut() -> None:
@@ -127,12 +127,12 @@ def test_areas_keep_their_colours_when_there_are_many() -> None:
 
     def tokens() -> Picture:
         canvas = Canvas(1400)
-        for place in range(300):
-            canvas.rectangle(place % 10 * 80, place // 10 * 46, 78, 44, sequential(place / 300))
+        for position in range(300):
+            canvas.rectangle(position % 10 * 80, position // 10 * 46, 78, 44, sequential(position / 300))
         canvas.rectangle(0, 1380, 800, 20, POSITIVE)
         return canvas.picture("300 tokens")
 
-    assert count_of(POSITIVE, image_of(checked(tokens))) >= 800 * 20
+    assert count_of(POSITIVE, image_of(draw_checked(tokens))) >= 800 * 20
 
 
 def test_a_picture_ends_at_the_given_height() -> None:
@@ -143,13 +143,13 @@ def test_a_picture_ends_at_the_given_height() -> None:
         canvas.end_at(200)
         return canvas.picture("a text")
 
-    assert count_of(POSITIVE, image_of(checked(short))) > 0.9 * WIDTH * 200
+    assert count_of(POSITIVE, image_of(draw_checked(short))) > 0.9 * WIDTH * 200
 
 
 def test_a_repeated_text_has_its_own_colour_and_weight() -> None:
     canvas = Canvas(300)
-    for place, (colour, weight) in enumerate([(TEXT, REGULAR), (POSITIVE, REGULAR), (POSITIVE, BOLD)]):
-        canvas.text(MARGIN, 90 + 90 * place, "token", size=TITLE, colour=colour, weight=weight)
+    for position, (colour, weight) in enumerate([(TEXT, REGULAR), (POSITIVE, REGULAR), (POSITIVE, BOLD)]):
+        canvas.text(MARGIN, 90 + 90 * position, "token", size=TITLE, colour=colour, weight=weight)
     image = image_of(canvas.picture("a text"))
     first, second, third = (image.crop((0, top, WIDTH, top + 90)) for top in (20, 110, 200))
     assert count_of(TEXT, first) == count_of(POSITIVE, second) > 100

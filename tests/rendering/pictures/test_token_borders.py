@@ -7,7 +7,7 @@ from bot.features.tokenization.picture import MOST_TOKENS, _columns, token_borde
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 from bot.rendering.pictures.palette import ACCENT
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, tokens
 
 few = st.integers(0, 3).map(lambda id_: Token(id_, "abcd"[id_]))
@@ -25,7 +25,7 @@ def tokenization(row: list[Token]) -> Tokenization:
 @example([Token(1, " the")], [])
 @settings(max_examples=40, deadline=None)
 def test_any_texts(first: list[Token], second: list[Token] | None) -> None:
-    checked(token_borders_picture, tokenization(first), None if second is None else tokenization(second))
+    draw_checked(token_borders_picture, tokenization(first), None if second is None else tokenization(second))
 
 
 @given(st.lists(few, max_size=20), st.lists(few, max_size=20))
@@ -38,10 +38,10 @@ def test_no_token_is_lost_and_equal_tokens_are_aligned(first: list[Token], secon
 
 def test_the_alt_text_states_the_figures() -> None:
     first, second = [Token(7, " a"), Token(9, "b")], [Token(3, "a"), Token(9, "b")]
-    assert checked(token_borders_picture, tokenization(first)).alt == (
+    assert draw_checked(token_borders_picture, tokenization(first)).alt == (
         "Tokens in boxes. 2 tokens: “·ab”, each token above its id. In order: “·a” 7, “b” 9."
     )
-    assert checked(token_borders_picture, tokenization(first), tokenization(second)).alt == (
+    assert draw_checked(token_borders_picture, tokenization(first), tokenization(second)).alt == (
         "Tokens in boxes. 2 tokens compared with 2, 1 in both: above “·ab”, below “ab”. Above: “·a” 7, “b” 9. "
         "Below: “a” 3, “b” 9."
     )
@@ -49,7 +49,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 def test_tokens_not_shown_are_counted() -> None:
     many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
-    assert checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
+    assert draw_checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
 
 
 def test_tokens_in_both_texts_are_filled() -> None:

@@ -13,7 +13,7 @@ from bot.features.review.embeds.periods import SMALLEST_GROUP, Period, Unit, per
 from bot.features.review.embeds.trend import trend_picture
 from bot.rendering.pictures.canvas import Canvas
 from bot.rendering.pictures.palette import NEUTRAL, POSITIVE
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 
 FIRST = date(2026, 12, 28)
 Pairs = list[tuple[int, int]]
@@ -22,7 +22,7 @@ counted = pairs.flatmap(lambda count: st.tuples(st.just(count), st.integers(0, c
 
 
 def periods_of(days: Pairs) -> list[Period]:
-    return [Period(FIRST + timedelta(place), *pair) for place, pair in enumerate(days)]
+    return [Period(FIRST + timedelta(position), *pair) for position, pair in enumerate(days)]
 
 
 @given(st.lists(counted, max_size=70), st.sampled_from(["day", "week"]))
@@ -36,7 +36,7 @@ def periods_of(days: Pairs) -> list[Period]:
 @example([(7, 7), (0, 0), (3, 1)] * 20, "day")
 @settings(max_examples=40, deadline=None)
 def test_any_counts(days: Pairs, unit: Unit) -> None:
-    checked(trend_picture, periods_of(days), unit)
+    draw_checked(trend_picture, periods_of(days), unit)
 
 
 @given(st.lists(counted, min_size=1, max_size=40))
@@ -64,7 +64,7 @@ def test_a_period_with_few_messages_hides_its_counts() -> None:
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    picture = checked(trend_picture, periods_of([(10, 5), (4, 4), (0, 0), (20, 15)]))
+    picture = draw_checked(trend_picture, periods_of([(10, 5), (4, 4), (0, 0), (20, 15)]))
     assert picture.alt == (
         "Share of positive messages and their number per day, 28 December 2026 to 31 December 2026. 67% positive: "
         "30 messages, as a small model reads them. Hidden, with fewer than 5 messages: 1 day. "
@@ -92,7 +92,7 @@ def test_a_change_is_reported_only_beyond_chance(days: Pairs, finding: str) -> N
 
 def test_a_hidden_day_leaves_a_gap() -> None:
     whole = image_of(trend_picture(periods_of([(10, 5)] * 9)))
-    broken = image_of(checked(trend_picture, periods_of([(10, 5)] * 4 + [(4, 2)] + [(10, 5)] * 4)))
+    broken = image_of(draw_checked(trend_picture, periods_of([(10, 5)] * 4 + [(4, 2)] + [(10, 5)] * 4)))
     middle = (380, 160, 420, 330)
     assert count_of(POSITIVE, whole.crop(middle)) > 100
     assert count_of(POSITIVE, broken.crop(middle)) == 0
@@ -117,7 +117,7 @@ def test_days_without_messages_are_included() -> None:
 
 def test_more_than_60_days_are_grouped_into_weeks() -> None:
     last = FIRST + timedelta(60)
-    days = {FIRST + timedelta(place): (1, 1) for place in range(61)}
+    days = {FIRST + timedelta(position): (1, 1) for position in range(61)}
     assert periods_between(FIRST, last - timedelta(1), days)[0] == "day"
     unit, weeks = periods_between(FIRST, last, days)
     assert unit == "week"
@@ -126,6 +126,6 @@ def test_more_than_60_days_are_grouped_into_weeks() -> None:
 
 def test_a_year_is_drawn() -> None:
     chance = random.Random(0)
-    days = {FIRST + timedelta(place): (chance.randrange(9), 0) for place in range(365)}
+    days = {FIRST + timedelta(position): (chance.randrange(9), 0) for position in range(365)}
     unit, weeks = periods_between(FIRST, FIRST + timedelta(364), days)
-    checked(trend_picture, weeks, unit)
+    draw_checked(trend_picture, weeks, unit)

@@ -11,7 +11,7 @@ from bot.features.xray.picture import MOST_TOKENS, xray_picture
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.pictures.palette import NEUTRAL, sequential
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import token_texts, tokens
 
 FIRST_BOX = (32, 140, 76, 182)  # in pixels
@@ -33,7 +33,7 @@ def token_surprisal(text: str, bits: float | None, rank: int = 1) -> TokenSurpri
 @given(tokens, read)
 @settings(max_examples=40, deadline=None)
 def test_any_text(first: Token, rest: list[TokenSurprisal]) -> None:
-    checked(xray_picture, surprisals([TokenSurprisal(first, None, ()), *rest]))
+    draw_checked(xray_picture, surprisals([TokenSurprisal(first, None, ()), *rest]))
 
 
 @given(token_texts, st.integers(1, MOST_TOKENS + 5))
@@ -44,16 +44,19 @@ def test_any_text(first: Token, rest: list[TokenSurprisal]) -> None:
 @settings(max_examples=8, deadline=None)
 def test_any_length(text: str, count: int) -> None:
     result = surprisals(
-        [token_surprisal("a", None), *[token_surprisal(text, place % 20, 3**place % 70_000) for place in range(count)]]
+        [
+            token_surprisal("a", None),
+            *[token_surprisal(text, position % 20, 3**position % 70_000) for position in range(count)],
+        ]
     )
-    assert "X-ray of a text. Perplexity" in checked(xray_picture, result).alt
+    assert "X-ray of a text. Perplexity" in draw_checked(xray_picture, result).alt
 
 
 def test_a_text_of_one_token_has_nothing_to_predict() -> None:
-    assert checked(xray_picture, surprisals([token_surprisal("a", None)])).alt == (
+    assert draw_checked(xray_picture, surprisals([token_surprisal("a", None)])).alt == (
         "X-ray of a text. Nothing to predict; 1 token: there is nothing before the first one."
     )
-    checked(xray_picture, surprisals([]))
+    draw_checked(xray_picture, surprisals([]))
 
 
 def test_the_alt_text_states_the_figures() -> None:
@@ -64,7 +67,7 @@ def test_the_alt_text_states_the_figures() -> None:
         token_surprisal(" time", 6, 77),
         token_surprisal("中", 15, 4000),
     ]
-    assert checked(xray_picture, surprisals(entries)).alt == (
+    assert draw_checked(xray_picture, surprisals(entries)).alt == (
         "X-ray of a text. Perplexity 64.0, 1.85 bits per character; 5 tokens, each coloured by its surprisal. "
         "By rank: 2 in the top 10, 1 in the top 100, 0 in the top 1000, 1 beyond. Most surprising: "
         "“中” with 15.0 bits, rank 4,000, “·time” with 6.0 bits, rank 77, “·end” with 2.0 bits, rank 3, "
@@ -74,7 +77,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 def test_tokens_not_shown_are_counted() -> None:
     result = surprisals([token_surprisal("a", None), *[token_surprisal(" b", 3, 9)] * (MOST_TOKENS + 41)])
-    assert "Not in the picture: 42 more." in checked(xray_picture, result).alt
+    assert "Not in the picture: 42 more." in draw_checked(xray_picture, result).alt
 
 
 def test_colour_shows_surprisal_and_the_first_token_has_none() -> None:
