@@ -1,4 +1,4 @@
-"""Models, bots, databases, how long a test may take, and the rule that no test reaches beyond this machine."""
+"""Models, bots, databases, deadlines, and the rule that no test connects to another machine."""
 
 import ipaddress
 import os
@@ -33,7 +33,7 @@ pytest.register_assert_rewrite(*(".".join(path.relative_to(TESTS.parent).with_su
 
 from tests.console import Console  # noqa: E402  # its assertions are rewritten only if it is imported after that
 
-keep_few_kernels()  # before anything is computed: oneDNN asks once
+keep_few_kernels()  # before any computation, since oneDNN reads this once
 
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"
@@ -41,18 +41,18 @@ QWEN2_TOKENIZER = SHARED / "tokenizers" / "qwen2"
 SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
 
 
-DEADLINE = 120.0  # seconds for a test on a machine that does IDLE_SECONDS' work in IDLE_SECONDS
-SLOW_DEADLINE = 1200.0  # the same for slow ones, which have a patience of their own
-SETTLE_SECONDS = 60.0  # the same for what a simulated Discord waits for its bot: 5 are too few on a busy machine
-IDLE_SECONDS = 0.2  # for the work of slowness()
+DEADLINE = 120.0  # seconds for a test on an idle machine; conftest multiplies it by slowness()
+SLOW_DEADLINE = 1200.0  # the same for slow tests, which have their own time limits
+SETTLE_SECONDS = 60.0  # the same for a simulated Discord that waits for its bot: 5 s are too few on a busy machine
+IDLE_SECONDS = 0.2  # that the work in slowness() takes on an idle machine
 
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the same examples in every run
 hypothesis.settings.register_profile("random", derandomize=False, deadline=None, print_blob=True)
-hypothesis.settings.load_profile("fixed")  # make test-nightly takes the other
+hypothesis.settings.load_profile("fixed")  # `make test-nightly` uses "random"
 
 
 def share_cores() -> None:
-    """Let two workers of pytest-xdist compute with half the cores each, and so the processes that they start."""
+    """Divide the cores between pytest-xdist's workers and the processes that they start."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
         threads = max(1, (os.cpu_count() or 1) // workers)
@@ -64,14 +64,14 @@ share_cores()
 
 
 def slowness() -> float:
-    """Return how many times longer than on an idle machine a piece of work takes, 1 at least."""
+    """Return how many times longer than on an idle machine a piece of work takes; at least 1."""
     began = time.perf_counter()
     sum(number * number for number in range(3_000_000))
     return max(1.0, (time.perf_counter() - began) / IDLE_SECONDS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test a deadline, so that one that waits for what never comes fails with a traceback."""
+    """Give each test a deadline, so that a test that hangs fails with a traceback."""
     times = slowness()
     for item in items:
         seconds = SLOW_DEADLINE if item.get_closest_marker("slow") else DEADLINE
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def need_shared(path: Path) -> Path:
-    """Return `path`, or skip: those who clone the project alone have no ../shared."""
+    """Return `path`, or skip: a clone of the project alone has no ../shared."""
     if not path.exists():
         pytest.skip(f"{path} is not there")
     return path
@@ -102,8 +102,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _one_s_own_environment() -> Iterator[None]:
-    """What a test sets for the libraries that it loads, such as no progress bars, ends with it."""
+def _own_environment() -> Iterator[None]:
+    """Undo what a test sets for the libraries that it loads, such as no progress bars."""
     with patch.dict(os.environ):
         yield
 
@@ -112,7 +112,7 @@ def _one_s_own_environment() -> Iterator[None]:
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("DISCORD_TOKEN", "HF_TOKEN", *(f"BOT_{name.upper()}" for name in Settings.model_fields)):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.chdir(tmp_path)  # away from a .env
+    monkeypatch.chdir(tmp_path)  # away from the project's .env
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +127,7 @@ def stories_model() -> EngineModel:
 
 @pytest.fixture(scope="session")
 def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real Qwen2 tokenizer before a small random Qwen2, whose vocabulary is padded as in the real one."""
+    """The real Qwen2 tokenizer with a small random Qwen2, whose vocabulary is padded as in the real model."""
     folder = tmp_path_factory.mktemp("qwen2")
     for file in need_shared(QWEN2_TOKENIZER).iterdir():
         shutil.copy(file, folder / file.name)
@@ -135,7 +135,7 @@ def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = Qwen2Config(
         vocab_size=151_936, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, tie_word_embeddings=True, eos_token_id=151_643, bos_token_id=151_643,
-        initializer_range=0.3,  # far enough apart that no two of 151,936 logits are all but equal
+        initializer_range=0.3,  # large enough that no two of 151,936 logits are almost equal
     )  # fmt: skip
     Qwen2ForCausalLM(config).save_pretrained(folder)
     return folder
@@ -183,7 +183,7 @@ def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> Mode
 
 @pytest_asyncio.fixture
 async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> AsyncIterator[Nightword]:
-    """The unmodified bot, which SimCord connects to its simulated Discord."""
+    """The real bot, connected to SimCord's simulated Discord."""
     bot = Nightword(settings, make_executor(load, settings))
     yield bot
     await bot.close()
@@ -207,7 +207,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest_asyncio.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 async def url(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator[str]:
-    """A database of its own: a file, and one on a server where there is one."""
+    """An empty database for one test: a file, and one on a PostgreSQL server if one is running."""
     if request.param == "SQLite":
         yield sqlite_url
         return

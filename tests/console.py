@@ -1,4 +1,4 @@
-"""The command line as a test runs it, and what it said."""
+"""Run the command line in a test and return what it printed."""
 
 import io
 import json
@@ -20,7 +20,7 @@ class Console:
 
     def run(self, *arguments: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        self._capsys.readouterr()  # what the test itself printed before
+        self._capsys.readouterr()  # drop what was printed before
         assert run(arguments) == code
         captured = self._capsys.readouterr()
         return captured.out, captured.err

@@ -1,4 +1,4 @@
-"""Hold what the bot sends against Discord's own OpenAPI document, where it is at hand."""
+"""Check the bot's requests against Discord's OpenAPI document, if it is available."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ def _document() -> Any:
 
 @functools.cache
 def _routes() -> list[tuple[re.Pattern[str], str]]:
-    """Return the document's paths with patterns for them, those with fewer parameters first."""
+    """Return the document's paths with a pattern for each, those with fewer parameters first."""
     paths = sorted(_document()["paths"], key=lambda path: path.count("{"))
     return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in paths]
 
@@ -39,18 +39,18 @@ def _validator(reference: str) -> Any:
 
 
 def has_document() -> bool:
-    """Return whether requests can be checked; where they cannot, pytest's summary says so beside each such test.
+    """Return whether requests can be checked. If not, each such test has a warning in pytest's summary.
 
-    A skip would leave out what else those tests assert, and one skipped test would not be seen where only some are run.
+    A skip would also drop everything else that those tests assert.
     """
     if not DOCUMENT.exists():
-        warnings.warn(f"{DOCUMENT} is not there: no request is held against Discord's contract", stacklevel=2)
+        warnings.warn(f"{DOCUMENT} is missing: no request is checked against Discord's contract", stacklevel=2)
         return False
     return True
 
 
 def check_request(method: str, path: str, body: Any) -> None:
-    """Raise AssertionError or jsonschema.ValidationError where Discord would refuse the request."""
+    """Raise AssertionError or jsonschema.ValidationError if Discord would refuse the request."""
     path = _PREFIX.sub("", path.partition("?")[0])
     for pattern, template in _routes():
         operation = _document()["paths"][template].get(method.lower())
@@ -66,9 +66,10 @@ def check_request(method: str, path: str, body: Any) -> None:
 
 
 def _without_known_gap(body: Any) -> Any:
-    """Return `body` as Discord's document knows it; Discord takes more.
+    """Return `body` in the form that Discord's document allows; Discord itself accepts more.
 
-    discord.py sends ids of attachments and of replies as integers, for which it says string, and offers media channels.
+    discord.py sends ids of attachments and replies as integers, and the document wants strings. discord.py also offers
+    media channels, which the document doesn't have.
     """
     copy = json.loads(json.dumps(body), object_hook=_without_media_channels)
     if isinstance(copy, dict):
@@ -83,12 +84,12 @@ def _without_known_gap(body: Any) -> Any:
 
 def _without_media_channels(part: dict[str, Any]) -> dict[str, Any]:
     if "channel_types" in part:
-        part["channel_types"] = [one for one in part["channel_types"] if one != MEDIA_CHANNEL]
+        part["channel_types"] = [kind for kind in part["channel_types"] if kind != MEDIA_CHANNEL]
     return part
 
 
 def _check_by_hand(body: Any, *, is_edit: bool) -> None:
-    """Check what the document leaves out: embeds' total, command names, required options first, empty messages."""
+    """Check rules missing from the document: embeds' total, command names, required options first, empty messages."""
     for command in body if isinstance(body, list) else []:
         assert COMMAND_NAME.fullmatch(command["name"]) or command.get("type") == 3
         assert command["name"].islower() or command.get("type") == 3
@@ -99,9 +100,9 @@ def _check_by_hand(body: Any, *, is_edit: bool) -> None:
             continue
         assert message.get("content") or message.get("embeds") or message.get("attachments"), "an empty message"
         assert sum(_characters(embed) for embed in message.get("embeds") or []) <= MAX_EMBED_CHARACTERS
-        # discord.py leaves it out of an edit of embeds alone, which never mention anybody.
+        # discord.py omits allowed_mentions when it edits only embeds, which never mention anyone.
         could_mention = bool(message.get("content")) or not is_edit
-        assert not could_mention or message.get("allowed_mentions") == {"parse": []}, "somebody could be mentioned"
+        assert not could_mention or message.get("allowed_mentions") == {"parse": []}, "someone could be mentioned"
 
 
 def _characters(embed: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ Answers = Mapping[type, Callable[[Any], Any]]
 
 
 def fake_model(info: ModelInfo, answers: Answers, otherwise: Callable[[Any], Any] | None = None) -> LanguageModel:
-    """Return what has exactly the members of the real model, and answers each kind of question as `answers` says."""
+    """Return a fake with exactly the members of the real model, which answers each kind of question from `answers`."""
 
     def answer(question: Any, watcher: object = None) -> Any:
         kind = answers.get(type(question), otherwise)

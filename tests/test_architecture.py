@@ -1,4 +1,4 @@
-"""The tree keeps the shape that CONTRIBUTING draws."""
+"""The source tree keeps the structure described in CONTRIBUTING."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,7 @@ from bot.app.client import Nightword, add_commands
 PACKAGE = Path(bot.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
-# What import-linter's contracts don't say: who may import a library that belongs to one place.
+# A rule that import-linter's contracts don't have: which modules can import a third-party library.
 HOME_OF = {
     ("transformers", "huggingface_hub", "safetensors", "tokenizers"): ("bot.engine.",),
     ("sqlalchemy", "alembic", "aiosqlite", "asyncpg"): ("bot.storage.",),
@@ -30,14 +30,14 @@ def name_of(path: Path) -> str:
 
 def imports(path: Path) -> set[str]:
     """Return the modules that a module imports, also inside functions."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            found.add(str(node.module))
-    return found
+            names.add(str(node.module))
+    return names
 
 
 def roots(path: Path) -> set[str]:
@@ -46,7 +46,7 @@ def roots(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_each_library_has_its_place(path: Path) -> None:
+def test_each_library_is_imported_only_where_it_belongs(path: Path) -> None:
     for libraries, homes in HOME_OF.items():
         if not name_of(path).startswith(homes):
             assert not roots(path) & set(libraries)
@@ -55,21 +55,21 @@ def test_each_library_has_its_place(path: Path) -> None:
         assert "getenv" not in path.read_text()
 
 
-def test_only_four_files_stand_at_the_top() -> None:
+def test_the_package_has_only_four_modules_at_its_top() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py", "settings.py"}
 
 
-async def test_every_command_is_found_answers_errors_and_describes_itself(simcord_bot: Nightword) -> None:
+async def test_every_command_is_registered_replies_on_errors_and_has_descriptions(simcord_bot: Nightword) -> None:
     await add_commands(simcord_bot)
-    found = list(simcord_bot.tree.walk_commands())
+    commands = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}
     for menu in menus:
         assert menu.callback.__code__.co_name == "answered", "the context menu has no @reply_on_error"
-    assert {command.name for command in found} == {
+    assert {command.name for command in commands} == {
         "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess",
     }  # fmt: skip
-    for command in found:
+    for command in commands:
         assert isinstance(command, app_commands.Command)
         assert command.callback.__code__.co_name == "answered", "the command has no @reply_on_error"
         assert 10 < len(command.description) <= 100
@@ -82,7 +82,7 @@ def concrete(error: type[errors.BotError]) -> list[type[errors.BotError]]:
     return [error] if not below else [leaf for sub in below for leaf in concrete(sub)]
 
 
-def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
+def test_every_error_is_in_the_docstring_s_tree_and_has_a_title() -> None:
     drawn = errors.__doc__ or ""
     only_in_the_terminal = {
         errors.InvalidSettings,
@@ -101,7 +101,7 @@ def test_every_failure_stands_in_the_tree_and_has_its_words() -> None:
     assert set(TITLES) <= {errors.BotError, *concrete(errors.BotError)}
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_no_todo_is_left_in_the_code() -> None:
     for path in MODULES:
         text = path.read_text()
         assert "TODO" not in text
@@ -112,4 +112,4 @@ def test_nothing_is_left_for_later() -> None:
 def test_no_test_module_imports_another() -> None:
     names = {f"tests.{'.'.join(path.relative_to(TESTS).with_suffix('').parts)}" for path in TESTS.rglob("test_*.py")}
     importing = {path.name: imports(path) & names for path in TESTS.rglob("*.py")}
-    assert {name: found for name, found in importing.items() if found} == {}
+    assert {name: imported for name, imported in importing.items() if imported} == {}

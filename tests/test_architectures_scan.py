@@ -1,4 +1,4 @@
-"""The scan over transformers' classes finds them itself, compares, and tells which refusals hold."""
+"""The scan over transformers' classes: it finds them all, compares each with plain transformers, checks refusals."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from bot.questions.tokens import TokenProbability
 SCANNED = Path(__file__).parents[1] / "docs" / "reference" / "architectures.md"
 
 
-def made(model_type: str, folder: Path) -> Path:
+def tiny_model(model_type: str, folder: Path) -> Path:
     make_tiny(model_type, folder)
     return folder
 
@@ -44,26 +44,26 @@ def test_every_class_of_transformers_is_in_the_table() -> None:
         ("xmod", "refused"),
     ],
 )
-def test_an_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
-    assert compare(made(model_type, tmp_path)).outcome == outcome
+def test_the_scan_has_the_expected_outcome(model_type: str, outcome: str, tmp_path: Path) -> None:
+    assert compare(tiny_model(model_type, tmp_path)).outcome == outcome
 
 
-def test_a_refusal_that_does_not_hold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_for_a_wrong_reason_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.engine.transformers.self_test.CAUSAL_TOLERANCE", {torch.float32: -1.0})
-    found = compare(made("llama", tmp_path))
-    assert found == Comparison(
+    comparison = compare(tiny_model("llama", tmp_path))
+    assert comparison == Comparison(
         "differs",
         "refused for a wrong reason: it gives different numbers for the same text",
     )
 
 
-def test_numbers_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_that_differ_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = primitives.candidates
 
-    def a_little_more(found: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
-        return tuple(replace(one, logit=one.logit + 0.01) for one in exact(found, codec))
+    def a_little_more(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+        return tuple(replace(candidate, logit=candidate.logit + 0.01) for candidate in exact(scores, codec))
 
     monkeypatch.setattr("bot.engine.topk.candidates", a_little_more)
-    found = compare(made("llama", tmp_path))
-    assert found.outcome == "differs"
-    assert found.reason.startswith("topk: figures differ by")
+    comparison = compare(tiny_model("llama", tmp_path))
+    assert comparison.outcome == "differs"
+    assert comparison.reason.startswith("topk: figures differ by")

@@ -1,4 +1,4 @@
-"""The contract check itself: it refuses what Discord would refuse."""
+"""The contract check fails on requests that Discord would refuse."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract import DOCUMENT, check_request
 
-needs_document = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"{DOCUMENT} is not there")
+needs_document = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"{DOCUMENT} is missing")
 
 CALLBACK = "/interactions/1/token/callback"
 ORIGINAL = "/webhooks/1/token/messages/@original"
@@ -29,7 +29,7 @@ NOBODY: dict[str, Any] = {"allowed_mentions": {"parse": []}}
         ("PUT", COMMANDS, [{"name": "topk", "description": "x", "type": 1}]),
     ],
 )
-def test_what_discord_takes(method: str, path: str, body: Any) -> None:
+def test_a_valid_request_passes(method: str, path: str, body: Any) -> None:
     check_request(method, path, body)
 
 
@@ -64,7 +64,7 @@ def test_what_discord_takes(method: str, path: str, body: Any) -> None:
         ),
     ],
 )
-def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
+def test_an_invalid_request_fails(method: str, path: str, body: Any) -> None:
     with pytest.raises((AssertionError, jsonschema.ValidationError)):
         check_request(method, path, body)
 
@@ -74,7 +74,7 @@ def test_what_discord_refuses(method: str, path: str, body: Any) -> None:
     "test",
     [
         "tests/features/test_help.py",
-        "tests/wire/test_command_sync.py::test_a_server_that_does_not_take_them_ends_the_bot_with_a_remedy",
+        "tests/wire/test_command_sync.py::test_a_server_that_refuses_the_commands_ends_the_bot_with_a_remedy",
     ],
 )
 def test_without_the_document_tests_run_and_say_what_is_not_checked(test: str) -> None:
@@ -82,9 +82,9 @@ def test_without_the_document_tests_run_and_say_what_is_not_checked(test: str) -
         "import sys, pathlib, pytest, tests.contract as contract; contract.DOCUMENT = pathlib.Path('/nowhere.json'); "
         f"sys.exit(pytest.main(['-p', 'no:cacheprovider', {test!r}]))"
     )
-    result = subprocess.run(  # noqa: S603  # this very Python
+    result = subprocess.run(  # noqa: S603  # our own interpreter
         [sys.executable, "-c", run], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout
     assert "passed" in result.stdout
-    assert "/nowhere.json is not there: no request is held against Discord's contract" in result.stdout
+    assert "/nowhere.json is missing: no request is checked against Discord's contract" in result.stdout

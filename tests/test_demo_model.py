@@ -1,4 +1,4 @@
-"""The embedded demo model does what its card says; the card's figures come from `make train`."""
+"""The embedded demo model does what its model card says. The card's figures come from `make train`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a command imports: the health check runs twice a minute, and nobody waits for a library that is not needed."""
+"""Commands import only what they need: the health check runs twice a minute, and help should appear at once."""
 
 import json
 import os
@@ -20,8 +20,8 @@ main()
 """
 
 
-def imported(*arguments: str, code: int = 0, **settings: str) -> set[str]:
-    """Run a command as a process of its own and return the packages that it imported."""
+def imported_packages(*arguments: str, code: int = 0, **settings: str) -> set[str]:
+    """Run a command in its own process and return the packages that it imported."""
     ended = subprocess.run(  # noqa: S603 – our own command
         [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(PROJECT), **settings},
@@ -37,19 +37,21 @@ def write_heartbeat() -> str:
 
 @pytest.mark.parametrize("settings", [{}, {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": "sqlite+aiosqlite:///a%20b.db"}])
 def test_health_imports_neither_discord_nor_the_model_nor_the_database(settings: dict[str, Any]) -> None:
-    found = imported("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
-    assert "pydantic" in found, "it reads the settings"
-    assert found & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    modules = imported_packages("health", BOT_HEARTBEAT_FILE=write_heartbeat(), **settings)
+    assert "pydantic" in modules, "it reads the settings"
+    assert modules & (HEAVY | {"sqlalchemy", "alembic"}) == set()
 
 
-def test_an_unhealthy_bot_is_told_of_as_fast() -> None:
-    assert imported("health", code=1, BOT_HEARTBEAT_FILE="nowhere") & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+def test_health_of_an_unhealthy_bot_imports_no_heavy_library() -> None:
+    assert (
+        imported_packages("health", code=1, BOT_HEARTBEAT_FILE="nowhere") & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+    )
 
 
 @pytest.mark.parametrize("arguments", ["--version", "--help", "run --help", "topk --help", "backup --help"])
-def test_help_imports_no_library_of_the_work(arguments: str) -> None:
-    assert imported(*arguments.split()) & (HEAVY | {"sqlalchemy", "alembic"}) == set()
+def test_help_imports_no_heavy_library(arguments: str) -> None:
+    assert imported_packages(*arguments.split()) & (HEAVY | {"sqlalchemy", "alembic"}) == set()
 
 
 def test_backup_imports_neither_discord_nor_the_model() -> None:
-    assert imported("backup", "copy.db", code=78) & HEAVY == set()
+    assert imported_packages("backup", "copy.db", code=78) & HEAVY == set()

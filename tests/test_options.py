@@ -1,4 +1,4 @@
-"""Both doors offer the options of the one table: names, ranges, defaults and words."""
+"""Discord and the terminal offer the options of the one table, with its names, ranges, defaults and descriptions."""
 
 import argparse
 from typing import Any
@@ -14,7 +14,7 @@ from bot.questions.options import OPTIONS, Option, options_of
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.topk import TopKQuestion
 
-OF_EVERY_COMMAND = {"help", "json", "png", "model", "dtype"}  # of the terminal itself, not of a question
+OF_EVERY_COMMAND = {"help", "json", "png", "model", "dtype"}  # options of the terminal itself, not of a question
 NOT_QUESTIONS = {"run", "doctor", "health", "backup", "playground", "bench"}
 KINDS = {"string": str, "integer": int, "number": float, "boolean": bool}
 
@@ -36,7 +36,7 @@ async def test_discord_has_the_options_of_the_table(simcord_bot: Nightword) -> N
     for name, command in registered.items():
         assert isinstance(command, app_commands.Command)
         expected = options_of(name, "discord")
-        assert [one.name for one in command.parameters] == [one.name for one in expected]
+        assert [parameter.name for parameter in command.parameters] == [option.name for option in expected]
         for option in expected:
             parameter = command.get_parameter(option.name)
             assert parameter is not None
@@ -77,12 +77,12 @@ def test_the_terminal_has_the_options_of_the_table() -> None:
     ids=["topk", "sampler", "compare", "sample", "beam"],
 )
 def test_a_question_fills_in_the_defaults_of_the_table(command: str, values: Any) -> None:
-    found = values()
+    filled = values()
     numbers = [option for option in OPTIONS[command] if option.is_number and option.default is not None]
-    compared = [option for option in numbers if option.strategy in (None, found.get("strategy", option.strategy))]
+    compared = [option for option in numbers if option.strategy in (None, filled.get("strategy", option.strategy))]
     assert compared
     for option in compared:
-        assert found[option.name] == option.default
+        assert filled[option.name] == option.default
 
 
 def vars_of(question: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settings: from the environment and `.env`, with one line for whatever is wrong."""
+"""Settings come from the environment and `.env`, and a wrong one is reported in one line."""
 
 import re
 from pathlib import Path
@@ -89,13 +89,13 @@ def test_a_bad_value_is_named_in_one_line(
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_a_server_is_reached_by_its_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_a_postgresql_url_gets_the_asyncpg_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", f"{scheme}://bot:a@b@server:5432/reviews?ssl=require")
     url = read_settings().database_url.get_secret_value()
     assert url == "postgresql+asyncpg://bot:a@b@server:5432/reviews?ssl=require"
 
 
-def test_a_file_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_sqlite_url_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().database_url.get_secret_value() == "sqlite+aiosqlite:///nightword.db"
     monkeypatch.setenv("BOT_DATABASE_URL", "sqlite+aiosqlite:////var/lib/nightword/reviews.db")
     assert read_settings().database_url.get_secret_value() == "sqlite+aiosqlite:////var/lib/nightword/reviews.db"

@@ -1,4 +1,4 @@
-"""An answer's files and picture, as Discord gets them and as a channel shows them."""
+"""An answer's files and picture, as they are sent to Discord and shown in a channel."""
 
 import io
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +37,7 @@ async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> 
     await bot.close()
 
 
-async def test_the_picture_stands_in_the_embed_with_its_alt_text(simcord_env: simcord.Env) -> None:
+async def test_the_picture_is_in_the_embed_with_its_alt_text(simcord_env: simcord.Env) -> None:
     place = Place.build(simcord_env)
     await place.member.slash(place.channel, "picture")
     (message,) = place.channel.history(viewer=place.other)
@@ -52,7 +52,7 @@ async def test_the_picture_stands_in_the_embed_with_its_alt_text(simcord_env: si
             check_request(request.method, request.path, request.json)
 
 
-def test_an_answer_with_a_picture_leaves_the_answer_without_it_as_it_was() -> None:
+def test_adding_a_picture_does_not_change_the_original_answer() -> None:
     plain = Answer(discord.Embed(title="A picture"))
     shown = plain.with_picture(Picture(b"\x89PNG", "what it shows"), "other.png")
     assert (plain.embed.image.url, plain.attachments) == (None, ())
@@ -62,11 +62,11 @@ def test_an_answer_with_a_picture_leaves_the_answer_without_it_as_it_was() -> No
 
 
 @pytest.mark.parametrize("alt", ["", "x" * 1025])
-def test_a_picture_says_what_it_shows_within_discord_s_limit(alt: str) -> None:
+def test_an_empty_or_too_long_alt_text_is_refused(alt: str) -> None:
     with pytest.raises(ValueError, match="alt text"):
         Picture(b"", alt)
 
 
-def test_a_picture_opens() -> None:
+def test_a_picture_is_a_readable_image() -> None:
     with Image.open(io.BytesIO(spread_picture([], 0.2).png)) as image:
         assert image.width == 800

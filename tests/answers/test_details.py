@@ -1,4 +1,4 @@
-"""Details, replays and their commands, of any text: limits held, nothing escapes, and the command says the same."""
+"""Details, replays and terminal commands for any text: limits hold, nothing escapes, the command asks the same."""
 
 import importlib
 import pkgutil
@@ -56,9 +56,9 @@ outcomes = st.builds(
 )
 versions = st.dictionaries(st.sampled_from(["torch", "python", "nightword"]), texts, max_size=3)
 receipts = st.builds(
-    lambda question, outcome, how, revision, versions: (
-        Receipt(question, outcome, AnsweredBy(how.model.short_name, revision, "float32", "cpu", ""), versions, {}),
-        how,
+    lambda question, outcome, run, revision, versions: (
+        Receipt(question, outcome, AnsweredBy(run.model.short_name, revision, "float32", "cpu", ""), versions, {}),
+        run,
     ),
     questions,
     outcomes,
@@ -74,23 +74,25 @@ differences = st.none() | st.builds(
 
 @given(receipts, outcomes, differences)
 @settings(max_examples=100, deadline=None)
-def test_embeds(found: tuple[Receipt[Any], RunInfo], now: Outcome, difference: Difference | None) -> None:
-    receipt, how = found
+def test_details_and_replays_hold_discord_s_limits(
+    receipt_and_run: tuple[Receipt[Any], RunInfo], now: Outcome, difference: Difference | None
+) -> None:
+    receipt, run = receipt_and_run
     check(details_answer(receipt))
-    check(replay_answer(receipt, now, difference, how))
-    check(incomparable_answer(receipt, how.model))
+    check(replay_answer(receipt, now, difference, run))
+    check(incomparable_answer(receipt, run.model))
 
 
 @given(receipts)
 @settings(max_examples=100, deadline=None)
-def test_a_receipt_is_read_as_it_was_written(found: tuple[Receipt[Any], RunInfo]) -> None:
-    receipt, _ = found
+def test_a_receipt_is_read_as_it_was_written(receipt_and_run: tuple[Receipt[Any], RunInfo]) -> None:
+    receipt, _ = receipt_and_run
     assert read_receipt(write_receipt(receipt)) == receipt
     assert first_difference(receipt.outcome, receipt.outcome) is None
 
 
 def words_of(command: str) -> list[str]:
-    """Return the words that a shell gives to `nightword`."""
+    """Return the arguments that a shell passes to `nightword`."""
     script = f"nightword() {{ printf '%s\\0' \"$@\"; }}\n{command}"
     result = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True)  # noqa: S603  # quoted, as tested
     return result.stdout.decode().split("\0")[:-1]
@@ -98,7 +100,7 @@ def words_of(command: str) -> list[str]:
 
 @given(questions)
 @settings(max_examples=200, deadline=None)
-def test_a_command_says_what_was_asked(question: RepeatableQuestion[Any]) -> None:
+def test_the_terminal_command_has_every_option_of_the_question(question: RepeatableQuestion[Any]) -> None:
     command = terminal_command(question, AnsweredBy("demo", None, "float32", "cpu", ""))
     if command is None:
         return
@@ -126,7 +128,7 @@ def test_a_command_names_model_revision_and_dtype() -> None:
     )
 
 
-def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> None:
+def test_the_command_of_a_stopped_answer_writes_as_many_tokens() -> None:
     question = ContinuationQuestion("Once", GenerationParameters.from_options(max_new_tokens=30))
     model = AnsweredBy("demo", None, "float32", "cpu", "")
     for ids, shown in (((4, 5), "--max-new-tokens=2 "), ((), "No single terminal command reproduces this answer.")):
@@ -136,24 +138,24 @@ def test_the_command_of_what_was_stopped_writes_as_much_as_stands_there() -> Non
 
 def test_a_replay_says_what_has_changed_since(demo_model: EngineModel) -> None:
     outcome = Outcome((1,), ((2,),))
-    found = versions_now()
+    current_versions = versions_now()
     then = Receipt(
         XrayQuestion("a"),
         outcome,
         AnsweredBy("demo", None, "float32", "cpu", "by hand"),
-        found | {"torch": "1.0"},
+        current_versions | {"torch": "1.0"},
         {},
     )
     embed = replay_answer(then, outcome, None, RunInfo(demo_model.info, 0.1)).embed
     changed = f"float32 on cpu, by hand → float32 on cpu, {demo_model.info.engine_path}".removesuffix(", ")
     assert [(field.name, field.value) for field in embed.fields] == [
-        ("Changed since then", f"torch 1.0 → {found['torch']} · computed in {changed}")
+        ("Changed since then", f"torch 1.0 → {current_versions['torch']} · computed in {changed}")
     ]
-    same = replace(then, model=AnsweredBy.of(demo_model.info), versions=found)
+    same = replace(then, model=AnsweredBy.of(demo_model.info), versions=current_versions)
     assert replay_answer(same, outcome, None, RunInfo(demo_model.info, 0.1)).embed.fields == []
 
 
-def test_what_no_command_line_can_hold_has_no_command() -> None:
+def test_a_question_that_no_command_line_can_hold_has_no_command() -> None:
     model = AnsweredBy("demo", None, "float32", "cpu", "")
     assert terminal_command(XrayQuestion("a\x00b"), model) is None
     assert terminal_command(TokenizationQuestion("a", "\ud800"), model) is None
@@ -162,7 +164,7 @@ def test_what_no_command_line_can_hold_has_no_command() -> None:
 
 
 @given(st.text())
-def test_what_is_no_receipt_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_receipt_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
         read_receipt(text)
 

@@ -1,4 +1,4 @@
-"""The log: its level, its two forms, and what never gets into it."""
+"""The log: its level, its two formats, and what is never logged."""
 
 import json
 import logging
@@ -21,14 +21,14 @@ def _restore_logging() -> Iterator[None]:
         logging.getLogger(library).setLevel(logging.NOTSET)
 
 
-def test_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_has_level_logger_and_message(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_level="INFO"))
     logging.getLogger("bot.x").info("ready")
     logging.getLogger("bot.x").debug("hidden")
     assert capsys.readouterr().err.rstrip().endswith("INFO    bot.x: ready")
 
 
-def test_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_json_log_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_json=True))
     try:
         raise ZeroDivisionError("why")
@@ -43,7 +43,9 @@ def test_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "library", ["discord.webhook.async_", "discord.http", "discord.gateway", "aiohttp.client", "aiosqlite"]
 )
-def test_libraries_that_log_tokens_at_debug_are_kept_from_it(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_libraries_that_log_tokens_at_debug_level_are_silenced(
+    library: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     configure_logging(Settings(log_level="DEBUG"))
     logging.getLogger(library).debug("interaction token")
     logging.getLogger("bot").debug("ours")

@@ -1,4 +1,4 @@
-"""`nightword backup`: a whole copy while the bot goes on, or one line that says why there is none."""
+"""`nightword backup`: a complete copy while the bot keeps running, or one line that says why there is none."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ URL = "sqlite+aiosqlite:///{}"
 PROJECT = Path(__file__).parents[2]
 NEWEST = ScriptDirectory.from_config(migrations()).get_current_head()
 
-# How the file is written in the URL, and its path as SQLAlchemy reads it.
+# The path as written in the URL, and the file that SQLAlchemy opens for it.
 PATHS = [
     ("nightword.db", "nightword.db"),
     ("night%20word.db", "night word.db"),
@@ -51,7 +51,7 @@ PATHS = [
 ]
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
     assert run(["backup", *arguments]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -69,7 +69,7 @@ async def test_a_database_is_copied_while_it_is_written_to(tmp_path: Path, capsy
     await write(store, FIRST + 1)
     await database.close()
     assert capsys.readouterr().out.startswith(f"Copied {tmp_path}/nightword.db to copy.db: ")
-    assert [file.name for file in sorted(tmp_path.glob("copy*"))] == ["copy.db"], "one file, to be carried away alone"
+    assert [file.name for file in sorted(tmp_path.glob("copy*"))] == ["copy.db"], "the copy is a single file"
     assert Path("copy.db").stat().st_mode & 0o077 == 0
 
     with sqlite3.connect("copy.db") as connection:
@@ -87,41 +87,41 @@ async def test_no_file_is_overwritten(capsys: pytest.CaptureFixture[str]) -> Non
     await database.open()
     await database.close()
     Path("copy.db").write_text("mine")
-    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refusal(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
-    assert "nightword.db already exists" in refused(capsys, "nightword.db", code=2)
+    assert "nightword.db already exists" in refusal(capsys, "nightword.db", code=2)
 
 
 async def test_a_target_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     database = Database(URL.format("nightword.db"))
     await database.open()
     await database.close()
-    error = refused(capsys, "nowhere/copy.db", code=2)
+    error = refusal(capsys, "nowhere/copy.db", code=2)
     assert "nowhere/copy.db can't be written: No such file or directory. Name a new file" in error
 
 
 def test_without_a_database_there_is_no_copy(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nightword.db does not exist. Run this command in" in refused(capsys, "copy.db", code=78)
+    assert "nightword.db does not exist. Run this command in" in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
     assert not Path("nightword.db").exists()
 
 
-def test_half_a_copy_is_not_left(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_partial_copy_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     Path("nightword.db").write_text("Dear diary, " * 100)
-    assert "file is not a database" in refused(capsys, "copy.db", code=78)
+    assert "file is not a database" in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
 
 
-def test_a_server_is_copied_by_its_own_program(
+def test_a_postgresql_database_is_left_to_pg_dump(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", "postgresql://bot:planted-password@server/reviews")
-    error = refused(capsys, "copy.db", code=2)
+    error = refusal(capsys, "copy.db", code=2)
     assert "Use PostgreSQL's pg_dump" in error
     assert "planted-password" not in error
 
 
-async def filled(url: str, messages: int = 3) -> None:
+async def fill_database(url: str, messages: int = 3) -> None:
     """Make a database with some rows, as the bot does."""
     database = Database(url)
     await database.open()
@@ -134,8 +134,8 @@ async def filled(url: str, messages: int = 3) -> None:
 
 def rows(file: Path | str) -> dict[str, int]:
     with closing(sqlite3.connect(Path(file).absolute())) as connection:  # some SQLites read a URI from "file:night.db"
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-        tables = [name for (name,) in found]
+        cursor = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        tables = [name for (name,) in cursor]
         return {
             table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # noqa: S608 – our own names
             for table in tables
@@ -143,7 +143,7 @@ def rows(file: Path | str) -> dict[str, int]:
 
 
 def files(folder: Path) -> set[str]:
-    """Return all files there, without SQLite's own beside an open database."""
+    """Return all files in the folder, except those that SQLite keeps beside an open database."""
     names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     return {name for name in names if not name.endswith(("-wal", "-shm", "-journal"))}
 
@@ -156,7 +156,7 @@ def make_folders(folder: Path) -> None:
 
 @pytest.mark.parametrize("is_absolute", [False, True], ids=["relative", "absolute"])
 @pytest.mark.parametrize(("written", "name"), PATHS)
-async def test_bot_doctor_and_backup_mean_the_same_file(
+async def test_bot_doctor_and_backup_use_the_same_file(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -166,7 +166,7 @@ async def test_bot_doctor_and_backup_mean_the_same_file(
 ) -> None:
     make_folders(tmp_path)
     url = URL.format(f"{tmp_path}/{written}" if is_absolute else written)
-    await filled(url)
+    await fill_database(url)
     assert files(tmp_path) == {name}
     monkeypatch.setenv("BOT_DATABASE_URL", url)
     monkeypatch.setenv("BOT_REVIEWS", "true")
@@ -180,19 +180,19 @@ async def test_bot_doctor_and_backup_mean_the_same_file(
     assert files(tmp_path) == {name, "copy of it.db"}
 
 
-async def test_another_file_with_the_name_as_written_is_not_taken(
+async def test_a_file_named_like_the_encoded_path_is_not_copied_instead(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = URL.format(f"{tmp_path}/night%20word.db")
-    await filled(url)
+    await fill_database(url)
     Path("night%20word.db").touch()
     monkeypatch.setenv("BOT_DATABASE_URL", url)
     assert run(["backup", "copy.db"]) == 0
     assert rows("copy.db")["message"] == 3
 
 
-async def test_the_line_of_success_says_what_was_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    await filled(URL.format("nightword.db"))
+async def test_the_success_line_has_size_version_and_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await fill_database(URL.format("nightword.db"))
     assert run(["backup", "copy.db"]) == 0
     size, count = Path("copy.db").stat().st_size, sum(rows("copy.db").values())
     assert capsys.readouterr().out == (
@@ -208,15 +208,15 @@ def stat_mode(file: str) -> int:
 
 async def test_a_database_behind_a_link_is_copied(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
-    await filled(URL.format("disk/reviews.db"))
+    await fill_database(URL.format("disk/reviews.db"))
     Path("nightword.db").symlink_to("disk/reviews.db")
     assert run(["backup", "copy.db"]) == 0
     assert not Path("copy.db").is_symlink()
     assert rows("copy.db") == rows("disk/reviews.db")
 
 
-def earlier(file: str, revision: str) -> None:
-    """Make a database as an earlier version of this program left it."""
+def make_earlier_version(file: str, revision: str) -> None:
+    """Make a database with the tables of an earlier version."""
     engine = create_engine(f"sqlite:///{file}")
     with engine.begin() as connection:
         command.upgrade(migrations(connection), revision)
@@ -225,7 +225,7 @@ def earlier(file: str, revision: str) -> None:
 
 @pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
 def test_a_database_of_an_earlier_version_is_copied_as_it_is(revision: str, capsys: pytest.CaptureFixture[str]) -> None:
-    earlier("nightword.db", revision)
+    make_earlier_version("nightword.db", revision)
     assert run(["backup", "copy.db"]) == 0
     assert f"schema version {revision}, " in capsys.readouterr().out
     assert rows("copy.db") == rows("nightword.db")
@@ -266,31 +266,31 @@ def of_another_program_with_alembic() -> None:
 
 
 def of_a_newer_version() -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
     with closing(sqlite3.connect("nightword.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
 def half_made() -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
     with closing(sqlite3.connect("nightword.db")) as connection, connection:
         connection.execute("DELETE FROM alembic_version")
 
 
 def without_a_table() -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
     with closing(sqlite3.connect("nightword.db")) as connection, connection:
         connection.execute("DROP TABLE verdict")
 
 
 def cut_off() -> None:
-    asyncio.run(filled(URL.format("nightword.db"), 300))
+    asyncio.run(fill_database(URL.format("nightword.db"), 300))
     size = Path("nightword.db").stat().st_size
     os.truncate("nightword.db", size // 2)
 
 
 def damaged() -> None:
-    asyncio.run(filled(URL.format("nightword.db"), 300))
+    asyncio.run(fill_database(URL.format("nightword.db"), 300))
     with closing(sqlite3.connect("nightword.db")) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name LIKE 'ix%' LIMIT 1").fetchone()
@@ -317,15 +317,15 @@ WITHOUT_A_COPY = {
 
 
 @pytest.mark.parametrize(("make", "problem"), WITHOUT_A_COPY.items(), ids=lambda value: getattr(value, "__name__", ""))
-def test_what_is_no_whole_database_of_this_program_is_not_copied(
+def test_a_file_that_is_not_a_whole_nightword_database_is_not_copied(
     make: Callable[[], None], problem: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     make()
     before = files(tmp_path)
-    error = refused(capsys, "copy.db", code=78)
+    error = refusal(capsys, "copy.db", code=78)
     assert error.startswith("nightword: The database of BOT_DATABASE_URL cannot be used: ")
     assert f"{tmp_path}/{problem}" in error
-    assert files(tmp_path) == before, "neither a copy nor a part of one"
+    assert files(tmp_path) == before, "no copy, not even a partial one"
 
 
 @pytest.mark.parametrize(
@@ -343,28 +343,28 @@ def test_what_is_no_whole_database_of_this_program_is_not_copied(
         ("x" * 300, "can't be written: File name too long. Name a new file"),
     ],
 )
-async def test_a_target_that_cannot_be_is_named_and_nothing_is_left(
+async def test_an_impossible_target_is_named_and_nothing_is_left(
     target: str, problem: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    await filled(URL.format("nightword.db"))
+    await fill_database(URL.format("nightword.db"))
     Path("here").mkdir()
     Path("mine.txt").write_text("mine")
     Path("dangling").symlink_to("nowhere")
     before = files(tmp_path)
-    assert problem in refused(capsys, target, code=2)
+    assert problem in refusal(capsys, target, code=2)
     assert files(tmp_path) == before
     assert Path("mine.txt").read_text() == "mine"
     assert rows("nightword.db")["message"] == 3
 
 
-async def test_a_target_name_as_long_as_a_name_may_be(tmp_path: Path) -> None:
-    await filled(URL.format("nightword.db"))
+async def test_the_longest_possible_target_name_works(tmp_path: Path) -> None:
+    await fill_database(URL.format("nightword.db"))
     assert run(["backup", "x" * 255]) == 0
     assert rows("x" * 255)["message"] == 3
 
 
-def limited(*arguments: str, size: int) -> subprocess.CompletedProcess[str]:
-    """Run the command where no file may become larger than `size`, as on a disk that is full."""
+def run_limited(*arguments: str, size: int) -> subprocess.CompletedProcess[str]:
+    """Run the command with file sizes limited to `size` bytes, which acts like a full disk."""
     return subprocess.run(  # noqa: S603 – our own command
         [sys.executable, "-m", "bot", *arguments], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -372,18 +372,18 @@ def limited(*arguments: str, size: int) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-async def test_a_full_disk_leaves_no_half_copy(tmp_path: Path) -> None:
-    await filled(URL.format("nightword.db"), 300)
+async def test_a_full_disk_leaves_no_partial_copy(tmp_path: Path) -> None:
+    await fill_database(URL.format("nightword.db"), 300)
     size = Path("nightword.db").stat().st_size
-    ended = await asyncio.to_thread(limited, "backup", "copy.db", size=size // 2)
+    ended = await asyncio.to_thread(run_limited, "backup", "copy.db", size=size // 2)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(r"nightword: copy\.db can't be written: [^.]+\. Name a new file .*\n", ended.stderr)
     assert files(tmp_path) == {"nightword.db"}
 
 
-async def test_the_copy_of_a_database_under_writing_has_the_rows_of_one_moment(tmp_path: Path) -> None:
-    """A score and its message are written together: a copy that has one of them alone is of two moments."""
-    await filled(URL.format("nightword.db"), 1)
+async def test_a_copy_made_during_writes_is_consistent(tmp_path: Path) -> None:
+    """Each transaction writes two rows: a copy with only one of them would mix two moments."""
+    await fill_database(URL.format("nightword.db"), 1)
     ends = threading.Event()
 
     def keep_writing() -> None:
@@ -405,24 +405,24 @@ async def test_the_copy_of_a_database_under_writing_has_the_rows_of_one_moment(t
         ends.set()
         writer.join()
     counted = [rows(f"copy{number}.db") for number in range(10)]
-    assert all(found["setting"] == found["opt_out"] + 1 for found in counted), "1 for the salt"
-    assert counted[-1]["opt_out"] > counted[0]["opt_out"], "the writer wrote meanwhile"
+    assert all(counts["setting"] == counts["opt_out"] + 1 for counts in counted), "1 for the salt"
+    assert counted[-1]["opt_out"] > counted[0]["opt_out"], "rows were written between the copies"
 
 
-def test_a_database_that_another_program_locks_is_not_waited_for_without_end(
+def test_backup_gives_up_on_a_locked_database(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
     with closing(sqlite3.connect("nightword.db", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        assert "nightword.db: database is locked. " in refused(capsys, "copy.db", code=78)
+        assert "nightword.db: database is locked. " in refusal(capsys, "copy.db", code=78)
     assert not Path("copy.db").exists()
 
 
-def test_a_copy_that_came_into_being_meanwhile_is_not_overwritten(
+def test_a_file_created_meanwhile_is_not_overwritten(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
     link = os.link
 
     def late(source: Path, target: Path) -> None:
@@ -430,15 +430,15 @@ def test_a_copy_that_came_into_being_meanwhile_is_not_overwritten(
         link(source, target)
 
     monkeypatch.setattr(os, "link", late)
-    assert "copy.db already exists and is not overwritten" in refused(capsys, "copy.db", code=2)
+    assert "copy.db already exists and is not overwritten" in refusal(capsys, "copy.db", code=2)
     assert Path("copy.db").read_text() == "mine"
 
 
 @pytest.mark.parametrize("problem", [PermissionError(1, "Operation not permitted"), OSError(95, "Not supported")])
-def test_a_file_system_without_links_gets_its_copy_too(
+def test_backup_works_on_a_file_system_without_links(
     monkeypatch: pytest.MonkeyPatch, problem: OSError, tmp_path: Path
 ) -> None:
-    earlier("nightword.db", "0003")
+    make_earlier_version("nightword.db", "0003")
 
     def refuse(source: Path, target: Path) -> None:
         raise problem
@@ -449,8 +449,8 @@ def test_a_file_system_without_links_gets_its_copy_too(
     assert files(tmp_path) == {"nightword.db", "copy.db"}
 
 
-async def test_a_copy_taken_back_is_a_database(tmp_path: Path) -> None:
-    await filled(URL.format("nightword.db"))
+async def test_a_copy_can_replace_the_database(tmp_path: Path) -> None:
+    await fill_database(URL.format("nightword.db"))
     assert run(["backup", "copy.db"]) == 0
     shutil.move("copy.db", "nightword.db")
     assert run(["backup", "copy of the copy.db"]) == 0
@@ -460,8 +460,8 @@ async def test_a_copy_taken_back_is_a_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["%3Amemory%3A", ":memory:", "", "?", "a%00b.db", "a.db?mode=ro", "file:a.db?uri=true"]
 )
-def test_what_is_no_file_is_refused(
+def test_a_url_that_names_no_file_is_refused(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOT_DATABASE_URL", URL.format(name))
-    assert "BOT_DATABASE_URL has an invalid value" in refused(capsys, "copy.db", code=78)
+    assert "BOT_DATABASE_URL has an invalid value" in refusal(capsys, "copy.db", code=78)

@@ -1,4 +1,4 @@
-"""`nightword bench`: figures that belong together, and a clear word for a wrong call. No speed is asserted."""
+"""`nightword bench`: consistent figures, and a clear error for a wrong option. No speed is asserted."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from bot.cli.main import run
 
 
-def test_it_measures_people_at_once_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_measures_concurrent_requests_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bench", "--model", "demo", "--concurrency", "1,3", "--new-tokens", "4", "--reviews", "2"]
     assert run([*arguments, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
@@ -28,7 +28,7 @@ def test_it_measures_people_at_once_and_reviews(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("people", ["", "0", "1,x", "257", "1;2"])
-def test_people_at_once_that_are_no_numbers_are_refused(people: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_concurrency_is_refused(people: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "--concurrency", people]) == 2
     assert capsys.readouterr().err == (
         f"nightword: --concurrency is {people!r}, but must be whole numbers from 1 to 256 separated by commas\n"

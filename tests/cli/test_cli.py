@@ -1,4 +1,4 @@
-"""The terminal: what people see, what programs read, and one line with the right exit code for what is wrong."""
+"""The terminal: tables for people, JSON for programs, and one line with the right exit code for every error."""
 
 import json
 import os
@@ -97,12 +97,12 @@ def test_tokenize_json(console: Console) -> None:
     }
 
 
-def test_standard_input_is_read_as_it_is(console: Console) -> None:
+def test_standard_input_is_read_unchanged(console: Console) -> None:
     text = "  two\r\n\tlines 你\n\n"
     assert console.json("tokenize", "-", stdin=text.encode())["text"] == text
 
 
-def test_tables_for_people(console: Console, demo_model: EngineModel) -> None:
+def test_tables_without_json(console: Console, demo_model: EngineModel) -> None:
     out, err = console.run("topk", PROMPT, "-k", "2", "--model", "demo")
     assert err == ""
     header, first, second, others, footer = out.splitlines()
@@ -124,7 +124,7 @@ def test_tables_for_people(console: Console, demo_model: EngineModel) -> None:
     assert out.endswith(f"{ids}\n")
 
 
-def test_one_review_a_line(console: Console, tmp_path: Path) -> None:
+def test_each_line_is_scored_as_a_review(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text("I loved it.\nI hated it.\nWonderful!\n")
     out, err = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo")
@@ -132,7 +132,7 @@ def test_one_review_a_line(console: Console, tmp_path: Path) -> None:
     objects = [json.loads(line) for line in out.splitlines()]
     assert [answer["label"] for answer in objects] == ["Positive", "Negative", "Positive"]
     assert objects[0] == console.json("sentiment", "I loved it.")
-    marked = b"\xef\xbb\xbf" + file.read_bytes()  # as some editors begin a file
+    marked = b"\xef\xbb\xbf" + file.read_bytes()  # some editors begin a file with a byte order mark
     out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=marked)
     header, *rows, footer = out.splitlines()
     assert header.split() == ["verdict", "P(positive)", "review"]
@@ -149,7 +149,7 @@ def test_only_a_line_break_ends_a_review(console: Console, tmp_path: Path) -> No
     assert [json.loads(line) for line in out.splitlines()] == [console.json("sentiment", review) for review in reviews]
 
 
-def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path: Path) -> None:
+def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text(f"I loved it.\n\n{'the ' * 600}\nI hated it.\n")
     out, err = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo", code=2)
@@ -228,7 +228,7 @@ def test_in_a_process_of_its_own_standard_output_is_json_alone() -> None:
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_a_message(tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text("Good.\n" * 200)
     command = [sys.executable, "-m", "bot", "sentiment", "--model", "demo", "--json", "--lines", str(file)]
@@ -250,16 +250,16 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         ("topk x --model demo >&-", 0, ""),
     ],
 )
-def test_streams_that_are_closed_or_full(redirection: str, code: int, message: str) -> None:
+def test_closed_or_full_streams_are_named(redirection: str, code: int, message: str) -> None:
     command = f"{sys.executable} -m bot {redirection}"
-    result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S602  # our own words
+    result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S602  # a fixed command
     assert result.returncode == code
     assert "Traceback" not in result.stderr
     assert result.stderr.startswith(message)
 
 
 @pytest.mark.slow
-def test_a_terminal_without_unicode_shows_what_it_can() -> None:
+def test_a_terminal_without_unicode_gets_readable_output() -> None:
     command = [sys.executable, "-m", "bot", "topk", "x", "--model", "demo"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)  # noqa: S603  # as above
@@ -268,7 +268,7 @@ def test_a_terminal_without_unicode_shows_what_it_can() -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_found_is_refused_in_one_line(tmp_path: Path) -> None:
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bot", "topk", "--model", "no/such", "x"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)  # noqa: S603  # as above

@@ -33,7 +33,9 @@ def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 def test_it_prints_an_address_that_serves_a_page_and_ends_cleanly(
     channel: str, end: signal.Signals, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_text("BOT_GUILD_IDS=12\nBOT_HEARTBEAT_FILE=./no/heartbeat\n")  # of the real Discord
+    (tmp_path / ".env").write_text(
+        "BOT_GUILD_IDS=12\nBOT_HEARTBEAT_FILE=./no/heartbeat\n"
+    )  # settings for the real Discord
     playground = start("--port", "0", "--channel", channel, cwd=tmp_path)
     assert playground.stdout is not None
     line = playground.stdout.readline()
@@ -78,7 +80,7 @@ def test_it_can_be_ended_while_the_model_loads(tmp_path: Path) -> None:
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_model_that_is_not_there_ends_it_at_once(tmp_path: Path) -> None:
+def test_a_missing_model_ends_it_at_once(tmp_path: Path) -> None:
     process = start("--model", "./nowhere", cwd=tmp_path)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 78

@@ -1,4 +1,4 @@
-"""A server with messages that an earlier version wrote."""
+"""A server with messages that an earlier version posted."""
 
 import pytest
 import simcord

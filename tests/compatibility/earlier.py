@@ -1,4 +1,4 @@
-"""What an earlier version made, put back into a simulated Discord where this version answers."""
+"""Put what an earlier version wrote into a simulated Discord, where this version answers."""
 
 import itertools
 import json
@@ -23,53 +23,58 @@ def load(name: str) -> Any:
     return json.loads((MADE / name).read_text(encoding="utf-8"))
 
 
-def with_ids(found: Any, ids: dict[int, int]) -> Any:
-    """Return what the earlier version made with the ids of this simulated Discord in place of the earlier ones."""
-    return json.loads(renamed(json.dumps(found), ids))
+def with_ids(value: Any, ids: dict[int, int]) -> Any:
+    """Return `value` with the recorded ids replaced by those of this simulated Discord."""
+    return json.loads(replace_ids(json.dumps(value), ids))
 
 
-def renamed(text: str, ids: dict[int, int]) -> str:
+def replace_ids(text: str, ids: dict[int, int]) -> str:
     names = "|".join(map(str, ids))
     return re.sub(rf"\b(?:{names})\b", lambda id_: str(ids[int(id_[0])]), text)
 
 
-def post(env: simcord.Env, channel: Any, found: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
-    """Put a message of the earlier version into `channel`, and return its id."""
+def post(env: simcord.Env, channel: Any, recorded: dict[str, Any], people: dict[str, Any], ids: dict[int, int]) -> int:
+    """Post a recorded message in `channel` and return its id."""
     attachments = [
         (name, json.dumps(_file(content, ids), ensure_ascii=False).encode(encoding="utf-8"))
-        for name, content in found.get("files", {}).items()
+        for name, content in recorded.get("files", {}).items()
     ]
-    asked: dict[str, Any] | None = None
-    if "only_for" in found:
+    interaction: dict[str, Any] | None = None
+    if "only_for" in recorded:
         user = {
-            "id": str(people[found["only_for"]].id),
-            "username": found["only_for"],
+            "id": str(people[recorded["only_for"]].id),
+            "username": recorded["only_for"],
             "discriminator": "0",
             "avatar": None,
         }
-        asked = {"id": str(env.backend.snowflake()), "type": 2, "user": user, "authorizing_integration_owners": {}}
+        interaction = {
+            "id": str(env.backend.snowflake()),
+            "type": 2,
+            "user": user,
+            "authorizing_integration_owners": {},
+        }
     message = env.backend.create_message(
         channel.id,
-        people[found.get("author", "bot")].id,
-        found.get("content", ""),
-        embeds=with_ids(found["embeds"], ids),
-        components=with_ids(found["components"], ids),
+        people[recorded.get("author", "bot")].id,
+        recorded.get("content", ""),
+        embeds=with_ids(recorded["embeds"], ids),
+        components=with_ids(recorded["components"], ids),
         attachments=env.backend.store_attachments(channel.id, attachments),
-        flags=0 if asked is None else EPHEMERAL,
-        interaction_metadata=asked,
+        flags=0 if interaction is None else EPHEMERAL,
+        interaction_metadata=interaction,
     )
-    message.reactions = [Reaction(emoji, [env.backend.bot_user.id]) for emoji in found.get("reactions", [])]
+    message.reactions = [Reaction(emoji, [env.backend.bot_user.id]) for emoji in recorded.get("reactions", [])]
     return message.id
 
 
 def _file(content: dict[str, Any], ids: dict[int, int]) -> Any:
-    """Return a file with the present ids; a seal is made of its user's id, which therefore stays."""
+    """Return a file with the current ids, except in guesses: a seal depends on its user's id."""
     return with_ids(content, ids) | {name: content[name] for name in ("guesses",) if name in content}
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The server in which the earlier version gave its answers."""
+    """The server in which the earlier version answered."""
 
     env: simcord.Env
     channel: Any
@@ -78,7 +83,7 @@ class Readers:
 
     @classmethod
     def build(cls, env: simcord.Env) -> "Readers":
-        # The bot remembers turns by a message's id: no other test's messages have those of this hour.
+        # The bot remembers turns by message id. An hour of its own gives each test ids that no other test uses.
         env.backend.advance_clock(3600 * next(_hours))
         guild = env.create_guild("Readers")
         channel = guild.create_text_channel("playground")
@@ -87,32 +92,31 @@ class Readers:
         return cls(env, channel, people, {id_: people[name].id for name, id_ in load("people.json").items()})
 
     def post(self, name: str) -> discord.Message:
-        found = load(f"messages/{name}.json")
-        return self.message(post(self.env, self.channel, found, self.people, self.ids))
+        recorded = load(f"messages/{name}.json")
+        return self.message(post(self.env, self.channel, recorded, self.people, self.ids))
 
     def message(self, id_: int) -> discord.Message:
-        seen = [one for name in ("ada", "bob") for one in self.channel.history(viewer=self.people[name])]
-        found = next(one for one in seen if one.id == id_)
-        message: discord.Message = found
+        seen = [message for name in ("ada", "bob") for message in self.channel.history(viewer=self.people[name])]
+        message: discord.Message = next(message for message in seen if message.id == id_)
         return message
 
     def reader_of(self, name: str) -> Any:
-        """Return somebody who sees the message, where it may be somebody else than asked."""
+        """Return a member who sees the message: someone other than the asker, unless only the asker sees it."""
         return self.people[load(f"messages/{name}.json").get("only_for", "bob")]
 
 
-def database(file: Path, ids: dict[int, int]) -> None:
+def write_database(file: Path, ids: dict[int, int]) -> None:
     """Write the earlier version's database."""
     connection = sqlite3.connect(file)
-    connection.executescript(renamed((MADE / "reviews.sql").read_text(encoding="utf-8"), ids))
+    connection.executescript(replace_ids((MADE / "reviews.sql").read_text(encoding="utf-8"), ids))
     connection.close()
 
 
 async def file_of(message: Any, name: str = "receipt.json") -> dict[str, Any]:
-    """Return the JSON that a message carries."""
-    (file,) = [one for one in message.attachments if one.filename == name]
-    found: dict[str, Any] = json.loads(await file.read())
-    return found
+    """Return the JSON of an attached file."""
+    (file,) = [attachment for attachment in message.attachments if attachment.filename == name]
+    content: dict[str, Any] = json.loads(await file.read())
+    return content
 
 
 def components(message: Any) -> dict[str, dict[str, Any]]:
@@ -123,16 +127,16 @@ def components(message: Any) -> dict[str, dict[str, Any]]:
 
 def component(message: Any, start: str) -> str:
     """Return the only custom_id that begins with `start`."""
-    (found,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
-    return found
+    (match,) = [custom_id for custom_id in components(message) if custom_id.startswith(start)]
+    return match
 
 
 def answers(result: Any, message: Any = None) -> list[Any]:
-    """Return the messages of an interaction: response and follow-ups, without `message`."""
-    found = [one for one in (result.response, *result.followups) if one is not None]
-    return [one for one in found if message is None or one.id != message.id]
+    """Return an interaction's messages, response and follow-ups, except `message`."""
+    replies = [reply for reply in (result.response, *result.followups) if reply is not None]
+    return [reply for reply in replies if message is None or reply.id != message.id]
 
 
 def text_of(message: Any) -> str:
-    """Return all words of a message's embeds."""
+    """Return the text of a message's embeds, as JSON."""
     return json.dumps([embed.to_dict() for embed in message.embeds], ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Answers of an earlier version: their files are read, and their buttons and menus go on from them."""
+"""Answers of an earlier version: their files can be read, and their buttons and menus work."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ IDENTICAL, EXPIRED = "Replay: identical", "Expired"
 
 
 def receipt_of(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = load(f"messages/{name}.json")["files"]["receipt.json"]
-    return found
+    receipt: dict[str, Any] = load(f"messages/{name}.json")["files"]["receipt.json"]
+    return receipt
 
 
 def title(message: Any) -> str:
     return str(message.embeds[0].title)
 
 
-def test_every_kind_of_answer_was_made() -> None:
+def test_every_kind_of_answer_is_recorded() -> None:
     commands = {receipt_of(name)["command"] for name in RECEIPTS}
     assert commands == {"topk", "continue", "sentiment", "explain", "tokenize", "xray", "compare", "sampler"}
-    found = {custom_id for name in MESSAGES for custom_id in custom_ids(name)}
-    assert {custom_id.partition(":")[0] for custom_id in found} == {
+    all_ids = {custom_id for name in MESSAGES for custom_id in custom_ids(name)}
+    assert {custom_id.partition(":")[0] for custom_id in all_ids} == {
         "continue", "details", "guess", "replay", "sentiment", "walk", "xray",
     }  # fmt: skip
 
@@ -48,11 +48,11 @@ async def test_a_receipt_is_shown_and_its_replay_is_identical(readers: Readers, 
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-async def test_every_button_and_menu_is_taken_up(readers: Readers, name: str) -> None:
+async def test_every_button_and_menu_works(readers: Readers, name: str) -> None:
     for position in range(len(custom_ids(name))):
         message, actor = readers.post(name), readers.people["ada"]
         reader = readers.reader_of(name)
-        custom_id = [one for one, part in components(message).items() if not part.get("disabled")][position]
+        custom_id = [id_ for id_, part in components(message).items() if not part.get("disabled")][position]
         if "options" in components(message)[custom_id]:
             value = components(message)[custom_id]["options"][0]["value"]
             result = await actor.select(message, [value], custom_id=custom_id)
@@ -61,12 +61,12 @@ async def test_every_button_and_menu_is_taken_up(readers: Readers, name: str) ->
         else:
             result = await actor.click(message, custom_id=custom_id)
         assert result.acknowledged, custom_id
-        told = answers(result, message)
-        assert EXPIRED not in [title(one) for one in told if one.embeds], custom_id
-        assert told or result.modal or text_of(readers.message(message.id)) != text_of(message), custom_id
+        replies = answers(result, message)
+        assert EXPIRED not in [title(reply) for reply in replies if reply.embeds], custom_id
+        assert replies or result.modal or text_of(readers.message(message.id)) != text_of(message), custom_id
 
 
-async def test_a_walk_goes_on(readers: Readers) -> None:
+async def test_a_walk_can_be_continued(readers: Readers) -> None:
     message, ada, bob = readers.post("walk"), readers.people["ada"], readers.people["bob"]
     earlier = receipt_of("walk")["state"]["steps"]
     refused = await bob.click(message, custom_id=component(message, "walk:sample"))
@@ -76,19 +76,19 @@ async def test_a_walk_goes_on(readers: Readers) -> None:
     await ada.select(message, [chosen], custom_id=menu)
 
     async def steps() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await file_of(readers.message(message.id)))["state"]["steps"]
-        return found
+        result: list[dict[str, Any]] = (await file_of(readers.message(message.id)))["state"]["steps"]
+        return result
 
-    found = await steps()
-    assert [step["id"] for step in found] == [*(step["id"] for step in earlier), int(chosen)]
-    for step, before in zip(found, earlier, strict=False):
+    stepped = await steps()
+    assert [step["id"] for step in stepped] == [*(step["id"] for step in earlier), int(chosen)]
+    for step, before in zip(stepped, earlier, strict=False):
         assert step == before | {"log_probability": pytest.approx(before["log_probability"], abs=1e-5)}
     now = readers.message(message.id)
     await ada.click(now, custom_id=component(now, "walk:sample"))
     assert len(await steps()) == len(earlier) + 2
     now = readers.message(message.id)
     await ada.click(now, custom_id=component(now, "walk:undo"))
-    assert await steps() == found
+    assert await steps() == stepped
     assert (await file_of(readers.message(message.id)))["options"]["temperature"] == 1.3
 
 
@@ -104,33 +104,33 @@ async def test_a_walk_takes_a_temperature_and_is_opened(readers: Readers) -> Non
     assert (await file_of(readers.message(message.id)))["state"]["steps"][-1]["by"] == "bob"
 
 
-async def test_anybody_goes_on_with_an_open_walk(readers: Readers) -> None:
+async def test_anyone_can_continue_an_open_walk(readers: Readers) -> None:
     message = readers.post("walk_open")
     await readers.people["carl"].click(message, custom_id=component(message, "walk:undo"))
-    before, found = receipt_of("walk_open")["state"], (await file_of(readers.message(message.id)))["state"]
-    assert [step["id"] for step in found["steps"]] == [step["id"] for step in before["steps"][:-1]]
-    assert found["turn"] == before["turn"] + 1
+    before, after = receipt_of("walk_open")["state"], (await file_of(readers.message(message.id)))["state"]
+    assert [step["id"] for step in after["steps"]] == [step["id"] for step in before["steps"][:-1]]
+    assert after["turn"] == before["turn"] + 1
 
 
 @pytest.mark.parametrize(
     "name", ["continue_greedy", "continue_sample", "continue_more", "continue_beam", "continue_beam_more",
              "continue_greedy_stopped", "continue_beam_stopped"],
 )  # fmt: skip
-async def test_a_continuation_goes_on(readers: Readers, name: str) -> None:
+async def test_a_continuation_can_be_continued(readers: Readers, name: str) -> None:
     (more,) = answers(await readers.people["bob"].click(readers.post(name), custom_id="continue:more"))
-    (earlier,), (found,) = receipt_of(name)["outputs"], (await file_of(more))["outputs"]
-    assert found[: len(earlier)] == earlier
-    assert len(found) > len(earlier)
+    (earlier,), (continued,) = receipt_of(name)["outputs"], (await file_of(more))["outputs"]
+    assert continued[: len(earlier)] == earlier
+    assert len(continued) > len(earlier)
 
 
 async def test_a_sample_is_drawn_again(readers: Readers) -> None:
     (again,) = answers(await readers.people["bob"].click(readers.post("continue_sample"), custom_id="continue:retry"))
-    before, found = receipt_of("continue_sample")["options"], (await file_of(again))["options"]
-    assert found.pop("seed") != before.pop("seed")
-    assert found.items() >= before.items()
+    before, after = receipt_of("continue_sample")["options"], (await file_of(again))["options"]
+    assert after.pop("seed") != before.pop("seed")
+    assert after.items() >= before.items()
 
 
-async def test_a_draft_whose_writer_is_gone_can_be_ended(readers: Readers) -> None:
+async def test_a_draft_left_by_a_stopped_bot_can_be_ended(readers: Readers) -> None:
     message = readers.post("continue_greedy_draft")
     stop = component(message, "continue:stop")
     assert (await readers.people["bob"].click(message, custom_id=stop)).response.ephemeral
@@ -153,10 +153,10 @@ async def test_an_xray_says_what_was_expected(readers: Readers) -> None:
     assert title(shown) == load("messages/expected.json")["embeds"][0]["title"]
 
 
-def same_outcome(found: dict[str, Any], before: dict[str, Any]) -> None:
+def same_outcome(after: dict[str, Any], before: dict[str, Any]) -> None:
     for name in ("command", "options", "input_ids", "outputs", "output_sha256"):
-        assert found[name] == before[name]
-    assert found["figures"] == pytest.approx(before["figures"], abs=1e-5)
+        assert after[name] == before[name]
+    assert after["figures"] == pytest.approx(before["figures"], abs=1e-5)
 
 
 async def test_a_round_of_guesses_is_joined_and_revealed(readers: Readers) -> None:
@@ -164,15 +164,15 @@ async def test_a_round_of_guesses_is_joined_and_revealed(readers: Readers) -> No
     form = await carl.click(message, custom_id=component(message, "guess:guess"))
     await carl.submit_modal(form, {"guess": "day"})
     message = readers.message(message.id)
-    assert [one["name"] for one in (await file_of(message, "guess.json"))["guesses"]] == ["ada", "bob", "carl"]
+    assert [guess["name"] for guess in (await file_of(message, "guess.json"))["guesses"]] == ["ada", "bob", "carl"]
     reveal = component(message, "guess:reveal")
     assert (await carl.click(message, custom_id=reveal)).response.ephemeral
     await ada.click(message, custom_id=reveal)
     scores = (await file_of(readers.message(message.id)))["state"]["scores"]
     earlier = receipt_of("guess_revealed")["state"]["scores"]
-    found = [{**one, "user": before["user"]} for one, before in zip(scores, earlier, strict=False)]
-    assert found == [one | {"probability": pytest.approx(one["probability"], abs=1e-5)} for one in earlier]
-    assert [one["name"] for one in scores] == ["bob", "ada", "carl"]
+    compared = [{**score, "user": before["user"]} for score, before in zip(scores, earlier, strict=False)]
+    assert compared == [score | {"probability": pytest.approx(score["probability"], abs=1e-5)} for score in earlier]
+    assert [score["name"] for score in scores] == ["bob", "ada", "carl"]
 
 
 async def test_a_revealed_round_is_followed_by_another(readers: Readers) -> None:

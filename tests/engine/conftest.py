@@ -1,4 +1,4 @@
-"""A model as the bot and as plain transformers loads it, and executors that end with their test."""
+"""A model loaded by the bot and by plain transformers, and executors that are closed after the test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

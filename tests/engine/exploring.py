@@ -1,4 +1,4 @@
-"""What the tests of the explorer's operations share: plain transformers beside ours, on three models."""
+"""Helpers for tests that compare the explorer's operations with plain transformers."""
 
 from typing import Any
 

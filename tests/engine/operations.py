@@ -1,4 +1,4 @@
-"""Questions that are code, for tests of what carries questions to the model: what each does is written in the test."""
+"""Questions that run a test's own code on the model's thread, to test the executor and scheduler."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ IsCancelled = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Operation(Question[T], Generic[T]):
-    """Calls `run` on the model's thread, with the model and with what tells it of its end."""
+    """Calls `run` on the model's thread, with the model and a function that says whether to stop."""
 
     run: Callable[[LanguageModel, IsCancelled], T]
 

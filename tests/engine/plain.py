@@ -16,6 +16,6 @@ REVIEWS = [
 
 @functools.cache
 def plain_transformers(folder: Path) -> tuple[Any, Any]:
-    """The model and tokenizer as anybody would load them, in float32."""
+    """Return the model and tokenizer as a plain transformers script loads them, in float32."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return model, AutoTokenizer.from_pretrained(folder)

@@ -30,7 +30,7 @@ def continuation(prompt: str, **options: Any) -> Ask:
 
 def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
     """Return greedy and sampled continuations, beam searches, next tokens and verdicts of different lengths."""
-    made: list[Ask] = []
+    asks: list[Ask] = []
     for number in range(count):
         prompt = PROMPTS[number % len(PROMPTS)] + " and" * (number % 7)
         kinds: list[Ask] = [
@@ -43,8 +43,8 @@ def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
         ]
         if judges:
             kinds.append(lambda model, _, prompt=prompt: model.answer(SentimentQuestion(prompt)))  # type: ignore[misc]  # as above
-        made.append(kinds[number % len(kinds)])
-    return made
+        asks.append(kinds[number % len(kinds)])
+    return asks
 
 
 def assert_same(alone: Any, together: Any) -> None:
@@ -52,9 +52,11 @@ def assert_same(alone: Any, together: Any) -> None:
     if isinstance(alone, Continuation):
         assert (together.output_ids, together.text) == (alone.output_ids, alone.text)
     elif isinstance(alone, NextTokens):
-        assert [one.token for one in together.candidates] == [one.token for one in alone.candidates]
-        expected = [one.probability for one in alone.candidates]
-        assert [one.probability for one in together.candidates] == pytest.approx(expected, abs=1e-5)
+        assert [candidate.token for candidate in together.candidates] == [
+            candidate.token for candidate in alone.candidates
+        ]
+        expected = [candidate.probability for candidate in alone.candidates]
+        assert [candidate.probability for candidate in together.candidates] == pytest.approx(expected, abs=1e-5)
     else:
         assert isinstance(alone, Sentiment)
         assert together.label == alone.label
@@ -66,7 +68,7 @@ Start = Callable[..., ModelExecutor]
 
 
 class RecordedPasses:
-    """Notes the shape of each forward pass."""
+    """Records the shape of each forward pass, and can hold passes back."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -74,12 +76,12 @@ class RecordedPasses:
         self.go_on.set()
         forward = ForwardPasses._forward
 
-        def noting(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
+        def record(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
             self.shapes.append(tuple(ids.shape))
             assert self.go_on.wait(PATIENCE)
             return forward(passes, ids, *rest)
 
-        monkeypatch.setattr(ForwardPasses, "_forward", noting)
+        monkeypatch.setattr(ForwardPasses, "_forward", record)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Small models of kinds that people reported to fail."""
+"""Small models of the kinds that users reported as failing."""
 
 import json
 import shutil
@@ -42,24 +42,24 @@ def random_model(folder: Path, config: PreTrainedConfig, change: Callable[[Any],
 
 
 def plain_model(folder: Path) -> Any:
-    """Return the model as anybody would load it, in float32."""
+    """Return the model as a plain transformers script loads it, in float32."""
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]  # as above
 
 
 def llama(**options: Any) -> PreTrainedConfig:
-    """Return a small Llama whose head has weights of its own."""
+    """Return a small Llama with untied output weights."""
     return transformers.LlamaConfig(**SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256} | options)
 
 
 def roberta(**options: Any) -> PreTrainedConfig:
-    """Return a small decoder whose positions begin at 2, for 128 positions that it has."""
+    """Return a small decoder with 128 positions, which begin at 2."""
     return transformers.RobertaConfig(
         **SMALL | {"max_position_embeddings": 130, "is_decoder": True, "type_vocab_size": 1} | options
     )
 
 
 def rwkv() -> PreTrainedConfig:
-    """Return a small model with a state in the place of keys and values."""
+    """Return a small model with a recurrent state instead of keys and values."""
     options = {key: value for key, value in SMALL.items() if key != "num_attention_heads"}
     return transformers.RwkvConfig(**options, attention_hidden_size=64, context_length=256)
 
@@ -90,15 +90,15 @@ def overflowing_demo(folder: Path) -> Path:
 
 
 def added_token(id_: int, content: str, *, special: bool = False) -> dict[str, Any]:
-    """Return an added token as a tokenizer.json has it."""
+    """Return the entry of an added token in a tokenizer.json."""
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": id_, "content": content, "special": special, **flags}
 
 
 def spaced_model(folder: Path, *, ends_texts: bool = False) -> Path:
-    """Write a random model whose tokenizer, as Llama 2's, puts a space before every text, and an end after if asked.
+    """Write a random model whose tokenizer, like Llama 2's, puts a space before each text, and optionally an end after.
 
-    Words of the notebook's question are tokens with their space before them; all else is single characters.
+    The words of the notebook's question are tokens that include their leading space; all other tokens are characters.
     """
     words = dict.fromkeys(f"{sentiment_prompt('')} positive negative It was a dark".split())
     pieces = ["<unk>", "<s>", "</s>", "▁", *string.printable, *(f"▁{word}" for word in words)]

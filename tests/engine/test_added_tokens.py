@@ -1,4 +1,4 @@
-"""Added and special tokens: shown as they are written, and no part of the text that is measured."""
+"""Added and special tokens: shown as they are written, and not counted as part of the measured text."""
 
 import json
 import math
@@ -26,14 +26,16 @@ ADDED = ["Łódź", "¿Qué", "naïve", "日本", "Ünïcödé", "\u00a0¡"]
 
 
 def add_words(tokenizer: dict[str, Any]) -> None:
-    """Give the last ids, whose tokens go, to words beyond ASCII."""
+    """Replace the tokens with the last ids by words beyond ASCII."""
     model = tokenizer["model"]
-    for place, content in enumerate(ADDED):
-        gone = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - place)
-        del model["vocab"][gone]
+    for position, content in enumerate(ADDED):
+        removed = next(piece for piece, id_ in model["vocab"].items() if id_ == 4095 - position)
+        del model["vocab"][removed]
         merges = model["merges"]
-        model["merges"] = [one for one in merges if "".join(one if isinstance(one, list) else one.split(" ")) != gone]
-        tokenizer["added_tokens"].append(added_token(4095 - place, content))
+        model["merges"] = [
+            merge for merge in merges if "".join(merge if isinstance(merge, list) else merge.split(" ")) != removed
+        ]
+        tokenizer["added_tokens"].append(added_token(4095 - position, content))
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +67,19 @@ def test_an_added_token_of_a_sentencepiece_tokenizer_is_decoded_by_it(tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
+def model_with_end(tmp_path_factory: pytest.TempPathFactory) -> tuple[EngineModel, Any]:
     folder = spaced_model(tmp_path_factory.mktemp("ended"), ends_texts=True)
     plain = plain_model(folder)
     return load_model(str(folder), max_prompt_tokens=100), plain
 
 
-def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any]) -> None:
-    ours, plain = ended
+def test_an_end_token_that_the_tokenizer_adds_is_not_measured(model_with_end: tuple[EngineModel, Any]) -> None:
+    ours, plain = model_with_end
     result = ours.answer(XrayQuestion("It was a dark"))
-    ids = [one.token.id for one in result.tokens]
+    ids = [entry.token.id for entry in result.tokens]
     with torch.no_grad():
         rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
-    own = [rows[place, ids[place + 1]].item() for place in range(len(ids) - 2)]  # not of </s>
+    own = [rows[position, ids[position + 1]].item() for position in range(len(ids) - 2)]  # without </s>
     assert result.tokens[-1].token.text == "</s>"
     assert result.predicted_characters == len("It was a dark")
     assert result.bits_per_character == pytest.approx(-sum(own) / math.log(2) / 13, rel=1e-4)
@@ -94,13 +96,13 @@ def test_an_end_that_the_tokenizer_adds_is_no_text(ended: tuple[EngineModel, Any
         "<|endoftext|><|endoftext|>It was a",
     ],
 )
-def test_special_tokens_are_no_text_in_any_position(demo_model: EngineModel, text: str) -> None:
+def test_special_tokens_are_not_measured_in_any_position(demo_model: EngineModel, text: str) -> None:
     result = demo_model.answer(XrayQuestion(text))
-    special = [place for place, one in enumerate(result.tokens) if one.token.text == "<|endoftext|>"]
+    special = [position for position, entry in enumerate(result.tokens) if entry.token.text == "<|endoftext|>"]
     measured = [
-        one.likelihood.surprisal
-        for place, one in enumerate(result.tokens)
-        if one.likelihood is not None and place not in special
+        entry.likelihood.surprisal
+        for position, entry in enumerate(result.tokens)
+        if entry.likelihood is not None and position not in special
     ]
     first = "" if 0 in special else result.tokens[0].token.text
     characters = len(text.replace("<|endoftext|>", "")) - len(first)
@@ -116,7 +118,7 @@ def test_a_text_of_special_tokens_alone_has_nothing_to_measure(demo_model: Engin
 
 
 class Watching(Watcher[Continuation]):
-    """Takes every draft."""
+    """Records every draft."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -125,11 +127,11 @@ class Watching(Watcher[Continuation]):
         self.texts.append(partial().text)
 
 
-def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:
+def test_a_draft_never_shows_half_a_character(tmp_path: Path, demo_model: EngineModel) -> None:
     emoji = " 😂日🤷"
     ids = [token.id for token in demo_model.answer(TokenizationQuestion(emoji))[0].tokens]
     assert len(ids) > len(emoji)
-    model = load_model(str(_writes(tmp_path, ids)), max_prompt_tokens=100)
+    model = load_model(str(_scripted_model(tmp_path, ids)), max_prompt_tokens=100)
     watching = Watching()
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=len(ids))
     result = model.answer(ContinuationQuestion("It", parameters), watching)
@@ -138,8 +140,8 @@ def test_a_draft_holds_back_half_a_character(tmp_path: Path, demo_model: EngineM
     assert all(emoji.startswith(text) for text in watching.texts), watching.texts
 
 
-def _writes(folder: Path, ids: list[int]) -> Path:
-    """Write a GPT-2 that says `ids` by position, whatever it reads."""
+def _scripted_model(folder: Path, ids: list[int]) -> Path:
+    """Write a GPT-2 that predicts `ids` by position, whatever it reads."""
     config = transformers.GPT2Config(
         vocab_size=4096, n_embd=64, n_layer=1, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=0,
         tie_word_embeddings=False,

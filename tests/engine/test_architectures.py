@@ -1,4 +1,4 @@
-"""Models of other shapes: what they write among others is what transformers' `generate` writes alone."""
+"""Other architectures: side by side they write what transformers' `generate` writes for each prompt alone."""
 
 import shutil
 from pathlib import Path
@@ -47,7 +47,7 @@ CONFIGURATIONS: dict[str, PreTrainedConfig] = {
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_path: Path) -> None:
+def test_every_architecture_writes_side_by_side_what_generate_writes_alone(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     reference = AutoModelForCausalLM.from_config(CONFIGURATIONS[name]).eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     reference.save_pretrained(tmp_path)
@@ -60,5 +60,5 @@ def test_every_shape_writes_among_others_what_it_writes_alone(name: str, tmp_pat
         ids = torch.tensor([[token.id for token in model.answer(TokenizationQuestion(prompt))[0].tokens]])
         output = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
-    assert [list(one.output_ids) for one in written_together(model, PROMPTS, parameters)] == expected
+    assert [list(continuation.output_ids) for continuation in written_together(model, PROMPTS, parameters)] == expected
     assert [list(model.answer(ContinuationQuestion(prompt, parameters)).output_ids) for prompt in PROMPTS] == expected

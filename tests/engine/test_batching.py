@@ -1,4 +1,4 @@
-"""Requests that are computed together give what each gives alone, and leave no trace on one another."""
+"""Requests that are computed together give the results that each gives alone, and don't affect one another."""
 
 import asyncio
 import gc
@@ -28,68 +28,68 @@ from tests.engine.watching import Cancelling
 def live_tensors() -> int:
     """Return how many tensors there are in this process."""
     gc.collect()
-    return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+    return sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
 
 
 @pytest.fixture(params=["demo_model", "stories_model"])
 def model(request: pytest.FixtureRequest) -> EngineModel:
-    found: EngineModel = request.getfixturevalue(request.param)
-    return found
+    loaded: EngineModel = request.getfixturevalue(request.param)
+    return loaded
 
 
 @pytest.mark.parametrize("batch_size", [3, 16, 32])
-async def test_each_of_32_requests_gives_together_what_it_gives_alone(
+async def test_each_of_32_requests_gives_the_same_result_alone_and_together(
     start: Start, model: EngineModel, batch_size: int
 ) -> None:
-    asked = mixed_requests(32, judges="demo" in model.info.name)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(32, judges="demo" in model.info.name)
+    alone = [ask(model, lambda: False) for ask in asks]
     executor = start(model, batch_size=batch_size)
-    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
-    for one, other in zip(alone, together, strict=True):
-        assert_same(one, other)
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asks)))
+    for expected, actual in zip(alone, together, strict=True):
+        assert_same(expected, actual)
 
 
-async def test_an_exception_in_a_shared_pass_costs_the_text_that_causes_it(
+async def test_an_exception_in_a_shared_pass_fails_only_the_texts_that_cause_it(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = mixed_requests(12, judges=False)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(12, judges=False)
+    alone = [ask(model, lambda: False) for ask in asks]
     spoilt = model.answer(TokenizationQuestion("and ~"))[0]
     bad_id = spoilt.tokens[-1].id
     exact = ForwardPasses._forward
 
-    def failing(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
-        logits = exact(self, ids, *arguments)  # its keys and values are in the memory already
+    def fail(self: ForwardPasses, ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        logits = exact(self, ids, *arguments)  # its keys and values are cached already
         if bool((ids == bad_id).any()):
             raise RuntimeError("no kernel for this text")
         return logits
 
-    monkeypatch.setattr(ForwardPasses, "_forward", failing)
+    monkeypatch.setattr(ForwardPasses, "_forward", fail)
     bad = [continuation(prompt, strategy="greedy", max_new_tokens=4) for prompt in (spoilt.text, spoilt.text + " the")]
     executor = start(model)
     results = await results_of(
-        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked[:6], *bad, *asked[6:]])),
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asks[:6], *bad, *asks[6:]])),
         return_exceptions=True,
     )
     for failed in results[6:8]:
         assert isinstance(failed, RuntimeError)
         assert str(failed) == "no kernel for this text"
-    for one, other in zip(alone, [*results[:6], *results[8:]], strict=True):
-        assert_same(one, other)
-    assert_same(alone[0], await result_of(executor.submit(1, Operation(asked[0]))))
+    for expected, actual in zip(alone, [*results[:6], *results[8:]], strict=True):
+        assert_same(expected, actual)
+    assert_same(alone[0], await result_of(executor.submit(1, Operation(asks[0]))))
 
 
 @pytest.mark.parametrize("piece_tokens", [1, 4, 11])
-async def test_prompts_in_pieces_give_what_they_give_whole(
+async def test_prompts_computed_in_pieces_give_the_same_results(
     start: Start, model: EngineModel, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
-    asked = mixed_requests(16, judges="demo" in model.info.name)
-    alone = [ask(model, lambda: False) for ask in asked]
+    asks = mixed_requests(16, judges="demo" in model.info.name)
+    alone = [ask(model, lambda: False) for ask in asks]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model)
-    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asked)))
-    for one, other in zip(alone, together, strict=True):
-        assert_same(one, other)
+    together = await results_of(*(executor.submit(number, Operation(ask)) for number, ask in enumerate(asks)))
+    for expected, actual in zip(alone, together, strict=True):
+        assert_same(expected, actual)
 
 
 async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
@@ -174,8 +174,8 @@ async def test_cancelling_frees_the_slot_and_leaves_the_others_unchanged(
     await until(lambda: executor.status.waiting == (1 if stage == "queued" else 0))
     futures = [executor.submit(number + 3, Operation(ask)) for number, ask in enumerate(others)]
     cancelled.cancel()
-    for one, other in zip(alone, await results_of(*futures), strict=True):
-        assert_same(one, other)
+    for expected, actual in zip(alone, await results_of(*futures), strict=True):
+        assert_same(expected, actual)
     await first
     await until(lambda: not executor.status.running)
     assert cancelled.cancelled()
@@ -187,14 +187,14 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
     steps: list[int] = []
 
     def count(model: LanguageModel, should_stop: IsCancelled) -> None:
-        def counting() -> bool:
+        def count_step() -> bool:
             steps.append(executor.status.waiting)
             return should_stop()
 
         with pytest.raises(RequestCancelled):
             model.answer(
                 ContinuationQuestion("Once", GenerationParameters.from_options(strategy="greedy", **LONG)),
-                Cancelling(counting),
+                Cancelling(count_step),
             )
 
     counted = executor.submit(1, Operation(count))
@@ -202,7 +202,7 @@ async def test_a_stopped_request_ends_within_one_step_of_the_others(start: Start
     counted.cancel()
     seen = len(steps)
     await until(lambda: not executor.status.running)
-    assert len(steps) - seen <= 3  # what was under way while it was cancelled
+    assert len(steps) - seen <= 3  # steps that were under way at the cancellation
 
 
 @pytest.mark.slow
@@ -239,4 +239,4 @@ async def test_thousands_of_mixed_requests_each_end_once_and_leave_nothing(
     assert all(outcomes[kind] > 0 for kind in ("done", "cancelled", "refused"))
     assert threading.active_count() <= threads + 2
     assert executor.status.waiting == 0
-    assert max(tensors) < tensors[0] + 60, "those of the last computation stay; one for each request would be 1,140"
+    assert max(tensors) < tensors[0] + 60, "only the last computation's tensors stay; one per request would be 1,140"

@@ -1,4 +1,4 @@
-"""The context is as long as the model's configuration says, wherever it says so; unknown is unknown, and tried."""
+"""The context length comes from the model's configuration, in any of its forms. If it's unknown, it is tried out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,13 +44,15 @@ def no_length(name: str) -> PreTrainedConfig:
     ],
     ids=["Llama", "Gemma 3 with pictures", "MPT", "GPT-2", "CTRL"],
 )
-def test_the_length_is_the_configuration_s(config: Callable[[], PreTrainedConfig], length: int, tmp_path: Path) -> None:
+def test_the_context_length_is_the_configuration_s(
+    config: Callable[[], PreTrainedConfig], length: int, tmp_path: Path
+) -> None:
     model = load_model(str(random_model(tmp_path, config())), max_prompt_tokens=10_000)
     assert model.info.context_length == length
 
 
 @pytest.mark.parametrize("name", ["Mamba", "Bloom"])
-def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: str, tmp_path: Path) -> None:
+def test_with_an_unknown_context_length_prompts_within_the_limit_are_answered(name: str, tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, no_length(name))), max_prompt_tokens=300)
     assert model.info.context_length is None
     assert len(model.answer(TopKQuestion(" the" * 300, 1)).next_tokens.candidates) == 1
@@ -59,7 +61,7 @@ def test_an_unknown_length_is_unknown_and_what_fits_the_limit_is_answered(name: 
     assert "context" not in str(refusal.value)
 
 
-def test_a_length_that_the_model_does_not_reach_is_found_by_trying(tmp_path: Path) -> None:
+def test_a_context_length_that_the_model_does_not_reach_is_corrected(tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, roberta())), max_prompt_tokens=1024)
     assert model.info.context_length == 128
     assert model.answer(TopKQuestion(" the" * 128, 1)).next_tokens.candidates
@@ -76,7 +78,7 @@ def test_a_long_prompt_is_answered_by_a_composite_model(
     assert "all others" in out
 
 
-def test_a_state_has_the_length_that_its_configuration_states(tmp_path: Path) -> None:
+def test_a_model_with_a_state_has_its_configuration_s_context_length(tmp_path: Path) -> None:
     model = load_model(str(random_model(tmp_path, rwkv())), max_prompt_tokens=1024)
     assert model.info.context_length == 256
     assert model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates

@@ -1,4 +1,4 @@
-"""What the bot shows equals what plain transformers computes, on weights made here and elsewhere."""
+"""What the bot shows equals what plain transformers computes, on our weights and on others'."""
 
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def test_generation(
     assert before + result.text == tokenizer.decode(output[:-1] if ended else output)
 
 
-def test_a_checkpoint_s_generation_config_decides_nothing(model_folder: Path) -> None:
+def test_a_checkpoint_s_generation_config_is_ignored(model_folder: Path) -> None:
     ours = load_model(str(model_folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
     before = ours.answer(ContinuationQuestion("Once upon", parameters))
@@ -95,7 +95,7 @@ def test_a_checkpoint_s_generation_config_decides_nothing(model_folder: Path) ->
     assert ours.answer(ContinuationQuestion("Once upon", parameters)) == before
 
 
-def test_sampling_repeats_whatever_happens_between_and_leaves_the_generator_alone(ours: EngineModel) -> None:
+def test_a_seed_repeats_its_sample_and_the_global_generator_is_untouched(ours: EngineModel) -> None:
     parameters = GenerationParameters.from_options(strategy="sample", seed=5, max_new_tokens=40)
     torch.manual_seed(99)
     state = torch.random.get_rng_state()
@@ -130,7 +130,7 @@ def test_sentiment(ours: EngineModel, plain: Any, tokenizer: Any, review: str) -
     assert result.label_mass == pytest.approx((whole[positive] + whole[negative]).item(), abs=1e-5)
 
 
-def test_equal_logits_are_negative(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_logits_give_negative(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardPasses, "last_logits", lambda *_: torch.zeros(4096))
     assert demo_model.answer(SentimentQuestion("so-so")).label == "Negative"
 
@@ -140,7 +140,7 @@ def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_mode
         stories_model.answer(SentimentQuestion("good"))
 
 
-def test_dtype_is_float32_unless_told_otherwise(model_folder: Path) -> None:
+def test_the_default_dtype_is_float32(model_folder: Path) -> None:
     assert load_model(str(model_folder), max_prompt_tokens=10).info.dtype == "float32"
     assert load_model(str(model_folder), dtype="bfloat16", max_prompt_tokens=10).info.dtype == "bfloat16"
 

@@ -1,4 +1,4 @@
-"""The executor: bound, fairness, deadline, cancel, failure, slot accounting."""
+"""The executor: queue limit, turns between users, deadlines, cancellation, failures, slots."""
 
 import asyncio
 import functools
@@ -27,11 +27,11 @@ from bot.errors import (
 from bot.questions.language_model import LanguageModel
 from tests.engine.operations import IsCancelled, Operating, Operation, result_of, results_of
 
-PATIENCE = 20.0  # seconds after which a test is taken to hang
+PATIENCE = 20.0  # seconds after which a test counts as hanging
 
 
 class Gate:
-    """An operation that computes until it is let through, and takes notice of a stop or does not."""
+    """An operation that runs until it is opened, and that stops when asked only if `heeds_stop`."""
 
     def __init__(self, result: object = "done", *, heeds_stop: bool = False) -> None:
         self.begun = threading.Event()
@@ -52,7 +52,7 @@ class Gate:
 
 @pytest.fixture
 def model() -> Any:
-    """A fake that has exactly what the real model has."""
+    """A fake with exactly the members of the real model."""
     return create_autospec(EngineModel, instance=True)
 
 
@@ -61,7 +61,7 @@ Make = Callable[..., ModelExecutor]
 
 @pytest_asyncio.fixture
 async def make(model: Any) -> AsyncIterator[Make]:
-    made: list[ModelExecutor] = []
+    executors: list[ModelExecutor] = []
 
     def build(
         load: Callable[[], LanguageModel] = lambda: model,
@@ -79,16 +79,16 @@ async def make(model: Any) -> AsyncIterator[Make]:
             user_limit=user_limit,
             request_timeout=request_timeout,
         )
-        made.append(executor)
+        executors.append(executor)
         executor.start()
         return executor
 
     yield build
-    for executor in made:
+    for executor in executors:
         executor.close()
 
 
-def noting(order: list[str], name: str) -> Callable[[LanguageModel, IsCancelled], None]:
+def append_operation(order: list[str], name: str) -> Callable[[LanguageModel, IsCancelled], None]:
     """Return an operation that adds `name` to `order`."""
     return lambda model, _: order.append(name)
 
@@ -125,7 +125,7 @@ async def test_requests_are_refused_while_the_model_loads(make: Make, model: Any
     assert await outcome(executor.submit(1, Operation(lambda m, _: 5))) == 5
 
 
-async def test_a_model_that_cannot_be_loaded_refuses_with_the_reason(make: Make) -> None:
+async def test_requests_are_refused_with_the_reason_why_loading_failed(make: Make) -> None:
     def load() -> LanguageModel:
         raise ModelUnavailable("fake", "this folder does not exist")
 
@@ -164,7 +164,7 @@ async def test_the_queue_is_bounded_and_the_refusal_says_its_length(make: Make) 
     assert await outcome(executor.submit(4, Operation(lambda m, _: "again"))) == "again"
 
 
-async def test_one_user_s_waiting_and_running_requests_are_counted(make: Make) -> None:
+async def test_waiting_and_running_requests_count_towards_a_user_s_limit(make: Make) -> None:
     executor = make(user_limit=2)
     executor.wait_until_loaded()
     running = Gate()
@@ -185,7 +185,7 @@ async def test_users_take_turns(make: Make) -> None:
     blocker = executor.submit(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
-    note = functools.partial(noting, order)
+    note = functools.partial(append_operation, order)
     futures = [executor.submit(1, Operation(note(f"a{number}"))) for number in range(4)]
     futures += [
         executor.submit(2, Operation(note("b0"))),
@@ -204,7 +204,7 @@ async def test_background_work_comes_last_in_turns_of_its_owners_and_has_no_dead
     blocker = executor.submit_background(9, Operation(running))
     await wait(running.begun)
     order: list[str] = []
-    note = functools.partial(noting, order)
+    note = functools.partial(append_operation, order)
     futures = [executor.submit_background(8, Operation(note(name))) for name in ("x0", "x1", "x2")]
     futures += [executor.submit_background(7, Operation(note("y0"))), executor.submit(8, Operation(note("person")))]
     withdrawn = executor.submit_background(6, Operation(note("withdrawn")))
@@ -217,7 +217,7 @@ async def test_background_work_comes_last_in_turns_of_its_owners_and_has_no_dead
     assert order == ["person", "x0", "y0", "x1", "x2"]
 
 
-async def test_background_work_that_waits_is_told_of_the_end_at_once(make: Make) -> None:
+async def test_waiting_background_work_fails_at_once_on_shutdown(make: Make) -> None:
     executor = make(batch_size=1)
     executor.wait_until_loaded()
     running = Gate()
@@ -240,7 +240,7 @@ async def test_the_deadline_counts_computation_and_not_waiting(make: Make) -> No
     assert [await outcome(future) for future in futures] == [False] * 5  # 1.25 s in all, none refused
 
 
-async def test_past_its_deadline_a_request_is_told_and_its_slot_stays_taken_until_the_call_ends(make: Make) -> None:
+async def test_a_timed_out_request_fails_and_keeps_its_slot_until_the_call_ends(make: Make) -> None:
     executor = make(request_timeout=0.1, user_limit=1)
     executor.wait_until_loaded()
     stubborn = Gate()
@@ -331,7 +331,7 @@ async def test_a_panic_in_a_forward_pass_does_not_end_the_model_s_thread(make: M
     assert await outcome(executor.submit(2, Operation(lambda m, _: "fine"))) == "fine"
 
 
-async def test_closing_computes_what_was_taken_and_refuses_the_rest(make: Make) -> None:
+async def test_closing_finishes_accepted_requests_and_refuses_new_ones(make: Make) -> None:
     executor = make()
     executor.wait_until_loaded()
     running = Gate()
@@ -354,7 +354,7 @@ async def test_closing_computes_what_was_taken_and_refuses_the_rest(make: Make) 
 
 
 @pytest.mark.parametrize("heeds_stop", [True, False])
-async def test_what_is_not_computed_in_time_is_told(make: Make, heeds_stop: bool) -> None:
+async def test_requests_not_finished_when_closing_ends_fail(make: Make, heeds_stop: bool) -> None:
     executor = make()
     executor.wait_until_loaded()
     running = Gate(heeds_stop=heeds_stop)

@@ -1,4 +1,4 @@
-"""The explorer's operations give beside other requests what they give alone, and let the others through."""
+"""The explorer's operations give the same results beside other requests, and don't hold those up."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind 
 
 
 def explorations(judges: bool) -> list[Ask]:
-    asked: list[Ask] = [
+    asks: list[Ask] = [
         lambda model, _: model.answer(XrayQuestion(TEXT)),
         lambda model, _: model.answer(XrayQuestion("Once upon a time")),
         lambda model, _: model.answer(TopKQuestion("Once upon", 10, (5, 300, 7), 0.7)),
@@ -32,12 +32,12 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
     ]
     if judges:
-        asked.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))
-    return asked
+        asks.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))
+    return asks
 
 
 def numbers(result: Any) -> tuple[list[Any], list[float]]:
-    """Return everything in a result: what must be the same, and the numbers that may differ by rounding."""
+    """Return all values in a result: those that must be equal, and the floats that can differ by rounding."""
     exact: list[Any] = []
     rounded: list[float] = []
 
@@ -45,8 +45,8 @@ def numbers(result: Any) -> tuple[list[Any], list[float]]:
         if isinstance(value, float):
             rounded.append(value)
         elif isinstance(value, tuple):
-            for one in value:
-                walk(one)
+            for item in value:
+                walk(item)
         elif hasattr(type(value), "__slots__") and hasattr(type(value), "__dataclass_fields__"):
             for name in type(value).__dataclass_fields__:
                 walk(getattr(value, name))
@@ -59,30 +59,30 @@ def numbers(result: Any) -> tuple[list[Any], list[float]]:
 
 @pytest.mark.parametrize("piece_tokens", [11, 256])
 @pytest.mark.parametrize("name", ["demo_model", "stories_model"])
-async def test_each_gives_together_what_it_gives_alone(
+async def test_each_exploration_gives_the_same_result_alone_and_together(
     start: Start, name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, piece_tokens: int
 ) -> None:
     model: EngineModel = request.getfixturevalue(name)
     judges = name == "demo_model"
-    asked = explorations(judges)
+    asks = explorations(judges)
     others = mixed_requests(8, judges=judges)
-    alone = [ask(model, lambda: False) for ask in [*asked, *others]]
+    alone = [ask(model, lambda: False) for ask in [*asks, *others]]
     monkeypatch.setattr(forward_passes, "PIECE_TOKENS", piece_tokens)
     executor = start(model, batch_size=16)
     together = await results_of(
-        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asked, *others]))
+        *(executor.submit(number, Operation(ask)) for number, ask in enumerate([*asks, *others]))
     )
-    for one, other in zip(alone[: len(asked)], together[: len(asked)], strict=True):
-        exact, rounded = numbers(one)
-        found, found_rounded = numbers(other)
-        assert found == exact
-        assert found_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
-    for one, other in zip(alone[len(asked) :], together[len(asked) :], strict=True):
-        assert_same(one, other)
+    for expected, actual in zip(alone[: len(asks)], together[: len(asks)], strict=True):
+        exact, rounded = numbers(expected)
+        actual_exact, actual_rounded = numbers(actual)
+        assert actual_exact == exact
+        assert actual_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
+    for expected, actual in zip(alone[len(asks) :], together[len(asks) :], strict=True):
+        assert_same(expected, actual)
 
 
 @pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])
-async def test_a_short_prompt_does_not_wait_for_all_of_it(
+async def test_a_short_prompt_overtakes_a_long_exploration(
     start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     computed = RecordedPasses(monkeypatch)
@@ -110,7 +110,7 @@ async def test_a_short_prompt_does_not_wait_for_all_of_it(
     assert order == ["short", "long"]
 
 
-async def test_evidence_that_nobody_waits_for_ends(start: Start, demo_model: EngineModel) -> None:
+async def test_cancelled_evidence_stops(start: Start, demo_model: EngineModel) -> None:
     executor = start(demo_model)
     future = executor.submit(
         1, Operation(lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 40)))

@@ -25,7 +25,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def searched(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -> Any:
+def plain_generate(plain: Any, tokenizer: Any, prompt: str, options: dict[str, Any]) -> Any:
     inputs = tokenizer(prompt, return_tensors="pt")
     torch.manual_seed(SEED)
     return plain.generate(
@@ -47,69 +47,71 @@ def compare(model: EngineModel, prompt: str, penalty: float = PENALTY) -> Compar
 def test_the_texts_and_their_log_probabilities(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
     result = compare(ours, prompt)
 
-    assert [one.name for one in result.texts] == ["greedy", "sample", "beam", f"beam, repetition_penalty {PENALTY}"]
-    for one, options in zip(result.texts, OPTIONS, strict=True):
-        output = searched(plain, tokenizer, prompt, options)
-        count = len(one.continuation.input_ids)
-        assert list(one.continuation.input_ids + one.continuation.output_ids) == output.sequences[0].tolist()
-        # The model's own: of the raw logits, before any processor.
+    assert [text.name for text in result.texts] == ["greedy", "sample", "beam", f"beam, repetition_penalty {PENALTY}"]
+    for text, options in zip(result.texts, OPTIONS, strict=True):
+        output = plain_generate(plain, tokenizer, prompt, options)
+        count = len(text.continuation.input_ids)
+        assert list(text.continuation.input_ids + text.continuation.output_ids) == output.sequences[0].tolist()
+        # The model's own log-probabilities, from the raw logits before any processor.
         own = plain.compute_transition_scores(
             output.sequences, output.logits, getattr(output, "beam_indices", None), normalize_logits=True
         )
-        assert one.log_probability == close(own.sum().item())
-        assert one.mean_log_probability == close(own.mean().item())
+        assert text.log_probability == close(own.sum().item())
+        assert text.mean_log_probability == close(own.mean().item())
         ids = output.sequences[0, count:].tolist()
-        assert one.distinct_share == len(set(ids)) / len(ids)
+        assert text.distinct_share == len(set(ids)) / len(ids)
         if "num_beams" in options:
-            assert one.search_score == close(output.sequences_scores.item())
+            assert text.search_score == close(output.sequences_scores.item())
             scores = plain.compute_transition_scores(output.sequences, output.scores, output.beam_indices)
-            assert one.search_score == close(scores.sum().item() / len(ids))
+            assert text.search_score == close(scores.sum().item() / len(ids))
         else:
-            assert one.search_score is None
+            assert text.search_score is None
     beam = result.texts[2]
     assert beam.search_score == close(beam.mean_log_probability)
 
 
-def test_a_penalty_parts_the_search_score_from_the_text_s_own(demo_model: EngineModel) -> None:
+def test_with_a_penalty_the_search_score_is_not_the_text_s_log_probability(demo_model: EngineModel) -> None:
     penalised = compare(demo_model, "the night and the night and the night and the", 1.3).texts[3]
     assert penalised.search_score is not None
     assert abs(penalised.search_score - penalised.mean_log_probability) > 0.01
 
 
 def texts_of(tree: BeamTree) -> list[list[tuple[int, ...]]]:
-    """Return the new ids of the beams that run after each step, and check what each step says of itself."""
+    """Return the new ids of the running beams after each step, and check each step's scores and rows."""
     running: list[tuple[int, ...]] = [()]
     scores = [0.0]
-    found = []
+    beams = []
     for number, step in enumerate(tree.steps, start=1):
-        assert [one.score for one in step.candidates] == sorted((one.score for one in step.candidates), reverse=True)
-        for one in step.candidates:
-            assert one.score == close(scores[one.parent] + one.log_probability)
-            assert (one.row is not None) == (one.fate == "kept")
+        assert [candidate.score for candidate in step.candidates] == sorted(
+            (candidate.score for candidate in step.candidates), reverse=True
+        )
+        for candidate in step.candidates:
+            assert candidate.score == close(scores[candidate.parent] + candidate.log_probability)
+            assert (candidate.row is not None) == (candidate.fate == "kept")
         if number < len(tree.steps):
-            assert [one.row for one in step.kept] == list(range(tree.num_beams))
-        running = [(*running[one.parent], one.token.id) for one in step.kept]
-        scores = [one.score for one in step.kept]
-        found.append(running)
-    return found
+            assert [beam.row for beam in step.kept] == list(range(tree.num_beams))
+        running = [(*running[beam.parent], beam.token.id) for beam in step.kept]
+        scores = [beam.score for beam in step.kept]
+        beams.append(running)
+    return beams
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_the_tree_s_winner_is_generate_s_output(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str) -> None:
-    output = searched(plain, tokenizer, prompt, OPTIONS[2])
+    output = plain_generate(plain, tokenizer, prompt, OPTIONS[2])
     result = compare(ours, prompt)
     tree = result.tree
     texts_of(tree)
-    path = [step.candidates[place] for step, place in zip(tree.steps, tree.winner, strict=False)]
+    path = [step.candidates[position] for step, position in zip(tree.steps, tree.winner, strict=False)]
     beam = result.texts[2].continuation
-    assert tuple(one.token.id for one in path) == beam.output_ids
+    assert tuple(candidate.token.id for candidate in path) == beam.output_ids
     assert list(beam.input_ids + beam.output_ids) == output.sequences[0].tolist()
-    assert [one.parent for one in path] == output.beam_indices[0].tolist()
+    assert [candidate.parent for candidate in path] == output.beam_indices[0].tolist()
     scores = plain.compute_transition_scores(output.sequences, output.scores, output.beam_indices)[0]
-    assert [one.log_probability for one in path] == close(scores.tolist())
-    assert [one.fate for one in path] == ["kept"] * (len(path) - 1) + ["finished"]
+    assert [candidate.log_probability for candidate in path] == close(scores.tolist())
+    assert [candidate.fate for candidate in path] == ["kept"] * (len(path) - 1) + ["finished"]
     assert len(tree.steps) == len(output.scores)
-    best = max(one.score for one in tree.steps[-1].candidates if one.fate == "finished")
+    best = max(candidate.score for candidate in tree.steps[-1].candidates if candidate.fate == "finished")
     if len(path) == NEW_TOKENS:
         assert path[-1].score == best
 
@@ -142,27 +144,27 @@ def plain_demo() -> Any:
 
 def test_without_a_penalty_there_is_no_fourth_text(demo_model: EngineModel) -> None:
     result = compare(demo_model, "Once upon", penalty=1.0)
-    assert [one.name for one in result.texts] == ["greedy", "sample", "beam"]
+    assert [text.name for text in result.texts] == ["greedy", "sample", "beam"]
 
 
 def test_a_comparison_s_texts_are_those_of_generate(demo_model: EngineModel) -> None:
-    for one in compare(demo_model, "Once upon").texts:
-        parameters = one.continuation.parameters
+    for text in compare(demo_model, "Once upon").texts:
+        parameters = text.continuation.parameters
         assert isinstance(parameters, GenerationParameters)
-        assert demo_model.answer(ContinuationQuestion("Once upon", parameters)) == one.continuation
+        assert demo_model.answer(ContinuationQuestion("Once upon", parameters)) == text.continuation
 
 
 @pytest.mark.parametrize("stop_after", [0, 5, 15, 30])
 def test_a_comparison_stops(demo_model: EngineModel, stop_after: int) -> None:
-    asked: list[None] = []
+    checks: list[None] = []
 
     def should_stop() -> bool:
-        asked.append(None)
-        return len(asked) > stop_after
+        checks.append(None)
+        return len(checks) > stop_after
 
     with pytest.raises(RequestCancelled):
         demo_model.answer(ComparisonQuestion("Once upon", 12, 1, 3, 1.0), Cancelling(should_stop))
-    assert len(asked) <= stop_after + 3
+    assert len(checks) <= stop_after + 3
 
 
 def test_the_limits_of_a_comparison(demo_model: EngineModel) -> None:

@@ -21,21 +21,21 @@ from tests.engine.exploring import close
 PROMPT = "It was a dark and stormy night; the rain was"
 
 
-def assert_distribution(found: Distribution, scores: torch.Tensor) -> None:
+def assert_distribution(actual: Distribution, scores: torch.Tensor) -> None:
     probabilities = scores.softmax(-1)
-    assert found.tokens_left == int(scores.isfinite().sum())
+    assert actual.tokens_left == int(scores.isfinite().sum())
     positive = probabilities[probabilities > 0].double()
-    assert found.entropy == pytest.approx(-(positive * positive.log()).sum().item() / math.log(2), abs=1e-4)
-    count = min(10, found.tokens_left)
-    assert [one.probability for one in found.top] == close(probabilities.topk(count).values.tolist())
-    for one in found.top:
-        assert one.probability == close(probabilities[one.token.id].item())
+    assert actual.entropy == pytest.approx(-(positive * positive.log()).sum().item() / math.log(2), abs=1e-4)
+    count = min(10, actual.tokens_left)
+    assert [entry.probability for entry in actual.top] == close(probabilities.topk(count).values.tolist())
+    for entry in actual.top:
+        assert entry.probability == close(probabilities[entry.token.id].item())
 
 
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p", "penalty"), [(1.5, 12, 0.7, 1.3), (0.5, 0, 0.9, 1.0), (1.0, 40, 1.0, 2.0)]
 )
-def test_each_stage(
+def test_each_stage_equals_transformers_processor(
     ours: EngineModel, plain: Any, tokenizer: Any, temperature: float, top_k: int, top_p: float, penalty: float
 ) -> None:
     ids = tokenizer(PROMPT).input_ids
@@ -45,20 +45,20 @@ def test_each_stage(
 
     assert list(result.input_ids) == ids
     assert_distribution(result.before, scores[0])
-    assert [(one.name, one.value) for one in result.stages] == [
+    assert [(stage.name, stage.value) for stage in result.stages] == [
         ("repetition_penalty", penalty),
         ("temperature", temperature),
         ("top_k", top_k),
         ("top_p", top_p),
     ]
-    assert [one.is_on for one in result.stages] == [penalty != 1, temperature != 1, top_k > 0, top_p < 1]
-    made: list[Any] = [
+    assert [stage.is_on for stage in result.stages] == [penalty != 1, temperature != 1, top_k > 0, top_p < 1]
+    processors: list[Any] = [
         RepetitionPenaltyLogitsProcessor(penalty),
         TemperatureLogitsWarper(temperature),
         TopKLogitsWarper(top_k) if top_k else None,
         TopPLogitsWarper(top_p),
     ]
-    for stage, processor in zip(result.stages, made, strict=True):
+    for stage, processor in zip(result.stages, processors, strict=True):
         entered, probabilities = scores[0], scores[0].softmax(-1)
         if stage.is_on:
             scores = processor(torch.tensor([ids]), scores)
@@ -67,26 +67,28 @@ def test_each_stage(
         assert stage.tokens_cut == int(was_cut.sum())
         assert stage.mass_cut == close(probabilities[was_cut].sum().item())
         assert len(stage.cut) == min(10, stage.tokens_cut)
-        for one in stage.cut:
-            assert was_cut[one.token.id]
-            assert one.probability == close(probabilities[one.token.id].item())
-            assert one.probability_before == close(probabilities[entered > entered[one.token.id]].sum().item())
+        for entry in stage.cut:
+            assert was_cut[entry.token.id]
+            assert entry.probability == close(probabilities[entry.token.id].item())
+            assert entry.probability_before == close(probabilities[entered > entered[entry.token.id]].sum().item())
             if stage.name == "top_k":
-                assert one.rank > stage.value
+                assert entry.rank > stage.value
             else:
-                assert one.probability_before >= stage.value - 1e-6
+                assert entry.probability_before >= stage.value - 1e-6
     assert scores[0].softmax(-1).sum().item() == close(1.0)
 
 
 def test_stages_that_do_nothing_are_off(demo_model: EngineModel) -> None:
     result = demo_model.answer(SamplerQuestion("Once upon", 1.0, 0, 1.0, 1.0))
-    assert [one.is_on for one in result.stages] == [False] * 4
-    assert all(one.after == result.before and not one.cut for one in result.stages)
+    assert [stage.is_on for stage in result.stages] == [False] * 4
+    assert all(stage.after == result.before and not stage.cut for stage in result.stages)
     top = demo_model.answer(TopKQuestion("Once upon", 10)).next_tokens.candidates
-    assert [(one.rank, one.token, one.logit) for one in result.before.top] == [
-        (one.rank, one.token, one.logit) for one in top
+    assert [(entry.rank, entry.token, entry.logit) for entry in result.before.top] == [
+        (entry.rank, entry.token, entry.logit) for entry in top
     ]
-    assert [one.probability for one in result.before.top] == pytest.approx([one.probability for one in top], abs=1e-7)
+    assert [entry.probability for entry in result.before.top] == pytest.approx(
+        [entry.probability for entry in top], abs=1e-7
+    )
 
 
 def test_the_limits(demo_model: EngineModel) -> None:

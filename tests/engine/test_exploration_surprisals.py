@@ -22,20 +22,20 @@ from tests.engine.exploring import ODD_TEXTS, close, plain_log_probabilities
 
 def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> None:
     expected = plain_log_probabilities(plain, ids)
-    assert [one.token.id for one in result.tokens] == ids
+    assert [entry.token.id for entry in result.tokens] == ids
     assert result.tokens[0].likelihood is None
     assert result.tokens[0].favourites == ()
-    for position, one in enumerate(result.tokens[1:], start=1):
+    for position, entry in enumerate(result.tokens[1:], start=1):
         before = expected[position - 1]
-        assert one.likelihood is not None
+        assert entry.likelihood is not None
         own = before[ids[position]]
-        assert one.likelihood.log_probability == close(own.item())
-        # ranks may swap where two log-probabilities differ by rounding alone
-        assert int((before > own + 1e-4).sum()) < one.likelihood.rank <= int((before > own - 1e-4).sum()) + 1
+        assert entry.likelihood.log_probability == close(own.item())
+        # two log-probabilities that differ only by rounding can swap ranks
+        assert int((before > own + 1e-4).sum()) < entry.likelihood.rank <= int((before > own - 1e-4).sum()) + 1
         top = before.topk(5)
-        assert [candidate.rank for candidate in one.favourites] == [1, 2, 3, 4, 5]
-        assert [math.log(candidate.probability) for candidate in one.favourites] == close(top.values.tolist())
-    special = torch.tensor([one.is_special for one in result.tokens[1:]])
+        assert [candidate.rank for candidate in entry.favourites] == [1, 2, 3, 4, 5]
+        assert [math.log(candidate.probability) for candidate in entry.favourites] == close(top.values.tolist())
+    special = torch.tensor([entry.is_special for entry in result.tokens[1:]])
     gathered = expected[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].double()[~special]
     assert result.perplexity == pytest.approx(torch.exp(-gathered.mean()).item(), rel=1e-4)
     assert result.bits == pytest.approx(-gathered.sum().item() / math.log(2), rel=1e-5, abs=1e-4)
@@ -46,10 +46,10 @@ def assert_equal_to_plain(result: Surprisals, plain: Any, ids: list[int]) -> Non
 def test_surprisals(ours: EngineModel, plain: Any, tokenizer: Any, text: str) -> None:
     ids = tokenizer(text).input_ids
     if len(ids) == 1:
-        pytest.skip("one token: refused, as another test says")
+        pytest.skip("a text of one token is refused, which another test checks")
     result = ours.answer(XrayQuestion(text))
     assert_equal_to_plain(result, plain, ids)
-    assert [one.is_special for one in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
+    assert [entry.is_special for entry in result.tokens] == [id_ in tokenizer.all_special_ids for id_ in ids]
 
 
 @pytest.mark.parametrize("piece", [7, 64])
@@ -67,12 +67,12 @@ def test_no_more_than_64_rows_of_a_vocabulary_at_a_time(
     shapes: list[tuple[int, ...]] = []
     forward = forward_passes.ForwardPasses._forward
 
-    def noting(*arguments: Any) -> Any:
+    def record(*arguments: Any) -> Any:
         logits = forward(*arguments)
         shapes.append(tuple(logits.shape))
         return logits
 
-    monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", noting)
+    monkeypatch.setattr(forward_passes.ForwardPasses, "_forward", record)
     result = qwen2_model.answer(XrayQuestion("word " * 300))
     assert len(result.likelihoods) >= 300
     assert max(rows * columns for rows, columns, _ in shapes) == 64
@@ -89,24 +89,24 @@ def test_any_text_is_explored_or_refused(demo_model: EngineModel, text: str) -> 
     except EmptyPrompt:
         assert len(demo_model.answer(TokenizationQuestion(text))[0].tokens) == 1
         return
-    assert [one.token for one in result.tokens] == list(demo_model.answer(TokenizationQuestion(text))[0].tokens)
+    assert [entry.token for entry in result.tokens] == list(demo_model.answer(TokenizationQuestion(text))[0].tokens)
     assert len(result.likelihoods) == len(result.tokens) - 1
     assert 0 <= result.predicted_characters <= len(text)
     assert (result.perplexity or 0) >= 1
-    surprisals = [one.surprisal for one in result.likelihoods]
+    surprisals = [likelihood.surprisal for likelihood in result.likelihoods]
     assert min(surprisals) >= 0
-    bits = [0.0 if one.likelihood is None else one.likelihood.surprisal for one in result.tokens]
+    bits = [0.0 if entry.likelihood is None else entry.likelihood.surprisal for entry in result.tokens]
     assert [bits[position] for position in result.most_surprising()] == sorted(surprisals, reverse=True)[:5]
 
 
-def test_what_the_first_token_begins_is_not_predicted(demo_model: EngineModel, stories_model: EngineModel) -> None:
+def test_the_first_token_s_characters_are_not_predicted(demo_model: EngineModel, stories_model: EngineModel) -> None:
     assert demo_model.answer(XrayQuestion("It was")).predicted_characters == len(" was")
     with_bos = stories_model.answer(XrayQuestion("It was"))
     assert with_bos.tokens[0].token.text == "<s>"
     assert with_bos.predicted_characters == len("It was")
 
 
-def test_one_token_predicts_nothing(demo_model: EngineModel, stories_model: EngineModel) -> None:
+def test_a_text_of_one_token_is_refused(demo_model: EngineModel, stories_model: EngineModel) -> None:
     message = "The text is one token, with nothing before it to predict it from. It must have 2 to 512 tokens"
     with pytest.raises(EmptyPrompt, match=message):
         demo_model.answer(XrayQuestion("It"))
@@ -149,20 +149,20 @@ def test_a_walk_is_next_tokens_along_its_path(
     assert [step.likelihood.rank for step in result.steps] == [1, 2, 3, 1, 2, 3]
     assert result.log_probability == close(sum(own))
     assert result.text == tokenizer.decode(input_ids + chosen)[len(tokenizer.decode(input_ids)) :]
-    ids = [one.candidate.token.id for one in result.candidates]
-    assert [one.candidate.probability for one in result.candidates] == close(last.topk(8).values.exp().tolist())
-    assert [one.probability_at_temperature for one in result.candidates] == close(
+    ids = [entry.candidate.token.id for entry in result.candidates]
+    assert [entry.candidate.probability for entry in result.candidates] == close(last.topk(8).values.exp().tolist())
+    assert [entry.probability_at_temperature for entry in result.candidates] == close(
         (last / temperature).softmax(-1)[ids].tolist()
     )
 
 
 def test_the_first_step_of_a_walk_is_next_tokens(ours: EngineModel) -> None:
     result = ours.answer(TopKQuestion("Once upon", 12, (), 1.0))
-    assert [one.candidate for one in result.candidates] == list(
+    assert [entry.candidate for entry in result.candidates] == list(
         ours.answer(TopKQuestion("Once upon", 12)).next_tokens.candidates
     )
-    assert [one.probability_at_temperature for one in result.candidates] == close(
-        [one.candidate.probability for one in result.candidates]
+    assert [entry.probability_at_temperature for entry in result.candidates] == close(
+        [entry.candidate.probability for entry in result.candidates]
     )
     assert (result.steps, result.text, result.log_probability, result.ended) == ((), "", 0, False)
 
@@ -175,11 +175,11 @@ def test_draws_along_a_walk_are_a_sampled_continuation(ours: EngineModel, temper
     expected = ours.answer(ContinuationQuestion("Once upon", parameters)).output_ids
     chosen: list[int] = []
     while len(chosen) < len(expected):
-        one = ours.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, tuple(chosen), temperature), 17)).steps[-1]
-        chosen.append(one.token.id)
+        drawn = ours.answer(SampledStepQuestion(TopKQuestion("Once upon", 1, tuple(chosen), temperature), 17)).steps[-1]
+        chosen.append(drawn.token.id)
         step = ours.answer(TopKQuestion("Once upon", 1, tuple(chosen), temperature)).steps[-1]
-        assert step.likelihood.rank == one.likelihood.rank
-        assert step.likelihood.probability == close(one.likelihood.probability)
+        assert step.likelihood.rank == drawn.likelihood.rank
+        assert step.likelihood.probability == close(drawn.likelihood.probability)
     assert tuple(chosen) == expected
 
 

@@ -1,4 +1,4 @@
-"""A text that follows another is tokenized as what follows, not as what begins."""
+"""A text that follows another is tokenized as a continuation, not as the beginning of a text."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_labels_are_single_tokens_after_the_question(spaced: EngineModel, plain:
         ("It was ", "k", "k"),
     ],
 )
-def test_a_guess_is_what_follows(spaced: EngineModel, prompt: str, guess: str, token: str) -> None:
+def test_a_guess_is_tokenized_as_a_continuation(spaced: EngineModel, prompt: str, guess: str, token: str) -> None:
     assert spaced.answer(GuessQuestion(prompt, guess)).token.text == token
 
 

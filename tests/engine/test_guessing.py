@@ -1,4 +1,4 @@
-"""Guesses are scored as plain transformers scores them, and begin with the token that a reader would mean."""
+"""Guesses are scored as in plain transformers, by the first token that a reader would mean."""
 
 from typing import Any
 
@@ -21,36 +21,37 @@ def test_the_more_probable_way_to_write_a_guess_counts(
         logits = plain(torch.tensor([tokenizer(PROMPT).input_ids])).logits[0, -1]
     before = tokenizer(PROMPT, add_special_tokens=False).input_ids
     together = [tokenizer(PROMPT + written, add_special_tokens=False).input_ids for written in (guess, f" {guess}")]
-    # What follows "stormy" is the difference; where that word would be cut otherwise, the guess is cut as after a line.
+    # The guess's tokens are those after the prompt's. If the prompt would be split differently, the guess is tokenized
+    # after a line break instead.
     line = tokenizer("\n", add_special_tokens=False).input_ids
     both = [
         ids[len(before)] if ids[: len(before)] == before
         else tokenizer(f"\n{guess}", add_special_tokens=False).input_ids[len(line)]
         for ids in together
     ]  # fmt: skip
-    both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone is no guess
+    both = [id_ for id_ in both if tokenizer.decode([id_]).strip()]  # a space alone doesn't count as a guess
     expected = max(both, key=lambda id_: float(logits[id_]))
 
-    found = ours.answer(GuessQuestion(PROMPT, guess))
+    scored = ours.answer(GuessQuestion(PROMPT, guess))
 
-    assert found.token.id == expected
-    assert found.probability == close(logits.softmax(-1)[expected].item())
-    assert found.rank == int((logits > logits[expected]).sum()) + 1
+    assert scored.token.id == expected
+    assert scored.probability == close(logits.softmax(-1)[expected].item())
+    assert scored.rank == int((logits > logits[expected]).sum()) + 1
     assert ours.answer(RevealQuestion(PROMPT, 1, tuple(both))).guesses == tuple(
         ours.answer(RevealQuestion(PROMPT, 1, (id_,))).guesses[0] for id_ in both
     )
 
 
-def test_a_word_is_meant_with_the_space_before_it(demo_model: EngineModel) -> None:
+def test_a_guessed_word_gets_the_space_before_it(demo_model: EngineModel) -> None:
     assert demo_model.answer(GuessQuestion(PROMPT, "night")).token.text == " night"
     assert demo_model.answer(GuessQuestion(PROMPT, ", and")).token.text == ","
 
 
-def test_no_ids_have_no_scores(demo_model: EngineModel) -> None:
+def test_no_guesses_give_no_scores(demo_model: EngineModel) -> None:
     assert demo_model.answer(RevealQuestion(PROMPT, 1, ())).guesses == ()
 
 
-def test_what_cannot_be_scored(demo_model: EngineModel) -> None:
+def test_empty_and_too_long_texts_are_refused(demo_model: EngineModel) -> None:
     with pytest.raises(EmptyPrompt, match="The guess is empty"):
         demo_model.answer(GuessQuestion(PROMPT, ""))
     with pytest.raises(EmptyPrompt, match="The prompt is empty"):

@@ -1,4 +1,4 @@
-"""bfloat16 weights kept in float16: the same numbers, where the processor is faster with them, and nowhere else."""
+"""bfloat16 weights kept in float16, only on processors without bfloat16 instructions: the numbers stay the same."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def _without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_kernels
 @pytest.mark.parametrize("rows", [1, 2, 16, 33])
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_halved_layer_is_its_plain_one(rows: int, bias: bool) -> None:
+def test_a_halved_layer_computes_what_the_plain_layer_does(rows: int, bias: bool) -> None:
     torch.manual_seed(rows)
     linear = torch.nn.Linear(96, 200, bias=bias, dtype=torch.bfloat16)
     states = torch.randn(3, rows, 96, dtype=torch.bfloat16)
@@ -43,18 +43,20 @@ def test_a_halved_layer_is_its_plain_one(rows: int, bias: bool) -> None:
 
 
 @needs_kernels
-def test_a_model_with_halved_weights_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_halved_weights_gives_the_same_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_bfloat16(monkeypatch)
     halved = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     monkeypatch.setattr(torch.ops.quantized, "linear_prepack_fp16", _fail)
     other = load_model("demo", dtype="bfloat16", max_prompt_tokens=1024)
     assert (halved.info.engine_path, other.info.engine_path == HALVED) == (HALVED, False)
     answers = [model.answer(TopKQuestion(PROMPT, 4096)).next_tokens.candidates for model in (halved, other)]
-    found, expected = [{one.token.id: one.probability for one in candidates} for candidates in answers]
-    assert found == pytest.approx(expected, abs=2e-2)
+    actual, expected = [
+        {candidate.token.id: candidate.probability for candidate in candidates} for candidates in answers
+    ]
+    assert actual == pytest.approx(expected, abs=2e-2)
 
 
-def test_weights_that_float16_cannot_hold_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_too_large_for_float16_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_bfloat16(monkeypatch)
     config = LlamaConfig(
         vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
@@ -67,7 +69,7 @@ def test_weights_that_float16_cannot_hold_stay(monkeypatch: pytest.MonkeyPatch) 
     assert type(model.lm_head) is torch.nn.Linear
 
 
-def test_a_processor_with_bfloat16_multiplies_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_with_bfloat16_keeps_bfloat16_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert load_model("demo", dtype="bfloat16", max_prompt_tokens=10).info.engine_path != HALVED
 

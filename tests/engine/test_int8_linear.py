@@ -49,7 +49,7 @@ def test_a_layer_multiplies_by_its_rounded_weights(rows: int, inputs: int, outpu
     with torch.no_grad():
         assert (
             (layer.weight.float() - linear.weight.float()).abs() <= step
-        ).all()  # half of it, and bfloat16's own rounding
+        ).all()  # half a step, plus bfloat16's own rounding
         states = torch.randn(2, rows, inputs, dtype=torch.bfloat16)
         expected = states.float() @ layer.weight.float().T + linear.bias.float()
         torch.testing.assert_close(layer(states).float(), expected, rtol=3e-2, atol=3e-2)
@@ -61,21 +61,21 @@ def test_probabilities_are_close_to_those_of_float32(demo_model: EngineModel, in
             demo_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
             int8_model.answer(TopKQuestion(prompt, 4096)).next_tokens,
         )
-        expected = {one.token.id: one.probability for one in exact.candidates}
-        differences = [abs(expected[one.token.id] - one.probability) for one in rounded.candidates]
+        expected = {candidate.token.id: candidate.probability for candidate in exact.candidates}
+        differences = [abs(expected[candidate.token.id] - candidate.probability) for candidate in rounded.candidates]
         assert 0 < max(differences) < 0.05
-        top = [{one.token.id for one in answer.candidates[:10]} for answer in (exact, rounded)]
+        top = [{candidate.token.id for candidate in answer.candidates[:10]} for answer in (exact, rounded)]
         assert len(top[0] & top[1]) >= 8
 
 
-def test_it_writes_and_judges(int8_model: EngineModel) -> None:
+def test_an_int8_model_writes_and_judges(int8_model: EngineModel) -> None:
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
     text = int8_model.answer(ContinuationQuestion("It was a dark and stormy", parameters)).text
     assert text.startswith(" night; the rain fell in")
     assert int8_model.answer(SentimentQuestion("A wonderful, moving film with a great cast.")).label == "Positive"
 
 
-def test_another_device_than_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_on_another_device_than_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "choose_device", lambda *_: "mps")
     with pytest.raises(ModelUnavailable, match=r"int8 works on the CPU only, not on mps\. Set BOT_DEVICE=cpu or"):
         load_model("demo", dtype="int8", max_prompt_tokens=10)

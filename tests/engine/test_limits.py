@@ -1,4 +1,4 @@
-"""Empty and long prompts are refused with both counts; what fits is computed."""
+"""Empty and too long prompts are refused with their length and the limit; others are computed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +76,7 @@ def test_the_review_s_whole_prompt_counts(demo_model: EngineModel) -> None:
         demo_model.answer(SentimentQuestion(" the" * 512))
 
 
-def test_text_that_is_no_unicode_is_refused(demo_model: EngineModel) -> None:
+def test_text_with_a_lone_surrogate_is_refused(demo_model: EngineModel) -> None:
     asks: list[Callable[[str], Any]] = [
         lambda text: demo_model.answer(TokenizationQuestion(text)),
         lambda text: demo_model.answer(SentimentQuestion(text)),
@@ -88,16 +88,16 @@ def test_text_that_is_no_unicode_is_refused(demo_model: EngineModel) -> None:
 
 
 def test_a_stop_ends_generation_within_one_token(demo_model: EngineModel) -> None:
-    asked = 0
+    checks = 0
 
     def should_stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= 3
+        nonlocal checks
+        checks += 1
+        return checks >= 3
 
     for strategy in ("greedy", "sample", "beam"):
-        asked = 0
+        checks = 0
         parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=200)
         with pytest.raises(RequestCancelled):
             demo_model.answer(ContinuationQuestion("Once", parameters), Cancelling(should_stop))
-        assert asked <= 5
+        assert checks <= 5

@@ -1,4 +1,4 @@
-"""Models that cannot be used are refused in one line with a remedy; nothing is filled in at random."""
+"""Models that cannot be used are refused in one line with a remedy; no missing weight is filled in at random."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from bot.questions.tokenization import TokenizationQuestion
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the demo model to break."""
+    """A copy of the demo model, to be damaged."""
     copy = tmp_path / "model"
     shutil.copytree(DEMO_FOLDER, copy)
     return copy
@@ -157,7 +157,7 @@ def test_a_damaged_model_is_refused(
     assert capfd.readouterr() == ("", "")
 
 
-def test_safe_weights_are_taken_where_pickled_ones_lie_beside_them(folder: Path) -> None:
+def test_safetensors_are_preferred_to_pickled_weights(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"not a checkpoint")
     assert load_model(str(folder), max_prompt_tokens=10).info.parameter_count > 1_000_000
 
@@ -168,13 +168,13 @@ def test_a_tokenizer_that_panics_is_refused(folder: Path) -> None:
         load_model(str(folder), max_prompt_tokens=10)
 
 
-def test_an_end_of_text_that_is_no_id_is_refused(folder: Path) -> None:
+def test_an_end_of_text_that_is_not_an_id_is_refused(folder: Path) -> None:
     (folder / "generation_config.json").write_text('{"eos_token_id": "x"}')
     with pytest.raises(ModelUnavailable, match=r"eos_token_id in its generation_config\.json is not a number"):
         load_model(str(folder), max_prompt_tokens=10)
 
 
-def test_a_checkpoint_s_generation_config_decides_nothing_but_the_end_of_text(folder: Path) -> None:
+def test_only_the_end_of_text_is_read_from_a_generation_config(folder: Path) -> None:
     parameters = GenerationParameters.from_options(strategy="beam", max_new_tokens=30)
     plain = load_model(str(folder), max_prompt_tokens=10).answer(ContinuationQuestion("The old man", parameters))
     hostile = {
@@ -187,7 +187,7 @@ def test_a_checkpoint_s_generation_config_decides_nothing_but_the_end_of_text(fo
     assert model.answer(ContinuationQuestion("The old man", parameters)) == plain
 
 
-def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path) -> None:
+def test_the_error_for_a_short_context_says_how_many_new_tokens_fit(folder: Path) -> None:
     change_config(folder, max_position_embeddings=128)
     model = load_model(str(folder), max_prompt_tokens=1024)
     parameters = GenerationParameters.from_options(max_new_tokens=256)
@@ -197,14 +197,14 @@ def test_a_short_context_names_how_many_new_tokens_it_has_room_for(folder: Path)
         model.answer(ContinuationQuestion("Once", parameters))
 
 
-def test_a_folder_s_path_is_nobody_s_business(folder: Path) -> None:
+def test_only_the_name_of_a_local_folder_is_shown(folder: Path) -> None:
     assert load_model(str(folder), max_prompt_tokens=10).info.short_name == "model"
     assert display_name(str(folder)) == "model"
     assert display_name("./nowhere") == "nowhere"
     assert display_name("Qwen/Qwen2-0.5B") == "Qwen/Qwen2-0.5B"
 
 
-def test_a_name_that_is_too_long_for_a_path() -> None:
+def test_a_name_that_is_too_long_for_a_path_is_refused() -> None:
     for name in ("a" * 300, "/root/" + "a" * 300, "~nobody-at-all/model"):
         assert display_name(name)
         with pytest.raises(ModelUnavailable):
@@ -212,18 +212,18 @@ def test_a_name_that_is_too_long_for_a_path() -> None:
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such", "~/no/such"])
-def test_a_folder_that_is_not_there(name: str) -> None:
+def test_a_missing_folder_is_refused(name: str) -> None:
     with pytest.raises(ModelUnavailable, match="this folder does not exist"):
         load_model(name, max_prompt_tokens=10)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_a_device_that_is_not_there() -> None:
+def test_a_missing_device_is_refused() -> None:
     with pytest.raises(ModelUnavailable, match=r"no cuda device\. Set BOT_DEVICE=auto or cpu"):
         load_model("demo", device="cuda", max_prompt_tokens=10)
 
 
-def test_what_is_loaded_is_described(folder: Path) -> None:
+def test_a_loaded_model_is_described_by_its_info(folder: Path) -> None:
     info = load_model(str(folder), max_prompt_tokens=10).info
     assert (info.name, info.revision, info.dtype, info.device) == (str(folder), None, "float32", "cpu")
     assert (info.context_length, info.vocab_size) == (512, 4096)
@@ -254,8 +254,8 @@ def test_a_tokenizer_without_the_packages_that_read_it_is_refused(
     assert capfd.readouterr() == ("", "")
 
 
-def bytes_pairs(folder: Path) -> None:
-    """Write the tokenizer in its older form, two files."""
+def vocab_and_merges(folder: Path) -> None:
+    """Replace tokenizer.json by the older form, vocab.json and merges.txt."""
     model = json.loads((folder / "tokenizer.json").read_text())["model"]
     no_tokenizer(folder)
     (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
@@ -266,13 +266,13 @@ def bytes_pairs(folder: Path) -> None:
 def test_a_tokenizer_in_vocab_and_merges_is_loaded(folder: Path) -> None:
     text = "It was a dark and stormy night"
     whole = load_model(str(folder), max_prompt_tokens=100).answer(TokenizationQuestion(text))[0]
-    bytes_pairs(folder)
+    vocab_and_merges(folder)
     assert load_model(str(folder), max_prompt_tokens=100).answer(TokenizationQuestion(text))[0].tokens == whole.tokens
 
 
 def only(*names: str) -> Callable[[Path], None]:
     def leave(folder: Path) -> None:
-        bytes_pairs(folder)
+        vocab_and_merges(folder)
         for name in {"vocab.json", "merges.txt"} - set(names):
             (folder / name).unlink()
         for name in set(names) - {"vocab.json", "merges.txt"}:
@@ -293,7 +293,7 @@ def only(*names: str) -> Callable[[Path], None]:
     ],
     ids=str,
 )
-def test_a_part_of_a_tokenizer_is_refused(
+def test_an_incomplete_tokenizer_is_refused(
     folder: Path, names: tuple[str, ...], problem: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     only(*names)(folder)
@@ -301,5 +301,5 @@ def test_a_part_of_a_tokenizer_is_refused(
         load_model(str(folder), max_prompt_tokens=10)
     assert problem in str(refusal.value)
     assert "\n" not in str(refusal.value)
-    assert "from one of:." not in str(refusal.value), "a list is not cut off before its first item"
+    assert "from one of:." not in str(refusal.value), "the list of files is not empty"
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Finding a model: folder, cache, hub; against a hub of our own on loopback, never the real one."""
+"""Finding a model in a folder, the cache or the hub: a fake hub on loopback, never the real one."""
 
 import hashlib
 import json
@@ -24,21 +24,21 @@ import sys
 from bot.errors import ModelUnavailable
 from bot.engine.model_files import find_model
 try:
-    found = find_model(sys.argv[1], revision=sys.argv[2] if len(sys.argv) > 2 else None)
+    model = find_model(sys.argv[1], revision=sys.argv[2] if len(sys.argv) > 2 else None)
 except ModelUnavailable as error:
     sys.exit(str(error))
-print(found.revision, *sorted(path.name for path in found.folder.iterdir()))
+print(model.revision, *sorted(path.name for path in model.folder.iterdir()))
 """
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves one repository the way the hub does, and writes down what was asked of it."""
+    """Serves one repository as the hub does, and records the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), HubRequest)
         self.files = {path.name: path.read_bytes() for path in DEMO_FOLDER.iterdir() if path.is_file()}
         self.files |= {"pytorch_model.bin": b"pickle", "flax_model.msgpack": b"flax", "onnx/model.onnx": b"onnx"}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.status: int | None = None
 
     @property
@@ -53,7 +53,7 @@ class HubRequest(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        self.server.asked.append(f"{self.command} {self.path}")
+        self.server.requests.append(f"{self.command} {self.path}")
         known = self.path.startswith((f"/api/models/{MODEL}", f"/{MODEL}/resolve/{COMMIT}/"))
         if self.server.status is not None:
             self.answer(self.server.status, b"{}")
@@ -97,7 +97,7 @@ def hub() -> Iterator[Hub]:
 
 
 def find(endpoint: str, cache: Path, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run find_model in a process of its own: the hub library reads its address once, on import."""
+    """Run find_model in a process of its own, since huggingface_hub reads its address once, on import."""
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "NO_PROXY": "127.0.0.1"}
     return subprocess.run(  # noqa: S603  # our own interpreter and script
         [sys.executable, "-c", SCRIPT, *arguments],
@@ -109,19 +109,19 @@ def find(endpoint: str, cache: Path, *arguments: str, timeout: float = 60) -> su
     )
 
 
-def test_only_what_is_needed_is_downloaded_and_the_cache_serves_afterwards(hub: Hub, tmp_path: Path) -> None:
+def test_only_needed_files_are_downloaded_and_the_cache_is_used_afterwards(hub: Hub, tmp_path: Path) -> None:
     first = find(hub.url, tmp_path, MODEL)
     assert first.returncode == 0, first.stderr
     revision, *files = first.stdout.split()
     assert revision == COMMIT
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= set(files)
-    assert not any("bin" in path or "msgpack" in path or "onnx" in path for path in hub.asked)
+    assert not any("bin" in path or "msgpack" in path or "onnx" in path for path in hub.requests)
     assert "%" in first.stderr  # a progress bar
 
-    asked = len(hub.asked)
+    count = len(hub.requests)
     again = find(hub.url, tmp_path, MODEL)
     assert again.stdout == first.stdout
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == count
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,9 @@ def test_only_what_is_needed_is_downloaded_and_the_cache_serves_afterwards(hub: 
         (["a/b/c"], "neither a local folder nor a model id"),
     ],
 )
-def test_what_the_hub_does_not_have(hub: Hub, tmp_path: Path, arguments: list[str], problem: str) -> None:
+def test_a_model_that_the_hub_does_not_have_is_refused(
+    hub: Hub, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
     result = find(hub.url, tmp_path, *arguments)
     assert result.returncode == 1
     assert problem in result.stderr
@@ -145,17 +147,17 @@ def test_a_repository_with_pickled_weights_alone_is_refused_before_anything_is_d
     del hub.files["model.safetensors"]
     result = find(hub.url, tmp_path, MODEL)
     assert "pickled weights are not loaded" in result.stderr
-    assert not any("resolve" in path for path in hub.asked)
+    assert not any("resolve" in path for path in hub.requests)
 
 
-def test_a_hub_in_trouble(hub: Hub, tmp_path: Path) -> None:
+def test_an_error_status_of_the_hub_is_named(hub: Hub, tmp_path: Path) -> None:
     hub.status = 418
     assert "the hub answered with status 418" in find(hub.url, tmp_path, MODEL).stderr
 
 
-def test_a_hub_that_is_not_there_is_given_up_within_ten_seconds(tmp_path: Path) -> None:
+def test_an_unreachable_hub_is_given_up_within_ten_seconds(tmp_path: Path) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         assert_given_up(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path)
 
 
@@ -166,7 +168,7 @@ def test_a_hub_that_never_answers_is_given_up_within_ten_seconds(tmp_path: Path)
 
 
 def assert_given_up(endpoint: str, cache: Path) -> None:
-    # Ten seconds are promised, and an interpreter's start on a busy machine comes on top.
+    # The promise is ten seconds; the rest is for starting an interpreter on a busy machine.
     result = find(endpoint, cache, "Qwen/Qwen2-0.5B", timeout=18)
     assert "it is not in the cache, and the hub is unreachable" in result.stderr
     assert "BOT_MODEL=demo" in result.stderr
@@ -185,12 +187,12 @@ def test_an_incomplete_cache_is_completed(hub: Hub, tmp_path: Path) -> None:
     assert weights.exists()
 
 
-def test_the_message_names_what_to_try() -> None:
+def test_the_error_says_what_to_try() -> None:
     with pytest.raises(ModelUnavailable, match=r"Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN"):
         find_model("./no/such")
 
 
-VOCABULARIES = [  # that the tokenizer classes of transformers name for models that write
+VOCABULARIES = [  # files named by transformers' tokenizer classes for text-generating models
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt",
     "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model", "source.spm",
     "target.spm",
@@ -205,5 +207,5 @@ def test_every_file_of_a_tokenizer_is_downloaded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "onnx/model.onnx", "rust_model.ot", "README.md", "modeling.py"])
-def test_what_is_not_needed_is_not_downloaded(name: str) -> None:
+def test_other_files_are_not_downloaded(name: str) -> None:
     assert not any(fnmatch(name, pattern) for pattern in NEEDED)

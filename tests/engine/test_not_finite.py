@@ -1,4 +1,4 @@
-"""A number that is not finite is an error with a remedy, for the text that it comes from and for no other."""
+"""A number that is not finite is an error with a remedy, and only for the text that it comes from."""
 
 import json
 import math
@@ -35,7 +35,7 @@ QUESTIONS = [
     ["compare", PROMPT],
     ["sampler", PROMPT],
 ]
-WORD = " night"  # whose embedding is no number in the model of these tests
+WORD = " night"  # its embedding is NaN in the model of these tests
 GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
 
 
@@ -45,7 +45,7 @@ def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
+def bad_word_model(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineModel) -> EngineModel:
     (id_,) = (token.id for token in demo_model.answer(TokenizationQuestion(WORD))[0].tokens)
 
     def spoil(model: Any) -> None:
@@ -57,7 +57,7 @@ def one_bad_word(tmp_path_factory: pytest.TempPathFactory, demo_model: EngineMod
 
 @pytest.mark.parametrize("output", [[], ["--json"]], ids=["table", "json"])
 @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
-def test_an_overflow_is_one_line_with_another_dtype(
+def test_an_overflow_is_one_line_that_suggests_another_dtype(
     console: Console, overflowing: Path, question: list[str], output: list[str]
 ) -> None:
     error = console.error(*question, *output, "--model", str(overflowing), "--dtype", "float16", code=78)
@@ -66,7 +66,7 @@ def test_an_overflow_is_one_line_with_another_dtype(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
+def test_the_suggested_dtypes_answer(overflowing: Path, dtype: str) -> None:
     assert (
         load_model(str(overflowing), dtype=dtype, max_prompt_tokens=100)
         .answer(TopKQuestion(PROMPT, 3))
@@ -74,10 +74,10 @@ def test_what_the_remedy_names_answers(overflowing: Path, dtype: str) -> None:
     )
 
 
-def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: EngineModel) -> None:
+def test_a_bad_text_does_not_fail_the_texts_computed_with_it(bad_word_model: EngineModel) -> None:
     texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
-    alone = {text: one_bad_word.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
-    ended = dict(zip(texts, written_together(one_bad_word, texts, GREEDY), strict=True))
+    alone = {text: bad_word_model.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
+    ended = dict(zip(texts, written_together(bad_word_model, texts, GREEDY), strict=True))
     assert {text: result for text, result in ended.items() if WORD not in text} == alone
     for text in texts:
         if WORD in text:
@@ -85,7 +85,7 @@ def test_one_text_fails_and_those_computed_with_it_do_not(one_bad_word: EngineMo
             assert "not finite" in str(ended[text])
 
 
-def test_a_perplexity_that_no_float_holds_is_no_number_in_json() -> None:
+def test_an_infinite_perplexity_is_null_in_json() -> None:
     impossible = Likelihood(-1000.0, 4096)
     tokens = tuple(TokenSurprisal(Token(1, "a"), likelihood, ()) for likelihood in (None, impossible))
     info = ModelInfo("demo", "demo", None, "float32", "cpu", 512, 4096, 1)
@@ -98,15 +98,15 @@ class PanicException(BaseException):
     """As pyo3 raises it for a panic in Rust, which is what the tokenizers library is written in."""
 
 
-def test_a_tokenizer_that_panics_on_a_text_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tokenizer_that_panics_on_a_text_gives_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenize = TokenizersBackend.__call__
 
-    def panicking(self: TokenizersBackend, text: str, **options: Any) -> Any:
+    def panic(self: TokenizersBackend, text: str, **options: Any) -> Any:
         if "zebra" in text:
             raise PanicException(f"byte index 7 is not a char boundary of {text}")
         return tokenize(self, text, **options)
 
-    monkeypatch.setattr(TokenizersBackend, "__call__", panicking)
+    monkeypatch.setattr(TokenizersBackend, "__call__", panic)
     for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
         error = console.error(command, "It was a zebra", "--model", "demo", code=2)
         assert (

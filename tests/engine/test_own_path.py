@@ -36,12 +36,12 @@ OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
 
 
 @pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
-def test_positions_are_the_model_s_own(name: str, tmp_path: Path) -> None:
+def test_positions_that_begin_at_2_match_plain_transformers(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
 
 
 @pytest.mark.parametrize("name", ["BigBird, whose attention is by blocks", "RWKV, with a state"])
-def test_a_model_on_its_own_path_is_equal(name: str, tmp_path: Path) -> None:
+def test_a_model_on_transformers_own_path_matches_plain_transformers(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
 
 
@@ -52,15 +52,15 @@ def assert_equal_to_plain(folder: Path) -> None:
     ids = [token.id for token in ours.answer(TokenizationQuestion(text))[0].tokens]
     with torch.no_grad():
         logits = plain(input_ids=torch.tensor([ids])).logits[0]
-    found = ours.answer(TopKQuestion(text, 10)).next_tokens
-    assert [one.token.id for one in found.candidates] == logits[-1].topk(10).indices.tolist()
+    result = ours.answer(TopKQuestion(text, 10)).next_tokens
+    assert [candidate.token.id for candidate in result.candidates] == logits[-1].topk(10).indices.tolist()
     expected = logits[-1].softmax(0)
-    assert [one.probability for one in found.candidates] == pytest.approx(
-        [expected[one.token.id].item() for one in found.candidates], abs=1e-5
+    assert [candidate.probability for candidate in result.candidates] == pytest.approx(
+        [expected[candidate.token.id].item() for candidate in result.candidates], abs=1e-5
     )
     rows = logits.log_softmax(-1)
-    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
-        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
+        [rows[position, id_].item() for position, id_ in enumerate(ids[1:])], abs=1e-3
     )
 
 
@@ -76,7 +76,7 @@ def test_beam_search_is_refused_where_the_state_cannot_be_reordered(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_model_that_reads_both_ways_is_refused(tmp_path: Path, dtype: str) -> None:
+def test_a_bidirectional_model_is_refused(tmp_path: Path, dtype: str) -> None:
     folder = random_model(tmp_path, transformers.BertConfig(**SMALL, max_position_embeddings=256, is_decoder=False))
     with pytest.raises(ModelUnavailable, match="later tokens change its earlier predictions"):
         load_model(str(folder), dtype=dtype, max_prompt_tokens=100)
@@ -89,7 +89,7 @@ def test_a_model_that_needs_more_than_token_ids_is_refused(tmp_path: Path) -> No
 
 
 def two_frequencies(switch: int) -> PreTrainedConfig:
-    """Return a model that reads texts of more than `switch` tokens with other frequencies, as Phi-3's long ones do."""
+    """Return a model that uses other rotary frequencies for texts of more than `switch` tokens, as Phi-3 does."""
     factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": switch}
     return transformers.Phi3Config(
         **SMALL | {"num_key_value_heads": 2, "max_position_embeddings": 256},
@@ -98,7 +98,7 @@ def two_frequencies(switch: int) -> PreTrainedConfig:
     )
 
 
-def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: Path) -> None:
+def test_each_text_has_the_frequencies_of_its_own_length(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(40))
     plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
     prompts = [" the" * 36, " the" * 38, " old" * 41]
@@ -108,10 +108,10 @@ def test_frequencies_that_change_with_the_length_are_each_text_s_own(tmp_path: P
         output = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected.append(output[0, ids.shape[1] :].tolist())
     greedy = GenerationParameters.from_options(strategy="greedy", max_new_tokens=12)
-    assert [list(one.output_ids) for one in written_together(ours, prompts, greedy)] == expected
+    assert [list(continuation.output_ids) for continuation in written_together(ours, prompts, greedy)] == expected
 
 
-def test_frequencies_that_never_change_are_computed_together(tmp_path: Path) -> None:
+def test_a_model_whose_frequencies_never_change_is_computed_in_pieces(tmp_path: Path) -> None:
     folder = random_model(tmp_path, two_frequencies(200))
     assert not engine_of(load_model(str(folder), max_prompt_tokens=200)).passes.supports_incremental
     assert not engine_of(
@@ -130,6 +130,6 @@ def test_an_x_ray_reads_the_whole_text_at_once(tmp_path: Path) -> None:
     assert len(ids) > 150
     with torch.no_grad():
         rows = plain(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-    assert [one.log_probability for one in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
-        [rows[place, id_].item() for place, id_ in enumerate(ids[1:])], abs=1e-3
+    assert [likelihood.log_probability for likelihood in ours.answer(XrayQuestion(text)).likelihoods] == pytest.approx(
+        [rows[position, id_].item() for position, id_ in enumerate(ids[1:])], abs=1e-3
     )

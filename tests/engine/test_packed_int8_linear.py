@@ -1,4 +1,4 @@
-"""Sums in whole numbers are those of the rounded weights, whoever else is computed beside."""
+"""Integer sums equal those of the rounded weights, whatever other rows are computed with them."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def test_a_layer_multiplies_by_its_rounded_weights(rows: int, bias: bool, inputs
 
 
 @needs_kernels
-def test_one_large_value_hides_no_others() -> None:
+def test_one_large_value_does_not_cost_the_others_precision() -> None:
     torch.manual_seed(3)
     rounded, packed = _layers(256, 100, bias=False)
     states = torch.randn(4, 256)
@@ -43,7 +43,7 @@ def test_one_large_value_hides_no_others() -> None:
     weight = rounded.quantized.double() * rounded.scale.double()[:, None]
     with torch.no_grad():
         differences = packed(states).double() - states.double() @ weight.T
-    assert differences.abs().max() < 0.02  # 8 bits alone miss it by half a step of 300 / 127 in each value
+    assert differences.abs().max() < 0.02  # with 8 bits alone each value is off by up to half a step of 300 / 127
 
 
 @needs_kernels

@@ -1,4 +1,4 @@
-"""Packed weights compute what plain ones do, and a machine that cannot pack works without."""
+"""Packed weights give the results of plain ones, and a machine that can't pack works without."""
 
 from typing import Any
 
@@ -34,7 +34,9 @@ HAS_KERNELS: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-unty
 @pytest.mark.parametrize("rows", [1, 2, 16, 33])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dtype, tolerance: float) -> None:
+def test_a_packed_layer_computes_what_the_plain_layer_does(
+    rows: int, bias: bool, dtype: torch.dtype, tolerance: float
+) -> None:
     torch.manual_seed(rows)
     linear = torch.nn.Linear(96, 200, bias=bias, dtype=dtype)
     states = torch.randn(3, rows, 96, dtype=dtype)
@@ -42,16 +44,16 @@ def test_a_packed_layer_is_its_plain_one(rows: int, bias: bool, dtype: torch.dty
         torch.testing.assert_close(PackedLinear(linear)(states), linear(states), rtol=tolerance, atol=tolerance)
 
 
-def test_a_model_without_packed_weights_gives_the_same(packed_model: EngineModel, plain_model: EngineModel) -> None:
+def test_packed_and_plain_weights_give_the_same_answers(packed_model: EngineModel, plain_model: EngineModel) -> None:
     assert (packed_model.info.engine_path == "packed weights") == HAS_KERNELS
     assert plain_model.info.engine_path == ""
     packed, plain = (
         packed_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
         plain_model.answer(TopKQuestion(PROMPT, 20)).next_tokens,
     )
-    assert [one.token for one in packed.candidates] == [one.token for one in plain.candidates]
-    expected = [one.probability for one in plain.candidates]
-    assert [one.probability for one in packed.candidates] == pytest.approx(expected, abs=1e-5)
+    assert [candidate.token for candidate in packed.candidates] == [candidate.token for candidate in plain.candidates]
+    expected = [candidate.probability for candidate in plain.candidates]
+    assert [candidate.probability for candidate in packed.candidates] == pytest.approx(expected, abs=1e-5)
     for strategy in ("greedy", "sample", "beam"):
         seed = 3 if strategy == "sample" else None
         parameters = GenerationParameters.from_options(strategy=strategy, seed=seed, max_new_tokens=40)

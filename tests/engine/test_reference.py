@@ -1,4 +1,4 @@
-"""The notebooks' figures on the real Qwen2-0.5B: `make test-reference`, where the weights are in the cache."""
+"""The notebooks' figures on the real Qwen2-0.5B: run `make test-reference` if the weights are in the local cache."""
 
 from typing import Any
 

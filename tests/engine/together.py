@@ -1,4 +1,4 @@
-"""Requests that are computed side by side, as the executor's thread computes them."""
+"""Compute requests side by side, as the executor's thread does."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from bot.questions.language_model import LanguageModel
 
 
 def together(asks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Return the result of each of `asks`, or in its place the error with which it ended."""
+    """Return the result of each of `asks`, or the error it ended with."""
     ended: dict[int, Any] = {}
     scheduler = Scheduler()
     for number, ask in enumerate(asks):

@@ -7,7 +7,7 @@ from bot.questions.language_model import Watcher
 
 
 class Cancelling(Watcher[Any]):
-    """Cancels an answer once `is_over` returns true."""
+    """Cancels a request once `is_over` returns true."""
 
     def __init__(self, is_over: Callable[[], bool]) -> None:
         self._is_over = is_over

@@ -1,4 +1,4 @@
-"""A place with the bot in it, for every command's tests."""
+"""A server with the bot, for the tests of every command."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ async def place(simcord_env: simcord.Env) -> Place:
 
 @pytest.fixture(autouse=True)
 def _contract(simcord_env: simcord.Env) -> Iterator[None]:
-    """Hold every request of every test against Discord's OpenAPI document."""
+    """Check every request of every test against Discord's OpenAPI document."""
     yield
     if has_document():
         for request in simcord_env.http_requests:

@@ -8,7 +8,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def parts_of(message: Any) -> list[dict[str, Any]]:
-    """Return buttons and menus; a message's components are plain in an answer, and the library's in a history."""
+    """Return buttons and menus as dicts: an answer has plain components, a history has discord.py's objects."""
     rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]
     return [part for row in rows for part in row["components"]]
 
@@ -19,7 +19,7 @@ def buttons(message: Any) -> dict[str, bool]:
 
 
 async def check_picture(message: Any) -> None:
-    (picture,) = [one for one in message.attachments if one.filename == "picture.png"]
+    (picture,) = [attachment for attachment in message.attachments if attachment.filename == "picture.png"]
     content = await picture.read()
     assert content.startswith(PNG)
     assert len(content) < 200_000

@@ -1,4 +1,4 @@
-"""A server with one channel and one member, and what the channel shows in the end."""
+"""A server with one channel and two members, and the embeds that they see."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +23,12 @@ class Place:
 
 
 def embed_of(message: Any) -> dict[str, Any]:
-    """Return the only embed as Discord has it, without the time taken and what Discord adds."""
+    """Return the only embed as a dict, without the time taken and the keys that Discord adds."""
     (embed,) = message.embeds
     data: dict[str, Any] = embed.to_dict()
     data.pop("flags", None)
     data.pop("type", None)
-    data.pop("image", None)  # test_pictures.py looks at it
+    data.pop("image", None)  # checked in test_pictures.py
     if "footer" in data:
         model, dtype, took = data["footer"]["text"].rsplit(" · ", 2)
         assert took.endswith((" ms", " s"))

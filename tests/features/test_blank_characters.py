@@ -26,8 +26,8 @@ class TestTokens:
             walk,
             prompt="Once\u2800\u3164",
             candidates=tuple(
-                replace(one, candidate=replace(one.candidate, token=token))
-                for one, token in zip(walk.candidates, tokens, strict=True)
+                replace(entry, candidate=replace(entry.candidate, token=token))
+                for entry, token in zip(walk.candidates, tokens, strict=True)
             ),
         )
         split = Tokenization("".join(BLANK), tokens)
@@ -41,10 +41,10 @@ class TestTokens:
         topk = (await place.member.slash(place.channel, "topk", prompt="x")).response
         assert topk.embeds[0].description.startswith(r"Once\\u2800\\u3164 **▁**")
         (menu,) = [part for row in topk.components for part in row["components"] if "options" in part]
-        assert [one["label"].split("  ")[0] for one in menu["options"]] == list(map(code_point, BLANK))
+        assert [option["label"].split("  ")[0] for option in menu["options"]] == list(map(code_point, BLANK))
 
 
-async def test_a_blank_name_is_seen_on_the_scoreboard(place: Place) -> None:
+async def test_a_blank_name_is_shown_as_code_points_on_the_scoreboard(place: Place) -> None:
     nobody = place.channel.guild.add_member(place.env.create_user("x", global_name="\u3164\u2800"))
     opened = (await nobody.slash(place.channel, "guess", prompt="Once upon a")).response
     form = await nobody.click(opened, label="Guess")

@@ -22,20 +22,22 @@ async def test_the_texts_and_figures_are_the_model_s_own(place: Place, demo_mode
     embed = embed_of(result.response)
     assert embed["description"].startswith(f"{PROMPT} **▁**")
     assert len(embed["fields"]) == len(own.texts) == (3 if penalty == 1.0 else 4)
-    best = max(own.texts, key=lambda one: one.log_probability)
-    for field, one in zip(embed["fields"], own.texts, strict=True):
-        assert field["name"] == one.name + (" · most probable" if one is best else "")
+    best = max(own.texts, key=lambda text: text.log_probability)
+    for field, text in zip(embed["fields"], own.texts, strict=True):
+        assert field["name"] == text.name + (" · most probable" if text is best else "")
         written, figures = field["value"].rsplit("\n", 1)
-        assert written.replace("**", "").replace("\\", "").strip() == one.continuation.text.strip()
-        assert figures.startswith(f"log-probability **{one.log_probability:.2f}** ({one.mean_log_probability:.3f} per")
-        assert f"**{len(one.continuation.output_ids)} tokens**" in figures
-        assert f"**{one.distinct_share:.0%}** distinct" in figures
-        assert ("`seed=7`" in figures) == (one.name == "sample")
-        # Without a penalty the search went by the text's own log-probability, and there is one figure.
-        assert ("search score" in figures) == ("penalty" in one.name)
-    (file,) = [one for one in result.response.attachments if one.filename == "receipt.json"]
-    found = json.loads(await file.read())
-    assert found["outputs"] == [list(one.continuation.output_ids) for one in own.texts]
+        assert written.replace("**", "").replace("\\", "").strip() == text.continuation.text.strip()
+        assert figures.startswith(
+            f"log-probability **{text.log_probability:.2f}** ({text.mean_log_probability:.3f} per"
+        )
+        assert f"**{len(text.continuation.output_ids)} tokens**" in figures
+        assert f"**{text.distinct_share:.0%}** distinct" in figures
+        assert ("`seed=7`" in figures) == (text.name == "sample")
+        # Without a penalty the search score is the text's own log-probability, so only one figure is shown.
+        assert ("search score" in figures) == ("penalty" in text.name)
+    (file,) = [attachment for attachment in result.response.attachments if attachment.filename == "receipt.json"]
+    receipt = json.loads(await file.read())
+    assert receipt["outputs"] == [list(text.continuation.output_ids) for text in own.texts]
 
 
 async def test_a_seed_that_is_not_given_is_drawn_and_gives_the_same_text_again(place: Place) -> None:
@@ -56,7 +58,7 @@ class TestWhereTextsAreKeptShort:
     def settings(self) -> Settings:
         return Settings(model="demo", max_new_tokens=5)
 
-    async def test_they_are_here_too(self, place: Place) -> None:
+    async def test_the_limit_applies_to_compare_too(self, place: Place) -> None:
         result = await place.member.slash(place.channel, "compare", prompt=PROMPT, num_beams=2)
         assert "**5 tokens**" in embed_of(result.response)["fields"][0]["value"]
         refused = await place.member.slash(place.channel, "compare", prompt=PROMPT, max_new_tokens=6)

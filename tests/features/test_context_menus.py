@@ -36,12 +36,12 @@ async def poll(place: Place) -> Any:
 
 
 def post(place: Place, **parts: Any) -> Any:
-    made = place.env.backend.create_message(place.channel.id, place.other.id, **parts)
-    return next(one for one in place.channel.history() if one.id == made.id)
+    created = place.env.backend.create_message(place.channel.id, place.other.id, **parts)
+    return next(message for message in place.channel.history() if message.id == created.id)
 
 
 async def card(place: Place) -> Any:
-    """Post texts in a container, and in a section within it, as apps do."""
+    """Post text components in a container and in a section, as apps do."""
     button = {"type": 2, "id": 4, "style": 2, "label": "Not a text", "custom_id": "x"}
     inner = [{"type": 10, "id": 5, "content": "A wonderful film."}]
     section = {"type": 9, "id": 3, "components": inner, "accessory": button}
@@ -54,7 +54,7 @@ async def beside_a_picture(place: Place) -> Any:
 
 
 @pytest.mark.parametrize("menu", MENUS)
-async def test_what_people_read_in_a_message_is_read(place: Place, menu: str) -> None:
+async def test_attachments_forwards_polls_and_components_do_not_hide_the_text(place: Place, menu: str) -> None:
     words = "# Tonight\nA wonderful film."
     for message, text in (
         (await beside_a_picture(place), REVIEW),
@@ -100,7 +100,7 @@ async def answer_of_an_app(place: Place) -> Any:
 
 
 @pytest.mark.parametrize("menu", MENUS)
-async def test_a_message_without_text_is_said_to_be_what_it_is(place: Place, menu: str) -> None:
+async def test_a_message_without_text_is_refused_with_its_kind(place: Place, menu: str) -> None:
     for make, holds in (
         (picture, "it contains an image"),
         (voice, "it contains a voice message"),
@@ -125,7 +125,7 @@ async def _forwarded(place: Place, make: Callable[[Place], Awaitable[Any]]) -> A
     return await forward(place, await make(place))
 
 
-async def test_a_long_message_keeps_its_lines(place: Place, demo_model: EngineModel) -> None:
+async def test_a_message_keeps_its_lines(place: Place, demo_model: EngineModel) -> None:
     text = "  first\n\nsecond  "
     message = await place.other.send(place.channel, text)
     result = await place.member.context_menu(place.channel, "Tokenize", message)

@@ -13,7 +13,7 @@ from tests.features.people import Place, embed_of
 PROMPT = "It was a dark and stormy"
 
 
-def expected(model: EngineModel, **options: Any) -> str:
+def expected_text(model: EngineModel, **options: Any) -> str:
     return model.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(**options))).text
 
 
@@ -21,7 +21,7 @@ async def test_greedy(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "continue", prompt=PROMPT)
     embed = embed_of(result.response)
     assert float(embed["fields"].pop()["value"].removesuffix(" tokens/s")) > 0
-    text = expected(demo_model).removeprefix(" ")
+    text = expected_text(demo_model).removeprefix(" ")
     assert embed == {
         "title": "Continuation",
         "description": f"{PROMPT} **{text}**",
@@ -52,7 +52,7 @@ async def test_every_option_reaches_the_model_and_is_shown(
     result = await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)
     embed = result.response.embeds[0]
     shown = embed.description.replace("**", "").replace("\\", "")
-    assert shown == PROMPT + expected(demo_model, **options)
+    assert shown == PROMPT + expected_text(demo_model, **options)
     for name, value in options.items():
         assert f"`{name}={value:g}`" in embed.fields[0].value if name != "strategy" else value
 
@@ -76,7 +76,7 @@ async def test_an_option_of_another_strategy_is_refused_for_the_asker_alone(plac
     assert place.channel.history(viewer=place.other) == []
 
 
-async def test_what_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
+async def test_a_text_that_is_cut_in_the_embed_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     prompt = "It was a dark night and the wind blew. " * 20
     result = await place.member.slash(place.channel, "continue", prompt=prompt.strip())
     _, attachment = result.response.attachments

@@ -27,7 +27,7 @@ from tests.features.people import Place, embed_of
 
 PROMPT = "The old man's dog looked at the sea and"
 REVIEW = "A slow beginning, but I laughed all the way home."
-ASKED: list[tuple[str, dict[str, Any]]] = [
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("topk", {"prompt": PROMPT, "k": 5}),
     ("continue", {"prompt": PROMPT}),
     ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}),
@@ -38,27 +38,29 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
 ]
-each = pytest.mark.parametrize(("command", "options"), ASKED, ids=[f"{name} {len(how)}" for name, how in ASKED])
+each = pytest.mark.parametrize(
+    ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
+)
 
 
 async def receipt_of(message: Any) -> dict[str, Any]:
-    (file,) = [one for one in message.attachments if one.filename == "receipt.json"]
-    found: dict[str, Any] = json.loads(await file.read())
-    return found
+    (file,) = [attachment for attachment in message.attachments if attachment.filename == "receipt.json"]
+    receipt: dict[str, Any] = json.loads(await file.read())
+    return receipt
 
 
 def fields(message: Any) -> dict[str, str]:
     return {field["name"]: field["value"] for field in embed_of(message).get("fields", [])}
 
 
-def ids_in(found: Any) -> list[int]:
-    """Return what a terminal's JSON has for ids of outputs, in order."""
-    if isinstance(found, list):
-        return [id_ for one in found for id_ in ids_in(one)]
-    if not isinstance(found, dict):
+def ids_in(value: Any) -> list[int]:
+    """Return the output ids in a command's JSON, in order."""
+    if isinstance(value, list):
+        return [id_ for item in value for id_ in ids_in(item)]
+    if not isinstance(value, dict):
         return []
-    return list(found.get("output_ids", [])) + [
-        id_ for one in found.values() if isinstance(one, list | dict) for id_ in ids_in(one)
+    return list(value.get("output_ids", [])) + [
+        id_ for item in value.values() if isinstance(item, list | dict) for id_ in ids_in(item)
     ]
 
 
@@ -66,10 +68,10 @@ def ids_in(found: Any) -> list[int]:
 async def test_details_are_those_of_the_answer(
     place: Place, demo_model: EngineModel, command: str, options: dict[str, Any]
 ) -> None:
-    asked = (await place.member.slash(place.channel, command, **options)).response
-    shown = (await place.other.click(asked, label="Details")).response
+    answer = (await place.member.slash(place.channel, command, **options)).response
+    shown = (await place.other.click(answer, label="Details")).response
     assert shown.ephemeral
-    receipt = await receipt_of(asked)
+    receipt = await receipt_of(answer)
     assert receipt == await receipt_of(shown)
     assert receipt["command"] == command
     assert options.items() <= receipt["options"].items()
@@ -87,69 +89,70 @@ async def test_details_are_those_of_the_answer(
         assert receipt["input_ids"] == [
             token.id for token in demo_model.answer(TokenizationQuestion(str(text)))[0].tokens
         ]
-    found = fields(shown)
-    assert found["Model"] == "demo"
-    assert found["Computed in"].startswith("float32 on cpu")
-    assert receipt["output_sha256"] == "".join(found["SHA-256 of the output ids"].split("\n")[1:3])
+    shown_fields = fields(shown)
+    assert shown_fields["Model"] == "demo"
+    assert shown_fields["Computed in"].startswith("float32 on cpu")
+    assert receipt["output_sha256"] == "".join(shown_fields["SHA-256 of the output ids"].split("\n")[1:3])
     for name, value in options.items():
         if not isinstance(value, str) or name == "strategy":
-            assert f"`{name}={value}`" in found["Options"]
+            assert f"`{name}={value}`" in shown_fields["Options"]
 
 
 @each
 async def test_its_command_computes_the_same_in_a_terminal(
     place: Place, capsys: pytest.CaptureFixture[str], command: str, options: dict[str, Any]
 ) -> None:
-    asked = (await place.member.slash(place.channel, command, **options)).response
-    shown = (await place.member.click(asked, label="Details")).response
+    answer = (await place.member.slash(place.channel, command, **options)).response
+    shown = (await place.member.click(answer, label="Details")).response
     line = shown.embeds[0].description.split("```")[1].strip()
     program, *words = shlex.split(line.replace("\\\n", ""))
     assert program == "nightword"
     assert cli.run([words[0], "--json", *words[1:]]) == 0
-    printed = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-    receipt = await receipt_of(asked)
+    printed = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    receipt = await receipt_of(answer)
     if command in ("continue", "compare"):
         assert ids_in(printed) == [id_ for ids in receipt["outputs"] for id_ in ids]
     elif command == "tokenize":
-        assert [[token["id"] for token in one["tokens"]] for one in printed] == receipt["outputs"]
+        assert [[token["id"] for token in tokenization["tokens"]] for tokenization in printed] == receipt["outputs"]
     elif command == "topk":
         assert [[token["id"] for token in printed[0]["tokens"]]] == receipt["outputs"]
     elif command == "xray":
-        found = [token["log_probability"] for token in printed[0]["tokens"][1:]]
-        assert found == pytest.approx(receipt["figures"], abs=1e-5)
+        log_probabilities = [token["log_probability"] for token in printed[0]["tokens"][1:]]
+        assert log_probabilities == pytest.approx(receipt["figures"], abs=1e-5)
     elif command == "sentiment":
         logits = printed[0]["logits"]
         assert [logits["positive"], logits["negative"]] == pytest.approx(receipt["figures"][:2], abs=1e-4)
     elif command == "sampler":
-        places = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
-        assert [[token["id"] for token in one["tokens"]] for one in places] == receipt["outputs"]
+        distributions = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
+        top_ids = [[token["id"] for token in distribution["tokens"]] for distribution in distributions]
+        assert top_ids == receipt["outputs"]
     else:
-        pytest.fail(f"say here where the --json of {command} has what the receipt holds")
+        pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 
 
 @each
 async def test_replay_is_identical_also_beside_others_and_after_a_restart(
     place: Place, demo_model: EngineModel, settings: Settings, command: str, options: dict[str, Any]
 ) -> None:
-    asked = (await place.member.slash(place.channel, command, **options)).response
+    answer = (await place.member.slash(place.channel, command, **options)).response
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
-    shown = (await place.other.click(asked, label="Details")).response
+    shown = (await place.other.click(answer, label="Details")).response
     sampled = [GenerationParameters.from_options(strategy="sample", seed=seed, max_new_tokens=99) for seed in range(8)]
     others = [ContinuationQuestion("Once upon a time", parameters) for parameters in sampled]
     busy = [bot.executor.submit(user, other) for user, other in enumerate(others)]
     replayed = (await place.other.click(shown, label="Replay")).response
     assert replayed.ephemeral
     assert embed_of(replayed)["title"] == "Replay: identical"
-    count = sum(map(len, (await receipt_of(asked))["outputs"]))
+    count = sum(map(len, (await receipt_of(answer))["outputs"]))
     assert embed_of(replayed)["description"].startswith("1 output id" if count == 1 else f"{count} output ids")
     for future in busy:
         await future
     await bot.close()
 
 
-async def test_a_walk_s_explanation_s_and_menu_s_answers_have_receipts_too(place: Place) -> None:
+async def test_walks_explanations_and_menu_answers_have_receipts_too(place: Place) -> None:
     walk = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     await place.member.click(walk, label="Sample")
     form = await place.member.click(walk, label="Temperature")
@@ -180,21 +183,23 @@ async def test_a_continued_text_is_replayed_from_its_beginning(place: Place) -> 
         assert embed_of(replayed)["title"] == "Replay: identical"
         assert embed_of(replayed)["description"].startswith("40 output ids")
         no_command = shown.embeds[0].description == "No single terminal command reproduces this answer."
-        assert no_command == (options.get("strategy") == "beam")  # which searched on from a text
+        assert no_command == (options.get("strategy") == "beam")  # a beam search that continued a text
 
 
 async def test_a_long_text_s_command_is_in_a_file(place: Place) -> None:
     text = "It was a dark night. " * 80 + "The end."
-    asked = (await place.member.slash(place.channel, "tokenize", text=text)).response
-    shown = (await place.member.click(asked, label="Details")).response
+    answer = (await place.member.slash(place.channel, "tokenize", text=text)).response
+    shown = (await place.member.click(answer, label="Details")).response
     assert shown.embeds[0].description == "The terminal command is in the attached file command.txt."
-    (file,) = [one for one in shown.attachments if one.filename == "command.txt"]
+    (file,) = [attachment for attachment in shown.attachments if attachment.filename == "command.txt"]
     assert shlex.split((await file.read()).decode())[-1] == text
 
 
-async def test_another_model_or_dtype_is_no_difference(place: Place, settings: Settings, tmp_path: Path) -> None:
-    asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
-    shown = (await place.member.click(asked, label="Details")).response
+async def test_a_replay_with_another_model_or_dtype_is_not_comparable(
+    place: Place, settings: Settings, tmp_path: Path
+) -> None:
+    answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
+    shown = (await place.member.click(answer, label="Details")).response
     folder = str(shutil.copytree(DEMO_FOLDER, tmp_path / "another"))
     for name, dtype, what in (
         ("demo", "bfloat16", "uses another dtype"),
@@ -204,8 +209,8 @@ async def test_another_model_or_dtype_is_no_difference(place: Place, settings: S
         bot = Nightword(settings, make_executor(lambda model=model: model, settings))  # type: ignore[misc]  # a default
         await place.env.restart_bot(bot)
         bot.executor.wait_until_loaded()
-        told = (await place.member.click(shown, label="Replay")).response
-        assert embed_of(told) == {
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(replayed) == {
             "title": "Replay: not comparable",
             "description": (
                 f"The bot now {what}, so different numbers wouldn't mean that the answer above is wrong. To reproduce "
@@ -229,9 +234,9 @@ class TestWhereAnotherTextComesOut:
         return lambda: fake_model(demo_model.info, {ContinuationQuestion: lambda _: next(written)})
 
     async def test_the_first_difference_is_shown(self, place: Place) -> None:
-        asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=4)).response
-        shown = (await place.member.click(asked, label="Details")).response
-        third = (await receipt_of(asked))["outputs"][0][2]
+        answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=4)).response
+        shown = (await place.member.click(answer, label="Details")).response
+        third = (await receipt_of(answer))["outputs"][0][2]
         replayed = (await place.member.click(shown, label="Replay")).response
         assert embed_of(replayed) == {
             "title": "Replay: different",
@@ -241,11 +246,11 @@ class TestWhereAnotherTextComesOut:
         }
 
 
-async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
-    asked = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
-    place.env.backend.get_message(place.channel.id, asked.id).attachments.clear()
-    details = await place.other.click(asked, label="Details")
-    more = await place.other.click(asked, label="Continue (20 more)")
+async def test_a_missing_receipt_is_named(place: Place) -> None:
+    answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
+    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    details = await place.other.click(answer, label="Details")
+    more = await place.other.click(answer, label="Continue (20 more)")
     for refused in (details.response, more.followups[0]):
         assert refused.ephemeral
         assert embed_of(refused) == {
@@ -262,18 +267,18 @@ async def test_a_receipt_that_is_gone_is_said_to_be(place: Place) -> None:
         "prompt",
     ],
 )  # fmt: skip
-async def test_a_receipt_that_is_damaged_is_said_to_be(place: Place, content: bytes | str) -> None:
-    asked = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
+async def test_a_damaged_receipt_is_named(place: Place, content: bytes | str) -> None:
+    answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
     (stored,) = [
-        one for one in place.env.backend.get_message(place.channel.id, asked.id).attachments
-        if one["filename"] == "receipt.json"
+        attachment for attachment in place.env.backend.get_message(place.channel.id, answer.id).attachments
+        if attachment["filename"] == "receipt.json"
     ]  # fmt: skip
-    receipt = await receipt_of(asked)
+    receipt = await receipt_of(answer)
     if isinstance(content, str):
         content = json.dumps(receipt | {"options": receipt["options"] | {content: 5}}).encode()
     place.env.backend.cdn._blobs[stored["url"]] = content
     for label in ("Details", "Sample"):
-        clicked = await place.member.click(asked, label=label)
+        clicked = await place.member.click(answer, label=label)
         refused = clicked.followups[0] if clicked.followups else clicked.response
         assert embed_of(refused) == {
             "title": "Expired",

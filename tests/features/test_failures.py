@@ -1,4 +1,4 @@
-"""What goes wrong, as members see it: loading, failing, refused, and bugs."""
+"""Failures as members see them: a model that loads or failed to load, refusals, timeouts, bugs."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[n
 
 
 def only_ephemeral(place: Place, result: Any) -> dict[str, Any]:
-    """Return the embed of the only message left, which only the asker sees."""
+    """Return the embed of the only message, and check that only the asker sees it."""
     messages = [message for message in (result.response, *result.followups) if message is not None]
     (message,) = messages
     assert message.ephemeral
@@ -86,7 +86,7 @@ async def test_a_failure_after_a_private_acknowledgement_is_its_answer(place: Pl
 
 
 @every_command
-async def test_every_command_is_there_in_servers_in_direct_messages_and_for_user_installs(
+async def test_every_command_works_in_servers_in_direct_messages_and_for_user_installs(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
     (sync,) = [
@@ -134,7 +134,7 @@ class TestABugInTheModel:
         return lambda: model
 
     @every_command
-    async def test_the_asker_gets_a_reference_id_that_stands_in_the_log_beside_the_traceback(
+    async def test_the_asker_gets_the_reference_id_that_the_log_has_with_the_traceback(
         self, place: Place, caplog: pytest.LogCaptureFixture, command: str, options: dict[str, Any]
     ) -> None:
         result = await place.member.slash(place.channel, command, **options)
@@ -159,7 +159,7 @@ class TestASlowModel:
         slow: Answers = {TopKQuestion: lambda _: threading.Event().wait(1.0)}
         return lambda: fake_model(demo_model.info, slow, demo_model.answer)
 
-    async def test_past_its_deadline_it_is_told_in_private_and_the_next_request_is_served(self, place: Place) -> None:
+    async def test_a_timeout_is_reported_in_private_and_the_next_request_is_served(self, place: Place) -> None:
         result = await place.member.slash(place.channel, "topk", prompt="Once")
         assert only_ephemeral(place, result) == {
             "title": "Took too long",
@@ -179,7 +179,7 @@ class TestABusyModel:
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
         return lambda: Operating(demo_model)
 
-    async def test_refusals_say_what_is_waiting_and_come_before_any_thinking(self, place: Place) -> None:
+    async def test_refusals_say_how_many_wait_and_are_the_first_response(self, place: Place) -> None:
         executor: ModelExecutor = place.env.bot.executor  # type: ignore[attr-defined]  # the bot is ours
         begun, opened = threading.Event(), threading.Event()
 
@@ -228,7 +228,11 @@ async def test_a_missing_or_empty_text_never_reaches_the_bot(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
     option, *_ = options
-    if command not in {"continue", "sentiment", "guess"}:  # which open a form, or take a text of their own
+    if command not in {
+        "continue",
+        "sentiment",
+        "guess",
+    }:  # without their text these open a form, or begin with a text of their own
         with pytest.raises(simcord.OptionError) as refused:
             await place.member.slash(place.channel, command)
         assert refused.value.code == "option-required"

@@ -56,7 +56,7 @@ class TestABug:
 
         return lambda: fake_model(demo_model.info, {SentimentQuestion: fail})
 
-    async def test_in_a_form_is_answered_with_a_reference_id(
+    async def test_a_bug_in_a_form_is_answered_with_a_reference_id(
         self, place: Place, caplog: pytest.LogCaptureFixture
     ) -> None:
         shown = await place.member.slash(place.channel, "sentiment")

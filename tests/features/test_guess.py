@@ -24,23 +24,23 @@ from tests.features.people import Place, embed_of
 PROMPT = "It was a dark and stormy"
 
 
-async def opened(place: Place, prompt: str = PROMPT, **options: Any) -> Any:
+async def open_round(place: Place, prompt: str = PROMPT, **options: Any) -> Any:
     return (await place.member.slash(place.channel, "guess", prompt=prompt, **options)).response
 
 
 async def guess(actor: Any, message: Any, text: str) -> Any:
-    """Guess, and return what the guesser alone is told."""
+    """Guess, and return the private reply."""
     form = await actor.click(message, label="Guess")
     result = await actor.submit_modal(form, {"guess": text})
-    (told,) = [one for one in (result.response, *result.followups) if one is not None and one.id != message.id]
-    assert told.ephemeral
-    return told
+    (reply,) = [reply for reply in (result.response, *result.followups) if reply is not None and reply.id != message.id]
+    assert reply.ephemeral
+    return reply
 
 
 async def file_of(message: Any, name: str = "guess.json") -> dict[str, Any]:
-    (file,) = [one for one in message.attachments if one.filename == name]
-    found: dict[str, Any] = json.loads(await file.read())
-    return found
+    (file,) = [attachment for attachment in message.attachments if attachment.filename == name]
+    content: dict[str, Any] = json.loads(await file.read())
+    return content
 
 
 async def scores_of(message: Any) -> list[dict[str, Any]]:
@@ -48,20 +48,20 @@ async def scores_of(message: Any) -> list[dict[str, Any]]:
     return scores
 
 
-def seen(place: Place) -> Any:
-    return [one for one in place.channel.history() if not one.flags.ephemeral][-1]
+def last_message(place: Place) -> Any:
+    return [message for message in place.channel.history() if not message.flags.ephemeral][-1]
 
 
 def people(place: Place, count: int, **permissions: bool) -> list[Any]:
-    """Return more members, who may do what `permissions` say."""
+    """Return new members with these permissions."""
     guild = place.channel.guild
     role = guild.create_role("guests", permissions=discord.Permissions(**permissions))
     return [guild.add_member(place.env.create_user(f"guest{number}"), roles=[role]) for number in range(count)]
 
 
-async def revealed(place: Place, message: Any) -> Any:
+async def reveal(place: Place, message: Any) -> Any:
     await place.member.click(message, label="Reveal")
-    return seen(place)
+    return last_message(place)
 
 
 def fields(message: Any) -> dict[str, str]:
@@ -69,7 +69,7 @@ def fields(message: Any) -> dict[str, str]:
 
 
 async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     (favourite,) = demo_model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates
     assert embed_of(message) == {
         "title": "What comes next?",
@@ -92,10 +92,10 @@ async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
 
 
 async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_model: EngineModel) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     await guess(place.member, message, "day")
-    told = await guess(place.other, message, "nightfall")
-    assert embed_of(told) == {
+    reply = await guess(place.other, message, "nightfall")
+    assert embed_of(reply) == {
         "title": "Guess saved",
         "description": (
             "Your guess begins with the token **·night** (· is a space). This token counts.\n"
@@ -103,8 +103,8 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
         ),
         "color": 0x248046,
     }
-    assert fields(seen(place))["Players: 2 of 20"] == "ada, bob"
-    shown = await revealed(place, message)
+    assert fields(last_message(place))["Players: 2 of 20"] == "ada, bob"
+    shown = await reveal(place, message)
 
     model, tokenizer = plain_transformers(DEMO_FOLDER)
     with torch.no_grad():
@@ -112,11 +112,11 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
     night, day = (tokenizer(word).input_ids[0] for word in (" night", " day"))
     probabilities = logits.softmax(-1)
     scores = await scores_of(shown)
-    assert [(one["name"], one["id"]) for one in scores] == [("bob", night), ("ada", day)]
-    for one in scores:
-        assert one["probability"] == pytest.approx(probabilities[one["id"]].item(), abs=1e-5)
-        assert one["rank"] == int((logits > logits[one["id"]]).sum()) + 1
-        assert one["points"] == round(100 * (probabilities[one["id"]] / probabilities.max()).item())
+    assert [(score["name"], score["id"]) for score in scores] == [("bob", night), ("ada", day)]
+    for score in scores:
+        assert score["probability"] == pytest.approx(probabilities[score["id"]].item(), abs=1e-5)
+        assert score["rank"] == int((logits > logits[score["id"]]).sum()) + 1
+        assert score["points"] == round(100 * (probabilities[score["id"]] / probabilities.max()).item())
     points = scores[1]["points"]
     top = demo_model.answer(TopKQuestion(PROMPT, 5)).next_tokens
     assert embed_of(shown) == {
@@ -142,31 +142,33 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
 
 
 async def test_nobody_can_read_a_guess_before_the_reveal(place: Place) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     await guess(place.member, message, "night")
-    first = await file_of(seen(place))
-    assert [set(one) for one in first["guesses"]] == [{"user", "name", "seal"}]
+    first = await file_of(last_message(place))
+    assert [set(entry) for entry in first["guesses"]] == [{"user", "name", "seal"}]
     assert "night" not in json.dumps(first["guesses"])
     await guess(place.other, message, "night")
-    seals = [one["seal"] for one in (await file_of(seen(place)))["guesses"]]
-    assert len(set(seals)) == 2  # nor that two have guessed the same
-    other_round = await opened(place)
+    seals = [entry["seal"] for entry in (await file_of(last_message(place)))["guesses"]]
+    assert len(set(seals)) == 2  # equal guesses can't be recognised either
+    other_round = await open_round(place)
     await guess(place.member, other_round, "night")
-    assert (await file_of(seen(place)))["guesses"][0]["seal"] not in seals
+    assert (await file_of(last_message(place)))["guesses"][0]["seal"] not in seals
 
 
 async def test_a_second_guess_replaces_the_first(place: Place) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     await guess(place.member, message, "day")
-    told = await guess(place.member, message, "night")
-    assert embed_of(told)["description"].endswith("This replaces your earlier guess. It stays hidden until the reveal.")
-    assert fields(seen(place))["Players: 1 of 20"] == "ada"
-    (score,) = await scores_of(await revealed(place, message))
+    reply = await guess(place.member, message, "night")
+    assert embed_of(reply)["description"].endswith(
+        "This replaces your earlier guess. It stays hidden until the reveal."
+    )
+    assert fields(last_message(place))["Players: 1 of 20"] == "ada"
+    (score,) = await scores_of(await reveal(place, message))
     assert score["token"] == " night"
 
 
 async def test_only_the_opener_and_moderators_reveal(place: Place) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     refused = (await place.other.click(message, label="Reveal")).response
     assert refused.ephemeral
     assert embed_of(refused) == {
@@ -174,106 +176,106 @@ async def test_only_the_opener_and_moderators_reveal(place: Place) -> None:
         "description": "Only the person who started this round, or a moderator, can use “Reveal”.",
         "color": 0xF0B232,
     }
-    assert buttons(seen(place)) == {"Guess": True, "Reveal": True}
+    assert buttons(last_message(place)) == {"Guess": True, "Reveal": True}
     (moderator,) = people(place, 1, manage_messages=True)
     await moderator.click(message, label="Reveal")
-    assert "*No guesses.*" in seen(place).embeds[0].description
+    assert "*No guesses.*" in last_message(place).embeds[0].description
 
 
-async def test_a_round_goes_on_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
-    message = await opened(place)
+async def test_a_round_continues_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:
+    message = await open_round(place)
     await guess(place.member, message, "night")
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
     await guess(place.other, message, "day")
-    shown = await revealed(place, message)
-    assert [one["token"] for one in await scores_of(shown)] == [" night", " day"]
+    shown = await reveal(place, message)
+    assert [score["token"] for score in await scores_of(shown)] == [" night", " day"]
     await place.member.click(shown, label="Next round")
-    assert seen(place).embeds[0].description == f"{PROMPT} night **▁**"
-    assert buttons(seen(place)) == {"Guess": True, "Reveal": True}
+    assert last_message(place).embeds[0].description == f"{PROMPT} night **▁**"
+    assert buttons(last_message(place)) == {"Guess": True, "Reveal": True}
     await bot.close()
 
 
-async def test_another_token_cannot_open_what_was_sealed(
+async def test_after_a_change_of_token_a_round_cannot_be_revealed(
     place: Place, demo_model: EngineModel, settings: Settings
 ) -> None:
-    message = await opened(place)
+    message = await open_round(place)
     await guess(place.member, message, "night")
     other = Settings.model_validate({"model": "demo", "discord_token": "another"})
     bot = Nightword(other, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
-    (told,) = (await place.member.click(message, label="Reveal")).followups
-    assert told.ephemeral
-    assert embed_of(told)["description"].startswith("The bot's token has changed since this round")
+    (reply,) = (await place.member.click(message, label="Reveal")).followups
+    assert reply.ephemeral
+    assert embed_of(reply)["description"].startswith("The bot's token has changed since this round")
     await bot.close()
 
 
-async def test_a_guess_after_the_reveal_is_told_so(place: Place) -> None:
-    message = await opened(place)
+async def test_a_guess_after_the_reveal_is_refused(place: Place) -> None:
+    message = await open_round(place)
     form = await place.other.click(message, label="Guess")
-    await revealed(place, message)
+    await reveal(place, message)
     late = await place.other.submit_modal(form, {"guess": "night"})
-    assert [embed_of(one)["description"][:18] for one in late.followups] == ["This round is over"]
-    assert await scores_of(seen(place)) == []
+    assert [embed_of(reply)["description"][:18] for reply in late.followups] == ["This round is over"]
+    assert await scores_of(last_message(place)) == []
 
 
-async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
-    message = await opened(place)
+async def test_a_missing_file_is_named(place: Place) -> None:
+    message = await open_round(place)
     place.env.backend.get_message(place.channel.id, message.id).attachments.clear()
     assert "no longer has the file guess.json" in embed_of(await guess(place.other, message, "night"))["description"]
-    (told,) = (await place.member.click(message, label="Reveal")).followups
-    assert "no longer has the file guess.json" in embed_of(told)["description"]
+    (reply,) = (await place.member.click(message, label="Reveal")).followups
+    assert "no longer has the file guess.json" in embed_of(reply)["description"]
 
 
 @pytest.mark.parametrize("text", ["🤷🏽‍♀️", "@everyone ``` <@1>", "\u202eevil", "x" * 100])
 async def test_any_guess_is_shown_as_it_is(place: Place, text: str) -> None:
-    message = await opened(place)
-    told = await guess(place.other, message, text)
-    shown = await revealed(place, message)
-    for embed in (embed_of(told), embed_of(shown)):
+    message = await open_round(place)
+    reply = await guess(place.other, message, text)
+    shown = await reveal(place, message)
+    for embed in (embed_of(reply), embed_of(shown)):
         assert "@everyone" not in str(embed)
         assert "\u202e" not in str(embed)
     assert len(await scores_of(shown)) == 1
 
 
 async def test_white_space_is_no_guess(place: Place) -> None:
-    message = await opened(place)
-    told = await guess(place.other, message, "   ")
-    assert embed_of(told)["title"] == "Nothing to read"
-    assert embed_of(told)["description"].startswith("The guess is empty")
-    assert (await file_of(seen(place)))["guesses"] == []
+    message = await open_round(place)
+    reply = await guess(place.other, message, "   ")
+    assert embed_of(reply)["title"] == "Nothing to read"
+    assert embed_of(reply)["description"].startswith("The guess is empty")
+    assert (await file_of(last_message(place)))["guesses"] == []
 
 
 @pytest.mark.parametrize("text", ["", "x" * 4000])
-async def test_the_form_bounds_a_guess(place: Place, text: str) -> None:
-    message = await opened(place)
+async def test_the_form_limits_the_length_of_a_guess(place: Place, text: str) -> None:
+    message = await open_round(place)
     form = await place.other.click(message, label="Guess")
     with pytest.raises(Exception, match=r"guess|length|required|long|short"):
         await place.other.submit_modal(form, {"guess": text})
     await guess(place.other, message, "night")
 
 
-async def test_a_round_has_room_for_twenty(place: Place) -> None:
-    message = await opened(place)
+async def test_a_round_is_full_after_twenty_guesses(place: Place) -> None:
+    message = await open_round(place)
     crowd = people(place, MOST_GUESSERS + 1)
     for number, actor in enumerate(crowd[:-1]):
         await guess(actor, message, ["night", "day", "evening"][number % 3])
-    told = await guess(crowd[-1], message, "night")
-    assert embed_of(told) == {
+    reply = await guess(crowd[-1], message, "night")
+    assert embed_of(reply) == {
         "title": "Not possible",
         "description": ("This round is full (20 guesses). Wait for the reveal, or start another round with /guess."),
         "color": 0xF0B232,
     }
-    await guess(crowd[0], message, "day")  # who is in it may still change their mind
-    shown = await revealed(place, message)
+    await guess(crowd[0], message, "day")  # players can still change their guess
+    shown = await reveal(place, message)
     lines = shown.embeds[0].description.split("\n")[2:]
     assert len(lines) == MOST_GUESSERS
     assert [line.split()[0] for line in lines[:7]] == ["🥇"] * 6 + [r"7\."]
 
 
-async def test_without_a_prompt_a_well_known_book_is_opened(place: Place, demo_model: EngineModel) -> None:
+async def test_without_a_prompt_a_round_begins_with_a_famous_opening(place: Place, demo_model: EngineModel) -> None:
     message = (await place.member.slash(place.channel, "guess")).response
     assert (await file_of(message))["prompt"] in OPENINGS
     assert len(set(OPENINGS)) == len(OPENINGS) == 21
@@ -282,12 +284,14 @@ async def test_without_a_prompt_a_well_known_book_is_opened(place: Place, demo_m
         assert demo_model.answer(TopKQuestion(opening, 1)).next_tokens.candidates
 
 
-async def test_alone_in_private_and_in_a_direct_message(place: Place) -> None:
-    message = await opened(place, private=True)
+async def test_a_round_works_in_private_and_in_a_direct_message(place: Place) -> None:
+    message = await open_round(place, private=True)
     await guess(place.member, message, "night")
     result = await place.member.click(message, label="Reveal")
     assert place.channel.history(viewer=place.other) == []
-    (shown,) = [one for one in place.channel.history(viewer=place.member) if one.id == message.id] or [result.response]
+    (shown,) = [posted for posted in place.channel.history(viewer=place.member) if posted.id == message.id] or [
+        result.response
+    ]
     assert "ada: **·night**" in shown.embeds[0].description
     dora = place.env.create_user("dora")
     message = (await dora.slash("guess", prompt=PROMPT)).response
@@ -296,13 +300,13 @@ async def test_alone_in_private_and_in_a_direct_message(place: Place) -> None:
 
 
 async def test_a_prompt_that_is_too_long_is_refused(place: Place) -> None:
-    (told,) = (await place.member.slash(place.channel, "guess", prompt="the " * 600)).followups
-    assert told.ephemeral
-    assert embed_of(told)["title"] == "Too long"
+    (reply,) = (await place.member.slash(place.channel, "guess", prompt="the " * 600)).followups
+    assert reply.ephemeral
+    assert embed_of(reply)["title"] == "Too long"
 
 
-async def test_custom_ids_have_room(place: Place) -> None:
-    message = await opened(place)
+async def test_custom_ids_stay_well_below_100_characters(place: Place) -> None:
+    message = await open_round(place)
     rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]
     for part in (part for row in rows for part in row["components"]):
         assert re.fullmatch(r"guess:(guess|reveal):\d+", part["custom_id"])

@@ -1,4 +1,4 @@
-"""`/help` as a member meets it: every command that there is, with an example that works."""
+"""`/help` as a member meets it: every command, with an example that works."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The pictures of the explorer's commands: in the embed, with alt text, and with the sizes that pictures have."""
+"""The pictures of the explorer's commands: in the embed, with alt text, and within the size limits."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ async def test_an_explained_verdict_has_its_picture(place: Place) -> None:
     await check_picture((await place.member.click(verdict.response, label="Explain")).response)
 
 
-async def test_each_step_of_a_walk_has_its_own(place: Place) -> None:
-    asked = (await place.member.slash(place.channel, "topk", prompt="The old man")).response
-    before = asked.attachments[-1].description
-    await place.member.click(asked, label="Sample")
+async def test_each_step_of_a_walk_has_its_own_picture(place: Place) -> None:
+    answer = (await place.member.slash(place.channel, "topk", prompt="The old man")).response
+    before = answer.attachments[-1].description
+    await place.member.click(answer, label="Sample")
     (message,) = place.channel.history(viewer=place.member)
     await check_picture(message)
     assert message.attachments[-1].description != before

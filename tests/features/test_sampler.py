@@ -33,7 +33,7 @@ async def test_each_stage_shows_the_model_s_own_figures(
     assert f"**{own.before.tokens_left:,}** tokens, entropy **{own.before.entropy:.2f} bits**" in embed["description"]
     first = own.before.top[0]
     (row,) = [line for line in embed["description"].split("\n") if line.endswith(" ·night")]
-    after = {one.token.id: one.probability for one in own.stages[-1].after.top}
+    after = {entry.token.id: entry.probability for entry in own.stages[-1].after.top}
     assert row.split()[:2] == [percentage(first.probability), percentage(after[first.token.id])]
     names = ["repetition_penalty", "temperature", "top_k", "top_p"]
     assert [field["name"] for field in embed["fields"]] == [

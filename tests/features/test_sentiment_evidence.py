@@ -31,9 +31,9 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     assert embed["title"] == f"Why {own.sentiment.label}"
     words, calibrated, mass = embed["fields"]
     assert words["name"] == f"Effect of each word on the margin of {own.margin:+.2f}"
-    strongest = sorted(own.words, key=lambda one: -abs(one.effect))[:8]
+    strongest = sorted(own.words, key=lambda word: -abs(word.effect))[:8]
     rows = words["value"].split("\n")[2 : 2 + len(strongest)]
-    assert [row.split()[0] for row in rows] == [f"{one.effect:+.2f}" for one in strongest]
+    assert [row.split()[0] for row in rows] == [f"{word.effect:+.2f}" for word in strongest]
     assert ("adjacent words are left out at a time" in words["value"]) == (own.words_together > 1)
     assert f"**{own.sentiment.label}**, {percentage(own.sentiment.positive_probability)}" in calibrated["value"]
     assert f"**{own.calibration.label}**, {percentage(own.calibration.positive_probability)}" in calibrated["value"]
@@ -42,19 +42,19 @@ async def test_it_shows_the_model_s_own_figures_also_after_a_restart(
     await bot.close()
 
 
-async def test_it_is_below_every_verdict(place: Place) -> None:
+async def test_every_verdict_has_the_button(place: Place) -> None:
     message = await place.other.send(place.channel, REVIEW)
-    asked: list[Any] = [
+    verdicts: list[Any] = [
         await place.member.context_menu(place.channel, "Score sentiment", message),
         await place.member.slash(place.channel, "sentiment", review=REVIEW, private=True),
         await place.member.submit_modal(await place.member.slash(place.channel, "sentiment"), {"review": REVIEW}),
     ]
-    shown = [(await place.member.click(one.response, label="Explain")).response for one in asked]
-    assert [one.ephemeral for one in shown] == [True, True, True]
-    assert len({str(embed_of(one)) for one in shown}) == 1
+    shown = [(await place.member.click(verdict.response, label="Explain")).response for verdict in verdicts]
+    assert [answer.ephemeral for answer in shown] == [True, True, True]
+    assert len({str(embed_of(answer)) for answer in shown}) == 1
 
 
-async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
+async def test_a_missing_receipt_is_named(place: Place) -> None:
     verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
     place.env.backend.get_message(place.channel.id, verdict.id).attachments.clear()
     refused = (await place.member.click(verdict, label="Explain")).response

@@ -32,7 +32,7 @@ async def test_a_long_text_is_attached_whole(place: Place, demo_model: EngineMod
     assert result.response.embeds[0].description.startswith(
         "These are the first 40. The full list is in the attached file."
     )
-    (attachment,) = [one for one in result.response.attachments if one.filename == "tokens.txt"]
+    (attachment,) = [attachment for attachment in result.response.attachments if attachment.filename == "tokens.txt"]
     whole = (await attachment.read()).decode()
     assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
     assert len(whole.splitlines()) == 1 + len(tokens) + 2
@@ -57,6 +57,6 @@ async def test_a_second_text_is_shown_below(place: Place, demo_model: EngineMode
 async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
     text = " ".join(f"word{number}" for number in range(100))
     result = await place.member.slash(place.channel, "tokenize", text="word", compare_with=text)
-    (attachment,) = [one for one in result.response.attachments if one.filename == "compared.txt"]
+    (attachment,) = [attachment for attachment in result.response.attachments if attachment.filename == "compared.txt"]
     ids = [token.id for token in demo_model.answer(TokenizationQuestion(text))[0].tokens]
     assert (await attachment.read()).decode().endswith(f"ids = {ids}\n")

@@ -36,12 +36,12 @@ async def test_the_table_shows_the_model_s_own_numbers(place: Place, demo_model:
     assert place.channel.history(viewer=place.other)[-1].embeds
 
 
-async def test_ten_tokens_unless_told_otherwise(place: Place) -> None:
+async def test_the_default_is_ten_tokens(place: Place) -> None:
     result = await place.member.slash(place.channel, "topk", prompt=PROMPT)
     assert result.response.embeds[0].description.count("\n") == 1 + 1 + 10 + 1 + 1
 
 
-async def test_discord_is_told_the_range_of_k(place: Place) -> None:
+async def test_discord_enforces_the_range_of_k(place: Place) -> None:
     for k in (0, 26):
         with pytest.raises(simcord.OptionError) as refused:
             await place.member.slash(place.channel, "topk", prompt=PROMPT, k=k)
@@ -57,7 +57,7 @@ async def test_it_is_acknowledged_before_anything_is_computed(place: Place) -> N
     assert edit.method == "PATCH"
 
 
-async def test_in_a_direct_message(place: Place) -> None:
+async def test_it_works_in_a_direct_message(place: Place) -> None:
     result = await place.env.create_user("dora").slash("topk", prompt=PROMPT, k=1)
     assert "·night" in result.response.embeds[0].description
 

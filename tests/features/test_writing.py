@@ -25,12 +25,12 @@ def labels(message: Any) -> list[str]:
     return [button["label"] for row in message.components for button in row["components"]]
 
 
-def written(message: Any) -> str:
+def text_of(message: Any) -> str:
     return str(message.embeds[0].description).replace("**", "").replace("\\", "")
 
 
 @pytest.mark.parametrize("options", [SAMPLE, {}, {"repetition_penalty": 1.3}], ids=["sample", "greedy", "penalty"])
-async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
+async def test_continue_gives_the_same_text_as_one_longer_request(
     place: Place, demo_model: EngineModel, options: dict[str, Any]
 ) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **options)
@@ -39,10 +39,10 @@ async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
     whole = demo_model.answer(
         ContinuationQuestion(PROMPT, parameters.with_max_new_tokens(parameters.max_new_tokens + 20))
     )
-    assert written(more.response) == PROMPT + whole.text
+    assert text_of(more.response) == PROMPT + whole.text
     assert labels(first.response) == labels(more.response)
     again = await place.member.click(more.response, label="Continue (20 more)")
-    assert written(again.response).startswith(PROMPT + whole.text)
+    assert text_of(again.response).startswith(PROMPT + whole.text)
     (output_ids,) = read_receipt((await again.response.attachments[0].read()).decode()).outcome.outputs
     assert len(output_ids) == parameters.max_new_tokens + 40
 
@@ -50,8 +50,8 @@ async def test_continue_gives_what_asking_for_more_at_once_would_have_given(
 async def test_a_beam_search_is_continued_after_its_text(place: Place) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, strategy="beam", max_new_tokens=8)
     more = await place.member.click(first.response, label="Continue (20 more)")
-    assert written(more.response).startswith(written(first.response))
-    assert len(written(more.response)) > len(written(first.response))
+    assert text_of(more.response).startswith(text_of(first.response))
+    assert len(text_of(more.response)) > len(text_of(first.response))
 
 
 async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) -> None:
@@ -61,7 +61,7 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     seed = receipt.asked.options()["seed"]
     assert seed != 7
     assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value
-    assert written(retried.response) != written(first.response)
+    assert text_of(retried.response) != text_of(first.response)
     greedy = await place.member.slash(place.channel, "continue", prompt=PROMPT)
     assert labels(greedy.response) == ["Continue (20 more)", "Details"]
 
@@ -72,12 +72,12 @@ async def test_the_buttons_work_after_a_restart(place: Place, demo_model: Engine
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
     more = await place.member.click(first.response, label="Continue (20 more)")
-    assert written(more.response).startswith(written(first.response))
+    assert text_of(more.response).startswith(text_of(first.response))
     assert (await place.member.click(first.response, label="Retry")).response.embeds
     await bot.close()
 
 
-async def test_a_private_continuation_goes_on_in_private(place: Place) -> None:
+async def test_a_private_continuation_is_continued_in_private(place: Place) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, private=True)
     more = await place.member.click(first.response, label="Continue (20 more)")
     assert more.response.ephemeral

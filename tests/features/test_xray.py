@@ -41,29 +41,29 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: EngineM
         for position in most
     ]
     assert [option["value"] for option in options(result.response)] == [str(position) for position in most]
-    (file,) = [one for one in result.response.attachments if one.filename == "receipt.json"]
-    found = json.loads(await file.read())
-    assert found["options"] == {"text": TEXT}
+    (file,) = [attachment for attachment in result.response.attachments if attachment.filename == "receipt.json"]
+    receipt = json.loads(await file.read())
+    assert receipt["options"] == {"text": TEXT}
 
 
-async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
+async def test_the_menu_shows_everyone_the_expected_tokens_also_after_a_restart(
     place: Place, demo_model: EngineModel, settings: Settings
 ) -> None:
-    asked = await place.member.slash(place.channel, "xray", text=TEXT)
+    result = await place.member.slash(place.channel, "xray", text=TEXT)
     own = demo_model.answer(XrayQuestion(TEXT))
     bot = Nightword(settings, make_executor(lambda: demo_model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
-    for option in options(asked.response):
-        shown = (await place.other.select(asked.response, [option["value"]])).response
+    for option in options(result.response):
+        shown = (await place.other.select(result.response, [option["value"]])).response
         assert shown.ephemeral
-        found = own.tokens[int(option["value"])]
-        assert found.likelihood is not None
+        entry = own.tokens[int(option["value"])]
+        assert entry.likelihood is not None
         embed = embed_of(shown)
-        for favourite in found.favourites:
+        for favourite in entry.favourites:
             assert percentage(favourite.probability) in embed["description"]
-        assert f"rank **{found.likelihood.rank:,}**" in embed["fields"][0]["value"]
-        assert f"**{found.likelihood.surprisal:.2f} bits**" in embed["fields"][0]["value"]
+        assert f"rank **{entry.likelihood.rank:,}**" in embed["fields"][0]["value"]
+        assert f"**{entry.likelihood.surprisal:.2f} bits**" in embed["fields"][0]["value"]
     assert len(place.channel.history(viewer=place.member)) == 1
     await bot.close()
 
@@ -73,7 +73,7 @@ async def test_the_menu_shows_anybody_what_was_expected_also_after_a_restart(
     [("a", "Nothing to read"), ("the " * 600, "Too long"), (" ", "Nothing to read")],
     ids=["one token", "long", "white space"],
 )
-async def test_what_cannot_be_read_gets_a_clear_answer(place: Place, text: str, title: str) -> None:
+async def test_a_text_that_cannot_be_measured_is_refused(place: Place, text: str, title: str) -> None:
     result = await place.member.slash(place.channel, "xray", text=text)
     (refusal,) = result.followups
     assert refusal.ephemeral
@@ -82,17 +82,17 @@ async def test_what_cannot_be_read_gets_a_clear_answer(place: Place, text: str, 
 
 
 async def test_emoji_and_bytes_are_shown(place: Place) -> None:
-    asked = await place.member.slash(place.channel, "xray", text="🤷🏽‍♀️ ``` @everyone\u202e\n你好 <@1>")
-    assert "@everyone" not in str(embed_of(asked.response))
-    for option in options(asked.response):
+    result = await place.member.slash(place.channel, "xray", text="🤷🏽‍♀️ ``` @everyone\u202e\n你好 <@1>")
+    assert "@everyone" not in str(embed_of(result.response))
+    for option in options(result.response):
         assert 1 <= len(option["label"]) <= 100
-        assert (await place.member.select(asked.response, [option["value"]])).response.embeds
+        assert (await place.member.select(result.response, [option["value"]])).response.embeds
 
 
-async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
-    asked = (await place.member.slash(place.channel, "xray", text=TEXT)).response
-    place.env.backend.get_message(place.channel.id, asked.id).attachments.clear()
-    refused = (await place.member.select(asked, [options(asked)[0]["value"]])).response
+async def test_a_missing_receipt_is_named(place: Place) -> None:
+    answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
+    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
     assert refused.ephemeral
     assert embed_of(refused) == {
         "title": "Expired",
@@ -101,15 +101,13 @@ async def test_a_file_that_is_gone_is_said_to_be(place: Place) -> None:
     }
 
 
-async def test_another_model_is_not_taken_for_the_one_that_answered(
-    place: Place, settings: Settings, tmp_path: Path
-) -> None:
-    asked = (await place.member.slash(place.channel, "xray", text=TEXT)).response
+async def test_the_menu_is_refused_if_another_model_runs(place: Place, settings: Settings, tmp_path: Path) -> None:
+    answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
     model = load_model(str(shutil.copytree(DEMO_FOLDER, tmp_path / "another")), max_prompt_tokens=100)
     bot = Nightword(settings, make_executor(lambda: model, settings))
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
-    refused = (await place.member.select(asked, [options(asked)[0]["value"]])).response
+    refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
     assert embed_of(refused)["description"].startswith(
         "This was written by the model demo, but the bot now runs another."
     )

@@ -1,4 +1,4 @@
-"""Options of `/continue` and `continue`: defaults, ranges, and what a strategy does not use."""
+"""Options of `/continue` and `continue`: defaults, ranges, and options that a strategy doesn't use."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_defaults_are_filled_in_and_shown(options: Any, used: Any) -> None:
     assert Parameters.from_options(**options).used() == used
 
 
-def test_a_missing_seed_is_drawn_anew_each_time() -> None:
+def test_a_missing_seed_is_drawn_each_time() -> None:
     seeds = {Parameters.from_options(strategy="sample").seed for _ in range(5)}
     assert len(seeds) == 5
 
@@ -53,7 +53,7 @@ def test_an_option_that_the_strategy_ignores_is_refused_with_a_hint(strategy: An
 
 @pytest.mark.parametrize("option", RANGES)
 @pytest.mark.parametrize("end", [0, 1])
-def test_values_beyond_a_range_are_refused_naming_it(option: str, end: int) -> None:
+def test_values_outside_a_range_are_refused_by_name(option: str, end: int) -> None:
     strategy = {"num_beams": "beam", "max_new_tokens": "greedy", "repetition_penalty": "greedy"}.get(option, "sample")
     edge = RANGES[option][end]
     within: Any = {"strategy": strategy, option: edge}

@@ -1,4 +1,4 @@
-"""What a receipt says of versions and outputs."""
+"""The versions, hashes and differences of a receipt."""
 
 import hashlib
 import math
@@ -13,26 +13,26 @@ from bot import __version__
 from bot.questions.outcome import Difference, Outcome, first_difference, output_hash, versions
 
 
-def test_versions_are_those_that_compute() -> None:
-    found = versions()
-    assert found["nightword"] == __version__
-    assert found["torch"] == torch.__version__
-    assert found["transformers"] == transformers.__version__
-    assert set(found) == {"nightword", "python", "torch", "transformers", "tokenizers"}
+def test_versions_name_every_library_that_computes() -> None:
+    current = versions()
+    assert current["nightword"] == __version__
+    assert current["torch"] == torch.__version__
+    assert current["transformers"] == transformers.__version__
+    assert set(current) == {"nightword", "python", "torch", "transformers", "tokenizers"}
 
 
 def test_versions_need_no_torch() -> None:
     code = "import sys; from bot.questions.outcome import versions; versions(); print('torch' in sys.modules)"
     folder = __file__.partition("/tests/")[0]
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)  # noqa: S603  # our own words
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)  # noqa: S603  # a fixed command
     assert result.stdout == "False\n"
 
 
 def test_the_hash_is_that_of_the_ids() -> None:
     assert output_hash([[1, 23]]) == hashlib.sha256(b"1,23").hexdigest()
     assert output_hash([[1], [], [23, 4]]) == hashlib.sha256(b"1\n\n23,4").hexdigest()
-    assert len({output_hash(one) for one in ([[12, 3]], [[1, 23]], [[1], [23]], [[1, 2, 3]])}) == 4
+    assert len({output_hash(outputs) for outputs in ([[12, 3]], [[1, 23]], [[1], [23]], [[1, 2, 3]])}) == 4
 
 
 @pytest.mark.parametrize(

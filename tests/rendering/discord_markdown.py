@@ -1,4 +1,4 @@
-"""What Discord's clients make of prose: the rules of their parser that change a text, tried from left to right."""
+"""The rules of Discord's markdown parser that change a text, tried from left to right."""
 
 import re
 
@@ -26,19 +26,19 @@ _AT_LINE_START = {
 }
 
 
-def drawn(text: str) -> str:
-    """Return `text` as Discord shows it, without its escapes. Raises AssertionError where a rule changes it."""
-    shown, place = [], 0
-    while place < len(text):
-        if place == 0 or text[place - 1] == "\n":
+def displayed_text(text: str) -> str:
+    """Return `text` as Discord shows it, without its escapes. Raise AssertionError if a rule would change it."""
+    shown, position = [], 0
+    while position < len(text):
+        if position == 0 or text[position - 1] == "\n":
             for name, rule in _AT_LINE_START.items():
-                assert not re.match(rule, text[place:]), f"{name} in {text!r}"
-        if escape := _ESCAPE.match(text, place):
+                assert not re.match(rule, text[position:]), f"{name} in {text!r}"
+        if escape := _ESCAPE.match(text, position):
             shown.append(escape[1])
-            place = escape.end()
+            position = escape.end()
             continue
         for name, rule in _RULES.items():
-            assert not re.compile(rule).match(text, place), f"{name} at {place} in {text!r}"
-        shown.append(text[place])
-        place += 1
+            assert not re.compile(rule).match(text, position), f"{name} at {position} in {text!r}"
+        shown.append(text[position])
+        position += 1
     return "".join(shown).replace(ZERO_WIDTH_SPACE, "")

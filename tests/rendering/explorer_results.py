@@ -1,4 +1,4 @@
-"""Any result of the explorer, as Hypothesis draws it."""
+"""Hypothesis strategies for the explorer's results."""
 
 from hypothesis import strategies as st
 
@@ -47,7 +47,7 @@ sampler_stages = st.builds(
 )  # fmt: skip
 compared = st.builds(
     ComparedText,
-    continuations.filter(lambda one: bool(one.output_ids)),
+    continuations.filter(lambda continuation: bool(continuation.output_ids)),
     st.floats(-1e4, 0),
     st.none() | st.floats(-1e3, 0),
 )

@@ -1,4 +1,4 @@
-"""Any text, any tokens and any result, as Hypothesis draws them, and what must hold for an answer about them."""
+"""Hypothesis strategies for texts, tokens and results, and the checks that every answer must pass."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ from bot.questions.sentiment import Sentiment
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 
-# What breaks things: fences, mentions, markdown, bidi, zero-width, wide and combining characters.
+# Texts that break things: fences, mentions, markdown, bidi, zero-width, wide and combining characters.
 HOSTILE = st.sampled_from(
     [
         "```", "`", "@everyone", "@here", "<@123456789012345678>", "<@&1>", "<#1>", "</topk:1>", "<t:0:R>", "**", "__",
@@ -97,7 +97,7 @@ def check_text(text: str) -> None:
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     assert not MENTION.search(prose)
     assert not re.search("[\u0000-\u0008\u202a-\u202e\u2066-\u2067\ufeff]", text)
-    assert text.count("\u2068") == text.count("\u2069")  # an isolate that is opened is closed
+    assert text.count("\u2068") == text.count("\u2069")  # every isolate that is opened is closed
 
 
 def check(answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""No cell is empty, and nothing hides: characters without a glyph are shown as code points, but for drawn emoji."""
+"""No table cell is blank: characters without a glyph are shown as code points, except inside emoji sequences."""
 
 import sys
 import unicodedata
@@ -13,7 +13,7 @@ from bot.rendering.pictures.fonts import lettering
 from bot.rendering.prose import token_in_prose
 from bot.rendering.tables import next_tokens_table, option_label
 
-# Unicode's property, in the newest version that `regex` brings; and what is blank by its name in the charts.
+# Characters with Unicode's property, as the installed `regex` knows it, and others that are blank in Unicode's charts.
 IGNORABLE = [
     chr(code) for code in range(sys.maxunicode + 1) if regex.match(r"\p{Default_Ignorable_Code_Point}", chr(code))
 ]
@@ -27,7 +27,7 @@ EMOJI = [
 UNIT = [*BLANK, "\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u17b4", "\u180b", "\ufe0f", "\u200d", "\u00ad"]
 
 
-def test_the_property_is_what_unicode_s_file_lists() -> None:
+def test_ignorable_characters_are_those_that_unicode_lists() -> None:
     # DerivedCoreProperties.txt of Unicode 17, Default_Ignorable_Code_Point.
     listed = (
         "00AD 034F 061C 115F-1160 17B4-17B5 180B-180F 200B-200F 202A-202E 2060-206F 3164 FE00-FE0F FEFF FFA0 FFF0-FFF8 "
@@ -43,14 +43,14 @@ def test_each_character_without_a_glyph_is_a_code_point_in_tables() -> None:
             assert visible_token(text) == text.replace(character, code_point(character)), ascii(text)
 
 
-def test_each_is_a_code_point_in_pictures_and_in_the_name_of_a_token() -> None:
+def test_a_blank_character_is_a_code_point_in_pictures_prose_and_menus() -> None:
     for character in (*UNIT, "\u3000", "\ue000"):
         assert lettering(character).text == code_point(character)
         assert token_in_prose(character) == f"**\\{code_point(character)}**"
         assert option_label(Token(1, character), "5 %") == f"{code_point(character)}  5 %"
 
 
-def test_what_hides_in_prose_is_a_code_point_and_spaces_stay() -> None:
+def test_invisible_characters_in_prose_are_code_points_and_spaces_stay() -> None:
     for character in (*IGNORABLE, *BLANK, "\ud800", "\x00", "\ufff9"):
         assert visible_text(f"a{character}b") == f"a{code_point(character)}b"
         assert visible_text(character) == code_point(character)
@@ -58,14 +58,14 @@ def test_what_hides_in_prose_is_a_code_point_and_spaces_stay() -> None:
         assert visible_text(f"a{space}b") == f"a{space}b"
 
 
-def test_emoji_are_drawn_whole() -> None:
+def test_emoji_sequences_stay_whole() -> None:
     for emoji in EMOJI:
         for text in (emoji, f"{emoji}{emoji}", f"a{emoji}"):
             assert visible_text(text) == escape_prose(text) == text
             assert visible_token(text) == text
 
 
-def test_what_hides_beside_emoji_is_seen() -> None:
+def test_invisible_characters_beside_emoji_are_shown() -> None:
     for text, shown in (
         ("\U0001f469\u200d", "\U0001f469\\u200d"),  # joined with nothing
         ("\u200d\U0001f469", "\\u200d\U0001f469"),
@@ -80,11 +80,11 @@ def test_what_hides_beside_emoji_is_seen() -> None:
 
 
 @pytest.mark.parametrize("text", ["می‌خواهم", "क्‍ष", "葛\U000e0100", "⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙", "\u1820\u180b"])
-def test_scripts_that_are_written_with_such_characters_are_read_in_prose(text: str) -> None:
+def test_scripts_that_need_invisible_characters_stay_unchanged_in_prose(text: str) -> None:
     assert visible_text(text) == text
 
 
-def test_a_mark_has_a_place_wherever_it_stands_alone() -> None:
+def test_a_combining_mark_without_a_letter_gets_a_dotted_circle() -> None:
     for mark in ("\u0301", "\u20dd", "\u0e31", "\u0903", "\u0488"):
         assert visible_token(mark) == f"◌{mark}"
         assert visible_token(f" {mark}") == f"·◌{mark}"
@@ -102,7 +102,7 @@ def test_no_cell_of_a_table_is_blank() -> None:
     assert {width(row[:column]) for row in rows} == {column}
 
 
-def test_emoji_in_pictures_have_no_code_points_between_them_where_they_are_drawn() -> None:
-    assert lettering("a❤\ufe0fb").text == "a❤\ufe0fb"  # which DejaVu has
+def test_emoji_in_pictures_have_no_code_points_if_the_font_has_them() -> None:
+    assert lettering("a❤\ufe0fb").text == "a❤\ufe0fb"  # DejaVu has this emoji
     assert lettering("❤\ufe0f\ufe0f").text == "❤\ufe0f\\ufe0f"
     assert lettering("\ue000\u0301").text == "\\ue000◌\u0301"

@@ -1,4 +1,4 @@
-"""What stands in the file below an answer is read, or refused with ValueError: whatever bytes are there instead."""
+"""The file below an answer is read or refused with ValueError, whatever bytes it has."""
 
 import json
 from collections.abc import Callable
@@ -40,14 +40,14 @@ json_values = st.recursive(
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the path to each part of a JSON value."""
     keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
+    return [path, *(inner_path for key in keys for inner_path in paths_in(value[key], (*path, key)))]
 
 
 def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
-    """Return a JSON value with another part in one place."""
+    """Return a copy of a JSON value with the part at `path` replaced."""
     if not path:
         return part
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -56,7 +56,9 @@ def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
 
 
 @pytest.mark.parametrize(("read", "written"), READERS)
-def test_what_is_no_such_file_is_refused_in_words_of_ours(read: Callable[[str], Any], written: str) -> None:
+def test_a_text_that_is_not_such_a_file_is_refused_with_our_own_message(
+    read: Callable[[str], Any], written: str
+) -> None:
     read(written)
     for text in ("", "\ufeff", "\ufeff{}", "null", "[]", "{}", "{", '"x"', DEEP, "1" * 5000, "NaN", "\x00", "{}{}"):
         with pytest.raises(ValueError, match=r"^not the file of (an answer|a walk|a round)$"):
@@ -66,11 +68,11 @@ def test_what_is_no_such_file_is_refused_in_words_of_ours(read: Callable[[str], 
 @pytest.mark.parametrize(("read", "written"), READERS)
 @given(data=st.data(), part=json_values)
 @settings(max_examples=300, deadline=None)
-def test_a_file_with_another_part_is_refused_or_can_be_shown(
+def test_a_file_with_a_changed_part_is_refused_or_can_be_shown(
     read: Callable[[str], Any], written: str, data: st.DataObject, part: Any
 ) -> None:
-    found = json.loads(written)
-    text = json.dumps(with_part(found, data.draw(st.sampled_from(places(found))), part))
+    content = json.loads(written)
+    text = json.dumps(with_part(content, data.draw(st.sampled_from(paths_in(content))), part))
     try:
         record = read(text)
     except ValueError:
@@ -82,7 +84,7 @@ def test_a_file_with_another_part_is_refused_or_can_be_shown(
 
 
 @pytest.mark.parametrize("written", [int, str])
-def test_ids_of_discord_are_read_as_numbers_too(written: type) -> None:
+def test_discord_ids_can_be_numbers_or_strings(written: type) -> None:
     steps = with_part(json.loads(WALK), ("state", "opener"), written(2**62))
     assert read_walk(json.dumps(steps))[0].opener == 2**62
     guesses = with_part(json.loads(ROUND), ("guesses", 0, "user"), written(2**62))
@@ -93,6 +95,6 @@ def test_ids_of_discord_are_read_as_numbers_too(written: type) -> None:
     "options", [{"k": 0}, {"k": -1}, {"k": 10**9}, {"temperature": 0.0}, {"temperature": float("inf")}]
 )
 def test_options_out_of_their_ranges_are_refused(options: dict[str, Any]) -> None:
-    found = json.loads(WALK)
+    content = json.loads(WALK)
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
-        read_receipt(json.dumps(found | {"options": found["options"] | options}))
+        read_receipt(json.dumps(content | {"options": content["options"] | options}))

@@ -1,4 +1,4 @@
-"""The explorer's renderers: any text and any tokens keep Discord's limits, and nothing escapes."""
+"""The explorer's renderers: with any text and any tokens Discord's limits hold and everything is escaped."""
 
 import re
 
@@ -32,32 +32,32 @@ from tests.rendering.results import (
 
 @given(surprisals, computed)
 @settings(max_examples=60, deadline=None)
-def test_xray(result: Surprisals, how: RunInfo) -> None:
-    check(xray_answer(result, how))
+def test_xray(result: Surprisals, run: RunInfo) -> None:
+    check(xray_answer(result, run))
     options = surprising_options(result)
     assert 1 <= len(options) <= 5
     for option in options:
         assert 1 <= len(option.label) <= 100
         assert 1 <= len(option.description or "") <= 100
-        check(expected_answer(result, int(option.value), how))
+        check(expected_answer(result, int(option.value), run))
 
 
 @given(sampler_stages, computed)
 @settings(max_examples=60, deadline=None)
-def test_sampler(result: SamplerStages, how: RunInfo) -> None:
-    check(sampler_answer(result, how))
+def test_sampler(result: SamplerStages, run: RunInfo) -> None:
+    check(sampler_answer(result, run))
 
 
 @given(comparisons, computed)
 @settings(max_examples=60, deadline=None)
-def test_comparison(result: Comparison, how: RunInfo) -> None:
-    check(comparison_answer(result, how))
+def test_comparison(result: Comparison, run: RunInfo) -> None:
+    check(comparison_answer(result, run))
 
 
 @given(evidence, computed)
 @settings(max_examples=60, deadline=None)
-def test_evidence(result: SentimentEvidence, how: RunInfo) -> None:
-    check(evidence_answer(result, how))
+def test_evidence(result: SentimentEvidence, run: RunInfo) -> None:
+    check(evidence_answer(result, run))
 
 
 walked_steps = st.builds(
@@ -66,7 +66,7 @@ walked_steps = st.builds(
 )  # fmt: skip
 walks = st.builds(
     lambda prompt, text, steps, candidates, temperature, ended, is_open: (
-        WalkRecord(prompt, 5, temperature, 2**63, is_open, len(steps), tuple(one for one, _ in steps)),
+        WalkRecord(prompt, 5, temperature, 2**63, is_open, len(steps), tuple(taken for taken, _ in steps)),
         Walk(prompt, (1,), tuple(step for _, step in steps), text, temperature, tuple(candidates), ended),
     ),
     long_texts,
@@ -81,12 +81,12 @@ walks = st.builds(
 
 @given(walks, computed)
 @settings(max_examples=60, deadline=None)
-def test_walk(result: tuple[WalkRecord, Walk], how: RunInfo) -> None:
+def test_walk(result: tuple[WalkRecord, Walk], run: RunInfo) -> None:
     record, walk = result
-    answer = walk_answer(record, walk, how)
+    answer = walk_answer(record, walk, run)
     check(answer)
     outcome = record.question.outcome(walk)
-    receipt = Receipt(record.question, outcome, AnsweredBy.of(how.model), {"torch": "2"}, walk_state(record, walk))
+    receipt = Receipt(record.question, outcome, AnsweredBy.of(run.model), {"torch": "2"}, walk_state(record, walk))
     assert read_walk(write_receipt(receipt)) == (record, receipt.model)
     for option in candidate_options(walk):
         assert 1 <= len(option.label) <= 100
@@ -96,6 +96,6 @@ def test_walk(result: tuple[WalkRecord, Walk], how: RunInfo) -> None:
 
 
 @given(st.text())
-def test_what_is_no_walk_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_walk_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of an answer$"):
         read_walk(text)

@@ -1,4 +1,4 @@
-"""A round of guesses, open and revealed: any text and any tokens keep Discord's limits, and nothing escapes."""
+"""A round of guesses, open and revealed: with any text Discord's limits hold and everything is escaped."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ rounds = st.builds(
         tuple(token for _, (_, token) in guesses),
     ),
     long_texts,
-    st.lists(st.tuples(texts, scored), max_size=MOST_GUESSERS).map(lambda found: list(enumerate(found))),
+    st.lists(st.tuples(texts, scored), max_size=MOST_GUESSERS).map(lambda scored_names: list(enumerate(scored_names))),
     probabilities,
 )
 top_tokens = st.builds(
@@ -35,26 +35,28 @@ top_tokens = st.builds(
 
 @given(rounds, top_tokens, computed)
 @settings(max_examples=60, deadline=None)
-def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, how: RunInfo) -> None:
-    asked, found = result
-    by = AnsweredBy.of(how.model)
-    shown = open_answer(asked, how)
+def test_open_and_revealed_rounds(
+    result: tuple[GuessRound, tuple[TokenProbability, ...]], top: NextTokens, run: RunInfo
+) -> None:
+    round_, guesses = result
+    by = AnsweredBy.of(run.model)
+    shown = open_answer(round_, run)
     check(shown)
-    assert read_round(str(shown.attachments[0].content)) == (asked, by)
-    reveal = Reveal.of(asked, found, top)
-    over = revealed_answer(asked, reveal, how)
+    assert read_round(str(shown.attachments[0].content)) == (round_, by)
+    reveal = Reveal.of(round_, guesses, top)
+    over = revealed_answer(round_, reveal, run)
     check(over)
     assert over.attachments == ()
     scores = reveal_state(reveal)["scores"]
     assert isinstance(scores, list | tuple)
-    assert len(scores) == len(found)
+    assert len(scores) == len(guesses)
     places = [reveal.place(guess) for guess in reveal.guesses]
     assert places == sorted(places)
-    for token in found:
+    for token in guesses:
         check_embed(taken_embed(token.token, replaced=True))
 
 
 @given(st.text())
-def test_what_is_no_round_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_round_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not the file of a round$"):
         read_round(text)

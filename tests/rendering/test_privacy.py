@@ -1,4 +1,4 @@
-"""What members are given of what is kept of them: ids that every reader of JSON keeps, of whatever is exported."""
+"""A member's exported data: ids are strings, which every JSON reader keeps exactly."""
 
 import json
 from dataclasses import fields
@@ -11,7 +11,7 @@ from bot.features.review.embeds.privacy import export_answer
 from bot.storage.records import AuthorRow, Case
 
 T = TypeVar("T")
-LARGEST = 2**63 - 1  # what a database's whole number can be; a double keeps those up to 2**53
+LARGEST = 2**63 - 1  # the largest integer in the database; a JSON reader's double is exact only up to 2**53
 NOT_OF_DISCORD = {"id", "number", "tries"}  # a case's row, its number in its server, and how often a score was tried
 
 
@@ -20,8 +20,8 @@ EXAMPLES: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def filled(kind: type[T]) -> T:
-    """Return a record whose every whole number is the largest."""
+def largest_record(kind: type[T]) -> T:
+    """Return a record with the largest integer in every integer field."""
     values: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         kinds: tuple[Any, ...] = (hint, *getattr(hint, "__args__", ()))
@@ -29,7 +29,7 @@ def filled(kind: type[T]) -> T:
     return kind(**values)
 
 
-# Members' programs read these: they stay, whatever the records call the same thing.
+# Members' programs read these keys, so they stay even if a record's field is renamed.
 KEYS: dict[type[Any], str] = {
     AuthorRow: "message_id channel_id posted_in guild_id posted_at content_hash pending scored_content_hash model "
     "positive_probability margin label_mass scored_at tries fault next_try_at",
@@ -41,7 +41,7 @@ KEYS: dict[type[Any], str] = {
 
 @pytest.mark.parametrize("kind", [AuthorRow, Case])
 def test_every_id_of_an_export_is_a_string(kind: type[Any]) -> None:
-    record = filled(kind)
+    record = largest_record(kind)
     answered = export_answer([record], []) if kind is AuthorRow else export_answer([], [record])
     content = answered.attachments[0].content
     assert isinstance(content, str)

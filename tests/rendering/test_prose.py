@@ -1,4 +1,4 @@
-"""Prose in embeds: shown as written, bold where Discord makes it bold."""
+"""Prose in embeds: shown as written, and bold in a form that Discord accepts."""
 
 import pytest
 

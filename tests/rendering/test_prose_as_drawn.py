@@ -1,4 +1,4 @@
-"""Prose is shown as it was written, whatever of it Discord would draw, format or link, and wherever it is cut."""
+"""Prose is shown as it was written, even if Discord would format or link parts of it, and wherever it is cut."""
 
 import re
 from dataclasses import replace
@@ -17,7 +17,7 @@ from bot.questions.language_model import ModelInfo, RunInfo
 from bot.rendering.escaping import escape_prose, visible_text
 from bot.rendering.prose import bold_excerpt, prompt_excerpt, quote_excerpt
 from bot.storage.records import CaseEvent
-from tests.rendering.discord_markdown import drawn
+from tests.rendering.discord_markdown import displayed_text
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 INFO = ModelInfo("x", "x", None, "float32", "cpu", 1024, 100, 1000)
@@ -41,14 +41,14 @@ texts = st.lists(markup | st.text(max_size=5), max_size=12).map("".join)
         ("Worth every penny :100:", r"Worth every penny \:100:"),
         ("2a14:6f42:c::/48", r"2a14\:6f42\:c\:\:/48"),
         (":wave::skin-tone-2:", r"\:wave\:\:skin-tone-2:"),
-        ("ends with :smile", r"ends with \:smile"),  # which what follows could close
+        ("ends with :smile", r"ends with \:smile"),  # the text that follows could close it
     ],
 )
 def test_shortcodes_are_escaped(text: str, escaped: str) -> None:
     assert escape_prose(text) == escaped
 
 
-def test_other_colons_stay() -> None:
+def test_other_colons_are_not_escaped() -> None:
     for text in ("so: this", "at 10:30 sharp", "a:", "a: b: c", ": :"):
         assert escape_prose(text) == text
 
@@ -56,29 +56,32 @@ def test_other_colons_stay() -> None:
 @given(texts)
 @settings(max_examples=500, deadline=None)
 def test_prose_is_drawn_as_it_was_written(text: str) -> None:
-    assert drawn(escape_prose(text)) == visible_text(text)
+    assert displayed_text(escape_prose(text)) == visible_text(text)
 
 
 @given(texts, texts)
 @settings(max_examples=300, deadline=None)
-def test_so_are_texts_that_stand_together(name: str, text: str) -> None:
-    assert drawn(f"For {escape_prose(name)}: {escape_prose(text)}") == f"For {visible_text(name)}: {visible_text(text)}"
+def test_adjacent_texts_are_drawn_as_they_were_written(name: str, text: str) -> None:
+    assert (
+        displayed_text(f"For {escape_prose(name)}: {escape_prose(text)}")
+        == f"For {visible_text(name)}: {visible_text(text)}"
+    )
 
 
 @given(texts.map(lambda text: re.sub("[\u200d\ufe0f\u20e3]", "", text)).filter(str.strip), st.integers(20, 60))
 @example(":100:\r\n0", 22)
 @example("a\r", 22)
 @settings(max_examples=300, deadline=None)
-def test_so_is_the_beginning_or_the_end_of_a_text(text: str, limit: int) -> None:
+def test_excerpts_are_drawn_as_they_were_written(text: str, limit: int) -> None:
     prompt, quote = prompt_excerpt(text, limit).text, quote_excerpt(text.strip(), limit).text
-    assert visible_text(text).endswith(drawn(prompt).removeprefix("… "))
+    assert visible_text(text).endswith(displayed_text(prompt).removeprefix("… "))
     for line in quote.split("\n"):
         assert line.startswith("> ")
-        drawn(line.removeprefix("> "))
+        displayed_text(line.removeprefix("> "))
     for line in bold_excerpt(text.strip(), limit).text.split("\n"):
-        drawn(line.strip().removeprefix("**").removesuffix("**"))
+        displayed_text(line.strip().removeprefix("**").removesuffix("**"))
     spoiler = spoilered_excerpt(text)
-    assert visible_text(text.strip()).startswith(drawn(spoiler[2:-2]).removesuffix(" …"))
+    assert visible_text(text.strip()).startswith(displayed_text(spoiler[2:-2]).removesuffix(" …"))
 
 
 def test_bold_text_is_bold_line_by_line() -> None:
@@ -91,14 +94,14 @@ def test_no_escape_is_cut_in_two() -> None:
     for length in range(400, 430):
         for begin in ("", "a", "aa"):
             for text in ("*" * length, ":x: " * length, "\u202e" * length, "\U000e0041" * length):
-                told = [
+                shortened = [
                     error_embed(ModelUnavailable("x", f"{begin}{text * 12}")).description,
                     _field_value(f"{begin}{text * 3}"),
                     spoilered_excerpt(f"{begin}{text}")[2:-2],
                     *model_text(f"{begin}{text}@{begin}{text}").split(" · "),
                     _event(CaseEvent(1, "noted", 1, NOW, f"{begin}{text}", None)).split(" · <t:")[0],
                 ]
-                for shown in told:
+                for shown in shortened:
                     assert shown is not None
                     assert not part_of_one.search(shown), shown[-20:]
     name = replace(INFO, short_name="a" + "\u202e" * 1000)

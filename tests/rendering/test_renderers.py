@@ -1,4 +1,4 @@
-"""Any text and any tokens: no exception, Discord's limits held, no mention escapes, code fences unbroken."""
+"""Any text and any tokens: no exception, Discord's limits hold, mentions are escaped, code fences stay closed."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,8 +28,8 @@ from tests.rendering.results import (
 
 @given(continuations, computed)
 @settings(max_examples=60, deadline=None)
-def test_continuation(result: Continuation, how: RunInfo) -> None:
-    check(continuation_answer(result, how))
+def test_continuation(result: Continuation, run: RunInfo) -> None:
+    check(continuation_answer(result, run))
 
 
 places = st.builds(Place, st.integers(0, 9999), st.none() | st.floats(0, 1e6))
@@ -45,21 +45,21 @@ def test_draft(draft: Continuation, place: Place | None) -> None:
 
 @given(texts.filter(bool), st.none() | computed, st.booleans(), st.booleans(), st.integers(0, 9999))
 @settings(max_examples=60, deadline=None)
-def test_model_card(name: str, how: RunInfo | None, failed: bool, running: bool, waiting: int) -> None:
-    model = None if how is None else how.model
+def test_model_card(name: str, run: RunInfo | None, failed: bool, running: bool, waiting: int) -> None:
+    model = None if run is None else run.model
     check(model_card_answer(ExecutorStatus(name, model, failed, running, waiting, 9999), "1.2.3"))
 
 
 @given(sentiments, computed)
 @settings(max_examples=60, deadline=None)
-def test_sentiment(result: Sentiment, how: RunInfo) -> None:
-    check(sentiment_answer(result, how))
+def test_sentiment(result: Sentiment, run: RunInfo) -> None:
+    check(sentiment_answer(result, run))
 
 
 @given(tokenizations, st.none() | tokenizations, computed)
 @settings(max_examples=60, deadline=None)
-def test_tokenization(result: Tokenization, other: Tokenization | None, how: RunInfo) -> None:
-    check(tokenization_answer(result, how, other))
+def test_tokenization(result: Tokenization, other: Tokenization | None, run: RunInfo) -> None:
+    check(tokenization_answer(result, run, other))
 
 
 @given(long_texts)

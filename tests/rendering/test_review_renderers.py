@@ -1,4 +1,4 @@
-"""The renderers of review channels: Discord's limits held, however much there is to show, and no text escapes."""
+"""The renderers of review channels: Discord's limits hold with any amount of data, and all text is escaped."""
 
 import json
 import re
@@ -57,13 +57,13 @@ histories = st.lists(events, min_size=1, max_size=60)
 
 
 def channel(id_: int = WIDEST) -> Any:
-    found = create_autospec(discord.TextChannel, instance=True)
-    found.mention, found.guild.id = f"<#{id_}>", id_
-    return found
+    fake = create_autospec(discord.TextChannel, instance=True)
+    fake.mention, fake.guild.id = f"<#{id_}>", id_
+    return fake
 
 
 def check_review(embed: discord.Embed) -> None:
-    """Check an embed in which members and channels are mentioned on purpose: those apart, nothing is."""
+    """Check an embed that mentions members and channels on purpose, and nothing else."""
     check_limits(embed)
     for text in (embed.description or "", *(field.value or "" for field in embed.fields)):
         check_text(MEANT.sub("", text))
@@ -77,18 +77,18 @@ def test_a_case(case: Case, history: list[CaseEvent], message: str) -> None:
     check_review(card)
     check_review(case_answer(case, history).embed)
     if excerpt is not None:
-        assert excerpt[2:-2].replace("\\|", "").count("|") == 0  # nothing ends the spoiler from within
+        assert excerpt[2:-2].replace("\\|", "").count("|") == 0  # nothing inside ends the spoiler
 
 
 @given(st.lists(cases, min_size=1, max_size=40))
 @settings(max_examples=40, deadline=None)
-def test_a_digest(found: list[Case]) -> None:
-    check_review(digest_embed(found))
-    for option in digest_options(found):
+def test_a_digest(flagged: list[Case]) -> None:
+    check_review(digest_embed(flagged))
+    for option in digest_options(flagged):
         assert 1 <= len(option.label) <= 100
         assert 1 <= len(option.description or "") <= 100
     for says in ("positive", "negative"):
-        check_text(label_text(says, found[0].positive_probability))
+        check_text(label_text(says, flagged[0].positive_probability))
 
 
 statuses = st.builds(
@@ -108,19 +108,19 @@ actions = st.builds(
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_the_status_of_many_places(
-    found: list[PlaceStatus],
+    places: list[PlaceStatus],
     times: int,
     exempt: list[Exemption],
     latest: list[AuditEntry],
-    how: RunInfo | None,
+    run: RunInfo | None,
     failed: list[Unscored],
 ) -> None:
     answer = status_answer(
-        found * times,
+        places * times,
         waiting=10**9,
         exemptions=exempt * times,
         actions=latest * times,
-        model=None if how is None else how.model,
+        model=None if run is None else run.model,
         unscored=failed,
         unscored_count=10**9 if len(failed) > 5 else len(failed),
         guild_id=WIDEST,
@@ -130,9 +130,9 @@ def test_the_status_of_many_places(
 
 @given(watched, st.booleans(), st.booleans(), st.integers(0, 99), st.integers(0, 20))
 @settings(max_examples=40, deadline=None)
-def test_what_is_watched(place: WatchedPlace, is_new: bool, notice: bool, told: int, left_out: int) -> None:
+def test_watching_and_going_live(place: WatchedPlace, is_new: bool, notice: bool, notices: int, left_out: int) -> None:
     others = [channel()] * left_out
-    check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, notices=told, left_out=others).embed)
+    check_review(watch_answer(channel(), place, is_new=is_new, notice=notice, notices=notices, left_out=others).embed)
     check_review(live_answer(channel(), place, on=is_new).embed)
 
 
@@ -150,7 +150,7 @@ async def test_a_preview(
 @given(st.lists(scored, max_size=60), st.integers(1, 400))
 @settings(max_examples=20, deadline=None)
 async def test_statistics(messages: list[ScoredMessage], days: int) -> None:
-    newest = max((one.posted_at for one in messages), default=datetime(2026, 1, 1, tzinfo=UTC)).date()
+    newest = max((message.posted_at for message in messages), default=datetime(2026, 1, 1, tzinfo=UTC)).date()
     answer = await stats_answer(f"<#{WIDEST}>", messages * 5, days, newest)
     check_review(answer.embed)
     for file in answer.attachments:
@@ -159,8 +159,8 @@ async def test_statistics(messages: list[ScoredMessage], days: int) -> None:
 
 @given(st.lists(probabilities, max_size=60), verdicts, verdicts, st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
-def test_a_week(found: Sequence[float], decided: list[Verdict], all_decided: list[Verdict], open_cases: int) -> None:
-    check_review(weekly_embed(f"<#{WIDEST}>", Week(found, decided, all_decided, open_cases)))
+def test_a_week(scores: Sequence[float], decided: list[Verdict], all_decided: list[Verdict], open_cases: int) -> None:
+    check_review(weekly_embed(f"<#{WIDEST}>", Week(scores, decided, all_decided, open_cases)))
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans(), st.booleans())
@@ -182,9 +182,9 @@ rows = st.builds(
 
 @given(st.lists(rows, max_size=20), st.lists(cases, max_size=9))
 @settings(max_examples=40, deadline=None)
-def test_a_member_s_copy(found: list[AuthorRow], flagged: list[Case]) -> None:
-    answer = export_answer(found, flagged)
+def test_a_member_s_copy(messages: list[AuthorRow], flagged: list[Case]) -> None:
+    answer = export_answer(messages, flagged)
     check_review(answer.embed)
     kept = json.loads(answer.attachments[0].content)
-    assert [one["message_id"] for one in kept["messages"]] == [str(one.message_id) for one in found]
+    assert [row["message_id"] for row in kept["messages"]] == [str(row.message_id) for row in messages]
     assert len(kept["cases"]) == len(flagged)

@@ -1,4 +1,4 @@
-"""The words about the label mass say how far to trust the verdict."""
+"""The text about the label mass says how far to trust the verdict."""
 
 import pytest
 
@@ -17,4 +17,4 @@ from bot.features.sentiment.text import label_mass_text
 def test_label_mass(label_mass: float, share: str, trust: str) -> None:
     text = label_mass_text(label_mass)
     assert text == f"The two labels have {share} of the whole vocabulary's probability. {trust}"
-    assert not text.startswith(">")  # which would begin a block quote
+    assert not text.startswith(">")  # it would begin a block quote

@@ -17,7 +17,7 @@ def distribution(texts: list[str], probability: float = 0.05) -> NextTokens:
     return NextTokens("x", (1,), candidates)
 
 
-def test_a_table_as_a_whole() -> None:
+def test_a_whole_table() -> None:
     candidates = (
         TokenProbability(1, Token(3729, " night"), 17.0, 0.8871),
         TokenProbability(2, Token(11458, " evening"), 14.0, 0.0430),
@@ -44,7 +44,7 @@ def test_no_row_is_wider_than_a_phone_shows() -> None:
         assert width(row) <= PHONE_WIDTH
 
 
-def test_white_space_and_what_hides_is_visible() -> None:
+def test_white_space_and_invisible_characters_are_shown() -> None:
     shown = next_tokens_table(distribution([" a b", "\n\n", "\t", "\r", "\u200d", "\u202e", "\u0301", "\u3000"]))
     cells = [row.split()[-1] for row in shown.split("\n")[1:-1]]
     assert cells == ["·a·b", "↵↵", "⇥", "␍", r"\u200d", r"\u202e", "◌\u0301", r"\u3000"]
@@ -68,7 +68,7 @@ def test_bars(probability: float, shown: str) -> None:
     assert bar(probability) == shown
 
 
-def test_cutting_keeps_within_the_columns_and_says_so() -> None:
+def test_a_cut_text_fits_its_columns_and_ends_with_an_ellipsis() -> None:
     assert cut("abcdef", 6) == "abcdef"
     assert cut("abcdefg", 6) == "abcde…"
     assert width(cut("你好你好", 6)) <= 6
@@ -76,5 +76,5 @@ def test_cutting_keeps_within_the_columns_and_says_so() -> None:
 
 def test_ids_are_a_python_list_in_short_lines() -> None:
     ids = list(range(100_000, 100_040))
-    assert eval(ids_text(ids)) == ids  # noqa: S307  # what a reader would paste
+    assert eval(ids_text(ids)) == ids  # noqa: S307  # as a reader would paste it
     assert max(map(len, ids_text(ids).split("\n"))) <= PHONE_WIDTH

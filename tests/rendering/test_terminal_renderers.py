@@ -1,4 +1,4 @@
-"""The terminal's tables and JSON: any text and any tokens, on whole lines, nothing hidden, and one object a line."""
+"""The terminal's tables and JSON for any text and any tokens: whole lines, nothing hidden, one object per line."""
 
 import json
 import re
@@ -21,18 +21,18 @@ from bot.rendering.json_objects import JsonObject
 from tests.rendering.explorer_results import comparisons, evidence, sampler_stages, surprisals
 from tests.rendering.results import computed, logits, tokens
 
-models = computed.map(lambda how: how.model)
+models = computed.map(lambda run: run.model)
 
 
 def check_printed(text: str) -> None:
-    """Check that nothing in a printed text moves the cursor, changes the order of letters, or hides."""
+    """Check that no character in a printed text moves the cursor, reorders letters, or is invisible."""
     assert not re.search("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066\u2067\ufeff]", text)
     assert not any(unicodedata.category(character) == "Cs" for character in text)
     assert text.count("\u2068") == text.count("\u2069")
 
 
-def check_object(found: JsonObject, model: ModelInfo) -> None:
-    line = json.dumps(found)
+def check_object(object_: JsonObject, model: ModelInfo) -> None:
+    line = json.dumps(object_)
     assert line.isascii()
     assert "\n" not in line
     assert json.loads(line)["model"]["name"] == model.name
@@ -56,10 +56,12 @@ def test_sampler(result: SamplerStages, model: ModelInfo) -> None:
 
 
 beams = st.builds(BeamCandidate, st.integers(0, 9), tokens, logits, logits, st.just("pruned"), st.none())
-trees = st.lists(st.lists(beams, min_size=1, max_size=4).map(lambda found: BeamStep(tuple(found))), max_size=4).map(
-    lambda steps: BeamTree(2, tuple(steps), ())
+trees = st.lists(
+    st.lists(beams, min_size=1, max_size=4).map(lambda candidates: BeamStep(tuple(candidates))), max_size=4
+).map(lambda steps: BeamTree(2, tuple(steps), ()))
+drawn = comparisons.filter(
+    lambda comparison: any(text.continuation.parameters.seed is not None for text in comparison.texts)
 )
-drawn = comparisons.filter(lambda one: any(text.continuation.parameters.seed is not None for text in one.texts))
 
 
 @given(drawn, trees, models)
@@ -71,9 +73,9 @@ def test_compare(result: Comparison, tree: BeamTree, model: ModelInfo) -> None:
 
 @given(evidence, computed)
 @settings(max_examples=60, deadline=None)
-def test_explain(result: SentimentEvidence, how: RunInfo) -> None:
+def test_explain(result: SentimentEvidence, run: RunInfo) -> None:
     shown = words_table(result)
     check_printed(shown)
     assert len(shown.split("\n")) == 1 + len(result.words) + 1
     assert len(calibration_table(result).split("\n")) == 4
-    check_object(evidence_object(result, how.model), how.model)
+    check_object(evidence_object(result, run.model), run.model)

@@ -1,6 +1,6 @@
-"""One server for all snapshots, in which the same people always have the same names.
+"""One server for all snapshots, with the same people and names in each.
 
-Where words changed on purpose: `pytest tests/snapshots --snapshot-update`, then read the difference that git shows.
+After an intended change of words, run `pytest tests/snapshots --snapshot-update` and read the diff.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import pytest
 import simcord
 from syrupy.assertion import SnapshotAssertion
 
-from tests.snapshots.shown import form, shown
+from tests.snapshots.shown import form_as_text, message_as_text
 
 
 @dataclass(frozen=True)
 class World:
-    """A server with its channels and people by name, and what it shows held against the snapshots."""
+    """A server with channels and people by name, and comparisons with the snapshots."""
 
     env: simcord.Env
     channels: dict[str, Any]
@@ -32,11 +32,11 @@ class World:
 
     def check(self, name: str, message: Any) -> Any:
         """Compare a message's current state with its snapshot, and return the message."""
-        assert shown(message, self.names) == self.snapshot(name=name)
+        assert message_as_text(message, self.names) == self.snapshot(name=name)
         return message
 
     def check_form(self, name: str, result: Any) -> Any:
-        assert form(result.modal) == self.snapshot(name=name)
+        assert form_as_text(result.modal) == self.snapshot(name=name)
         return result
 
     async def check_answer(self, name: str, command: str, by: str = "ada", **options: Any) -> Any:
@@ -46,7 +46,7 @@ class World:
 @pytest.fixture
 def world(simcord_env: simcord.Env, snapshot: SnapshotAssertion) -> World:
     simcord_env.bot.executor.wait_until_loaded()  # type: ignore[attr-defined]  # the bot is ours
-    for _ in range(20_000):  # the bot remembers turns by a message's id: to ids that no other test comes to
+    for _ in range(20_000):  # the bot remembers turns by message id: skip to ids that no other test uses
         simcord_env.backend.snowflake()
     guild = simcord_env.create_guild("Readers")
     channels = {name: guild.create_text_channel(name) for name in ("reviews", "lobby", "log")}
@@ -57,5 +57,5 @@ def world(simcord_env: simcord.Env, snapshot: SnapshotAssertion) -> World:
         name: guild.add_member(simcord_env.create_user(name), roles=held.get(name, []))
         for name in ("ada", "bob", "morgan", "mika")
     }
-    names = {one.id: name for name, one in (channels | people | roles | {"server": guild}).items()}
+    names = {named.id: name for name, named in (channels | people | roles | {"server": guild}).items()}
     return World(simcord_env, channels, people, roles, names, snapshot)

@@ -1,4 +1,4 @@
-"""Messages and forms as text, without what differs from one run to the next."""
+"""Messages and forms as text, without the parts that differ between runs."""
 
 import re
 from typing import Any
@@ -24,8 +24,8 @@ def stable(text: str, names: dict[int, str]) -> str:
     return text
 
 
-def shown(message: Any, names: dict[int, str]) -> str:
-    """Return a message as its readers see it: words, embeds, files and their descriptions, buttons and menus."""
+def message_as_text(message: Any, names: dict[int, str]) -> str:
+    """Return a message as its readers see it: text, embeds, files with descriptions, buttons and menus."""
     lines = ["(for one reader)"] if message.flags.ephemeral else []
     lines += [message.content] if message.content else []
     for embed in message.embeds:
@@ -36,7 +36,7 @@ def shown(message: Any, names: dict[int, str]) -> str:
     return stable("\n".join(lines), names)
 
 
-def form(modal: dict[str, Any]) -> str:
+def form_as_text(modal: dict[str, Any]) -> str:
     """Return a form: its title and its fields."""
     fields = [part.get("component", part) for row in modal["components"] for part in row.get("components", [row])]
     lines = [f"form {modal['title']}"]
@@ -58,5 +58,7 @@ def _row(components: list[dict[str, Any]]) -> list[str]:
     lines = [" ".join(buttons)] if buttons else []
     for menu in (part for part in components if "options" in part):
         lines.append(f"menu {menu.get('placeholder')}")
-        lines += [f"  {' · '.join(filter(None, (one['label'], one.get('description'))))}" for one in menu["options"]]
+        lines += [
+            f"  {' · '.join(filter(None, (option['label'], option.get('description'))))}" for option in menu["options"]
+        ]
     return lines

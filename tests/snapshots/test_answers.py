@@ -1,4 +1,4 @@
-"""What members see: the answer of every command, and what its buttons, menus and forms bring."""
+"""What members see: the answer of every command, and the replies to its buttons, menus and forms."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ async def test_guess(world: World) -> None:
         form = await actor.click(message, label="Guess")
         result = await actor.submit_modal(form, {"guess": guess})
     world.check_form("form", form)
-    (taken,) = [one for one in (result.response, *result.followups) if one is not None and one.id != message.id]
+    (taken,) = [reply for reply in (result.response, *result.followups) if reply is not None and reply.id != message.id]
     world.check("taken", taken)
     world.check("with guesses", message)
     world.check("refused", (await bob.click(message, label="Reveal")).response)

@@ -1,4 +1,4 @@
-"""Every failure that a person is told about, as an embed and as a line in a terminal."""
+"""Every error that a user can see, as an embed and as a line in the terminal."""
 
 import discord
 import pytest
@@ -48,25 +48,29 @@ ERRORS = (
 )
 
 
-def shown(embed: discord.Embed) -> str:
+def embed_as_text(embed: discord.Embed) -> str:
     return f"# {embed.title} (colour {embed.colour})\n{embed.description}"
 
 
 def test_errors(snapshot: SnapshotAssertion) -> None:
-    found = [f"{type(error).__name__}, exit code {error.exit_code}\n{shown(error_embed(error))}" for error in ERRORS]
-    assert "\n\n".join(found) == snapshot
+    parts = [
+        f"{type(error).__name__}, exit code {error.exit_code}\n{embed_as_text(error_embed(error))}" for error in ERRORS
+    ]
+    assert "\n\n".join(parts) == snapshot
 
 
-def test_none_is_left_out() -> None:
-    there = {one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.BotError)}
-    assert {type(error) for error in ERRORS} == there
-    assert TITLES.keys() <= there
+def test_every_error_class_is_in_the_snapshot() -> None:
+    classes = {
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.BotError)
+    }
+    assert {type(error) for error in ERRORS} == classes
+    assert TITLES.keys() <= classes
 
 
 def test_a_bug(snapshot: SnapshotAssertion) -> None:
-    assert shown(bug_embed("0a1b2c3d")) == snapshot
+    assert embed_as_text(bug_embed("0a1b2c3d")) == snapshot
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_it_fits_into_an_embed_whole(error: errors.BotError) -> None:
+def test_an_error_message_fits_into_an_embed_uncut(error: errors.BotError) -> None:
     assert error_embed(error).description.replace("\\", "") == str(error)  # type: ignore[union-attr]  # it has one

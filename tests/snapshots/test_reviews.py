@@ -21,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def cards(world: World) -> list[Any]:
-    return [one for one in world.channels["log"].history() if one.components]
+    return [message for message in world.channels["log"].history() if message.components]
 
 
 async def send(world: World, text: str, by: str = "ada") -> Any:
@@ -99,7 +99,7 @@ async def test_digests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = (await reader.store.places.all())[0].digest_at
     monkeypatch.setattr(discord.utils, "utcnow", lambda: begun + timedelta(days=7))
     await post_weekly_digests(world.env.bot, reader.store)
-    (weekly,) = [one for one in world.channels["log"].history() if not one.components]
+    (weekly,) = [message for message in world.channels["log"].history() if not message.components]
     world.check("of a week", weekly)
 
 

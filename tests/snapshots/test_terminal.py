@@ -44,11 +44,11 @@ WRONG = {
 def _loaded_once(monkeypatch: pytest.MonkeyPatch, demo_model: EngineModel) -> None:
     monkeypatch.setattr(loading, "load_model", lambda *_, **__: demo_model)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{REVIEW}\n\nBad.\n".encode()), encoding="utf-8"))
-    monkeypatch.setenv("COLUMNS", "1000")  # a paragraph a line, however argparse breaks them
+    monkeypatch.setenv("COLUMNS", "1000")  # one line per paragraph, so argparse's wrapping doesn't matter
     monkeypatch.setenv("NO_COLOR", "1")
 
 
-def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     code = run(arguments)
     out, err = capsys.readouterr()
     out = re.sub(r"<?\b\d[\d.,]* (ms|s)$", "TIME", out, flags=re.MULTILINE)
@@ -58,12 +58,12 @@ def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, name: str) -> None:
-    assert ran(capsys, *COMMANDS[name], "--model", "demo") == snapshot
+    assert run_command(capsys, *COMMANDS[name], "--model", "demo") == snapshot
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_refusal(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, name: str) -> None:
-    assert ran(capsys, *WRONG[name]) == snapshot
+    assert run_command(capsys, *WRONG[name]) == snapshot
 
 
 def test_help(snapshot: SnapshotAssertion) -> None:
@@ -85,15 +85,15 @@ def test_doctor(
 ) -> None:
     for name, value in ({"BOT_DEVICE": "cpu"} | variables).items():
         monkeypatch.setenv(name, value)
-    found = ran(capsys, "doctor", "--model", "demo")
+    printed = run_command(capsys, "doctor", "--model", "demo")
     for pattern, word in (
         (r"\d[\d.,]* GB", "N GB"),
         (r"(Python|discord\.py|torch|transformers|Nightword) \d[\w.+]*", r"\1 VERSION"),
         (r"\d+ cores", "N cores"),
         (r"(?<= )/[^\s,]+", "PATH"),
     ):
-        found = re.sub(pattern, word, found)
-    assert found == snapshot
+        printed = re.sub(pattern, word, printed)
+    assert printed == snapshot
 
 
 def test_welcome(snapshot: SnapshotAssertion) -> None:

@@ -20,7 +20,7 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture
 async def other(url: str, database: Database) -> AsyncIterator[ReviewStore]:
-    """The same database as another program has it."""
+    """The same database, opened by another program."""
     second = Database(url)
     await second.open()
     yield ReviewStore(second)
@@ -40,5 +40,5 @@ async def watched(store: ReviewStore) -> None:
 
 @pytest_asyncio.fixture
 async def live(store: ReviewStore) -> None:
-    """The channel is watched, and what is said about its messages is shown."""
+    """The channel is watched and live."""
     await go_live(store)

@@ -1,4 +1,4 @@
-"""Who writes what where."""
+"""Servers, channels and people of the storage tests, and the steps that they take."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ async def watch(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD, 
 
 
 async def go_live(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD) -> None:
-    """Watch a place and show what is said about its messages."""
+    """Watch a place and set it live."""
     await watch(store, channel, guild, LOG)
     await store.places.set_live(channel, True)
 
@@ -28,19 +28,19 @@ async def go_live(store: ReviewStore, channel: int = CHANNEL, guild: int = GUILD
 async def write(
     store: ReviewStore, message: int = FIRST, text: str = "Good.", author: int = ADA, channel: int = CHANNEL
 ) -> bool:
-    """Post a message, or edit it; each is a minute later than the one before."""
+    """Post a message, or edit it. Each message is posted a minute after the one before."""
     guild = OTHER_GUILD if channel == OTHER_CHANNEL else GUILD
     posted_at = NOON + timedelta(minutes=message - FIRST)
     return await store.messages.record(message, channel, guild, author, posted_at, text, channel_id=channel)
 
 
 async def judge(store: ReviewStore, message: int = FIRST, probability: float = 0.5, model: str = MODEL) -> bool:
-    """Score what waits of a message."""
+    """Score a pending message."""
     [waiting] = [pending for pending in await store.messages.pending(1000) if pending.message_id == message]
-    return await give(store, message, waiting.content_hash, probability, model)
+    return await record_score(store, message, waiting.content_hash, probability, model)
 
 
-async def give(
+async def record_score(
     store: ReviewStore, message: int, content_hash: str, probability: float = 0.5, model: str = MODEL
 ) -> bool:
     score = NewScore(message, content_hash, model, probability, margin=1.5, label_mass=0.75)
@@ -48,8 +48,8 @@ async def give(
 
 
 async def due(store: ReviewStore, message: int = FIRST) -> Due:
-    [found] = [one for one in await store.showing.due(1000) if one.message_id == message]
-    return found
+    [score] = [score for score in await store.showing.due(1000) if score.message_id == message]
+    return score
 
 
 async def flag(store: ReviewStore, message: int = FIRST, probability: float = 0.1, author: int = ADA) -> Case:
@@ -61,7 +61,7 @@ async def flag(store: ReviewStore, message: int = FIRST, probability: float = 0.
     return case
 
 
-async def edited(
+async def apply_edit(
     store: ReviewStore, message: int = FIRST, probability: float = 0.1, *, below: bool = True, urgent: bool = False
 ) -> Case | None:
     """Bring a message's case up to date after an edit."""

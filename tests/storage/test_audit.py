@@ -1,4 +1,4 @@
-"""Who did what is kept for a year."""
+"""The audit log says who did what, and is kept for a year."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,13 +22,13 @@ async def test_the_latest_actions_of_a_server_come_first(store: ReviewStore) -> 
     assert await store.audit.latest(GUILD, 1) == [newest]
 
 
-async def test_what_does_not_fit_is_cut(store: ReviewStore) -> None:
+async def test_a_long_detail_is_cut(store: ReviewStore) -> None:
     await store.audit.record(GUILD, CHANNEL, MORGAN, "export", "\0" + "é" * 300)
     [entry] = await store.audit.latest(GUILD, 10)
     assert entry.detail == "é" * 200
 
 
-async def test_after_a_year_it_goes(store: ReviewStore, database: Database) -> None:
+async def test_entries_are_deleted_after_a_year(store: ReviewStore, database: Database) -> None:
     for days in (364, 366):
         await store.audit.record(GUILD, CHANNEL, MORGAN, "watch", str(days))
         async with database.session() as session:

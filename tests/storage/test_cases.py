@@ -20,8 +20,8 @@ from tests.storage.people import (
     NOON,
     OTHER_CHANNEL,
     OTHER_GUILD,
+    apply_edit,
     due,
-    edited,
     flag,
     go_live,
     judge,
@@ -37,7 +37,7 @@ async def steps(store: ReviewStore, case: Case) -> list[tuple[str, int | None, f
     return [(event.kind, event.user_id, event.positive_probability) for event in history]
 
 
-async def test_a_case_says_what_it_is_about(store: ReviewStore) -> None:
+async def test_an_opened_case_has_the_data_of_its_message(store: ReviewStore) -> None:
     await store.messages.record(FIRST, CHANNEL, GUILD, ADA, NOON, "Bad.", channel_id=77)
     await judge(store, probability=0.125)
     case = await store.cases.open(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.25)
@@ -90,21 +90,21 @@ async def test_a_message_has_one_case(store: ReviewStore) -> None:
     again = await store.cases.open(await due(store), log_channel_id=LOG, urgent=True, flag_below=0.5)
     assert again is None
     assert await store.cases.get(case.id) == case
-    assert (await flag(store, FIRST + 1)).number == 2, "what was not opened took no number"
+    assert (await flag(store, FIRST + 1)).number == 2, "a case that was not opened takes no number"
 
 
-async def test_what_is_forgotten_has_no_case(store: ReviewStore) -> None:
+async def test_no_case_is_opened_for_a_deleted_message(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
-    gone = await due(store)
+    deleted = await due(store)
     await store.messages.delete([FIRST])
-    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    assert await store.cases.open(deleted, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
     await store.places.unwatch(CHANNEL)
-    assert await store.cases.open(gone, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
-    assert await edited(store) is None
+    assert await store.cases.open(deleted, log_channel_id=LOG, urgent=False, flag_below=0.25) is None
+    assert await apply_edit(store) is None
 
 
-async def test_numbers_are_the_servers_own_and_never_used_again(store: ReviewStore) -> None:
+async def test_case_numbers_are_per_server_and_never_reused(store: ReviewStore) -> None:
     await go_live(store, OTHER_CHANNEL, OTHER_GUILD)
     first, second = [await flag(store, FIRST + step) for step in range(2)]
     await store.messages.delete([FIRST, FIRST + 1])
@@ -120,17 +120,17 @@ async def test_numbers_are_the_servers_own_and_never_used_again(store: ReviewSto
 
 async def test_a_case_follows_the_edits_of_its_message(store: ReviewStore) -> None:
     case = await flag(store, probability=0.2)
-    after = await edited(store, probability=0.15)
+    after = await apply_edit(store, probability=0.15)
     assert after == replace(case, positive_probability=0.15, margin=2.5, label_mass=0.5, model="new")
-    urgent = await edited(store, probability=0.05, urgent=True)
+    urgent = await apply_edit(store, probability=0.05, urgent=True)
     assert urgent is not None
     assert urgent.urgent
-    await edited(store, probability=0.04, urgent=True)
-    withdrawn = await edited(store, probability=0.9, below=False)
+    await apply_edit(store, probability=0.04, urgent=True)
+    withdrawn = await apply_edit(store, probability=0.9, below=False)
     assert withdrawn is not None
     assert (withdrawn.state, withdrawn.urgent) == ("withdrawn", False)
-    await edited(store, probability=0.8, below=False)
-    reopened = await edited(store, probability=0.01, urgent=True)
+    await apply_edit(store, probability=0.8, below=False)
+    reopened = await apply_edit(store, probability=0.01, urgent=True)
     assert reopened is not None
     assert (reopened.state, reopened.urgent) == ("open", True)
     assert await steps(store, case) == [
@@ -144,60 +144,60 @@ async def test_a_case_follows_the_edits_of_its_message(store: ReviewStore) -> No
     ]
 
 
-async def test_the_same_score_again_is_no_step(store: ReviewStore) -> None:
+async def test_the_same_score_again_adds_no_event(store: ReviewStore) -> None:
     case = await flag(store, probability=0.1)
-    assert await edited(store, probability=0.1) == case
-    withdrawn = await edited(store, probability=0.9, below=False)
-    assert await edited(store, probability=0.9, below=False) == withdrawn
+    assert await apply_edit(store, probability=0.1) == case
+    withdrawn = await apply_edit(store, probability=0.9, below=False)
+    assert await apply_edit(store, probability=0.9, below=False) == withdrawn
     assert [kind for kind, *_ in await steps(store, case)] == ["opened", "withdrawn"]
 
 
-async def test_the_same_score_under_another_threshold_is_a_step(store: ReviewStore) -> None:
+async def test_the_same_score_under_another_threshold_adds_an_event(store: ReviewStore) -> None:
     case = await flag(store, probability=0.1)
-    after = await edited(store, probability=0.1, below=False)
+    after = await apply_edit(store, probability=0.1, below=False)
     assert after is not None
     assert after.state == "withdrawn"
     assert len(await store.cases.history(case.id)) == 2
 
 
-async def test_who_claimed_a_withdrawn_case_need_not_see_to_it_any_more(store: ReviewStore) -> None:
+async def test_withdrawing_a_case_ends_its_claim(store: ReviewStore) -> None:
     case = await flag(store)
     await store.cases.claim(case.id, MORGAN)
-    still = await edited(store, probability=0.05)
+    still = await apply_edit(store, probability=0.05)
     assert still is not None
     assert (still.state, still.claimed_by) == ("claimed", MORGAN)
-    await edited(store, probability=0.9, below=False)
-    reopened = await edited(store, probability=0.05)
+    await apply_edit(store, probability=0.9, below=False)
+    reopened = await apply_edit(store, probability=0.05)
     assert reopened is not None
     assert (reopened.state, reopened.claimed_by) == ("open", None)
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-async def test_what_was_decided_stays_whatever_is_edited(store: ReviewStore, confirmed: bool) -> None:
+async def test_a_decided_case_stays_decided_after_edits(store: ReviewStore, confirmed: bool) -> None:
     case = await flag(store)
     await store.cases.claim(case.id, MORGAN)
     _, decided = await store.cases.decide(case.id, MORGAN, confirmed)
     assert decided is not None
     for probability, below, urgent in ((0.9, False, False), (0.01, True, True)):
-        after = await edited(store, probability=probability, below=below, urgent=urgent)
+        after = await apply_edit(store, probability=probability, below=below, urgent=urgent)
         assert after is not None
         assert (after.state, after.claimed_by, after.decided_by) == (decided.state, MORGAN, MORGAN)
         assert after.positive_probability == probability
     assert [kind for kind, *_ in await steps(store, case)][-2:] == ["edited", "edited"]
 
 
-async def test_cases_that_wait_are_counted(store: ReviewStore) -> None:
+async def test_open_and_claimed_cases_are_counted(store: ReviewStore) -> None:
     await go_live(store, OTHER_CHANNEL, OTHER_GUILD)
     _, claimed, confirmed, dismissed, withdrawn = [await flag(store, FIRST + step) for step in range(5)]
     await store.cases.claim(claimed.id, MORGAN)
     await store.cases.decide(confirmed.id, MORGAN, True)
     await store.cases.decide(dismissed.id, MORGAN, False)
-    await edited(store, withdrawn.message_id, 0.9, below=False)
+    await apply_edit(store, withdrawn.message_id, 0.9, below=False)
     assert await store.cases.open_count(CHANNEL) == 2
     assert await store.cases.open_count(OTHER_CHANNEL) == 0
 
 
-async def test_people_see_the_cases_of_their_messages(store: ReviewStore) -> None:
+async def test_members_get_the_cases_of_their_own_messages(store: ReviewStore) -> None:
     first, _, third = [await flag(store, FIRST + step, author=(ADA, GRACE)[step % 2]) for step in range(3)]
     assert await store.privacy.cases_of(ADA) == [first, third]
     await store.privacy.delete_messages_of(ADA)
@@ -205,13 +205,13 @@ async def test_people_see_the_cases_of_their_messages(store: ReviewStore) -> Non
     assert len(await store.privacy.cases_of(GRACE)) == 1
 
 
-async def test_one_message_flagged_at_once_has_one_case(store: ReviewStore, other: ReviewStore) -> None:
+async def test_a_message_flagged_several_times_at_once_has_one_case(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         await write(store, message)
         await judge(store, message)
-        found = await due(store, message)
+        score = await due(store, message)
         opened = await asyncio.gather(
-            *(each.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
+            *(each.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25) for each in (store, other) * 3)
         )
         [case] = [case for case in opened if case is not None]
         assert (case.number, len(await store.cases.history(case.id))) == (message - FIRST + 1, 1)
@@ -222,11 +222,11 @@ async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewS
     for message in messages:
         await write(store, message)
         await judge(store, message)
-    found = await store.showing.due(20)
+    scores = await store.showing.due(20)
     opened = await asyncio.gather(
         *(
-            (store, other)[one.message_id % 2].cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.25)
-            for one in found
+            (store, other)[score.message_id % 2].cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25)
+            for score in scores
         )
     )
     assert sorted(case.number for case in opened if case is not None) == list(range(1, 13))
@@ -234,7 +234,7 @@ async def test_messages_flagged_at_once_have_numbers_without_gaps(store: ReviewS
 
 async def test_edits_at_once_leave_a_history_without_gaps(store: ReviewStore, other: ReviewStore) -> None:
     case = await flag(store, probability=0.2)
-    edits = [edited((store, other)[step % 2], probability=step / 100) for step in range(1, 9)]
+    edits = [apply_edit((store, other)[step % 2], probability=step / 100) for step in range(1, 9)]
     notes = [(store, other)[step % 2].cases.add_note(case.id, MORGAN, "Seen.") for step in range(8)]
-    await asyncio.gather(*(one for both in zip(edits, notes, strict=True) for one in both))
+    await asyncio.gather(*(action for both in zip(edits, notes, strict=True) for action in both))
     assert len(await steps(store, case)) == 17

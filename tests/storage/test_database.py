@@ -1,4 +1,4 @@
-"""A database opens up to date or says what is wrong, and holds what its sessions committed."""
+"""A database is brought up to date when it opens or says what is wrong, and keeps what its sessions committed."""
 
 import asyncio
 import hashlib
@@ -27,12 +27,12 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, Base.metadata))
 
 
-async def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
+async def test_the_migrations_create_the_declared_tables(database: Database) -> None:
     async with database.session() as session:
         assert await (await session.connection()).run_sync(differences) == []
 
 
-async def test_a_restart_finds_everything_as_it_was(database: Database, store: ReviewStore) -> None:
+async def test_a_restart_keeps_everything(database: Database, store: ReviewStore) -> None:
     await watch(store)
     await write(store)
     await judge(store)
@@ -45,7 +45,7 @@ async def test_a_restart_finds_everything_as_it_was(database: Database, store: R
     assert database.content_hash("Good.") == content_hash
 
 
-async def test_two_programs_may_open_a_new_database_at_once(url: str) -> None:
+async def test_several_programs_can_open_a_new_database_at_once(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
     assert len({database.content_hash("Good.") for database in databases}) == 1
@@ -63,7 +63,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
         database.content_hash("Good.")
 
 
-async def test_hashes_need_the_salt_of_their_database(database: Database, tmp_path: Path) -> None:
+async def test_hashes_depend_on_the_salt_of_their_database(database: Database, tmp_path: Path) -> None:
     another = Database(f"sqlite+aiosqlite:///{tmp_path}/another.db")
     await another.open()
     hashes = {each.content_hash("Good.") for each in (database, another)}
@@ -95,10 +95,10 @@ async def test_a_message_belongs_to_a_watched_channel(database: Database) -> Non
 
     with pytest.raises(IntegrityError) as refusal:
         await add()
-    assert "planted-hash" not in str(refusal.value), "an error in the log has no values"
+    assert "planted-hash" not in str(refusal.value), "the error that is logged has no values"
 
 
-async def test_a_file_is_kept_safely(sqlite_url: str) -> None:
+async def test_sqlite_has_its_safety_pragmas(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await database.open()
     async with database.session() as session:
@@ -117,7 +117,7 @@ async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_hold
         async with database.session() as session:
             connection = await session.connection()
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            # The statement is unread, the task's traceback holds on to it, and the pool closes the connection.
+            # The statement's rows are unread, the traceback keeps it alive, and the pool closes the connection.
             kept.append(await driver.execute("INSERT INTO opt_out VALUES (1, '2026-11-20') RETURNING user_id"))
             await connection.invalidate()
             raise asyncio.CancelledError
@@ -141,19 +141,19 @@ async def problem_of(url: str) -> str:
     return message
 
 
-async def test_a_folder_that_is_not_there_is_named_as_the_problem(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
     problem = await problem_of(f"sqlite+aiosqlite:///{tmp_path}/nowhere/reviews.db")
     assert "unable to open database file. Set BOT_DATABASE_URL=sqlite+aiosqlite:///FILE to" in problem
     assert "unable to open" in await problem_of(f"sqlite+aiosqlite:///{tmp_path}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_may_not_be_written_to_is_a_problem(tmp_path: Path) -> None:
+async def test_a_read_only_folder_is_a_problem(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     assert "unable to open" in await problem_of(f"sqlite+aiosqlite:///{tmp_path}/reviews.db")
 
 
-async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_left_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "reviews.db"
     file.write_text("Dear diary, " * 100)
     assert "file is not a database" in await problem_of(f"sqlite+aiosqlite:///{file}")

@@ -1,4 +1,4 @@
-"""One function says which file a URL means, and it says what SQLAlchemy's dialect says."""
+"""One function says which file a URL means, and it agrees with SQLAlchemy's dialect."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_it_is_the_file_that_sqlalchemy_opens(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["%3Amemory%3A", ":memory:", ":mem%6fry:", "", "%00", "a%00b", "a?b", "?a"])
-def test_what_would_be_no_file_is_refused(name: str) -> None:
+def test_a_url_that_names_no_file_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="must be sqlite"):
         async_url(SQLITE + name)
 

@@ -1,4 +1,4 @@
-"""Messages that fail to be scored: their tries, and what ends them."""
+"""Messages that can't be scored: retries, and what resets them."""
 
 from datetime import timedelta
 
@@ -12,7 +12,9 @@ from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, NOON, go_live, judg
 
 
 async def only(store: ReviewStore) -> Pending:
-    [waiting] = [one for one in await store.messages.pending(10, NOON + timedelta(days=1)) if one.message_id == FIRST]
+    [waiting] = [
+        pending for pending in await store.messages.pending(10, NOON + timedelta(days=1)) if pending.message_id == FIRST
+    ]
     return waiting
 
 
@@ -24,7 +26,9 @@ async def fail(store: ReviewStore, times: int = 1 + len(PAUSES)) -> Pending:
     return waiting
 
 
-async def test_each_pause_is_longer_and_then_no_try_is_left(store: ReviewStore, watched: None) -> None:
+async def test_a_failing_message_is_retried_after_each_pause_and_then_given_up(
+    store: ReviewStore, watched: None
+) -> None:
     await write(store)
     await write(store, FIRST + 1)
     waiting, other = await store.messages.pending(10)
@@ -42,10 +46,10 @@ async def test_each_pause_is_longer_and_then_no_try_is_left(store: ReviewStore, 
 
 
 @pytest.mark.parametrize("how", ["edit", "retry", "another model"])
-async def test_tries_begin_again(store: ReviewStore, watched: None, how: str) -> None:
+async def test_an_edit_a_retry_or_another_model_resets_the_tries(store: ReviewStore, watched: None, how: str) -> None:
     await store.faults.retry_with("demo in float16")
     await fail(store)
-    assert await store.faults.retry_with("demo in float16") == 0, "a restart alone is no reason"
+    assert await store.faults.retry_with("demo in float16") == 0, "a restart alone resets nothing"
     if how == "edit":
         await write(store, text="Edited.")
     elif how == "retry":
@@ -59,7 +63,7 @@ async def test_tries_begin_again(store: ReviewStore, watched: None, how: str) ->
     ]
 
 
-async def test_a_score_ends_them_and_an_edit_meanwhile_has_none(store: ReviewStore, watched: None) -> None:
+async def test_an_edit_or_a_score_clears_the_tries(store: ReviewStore, watched: None) -> None:
     waiting = await fail(store, times=1)
     await write(store, text="Edited.")
     assert not await store.faults.record(waiting, "model", NOON)
@@ -69,7 +73,7 @@ async def test_a_score_ends_them_and_an_edit_meanwhile_has_none(store: ReviewSto
     assert [(row.tries, row.fault) for row in await store.privacy.messages_of(ADA)] == [(0, None)]
 
 
-async def test_what_is_let_go_or_forgotten_is_not_listed(store: ReviewStore, live: None) -> None:
+async def test_untracked_and_deleted_messages_are_not_listed_as_given_up(store: ReviewStore, live: None) -> None:
     await fail(store)
     assert await store.messages.stop_tracking(FIRST, "") is not None
     assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
@@ -82,7 +86,7 @@ async def test_what_is_let_go_or_forgotten_is_not_listed(store: ReviewStore, liv
     assert await store.faults.given_up([CHANNEL], 10) == ([], 0)
 
 
-async def test_a_score_that_is_not_finite_cannot_be_kept(database: Database) -> None:
+async def test_a_score_that_is_not_finite_cannot_be_stored(database: Database) -> None:
     for number in (float("nan"), float("inf"), float("-inf")):
         with pytest.raises(ValueError, match="not finite"):
             NewScore(FIRST, database.content_hash("Good."), "demo", 0.5, number, 0.5)

@@ -1,4 +1,4 @@
-"""What was acknowledged outlives a program that is killed while it writes, and what it left is done once."""
+"""Acknowledged steps survive a kill of the program while it writes, and unfinished steps are done once."""
 
 import os
 import random
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 KILLS = 50
 STEPS = ("recorded", "scored", "opened", "decided")
 
-Kept = dict[str, set[int]]
+Steps = dict[str, set[int]]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def writer() -> Iterator[subprocess.Popen[str]]:
 
 
 def write_until_killed(writer: subprocess.Popen[str], url: str, first: int, steps: int) -> Iterator[tuple[str, int]]:
-    """Return the steps that were acknowledged."""
+    """Yield the steps that were acknowledged, each with its message."""
     assert writer.stdin is not None
     assert writer.stdout is not None
     writer.stdin.write(f"{url} {first}\n")
@@ -50,8 +50,8 @@ def write_until_killed(writer: subprocess.Popen[str], url: str, first: int, step
         yield step, int(message)
 
 
-async def kept(database: Database) -> Kept:
-    """Return which messages are there in which state; nothing is there twice or in part."""
+async def stored_steps(database: Database) -> Steps:
+    """Return the messages that have reached each step, and check that nothing is stored twice or in part."""
     async with database.session() as session:
         scored = (await session.scalars(select(Score.message_id))).all()
         cases = (await session.execute(select(ReviewCase.message_id, ReviewCase.state, ReviewCase.number))).all()
@@ -74,7 +74,7 @@ async def kept(database: Database) -> Kept:
 @pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_or_done_twice_by_a_kill(url: str, writer: subprocess.Popen[str]) -> None:
     drawn = random.Random(3)
-    acknowledged: Kept = {step: set() for step in STEPS}
+    acknowledged: Steps = {step: set() for step in STEPS}
     database = Database(url)
     for life in range(KILLS):
         for step, message in write_until_killed(writer, url, FIRST + life * 1000, drawn.randint(0, 24)):
@@ -83,17 +83,17 @@ async def test_nothing_acknowledged_is_lost_or_done_twice_by_a_kill(url: str, wr
             with sqlite3.connect(file) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         await database.open()
-        found = await kept(database)
+        stored = await stored_steps(database)
         await database.close()
         for step in STEPS:
-            assert acknowledged[step] <= found[step]
-            # Only what was being written may be there besides, in this life or, where the server was still at it when
-            # this looked, in the one before. What is done is not said again.
-            assert len(found[step] - acknowledged[step]) <= 2 * AT_ONCE
-            acknowledged[step] = found[step]
+            assert acknowledged[step] <= stored[step]
+            # Other stored steps were being written: in this life, or in the one before if the server was still writing
+            # when this test looked. A step that is done is not acknowledged again.
+            assert len(stored[step] - acknowledged[step]) <= 2 * AT_ONCE
+            acknowledged[step] = stored[step]
     await database.open()
     await settle(ReviewStore(database))
-    found = await kept(database)
+    stored = await stored_steps(database)
     await database.close()
-    assert found["recorded"] == found["scored"] == found["opened"] == found["decided"]
-    assert len(found["recorded"]) > KILLS
+    assert stored["recorded"] == stored["scored"] == stored["opened"] == stored["decided"]
+    assert len(stored["recorded"]) > KILLS

@@ -1,4 +1,4 @@
-"""A database of an earlier version comes up to date with everything that is in it."""
+"""A database of an earlier version is migrated with everything in it."""
 
 from alembic import command
 from sqlalchemy import Connection, text
@@ -24,7 +24,7 @@ from tests.storage.people import (
     write,
 )  # fmt: skip
 
-# As the first version wrote them.
+# Rows as the first version wrote them.
 ROWS = f"""
 INSERT INTO setting VALUES ('salt', 'salt of the first version');
 INSERT INTO watched_channel VALUES
@@ -74,12 +74,12 @@ async def test_nothing_of_the_first_version_is_lost(url: str) -> None:
     ]
     assert await store.privacy.has_opted_out(MORGAN)
     assert await store.privacy.exemptions(GUILD) == [Exemption(GUILD, "role", 7)]
-    assert await store.showing.due(10) == [], "what was scored before is not shown now"
+    assert await store.showing.due(10) == [], "earlier scores are not shown now"
     assert not await store.places.set_digest_at(CHANNEL, NOON, NOON)
     assert await store.places.set_digest_at(CHANNEL, None, NOON)
     await write(store, FIRST + 2)
     await judge(store, FIRST + 2)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST + 2]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST + 2]
     await store.places.unwatch(CHANNEL)
     assert await store.own_messages.due_deletions(10) == [OwnMessage(CHANNEL, 77)], "the notice is remembered"
     await database.close()

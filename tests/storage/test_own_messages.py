@@ -1,4 +1,4 @@
-"""What the bot posted about a message goes from Discord when the message is forgotten."""
+"""When a message's data is deleted, what the bot posted about it is deleted from Discord."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,41 +13,41 @@ pytestmark = pytest.mark.usefixtures("live")
 THREAD, CARD, LABEL, DIGEST = 77, 2**62 + 2000, 2**62 + 3000, 2**62 + 4000
 
 
-async def labelled(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
-    """Post a message in a thread, and its label."""
+async def post_labelled(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
+    """Record a message in a thread and its label, and return the label's message."""
     await store.messages.record(message, CHANNEL, GUILD, author, NOON, "Good.", channel_id=THREAD)
     await judge(store, message)
-    found = await due(store, message)
+    score = await due(store, message)
     reply = OwnMessage(THREAD, LABEL + message - FIRST)
     assert await store.showing.mark_shown(
-        message, found.content_hash, label="positive", label_message_id=reply.message_id
+        message, score.content_hash, label="positive", label_message_id=reply.message_id
     )
     return reply
 
 
-async def carded(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
+async def post_card(store: ReviewStore, message: int, author: int = ADA) -> OwnMessage:
     case = await flag(store, message, author=author)
     card = OwnMessage(LOG, CARD + message - FIRST)
     assert await store.cards.record(case.id, card.message_id)
     return card
 
 
-FORGETTING: dict[str, Callable[[ReviewStore], Awaitable[object]]] = {
-    "forget_messages": lambda store: store.messages.delete(range(FIRST, FIRST + 2)),
-    "delete": lambda store: asyncio.gather(*(store.messages.delete([FIRST + step]) for step in range(2))),
-    "forget_author": lambda store: store.privacy.delete_messages_of(ADA),
+DELETING: dict[str, Callable[[ReviewStore], Awaitable[object]]] = {
+    "delete_messages": lambda store: store.messages.delete(range(FIRST, FIRST + 2)),
+    "delete_each": lambda store: asyncio.gather(*(store.messages.delete([FIRST + step]) for step in range(2))),
+    "delete_author": lambda store: store.privacy.delete_messages_of(ADA),
     "opt_out": lambda store: store.privacy.opt_out(ADA),
     "unwatch": lambda store: store.places.unwatch(CHANNEL),
 }
 
 
-@pytest.mark.parametrize("how", FORGETTING)
-async def test_cards_and_label_replies_are_to_be_deleted(store: ReviewStore, how: str) -> None:
-    expected = [await carded(store, FIRST), await labelled(store, FIRST + 1)]
-    others = [await carded(store, FIRST + 2, GRACE), await labelled(store, FIRST + 3, GRACE)]
+@pytest.mark.parametrize("how", DELETING)
+async def test_cards_and_label_replies_are_due_for_deletion(store: ReviewStore, how: str) -> None:
+    expected = [await post_card(store, FIRST), await post_labelled(store, FIRST + 1)]
+    others = [await post_card(store, FIRST + 2, GRACE), await post_labelled(store, FIRST + 3, GRACE)]
     await flag(store, FIRST + 4)
     assert await store.own_messages.due_deletions(10) == []
-    await FORGETTING[how](store)
+    await DELETING[how](store)
     if how == "unwatch":
         expected = sorted(expected + others, key=lambda own: own.message_id)
     assert await store.own_messages.due_deletions(10) == expected
@@ -57,7 +57,7 @@ async def test_cards_and_label_replies_are_to_be_deleted(store: ReviewStore, how
     assert await store.own_messages.due_deletions(10) == expected[1:]
 
 
-async def test_a_digest_is_written_anew_when_something_of_it_is_forgotten(store: ReviewStore) -> None:
+async def test_a_digest_is_stale_when_one_of_its_cases_is_deleted(store: ReviewStore) -> None:
     cases = [await flag(store, FIRST + step, author=(ADA, GRACE)[step % 2]) for step in range(4)]
     await store.cards.record_digest([case.id for case in cases], DIGEST)
     assert await store.own_messages.stale_digests(10) == []
@@ -68,13 +68,13 @@ async def test_a_digest_is_written_anew_when_something_of_it_is_forgotten(store:
     await store.messages.delete([FIRST + 1])
     await store.own_messages.mark_rewritten(stale)
     [again] = await store.own_messages.stale_digests(10)
-    assert again == StaleDigest(LOG, DIGEST, 2), "more was forgotten while it was written"
+    assert again == StaleDigest(LOG, DIGEST, 2), "another case was deleted while it was rewritten"
     await store.own_messages.mark_rewritten(again)
     assert await store.own_messages.stale_digests(10) == []
     assert await store.own_messages.due_deletions(10) == []
 
 
-async def test_a_card_that_is_posted_while_its_message_is_forgotten_does_not_stay(
+async def test_a_card_posted_while_its_message_is_deleted_is_due_for_deletion(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 10):
@@ -86,22 +86,20 @@ async def test_a_card_that_is_posted_while_its_message_is_forgotten_does_not_sta
             await store.own_messages.mark_deleted(own)
 
 
-async def test_a_label_that_is_posted_while_its_message_is_forgotten_does_not_stay(
+async def test_a_label_posted_while_its_message_is_deleted_is_due_for_deletion(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 10):
         await store.messages.record(message, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=THREAD)
         await judge(store, message)
-        found = await due(store, message)
-        showing = store.showing.mark_shown(message, found.content_hash, label="positive", label_message_id=LABEL)
+        score = await due(store, message)
+        showing = store.showing.mark_shown(message, score.content_hash, label="positive", label_message_id=LABEL)
         counts, _ = await asyncio.gather(showing, other.privacy.delete_messages_of(ADA))
         assert await store.own_messages.due_deletions(10) == ([OwnMessage(THREAD, LABEL)] if counts else [])
         await store.own_messages.mark_deleted(OwnMessage(THREAD, LABEL))
 
 
-async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_anew(
-    store: ReviewStore, other: ReviewStore
-) -> None:
+async def test_a_digest_posted_while_its_cases_are_deleted_is_stale(store: ReviewStore, other: ReviewStore) -> None:
     for attempt in range(5):
         messages = [FIRST + attempt * 10 + step for step in range(6)]
         cases = [await flag(store, message) for message in messages]
@@ -111,6 +109,6 @@ async def test_a_digest_that_is_posted_while_its_cases_are_forgotten_is_written_
             store.messages.delete(reversed(messages[2:4])),
         )
         stale = await store.own_messages.stale_digests(10)
-        assert listed == 6 - 2 * (2 - sum(one.times for one in stale))
-        for one in stale:
-            await store.own_messages.mark_rewritten(one)
+        assert listed == 6 - 2 * (2 - sum(digest.times for digest in stale))
+        for digest in stale:
+            await store.own_messages.mark_rewritten(digest)

@@ -1,4 +1,4 @@
-"""What people and moderators ask to be forgotten is forgotten, down to the bytes on the disk."""
+"""Data that members or moderators ask to delete is deleted, down to the bytes on the disk."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from tests.storage.people import (
 pytestmark = pytest.mark.usefixtures("watched")
 
 
-async def test_people_see_all_that_is_kept_of_their_messages(store: ReviewStore, database: Database) -> None:
+async def test_members_get_everything_stored_about_their_messages(store: ReviewStore, database: Database) -> None:
     await write(store, text="Good.")
     await judge(store, probability=0.75)
     await write(store, text="Bad.")
@@ -47,32 +47,32 @@ async def test_people_see_all_that_is_kept_of_their_messages(store: ReviewStore,
     assert (unscored.message_id, unscored.pending, unscored.model, unscored.scored_at) == (FIRST + 1, True, None, None)
 
 
-async def test_messages_are_forgotten_with_their_scores(store: ReviewStore) -> None:
+async def test_messages_are_deleted_with_their_scores(store: ReviewStore) -> None:
     for message in (FIRST, FIRST + 1, FIRST + 2):
         await write(store, message)
         await judge(store, message)
     assert await store.messages.delete([FIRST, FIRST + 2, FIRST + 2, 5]) == 2
     assert await store.messages.delete([]) == 0
     assert [row.message_id for row in await store.scores.latest(CHANNEL)] == [FIRST + 1]
-    assert await write(store), "what was forgotten is new"
+    assert await write(store), "a deleted message is new again"
 
 
-async def test_as_many_messages_as_there_are_can_be_forgotten_at_once(store: ReviewStore) -> None:
+async def test_any_number_of_messages_can_be_deleted_at_once(store: ReviewStore) -> None:
     await write(store)
     assert await store.messages.delete(range(FIRST - 50_000, FIRST + 50_000)) == 1
 
 
-async def test_an_author_is_forgotten_alone(store: ReviewStore) -> None:
+async def test_deleting_one_author_s_messages_keeps_the_others(store: ReviewStore) -> None:
     for message, author in ((FIRST, ADA), (FIRST + 1, GRACE), (FIRST + 2, ADA)):
         await write(store, message, author=author)
         await judge(store, message)
     assert await store.privacy.delete_messages_of(ADA) == 2
     assert await store.privacy.delete_messages_of(ADA) == 0
     assert [row.author_id for row in await store.scores.latest(CHANNEL)] == [GRACE]
-    assert await write(store), "they may write again"
+    assert await write(store), "their next message is recorded"
 
 
-async def test_who_opted_out_is_forgotten_and_not_recorded_until_they_opt_in(store: ReviewStore) -> None:
+async def test_opting_out_deletes_messages_and_stops_recording_until_opting_in(store: ReviewStore) -> None:
     await write(store)
     await write(store, FIRST + 1, author=GRACE)
     assert not await store.privacy.has_opted_out(ADA)
@@ -89,7 +89,7 @@ async def test_who_opted_out_is_forgotten_and_not_recorded_until_they_opt_in(sto
     assert await write(store)
 
 
-async def test_nothing_is_left_of_who_opts_out_while_they_write(store: ReviewStore, other: ReviewStore) -> None:
+async def test_opting_out_while_writing_leaves_nothing(store: ReviewStore, other: ReviewStore) -> None:
     for attempt in range(10):
         messages = [FIRST + attempt * 10 + step for step in range(6)]
         writing = [write((store, other)[message % 2], message) for message in messages]
@@ -98,7 +98,7 @@ async def test_nothing_is_left_of_who_opts_out_while_they_write(store: ReviewSto
         await store.privacy.opt_in(ADA)
 
 
-async def test_deletions_at_once_do_not_wait_for_each_other_in_a_circle(store: ReviewStore, other: ReviewStore) -> None:
+async def test_deletions_at_once_never_deadlock(store: ReviewStore, other: ReviewStore) -> None:
     for attempt in range(5):
         await watch(store)
         messages = [FIRST + attempt * 100 + step for step in range(20)]
@@ -134,7 +134,7 @@ def bytes_on_disk(folder: Path) -> bytes:
 
 
 async def add_cases(database: Database, messages: list[Message]) -> dict[int, bytes]:
-    """Open a case for each message, with a moderator's note, and return what is noted of each."""
+    """Open a case for each message, with a moderator's note, and return each message's note."""
     notes = {message.message_id: f"{message.content_hash[:20]} is known to be ironic" for message in messages}
     cases = [
         ReviewCase(id=number, guild_id=GUILD, number=number, message_id=message.message_id, place_id=CHANNEL,
@@ -156,7 +156,7 @@ async def add_cases(database: Database, messages: list[Message]) -> dict[int, by
 async def fill(
     database: Database, authors: list[int], drawn: random.Random, count: int, *, with_cases: bool = False
 ) -> dict[int, list[bytes]]:
-    """Record messages in random order and return, for each author, what stands on the disk because of them."""
+    """Record messages with random ids and return, for each author, the bytes that they leave on the disk."""
     traces = {author: [author.to_bytes(8, "big")] for author in authors}
     messages = []
     for _ in range(count):
@@ -181,7 +181,7 @@ async def fill(
     return traces
 
 
-def left(traces: list[bytes], folder: Path) -> list[bytes]:
+def remaining(traces: list[bytes], folder: Path) -> list[bytes]:
     on_disk = bytes_on_disk(folder)
     return [trace for trace in traces if trace in on_disk]
 
@@ -207,11 +207,11 @@ async def test_nothing_that_was_deleted_is_left_on_the_disk(
     store: ReviewStore, database: Database, tmp_path: Path, how: str
 ) -> None:
     traces = (await fill(database, [ADA, GRACE], random.Random(5), 200, with_cases=True))[ADA]
-    assert left(traces, tmp_path) == traces
+    assert remaining(traces, tmp_path) == traces
     messages = [row.message_id for row in await store.privacy.messages_of(ADA)]
     await DELETING[how](store, messages)
-    # Who does not want to be read has to be known.
-    assert left(traces, tmp_path) == (traces[:1] if how == "opt out" else [])
+    # An opt-out is stored, so the author's id stays.
+    assert remaining(traces, tmp_path) == (traces[:1] if how == "opt out" else [])
     assert bool(await store.own_messages.due_deletions(1)) == (how != "guild")
 
 
@@ -219,7 +219,7 @@ async def test_nothing_that_was_deleted_is_left_on_the_disk(
 async def test_nothing_is_left_in_the_unused_space_of_pages(
     store: ReviewStore, database: Database, tmp_path: Path
 ) -> None:
-    """SQLite leaves copies of rows behind where it divides a page between two, whatever its secure_delete says."""
+    """SQLite leaves copies of rows behind when it splits a page, even with secure_delete."""
     drawn = random.Random(7)
     authors = [drawn.getrandbits(62) | 2**61 for _ in range(100)]
     deleted = []
@@ -229,11 +229,11 @@ async def test_nothing_is_left_in_the_unused_space_of_pages(
             messages = [row.message_id for row in await store.privacy.messages_of(author)]
             await store.privacy.delete_messages_of(author)
             deleted += [message.to_bytes(8, "big") for message in messages] + traces[author]
-    assert left(deleted, tmp_path) == []
+    assert remaining(deleted, tmp_path) == []
 
 
 @pytest.mark.parametrize("url", ["SQLite"], indirect=True)
-async def test_what_another_program_keeps_from_being_erased_is_erased_later(
+async def test_data_that_an_open_read_keeps_on_disk_is_erased_later(
     store: ReviewStore, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     traces = (await fill(database, [ADA, GRACE], random.Random(5), 50))[ADA]
@@ -246,4 +246,4 @@ async def test_what_another_program_keeps_from_being_erased_is_erased_later(
         assert "could not erase deleted data from the disk, will retry: another program" in caplog.text
     await database.close()
     await database.open()
-    assert left(traces, tmp_path) == []
+    assert remaining(traces, tmp_path) == []

@@ -1,6 +1,6 @@
-"""Different things that are done to the same messages at once leave one story, and never wait in a circle.
+"""Different actions on the same messages at once leave a consistent history and never deadlock.
 
-The same thing twice at once stands beside the tests of each store.
+Tests of the same action twice at once are with the tests of each store.
 """
 
 import asyncio
@@ -26,22 +26,22 @@ from tests.storage.people import (
     NOON,
     OTHER_CHANNEL,
     OTHER_LOG,
+    apply_edit,
     due,
-    edited,
     flag,
-    give,
     go_live,
     judge,
+    record_score,
     watch,
     write,
 )  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("live")
-FORGETTING: dict[str, Callable[[ReviewStore, int], Awaitable[object]]] = {
-    "forget_messages": lambda store, message: store.messages.delete([message]),
-    "forget_author": lambda store, _: store.privacy.delete_messages_of(ADA),
+DELETING: dict[str, Callable[[ReviewStore, int], Awaitable[object]]] = {
+    "delete_messages": lambda store, message: store.messages.delete([message]),
+    "delete_author": lambda store, _: store.privacy.delete_messages_of(ADA),
     "unwatch": lambda store, _: store.places.unwatch(CHANNEL),
-    "forget_guild": lambda store, _: store.places.delete_guild(GUILD),
+    "delete_guild": lambda store, _: store.places.delete_guild(GUILD),
 }
 
 
@@ -50,34 +50,34 @@ async def count(database: Database, table: type[Base]) -> int:
         return (await session.execute(select(func.count()).select_from(table))).scalar_one()
 
 
-@pytest.mark.parametrize("how", FORGETTING)
-async def test_a_message_that_is_scored_while_it_is_forgotten_is_forgotten(
+@pytest.mark.parametrize("how", DELETING)
+async def test_a_message_scored_while_it_is_deleted_leaves_no_score(
     store: ReviewStore, other: ReviewStore, database: Database, how: str
 ) -> None:
     for message in range(FIRST, FIRST + 6):
         await go_live(store)
         await write(store, message)
         content = database.content_hash("Good.")
-        await asyncio.gather(give(store, message, content), FORGETTING[how](other, message))
+        await asyncio.gather(record_score(store, message, content), DELETING[how](other, message))
     assert await count(database, Score) == 0
 
 
-@pytest.mark.parametrize("how", FORGETTING)
-async def test_a_case_that_is_opened_while_its_message_is_forgotten_is_forgotten(
+@pytest.mark.parametrize("how", DELETING)
+async def test_a_case_opened_while_its_message_is_deleted_is_deleted(
     store: ReviewStore, other: ReviewStore, database: Database, how: str
 ) -> None:
     for message in range(FIRST, FIRST + 6):
         await go_live(store)
         await write(store, message)
         await judge(store, message)
-        found = await due(store, message)
-        opening = store.cases.open(found, log_channel_id=LOG, urgent=False, flag_below=0.25)
-        await asyncio.gather(opening, FORGETTING[how](other, message))
+        score = await due(store, message)
+        opening = store.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.25)
+        await asyncio.gather(opening, DELETING[how](other, message))
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
 
 
-@pytest.mark.parametrize("how", FORGETTING)
-async def test_a_case_that_is_decided_while_its_message_is_forgotten_is_forgotten(
+@pytest.mark.parametrize("how", DELETING)
+async def test_a_case_decided_while_its_message_is_deleted_is_deleted(
     store: ReviewStore, other: ReviewStore, database: Database, how: str
 ) -> None:
     decided = 0
@@ -88,15 +88,15 @@ async def test_a_case_that_is_decided_while_its_message_is_forgotten_is_forgotte
             store.cases.decide(case.id, MORGAN, True),
             store.cases.claim(case.id, MAX),
             store.cases.add_note(case.id, MAX, "Why?"),
-            FORGETTING[how](other, message),
+            DELETING[how](other, message),
         )
         decided += done
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
-    # A verdict is of the place, and goes with it alone.
-    assert await count(database, tables.Verdict) == (0 if how in {"unwatch", "forget_guild"} else decided)
+    # A verdict belongs to the place, and is deleted only with it.
+    assert await count(database, tables.Verdict) == (0 if how in {"unwatch", "delete_guild"} else decided)
 
 
-async def test_a_message_that_is_recorded_while_its_place_is_unwatched_is_forgotten(
+async def test_a_message_recorded_while_its_place_is_unwatched_is_deleted(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 40, 4):
@@ -112,7 +112,7 @@ async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_onc
     for message in range(FIRST, FIRST + 8):
         case = await flag(store, message)
         await asyncio.gather(
-            edited(store, message, 0.05), edited(other, message, 0.05), other.cases.claim(case.id, MAX),
+            apply_edit(store, message, 0.05), apply_edit(other, message, 0.05), other.cases.claim(case.id, MAX),
             store.cases.decide(case.id, MORGAN, False), other.cards.record(case.id, 70),
         )  # fmt: skip
         history = await store.cases.history(case.id)
@@ -120,7 +120,7 @@ async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_onc
         assert [event.kind for event in history].count("edited") == 1
 
 
-async def test_whatever_happens_at_once_nobody_waits_in_a_circle(store: ReviewStore, other: ReviewStore) -> None:
+async def test_actions_at_once_never_deadlock(store: ReviewStore, other: ReviewStore) -> None:
     drawn = random.Random(11)
     for attempt in range(8):
         await go_live(store)
@@ -144,7 +144,7 @@ async def test_whatever_happens_at_once_nobody_waits_in_a_circle(store: ReviewSt
             store.places.suspend_log(LOG),
             *(each.cases.decide(case_id, MORGAN, True) for each, case_id in zip((store, other) * 4, ids, strict=False)),
             *(each.cards.record(case_id, case_id) for each, case_id in zip((other, store) * 4, ids, strict=False)),
-            *(edited(other, message, 0.05) for message in messages[::3]),
+            *(apply_edit(other, message, 0.05) for message in messages[::3]),
             *(write(store, message, "Edited.") for message in messages[::3]),
             *(write(other, message + 50, author=GRACE) for message in messages[::4]),
             store.audit.record(GUILD, CHANNEL, MORGAN, "watch", ""),

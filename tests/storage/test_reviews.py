@@ -17,9 +17,9 @@ from tests.storage.people import (
     NOON,
     OTHER_CHANNEL,
     OTHER_GUILD,
-    give,
     go_live,
     judge,
+    record_score,
     watch,
     write,
 )  # fmt: skip
@@ -43,7 +43,7 @@ async def test_a_message_waits_once_for_its_score(store: ReviewStore, database: 
     assert await store.messages.pending(10) == []
 
 
-async def test_messages_elsewhere_are_not_recorded(store: ReviewStore) -> None:
+async def test_messages_in_unwatched_channels_are_not_recorded(store: ReviewStore) -> None:
     assert not await write(store, channel=OTHER_CHANNEL)
     assert await store.privacy.messages_of(ADA) == []
 
@@ -59,14 +59,14 @@ async def test_the_oldest_wait_first_and_each_server_counts_its_own(store: Revie
     assert (await store.messages.pending_count(GUILD), await store.messages.pending_count(OTHER_GUILD)) == (2, 1)
 
 
-async def test_the_channel_moves_forward_and_never_back(store: ReviewStore) -> None:
+async def test_the_channel_s_position_only_moves_forward(store: ReviewStore) -> None:
     assert await last_message(store) == FIRST - 1
     for message, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
         await write(store, message)
         assert await last_message(store) == expected
     await store.privacy.opt_out(GRACE)
     assert not await write(store, FIRST + 7, author=GRACE)
-    assert await last_message(store) == FIRST + 7, "a message that is passed over is not looked at again"
+    assert await last_message(store) == FIRST + 7, "a skipped message is not read again"
 
 
 async def test_an_edit_waits_again_and_keeps_the_score_before(store: ReviewStore, database: Database) -> None:
@@ -74,7 +74,9 @@ async def test_an_edit_waits_again_and_keeps_the_score_before(store: ReviewStore
     await judge(store, probability=0.9)
     assert await write(store, text="Bad.")
     assert [row.positive_probability for row in await store.scores.latest(CHANNEL)] == [0.9]
-    assert not await give(store, FIRST, database.content_hash("Good.")), "scored too late: it has another content"
+    assert not await record_score(store, FIRST, database.content_hash("Good.")), (
+        "scored too late: it has another content"
+    )
     assert await store.messages.pending_count(GUILD) == 1
     assert await judge(store, probability=0.1)
     assert [row.positive_probability for row in await store.scores.latest(CHANNEL)] == [0.1]
@@ -82,7 +84,7 @@ async def test_an_edit_waits_again_and_keeps_the_score_before(store: ReviewStore
     assert [row.positive_probability for row in await store.privacy.messages_of(ADA)] == [0.9, 0.1]
 
 
-async def test_an_edit_back_has_its_score_already(store: ReviewStore) -> None:
+async def test_an_edit_back_to_an_earlier_text_has_its_score_already(store: ReviewStore) -> None:
     for text, probability in (("Good.", 0.9), ("Bad.", 0.1)):
         await write(store, text=text)
         await judge(store, probability=probability)
@@ -95,19 +97,19 @@ async def test_an_edit_back_has_its_score_already(store: ReviewStore) -> None:
 async def test_each_model_scores_once(store: ReviewStore, database: Database) -> None:
     await write(store)
     content_hash = database.content_hash("Good.")
-    assert await give(store, FIRST, content_hash, 0.2)
-    assert not await give(store, FIRST, content_hash, 0.3)
-    assert await give(store, FIRST, content_hash, 0.4, model="another")
+    assert await record_score(store, FIRST, content_hash, 0.2)
+    assert not await record_score(store, FIRST, content_hash, 0.3)
+    assert await record_score(store, FIRST, content_hash, 0.4, model="another")
     [newest] = await store.scores.latest(CHANNEL)
     assert newest == ScoredMessage(FIRST, CHANNEL, ADA, NOON, 0.4, 1.5, 0.75, "another")
     assert [row.positive_probability for row in await store.privacy.messages_of(ADA)] == [0.2, 0.4]
 
 
-async def test_a_message_that_is_gone_is_not_scored(store: ReviewStore, database: Database) -> None:
+async def test_a_deleted_message_is_not_scored(store: ReviewStore, database: Database) -> None:
     await write(store)
     await store.messages.delete([FIRST])
     assert await store.messages.pending(10) == []
-    assert not await give(store, FIRST, database.content_hash("Good."))
+    assert not await record_score(store, FIRST, database.content_hash("Good."))
     assert await store.privacy.messages_of(ADA) == []
 
 
@@ -137,32 +139,38 @@ async def test_the_same_event_twice_at_once_is_new_once(store: ReviewStore, othe
     assert await last_message(store) == FIRST + 9
 
 
-async def test_messages_at_once_move_the_channel_to_the_last(store: ReviewStore, other: ReviewStore) -> None:
+async def test_messages_at_once_move_the_channel_s_position_to_the_newest(
+    store: ReviewStore, other: ReviewStore
+) -> None:
     messages = [FIRST + step for step in (7, 3, 9, 1, 8, 2)]
     assert all(await asyncio.gather(*(write((store, other)[message % 2], message) for message in messages)))
     assert await last_message(store) == FIRST + 9
 
 
-async def test_two_scores_at_once_are_one(store: ReviewStore, other: ReviewStore, database: Database) -> None:
+async def test_the_same_score_several_times_at_once_is_stored_once(
+    store: ReviewStore, other: ReviewStore, database: Database
+) -> None:
     content_hash = database.content_hash("Good.")
     for message in range(FIRST, FIRST + 10):
         await write(store, message)
-        kept = await asyncio.gather(*(give(each, message, content_hash) for each in (store, other) * 3))
+        kept = await asyncio.gather(*(record_score(each, message, content_hash) for each in (store, other) * 3))
         assert sorted(kept) == [False] * 5 + [True]
     assert len(await store.privacy.messages_of(ADA)) == 10
 
 
-async def test_an_edit_and_its_score_at_once_leave_no_score_of_the_old_content_as_the_present(
+async def test_a_score_recorded_during_an_edit_does_not_count_for_the_new_content(
     store: ReviewStore, other: ReviewStore, database: Database
 ) -> None:
     for message in range(FIRST, FIRST + 10):
         await write(store, message)
-        await asyncio.gather(give(other, message, database.content_hash("Good.")), write(store, message, "Edited."))
+        await asyncio.gather(
+            record_score(other, message, database.content_hash("Good.")), write(store, message, "Edited.")
+        )
     assert {pending.content_hash for pending in await store.messages.pending(20)} == {database.content_hash("Edited.")}
     assert await store.messages.pending_count(GUILD) == 10
 
 
-async def test_somebody_who_gives_up_waiting_stops_nobody(store: ReviewStore) -> None:
+async def test_a_cancelled_write_does_not_block_others(store: ReviewStore) -> None:
     writing = [asyncio.create_task(write(store, FIRST + step)) for step in range(20)]
     await asyncio.sleep(0.01)
     for task in writing[::2]:
@@ -180,7 +188,7 @@ async def backfill(store: ReviewStore, message: int = FIRST, text: str = "Good."
 
 
 async def to_show(store: ReviewStore) -> list[int]:
-    return [one.message_id for one in await store.showing.due(10)]
+    return [score.message_id for score in await store.showing.due(10)]
 
 
 async def test_a_message_of_a_thread_belongs_to_the_place_around_it(store: ReviewStore) -> None:
@@ -192,7 +200,7 @@ async def test_a_message_of_a_thread_belongs_to_the_place_around_it(store: Revie
     assert [row.channel_id for row in await store.privacy.messages_of(ADA)] == [77]
 
 
-async def test_what_does_not_move_the_place_leaves_it_where_it_is(store: ReviewStore) -> None:
+async def test_recording_without_advance_keeps_the_place_s_position(store: ReviewStore) -> None:
     assert await store.messages.record(FIRST + 5, CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=CHANNEL, advance=False)
     assert await last_message(store) == FIRST - 1
     assert not await store.messages.record(FIRST, OTHER_CHANNEL, GUILD, ADA, NOON, "Good.", channel_id=5, advance=False)
@@ -204,7 +212,7 @@ async def test_scores_are_to_be_shown_where_the_place_is_live(store: ReviewStore
     await write(store, FIRST + 1)
     for message in (FIRST, FIRST + 1):
         await judge(store, message)
-    assert await to_show(store) == [FIRST + 1], "what was posted in shadow stays there"
+    assert await to_show(store) == [FIRST + 1], "a message posted in shadow is not shown"
     await write(store, text="Edited.")
     assert await to_show(store) == [FIRST + 1], "it waits for its score"
     await judge(store)
@@ -216,7 +224,7 @@ async def test_a_backfill_is_scored_after_all_others_and_not_shown(store: Review
     assert await backfill(store)
     assert not await backfill(store)
     await write(store, FIRST + 1)
-    assert [(one.message_id, one.backfilled) for one in await store.messages.pending(10)] == [
+    assert [(pending.message_id, pending.backfilled) for pending in await store.messages.pending(10)] == [
         (FIRST + 1, False),
         (FIRST, True),
     ]
@@ -240,7 +248,7 @@ async def test_an_edit_of_a_backfilled_message_is_shown_like_any_other(store: Re
     assert await store.messages.backfill_counts(CHANNEL) == (0, 0)
 
 
-async def test_a_backfill_takes_nothing_from_what_an_event_brought(store: ReviewStore) -> None:
+async def test_a_backfill_does_not_take_over_a_message_from_an_event(store: ReviewStore) -> None:
     await go_live(store)
     await write(store)
     await backfill(store, text="Edited while the bot was away.")
@@ -261,12 +269,12 @@ async def test_a_stopped_backfill_keeps_what_is_scored(store: ReviewStore) -> No
     assert await store.messages.delete_pending_backfill(CHANNEL) == 0
     assert await store.messages.backfill_counts(CHANNEL) == (0, 1)
     assert await store.messages.backfill_counts(OTHER_CHANNEL) == (1, 0)
-    assert {one.message_id for one in await store.messages.pending(10)} == {FIRST + 3, FIRST + 4}
+    assert {pending.message_id for pending in await store.messages.pending(10)} == {FIRST + 3, FIRST + 4}
 
 
-async def test_what_is_kept_of_the_last_days(store: ReviewStore, database: Database) -> None:
+async def test_recent_messages_are_listed_newest_first(store: ReviewStore, database: Database) -> None:
     for message, text in ((FIRST, "Long ago."), (FIRST + 1, "Lately."), (FIRST + 2, "Now.")):
         await write(store, message, text)
-    found = await store.messages.posted_since(CHANNEL, NOON + timedelta(minutes=1))
+    messages = await store.messages.posted_since(CHANNEL, NOON + timedelta(minutes=1))
     hashes = [database.content_hash(text) for text in ("Now.", "Lately.")]
-    assert found == [RecordedMessage(FIRST + 2, CHANNEL, hashes[0]), RecordedMessage(FIRST + 1, CHANNEL, hashes[1])]
+    assert messages == [RecordedMessage(FIRST + 2, CHANNEL, hashes[0]), RecordedMessage(FIRST + 1, CHANNEL, hashes[1])]

@@ -16,8 +16,8 @@ from tests.storage.people import (
     MODEL,
     NOON,
     due,
-    give,
     judge,
+    record_score,
     write,
 )  # fmt: skip
 
@@ -42,15 +42,15 @@ async def test_a_score_is_due_until_it_is_shown(store: ReviewStore, database: Da
     assert await store.showing.due(10) == []
 
 
-async def test_those_that_were_posted_first_come_first(store: ReviewStore) -> None:
+async def test_due_scores_are_in_the_order_of_posting(store: ReviewStore) -> None:
     for message in (FIRST + 2, FIRST, FIRST + 1):
         await write(store, message)
         await judge(store, message)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
-    assert [one.message_id for one in await store.showing.due(1)] == [FIRST]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST, FIRST + 1, FIRST + 2]
+    assert [score.message_id for score in await store.showing.due(1)] == [FIRST]
 
 
-async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewStore) -> None:
+async def test_a_label_for_an_older_text_does_not_count_as_shown(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
     before = await due(store)
@@ -59,13 +59,13 @@ async def test_what_was_shown_of_an_older_content_does_not_count(store: ReviewSt
     await judge(store)
     again = await due(store)
     assert (again.shown_label, again.label_message_id) == ("positive", 99), (
-        "its label stands, and is to follow the edit"
+        "its label is still there and has to follow the edit"
     )
     await store.messages.delete([FIRST])
     assert not await store.showing.mark_shown(FIRST, before.content_hash, label="positive", label_message_id=99)
 
 
-async def test_an_edit_back_shows_the_score_of_before(store: ReviewStore) -> None:
+async def test_an_edit_back_shows_the_earlier_score(store: ReviewStore) -> None:
     for text, probability in (("Good.", 0.9), ("Bad.", 0.1)):
         await write(store, text=text)
         await judge(store, probability=probability)
@@ -74,18 +74,18 @@ async def test_an_edit_back_shows_the_score_of_before(store: ReviewStore) -> Non
     assert (await due(store)).positive_probability == 0.9
 
 
-async def test_the_newest_model_counts(store: ReviewStore, database: Database) -> None:
+async def test_the_newest_model_s_score_is_shown(store: ReviewStore, database: Database) -> None:
     await write(store)
     for probability, model in ((0.9, "one"), (0.1, "another")):
-        await give(store, FIRST, database.content_hash("Good."), probability, model)
-    assert [(one.positive_probability, one.model) for one in await store.showing.due(10)] == [(0.1, "another")]
+        await record_score(store, FIRST, database.content_hash("Good."), probability, model)
+    assert [(score.positive_probability, score.model) for score in await store.showing.due(10)] == [(0.1, "another")]
 
 
-async def test_labels_are_shown_though_the_log_channel_is_suspended(store: ReviewStore) -> None:
+async def test_labels_are_shown_even_if_the_log_channel_is_suspended(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
     await store.places.suspend_log(LOG)
-    assert [one.message_id for one in await store.showing.due(10)] == [FIRST]
+    assert [score.message_id for score in await store.showing.due(10)] == [FIRST]
 
 
 async def test_an_edit_while_a_score_is_shown_is_shown_too(
@@ -103,7 +103,7 @@ async def test_an_edit_while_a_score_is_shown_is_shown_too(
     assert len(await store.showing.due(20)) == 10
 
 
-async def test_the_end_of_being_live_and_a_message_at_once_leave_nothing_to_show(
+async def test_messages_posted_while_a_place_goes_into_shadow_are_not_shown(
     store: ReviewStore, other: ReviewStore
 ) -> None:
     for message in range(FIRST, FIRST + 50, 5):

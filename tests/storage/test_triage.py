@@ -1,4 +1,4 @@
-"""Moderators claim, release, decide and note; of several at once, one does it."""
+"""Moderators claim, release, decide and note. If several act at once, one succeeds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,13 @@ import pytest
 from bot.storage.database import Database
 from bot.storage.records import Case, Verdict
 from bot.storage.store import ReviewStore
-from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, edited, flag
+from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, apply_edit, flag
 
 pytestmark = pytest.mark.usefixtures("live")
 
 
-def state(found: tuple[bool, Case | None]) -> tuple[bool, str, int | None, int | None]:
-    done, case = found
+def state(result: tuple[bool, Case | None]) -> tuple[bool, str, int | None, int | None]:
+    done, case = result
     assert case is not None
     return done, case.state, case.claimed_by, case.decided_by
 
@@ -25,7 +25,7 @@ async def kinds(store: ReviewStore, case: Case) -> list[tuple[str, int | None]]:
     return [(event.kind, event.user_id) for event in history]
 
 
-async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewStore) -> None:
+async def test_only_the_moderator_who_claimed_a_case_can_release_it(store: ReviewStore) -> None:
     case = await flag(store)
     assert state(await store.cases.release(case.id, MORGAN)) == (False, "open", None, None)
     assert state(await store.cases.claim(case.id, MORGAN)) == (True, "claimed", MORGAN, None)
@@ -41,7 +41,7 @@ async def test_an_open_case_is_claimed_and_released_by_the_same(store: ReviewSto
     ]
 
 
-async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> None:
+async def test_a_case_is_decided_once_and_by_any_moderator(store: ReviewStore) -> None:
     case = await flag(store)
     await store.cases.claim(case.id, MORGAN)
     assert state(await store.cases.decide(case.id, MAX, True)) == (True, "confirmed", MORGAN, MAX)
@@ -56,12 +56,12 @@ async def test_a_case_is_decided_once_by_whoever_decides(store: ReviewStore) -> 
 
 async def test_a_withdrawn_case_can_be_decided_but_not_claimed(store: ReviewStore) -> None:
     case = await flag(store)
-    await edited(store, probability=0.9, below=False)
+    await apply_edit(store, probability=0.9, below=False)
     assert state(await store.cases.claim(case.id, MORGAN)) == (False, "withdrawn", None, None)
     assert state(await store.cases.decide(case.id, MORGAN, True)) == (True, "confirmed", None, MORGAN)
 
 
-async def test_nothing_is_done_with_what_is_forgotten(store: ReviewStore) -> None:
+async def test_a_deleted_message_s_case_cannot_be_claimed_decided_or_noted(store: ReviewStore) -> None:
     case = await flag(store)
     await store.messages.delete([FIRST])
     assert await store.cases.claim(case.id, MORGAN) == (False, None)
@@ -84,7 +84,7 @@ async def test_notes_are_kept_in_any_state(store: ReviewStore) -> None:
         await store.cases.add_note(case.id, MORGAN, "é" * 1001)
 
 
-async def test_a_verdict_outlives_its_message_and_names_nobody(store: ReviewStore, database: Database) -> None:
+async def test_a_verdict_outlives_its_message_without_naming_anyone(store: ReviewStore, database: Database) -> None:
     today = datetime.now(UTC).date()
     for step, (probability, confirmed) in enumerate([(0.123456, True), (0.2, False)]):
         case = await flag(store, FIRST + step, probability)
@@ -99,37 +99,37 @@ async def test_a_verdict_outlives_its_message_and_names_nobody(store: ReviewStor
     assert await store.cases.verdicts(CHANNEL) == []
 
 
-async def test_a_case_that_many_claim_is_one_s(store: ReviewStore, other: ReviewStore) -> None:
+async def test_a_case_that_many_claim_at_once_has_one_claimant(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
-        found = await asyncio.gather(*((store, other)[user % 2].cases.claim(case.id, user) for user in moderators))
-        [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
-        assert {after.claimed_by for _, after in found if after is not None} == {winner}
+        results = await asyncio.gather(*((store, other)[user % 2].cases.claim(case.id, user) for user in moderators))
+        [winner] = [user for user, (done, _) in zip(moderators, results, strict=True) if done]
+        assert {after.claimed_by for _, after in results if after is not None} == {winner}
         assert await kinds(store, case) == [("opened", None), ("claimed", winner)]
 
 
-async def test_a_case_that_many_decide_has_one_outcome(store: ReviewStore, other: ReviewStore) -> None:
+async def test_a_case_that_many_decide_at_once_has_one_outcome(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         moderators = range(MORGAN, MORGAN + 6)
-        found = await asyncio.gather(
+        results = await asyncio.gather(
             *((store, other)[user % 2].cases.decide(case.id, user, user % 3 == 0) for user in moderators)
         )
-        [winner] = [user for user, (done, _) in zip(moderators, found, strict=True) if done]
+        [winner] = [user for user, (done, _) in zip(moderators, results, strict=True) if done]
         outcome = "confirmed" if winner % 3 == 0 else "dismissed"
-        assert {(after.state, after.decided_by) for _, after in found if after is not None} == {(outcome, winner)}
+        assert {(after.state, after.decided_by) for _, after in results if after is not None} == {(outcome, winner)}
         assert await kinds(store, case) == [("opened", None), (outcome, winner)]
     assert len(await store.cases.verdicts(CHANNEL)) == 10
 
 
-async def test_claiming_deciding_and_an_edit_at_once_tell_one_story(store: ReviewStore, other: ReviewStore) -> None:
+async def test_claiming_deciding_and_an_edit_at_once_leave_one_decision(store: ReviewStore, other: ReviewStore) -> None:
     for message in range(FIRST, FIRST + 10):
         case = await flag(store, message)
         await asyncio.gather(
             store.cases.claim(case.id, MORGAN),
             other.cases.decide(case.id, MAX, True),
-            edited(store, message, 0.9, below=False),
+            apply_edit(store, message, 0.9, below=False),
             other.cases.claim(case.id, MAX),
             store.cases.release(case.id, MORGAN),
             other.cases.decide(case.id, MORGAN, False),

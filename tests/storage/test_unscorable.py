@@ -1,4 +1,4 @@
-"""Messages that lost their text: forgotten, or kept for a case's history without their scores."""
+"""Messages that lost their text are deleted, or kept without scores if they have a case."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.storage.people import ADA, CHANNEL, FIRST, GUILD, MORGAN, due, flag, 
 pytestmark = pytest.mark.usefixtures("live")
 
 
-async def test_one_without_a_case_is_forgotten_and_its_label_goes(store: ReviewStore) -> None:
+async def test_a_message_without_a_case_is_deleted_with_its_label(store: ReviewStore) -> None:
     await write(store)
     await judge(store)
     content_hash = (await due(store)).content_hash
@@ -25,11 +25,11 @@ async def test_an_undecided_case_is_withdrawn_without_scores(store: ReviewStore)
     await store.showing.mark_shown(FIRST, (await due(store)).content_hash, label="negative", label_message_id=99)
     await store.cases.claim(case.id, MORGAN)
     assert await store.messages.stop_tracking(FIRST, "") is not None
-    assert await store.messages.stop_tracking(FIRST, "") is None, "said twice"
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert (found.state, found.claimed_by) == ("withdrawn", None)
-    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "claimed", "unscored"]
+    assert await store.messages.stop_tracking(FIRST, "") is None, "it is reported once"
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert (after.state, after.claimed_by) == ("withdrawn", None)
+    assert [event.kind for event in await store.cases.history(case.id)] == ["opened", "claimed", "unscored"]
     assert await store.scores.latest(CHANNEL) == []
     assert await store.messages.pending(10) == []
     assert await store.showing.due(10) == []
@@ -40,26 +40,26 @@ async def test_a_decided_case_stays_decided(store: ReviewStore) -> None:
     case = await flag(store)
     await store.cases.decide(case.id, MORGAN, confirmed=True)
     await store.messages.stop_tracking(FIRST, "")
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert found.state == "confirmed"
-    assert [one.kind for one in await store.cases.history(case.id)] == ["opened", "confirmed", "unscored"]
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert after.state == "confirmed"
+    assert [event.kind for event in await store.cases.history(case.id)] == ["opened", "confirmed", "unscored"]
 
 
-async def test_what_waits_for_its_score_and_can_have_none_is_let_go(store: ReviewStore) -> None:
+async def test_a_pending_message_that_cannot_be_scored_is_no_longer_tracked(store: ReviewStore) -> None:
     await write(store, text="too long")
     assert await store.messages.stop_tracking(FIRST, "too long") == UntrackedMessage(FIRST, GUILD, CHANNEL, None, None)
     assert await store.privacy.messages_of(ADA) == []
     case = await flag(store)
     await write(store, text="too long")
     assert await store.messages.stop_tracking(FIRST, "too long") is not None
-    found = await store.cases.get(case.id)
-    assert found is not None
-    assert found.state == "withdrawn"
-    assert await write(store, text="Bad again."), "and it is scored again"
+    after = await store.cases.get(case.id)
+    assert after is not None
+    assert after.state == "withdrawn"
+    assert await write(store, text="Bad again."), "it can be scored again"
 
 
-async def test_what_says_something_else_by_now_is_not_let_go(store: ReviewStore) -> None:
+async def test_a_message_edited_meanwhile_is_still_tracked(store: ReviewStore) -> None:
     await write(store, text="too long")
     (waiting,) = await store.messages.pending(10)
     await write(store, text="Shorter.")

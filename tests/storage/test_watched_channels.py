@@ -1,4 +1,4 @@
-"""Places are watched with their options until they are not, and then nothing of them is left."""
+"""Places are watched with their options, and unwatching deletes everything about them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -26,17 +26,17 @@ from tests.storage.people import (
 )  # fmt: skip
 
 
-async def options(store: ReviewStore, channel: int = CHANNEL) -> WatchedPlace:
-    found = await store.places.get(channel)
-    assert found is not None
-    return found
+async def place_of(store: ReviewStore, channel: int = CHANNEL) -> WatchedPlace:
+    place = await store.places.get(channel)
+    assert place is not None
+    return place
 
 
 async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
     assert await store.places.get(CHANNEL) is None
     await watch(store)
-    found = await options(store)
-    assert found == WatchedPlace(
+    place = await place_of(store)
+    assert place == WatchedPlace(
         place_id=CHANNEL,
         guild_id=GUILD,
         flag_below=0.25,
@@ -44,32 +44,32 @@ async def test_a_watched_channel_has_its_options(store: ReviewStore) -> None:
         last_message_id=FIRST - 1,
         live=False,
         watched_by=MORGAN,
-        watched_at=found.watched_at,
+        watched_at=place.watched_at,
         label="none",
         urgent_below=None,
         excerpts=False,
         suspended_at=None,
         digest_at=None,
     )
-    assert found.watched_at.utcoffset() == timedelta(0)
-    assert abs(datetime.now(UTC) - found.watched_at) < timedelta(minutes=1)
+    assert place.watched_at.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - place.watched_at) < timedelta(minutes=1)
 
 
 async def test_watching_again_changes_the_options_and_keeps_what_was_read(store: ReviewStore) -> None:
     await watch(store)
     await write(store)
     await judge(store)
-    before = await options(store)
+    before = await place_of(store)
     assert await store.places.set_live(CHANNEL, True)
     await store.places.watch(
         CHANNEL, GUILD, flag_below=None, log_channel_id=5, watched_by=ADA, last_message_id=FIRST + 50, label="react",
         urgent_below=0.1, excerpts=True,
     )  # fmt: skip
-    after = await options(store)
+    after = await place_of(store)
     assert (after.flag_below, after.log_channel_id, after.watched_by, after.live) == (None, 5, ADA, True)
     assert (after.label, after.urgent_below, after.excerpts) == ("react", 0.1, True)
     assert after.watched_at == before.watched_at
-    assert after.last_message_id == FIRST, "what came after it is not read yet"
+    assert after.last_message_id == FIRST, "later messages are not read yet"
     assert [scored.message_id for scored in await store.scores.latest(CHANNEL)] == [FIRST]
 
 
@@ -81,11 +81,11 @@ async def test_channels_are_listed_by_server(store: ReviewStore) -> None:
     assert await store.places.in_guild(GRACE) == []
 
 
-async def test_notices_go_with_their_place(store: ReviewStore) -> None:
+async def test_notices_are_deleted_with_their_place(store: ReviewStore) -> None:
     await watch(store)
     for channel in (CHANNEL, OTHER_CHANNEL):
         await store.places.add_notice(CHANNEL, channel, channel + 99)
-    await store.places.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # which is not watched
+    await store.places.add_notice(OTHER_CHANNEL, OTHER_CHANNEL, 1)  # this channel is not watched
     assert await store.own_messages.due_deletions(10) == []
     assert await store.places.has_notices(CHANNEL)
     assert not await store.places.has_notices(OTHER_CHANNEL)
@@ -97,7 +97,9 @@ async def test_notices_go_with_their_place(store: ReviewStore) -> None:
     assert await store.own_messages.due_deletions(10) == []
 
 
-async def test_unwatching_forgets_all_of_the_channel_and_nothing_else(store: ReviewStore, database: Database) -> None:
+async def test_unwatching_deletes_everything_about_the_channel_and_nothing_else(
+    store: ReviewStore, database: Database
+) -> None:
     await watch(store)
     await watch(store, OTHER_CHANNEL, OTHER_GUILD)
     for message, channel in ((FIRST, CHANNEL), (FIRST + 1, CHANNEL), (FIRST + 2, OTHER_CHANNEL)):
@@ -108,10 +110,10 @@ async def test_unwatching_forgets_all_of_the_channel_and_nothing_else(store: Rev
     assert await store.places.get(CHANNEL) is None
     assert await store.scores.latest(CHANNEL) == []
     assert [row.message_id for row in await store.privacy.messages_of(ADA)] == [FIRST + 2]
-    assert not await write(store), "nothing is recorded where nothing is watched"
+    assert not await write(store), "nothing is recorded in an unwatched channel"
 
 
-async def test_a_server_that_is_left_is_forgotten(store: ReviewStore) -> None:
+async def test_everything_about_a_removed_server_is_deleted(store: ReviewStore) -> None:
     await watch(store)
     await watch(store, OTHER_CHANNEL, OTHER_GUILD)
     await write(store)
@@ -128,7 +130,7 @@ async def test_a_server_that_is_left_is_forgotten(store: ReviewStore) -> None:
     assert (await store.audit.latest(GUILD, 10), len(await store.audit.latest(OTHER_GUILD, 10))) == ([], 1)
 
 
-async def test_a_server_that_is_left_takes_its_cases_along_and_leaves_nothing_to_do(store: ReviewStore) -> None:
+async def test_a_removed_server_s_cases_are_deleted_and_no_message_is_due(store: ReviewStore) -> None:
     await go_live(store)
     case = await flag(store)
     await store.cards.record(case.id, 70)
@@ -137,31 +139,31 @@ async def test_a_server_that_is_left_takes_its_cases_along_and_leaves_nothing_to
     assert await store.cases.get(case.id) is None
     assert await store.cases.history(case.id) == []
     assert await store.cases.verdicts(CHANNEL) == []
-    assert await store.own_messages.due_deletions(10) == [], "the bot is not there any more"
+    assert await store.own_messages.due_deletions(10) == [], "the bot is no longer in that server"
     await go_live(store)
     again = await flag(store)
     assert again.number == 1
-    assert again.id > case.id, "an old button means no new case"
+    assert again.id > case.id, "an old button never refers to a new case"
 
 
-async def test_a_place_is_live_until_it_is_not(store: ReviewStore) -> None:
+async def test_a_place_can_go_live_and_back_into_shadow(store: ReviewStore) -> None:
     assert not await store.places.set_live(CHANNEL, True)
     assert not await store.places.set_live(CHANNEL, False)
     await watch(store, log_channel=LOG)
     await store.places.suspend_log(LOG)
     assert await store.places.set_live(CHANNEL, True)
-    begun = await options(store)
+    begun = await place_of(store)
     assert (begun.live, begun.suspended_at) == (True, None)
     assert begun.digest_at is not None
     assert abs(datetime.now(UTC) - begun.digest_at) < timedelta(minutes=1)
     await store.places.suspend_log(LOG)
     assert await store.places.set_live(CHANNEL, True)
-    assert await options(store) == begun, "its week goes on, and its log channel is tried again"
+    assert await place_of(store) == begun, "its week continues, and its log channel is tried again"
     assert await store.places.set_live(CHANNEL, False)
-    assert not (await options(store)).live
+    assert not (await place_of(store)).live
 
 
-async def test_what_was_to_be_shown_is_not_shown_after_the_end(store: ReviewStore) -> None:
+async def test_scores_from_before_a_time_in_shadow_are_not_shown(store: ReviewStore) -> None:
     await go_live(store)
     for message in (FIRST, FIRST + 1):
         await write(store, message)
@@ -178,12 +180,12 @@ async def test_a_log_channel_is_suspended_once_for_every_place_that_uses_it(
     await watch(store, log_channel=LOG)
     await watch(store, OTHER_CHANNEL, OTHER_GUILD, LOG)
     await watch(store, 5, log_channel=OTHER_LOG)
-    told = await asyncio.gather(*(each.places.suspend_log(LOG) for each in (store, other) * 3))
-    assert sorted(len(places) for places in told) == [0] * 5 + [2]
-    [places] = [places for places in told if places]
-    assert places == [await options(store, CHANNEL), await options(store, OTHER_CHANNEL)]
+    suspended = await asyncio.gather(*(each.places.suspend_log(LOG) for each in (store, other) * 3))
+    assert sorted(len(places) for places in suspended) == [0] * 5 + [2]
+    [places] = [places for places in suspended if places]
+    assert places == [await place_of(store, CHANNEL), await place_of(store, OTHER_CHANNEL)]
     assert all(place.suspended_at is not None for place in places)
-    assert (await options(store, 5)).suspended_at is None
+    assert (await place_of(store, 5)).suspended_at is None
 
 
 async def test_watching_again_tries_the_log_channel_again(store: ReviewStore) -> None:
@@ -191,10 +193,10 @@ async def test_watching_again_tries_the_log_channel_again(store: ReviewStore) ->
         await watch(store, log_channel=LOG)
         await store.places.suspend_log(LOG)
         await watch(store, log_channel=log_channel)
-        assert (await options(store)).suspended_at is None
+        assert (await place_of(store)).suspended_at is None
 
 
-async def test_cases_that_nobody_saw_go_to_the_new_log_channel(store: ReviewStore) -> None:
+async def test_cases_without_a_card_go_to_the_new_log_channel(store: ReviewStore) -> None:
     await go_live(store)
     seen, listed, unseen = [await flag(store, FIRST + step) for step in range(3)]
     await store.cards.record(seen.id, 70)
@@ -203,31 +205,31 @@ async def test_cases_that_nobody_saw_go_to_the_new_log_channel(store: ReviewStor
     [due] = await store.cards.due()
     assert (due.id, due.log_channel_id) == (unseen.id, OTHER_LOG)
     for case in (seen, listed):
-        found = await store.cases.get(case.id)
-        assert found is not None
-        assert found.log_channel_id == LOG
+        stored = await store.cases.get(case.id)
+        assert stored is not None
+        assert stored.log_channel_id == LOG
 
 
-async def test_a_digest_is_posted_by_one(store: ReviewStore, other: ReviewStore) -> None:
+async def test_of_several_callers_at_once_one_posts_the_digest(store: ReviewStore, other: ReviewStore) -> None:
     await watch(store)
     before = None
     for week in range(1, 4):
         now = NOON + timedelta(weeks=week)
         done = await asyncio.gather(*(each.places.set_digest_at(CHANNEL, before, now) for each in (store, other) * 3))
         assert sorted(done) == [False] * 5 + [True]
-        before = (await options(store)).digest_at
+        before = (await place_of(store)).digest_at
         assert before == now
     assert not await store.places.set_digest_at(OTHER_CHANNEL, None, NOON)
 
 
-async def test_a_place_moves_on_and_never_back(store: ReviewStore) -> None:
+async def test_a_place_s_position_only_moves_forward(store: ReviewStore) -> None:
     await watch(store)
     for last, expected in ((FIRST + 5, FIRST + 5), (FIRST, FIRST + 5), (FIRST + 6, FIRST + 6)):
         await store.places.advance(CHANNEL, last)
-        assert (await options(store)).last_message_id == expected
+        assert (await place_of(store)).last_message_id == expected
 
 
-async def test_the_servers_of_which_anything_is_kept(store: ReviewStore) -> None:
+async def test_servers_with_any_stored_data_are_listed(store: ReviewStore) -> None:
     assert await store.places.guild_ids() == set()
     await watch(store)
     await store.privacy.exempt(OTHER_GUILD, "user", ADA)

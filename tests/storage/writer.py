@@ -1,7 +1,7 @@
-"""Writes into a database until it is killed: `python -m tests.storage.writer`, a line `URL FIRST` for each life.
+"""Write into a database until killed: `python -m tests.storage.writer`, with a line `URL FIRST` for each life.
 
-Each life is a process of its own, forked from one that has imported everything: it says its id, then each step that is
-kept; then it is `gone`. A new life first settles what the one before left, as the bot does.
+Each life is a process forked from one that has imported everything. It prints its process id and then each step that
+is committed. After its end, `gone` is printed. A new life first finishes the previous one's steps, as the bot does.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 
 from bot.storage.database import Database
 from bot.storage.store import ReviewStore
-from tests.storage.people import LOG, MORGAN, give, go_live, write
+from tests.storage.people import LOG, MORGAN, go_live, record_score, write
 
 AT_ONCE = 3
 
@@ -21,23 +21,25 @@ def say(*words: object) -> None:
 
 
 async def settle(store: ReviewStore) -> None:
-    """Score what waits, open a case for it, and decide it."""
+    """Score pending messages, open a case for each, and decide it."""
 
-    async def scored(message: int, content_hash: str) -> None:
-        if await give(store, message, content_hash):
+    async def score_message(message: int, content_hash: str) -> None:
+        if await record_score(store, message, content_hash):
             say("scored", message)
 
-    async def decided(case_id: int, message: int) -> None:
+    async def decide(case_id: int, message: int) -> None:
         done, _ = await store.cases.decide(case_id, MORGAN, True)
         if done:
             say("decided", message)
 
-    await asyncio.gather(*(scored(one.message_id, one.content_hash) for one in await store.messages.pending(100)))
-    for one in await store.showing.due(100):
-        await store.cases.open(one, log_channel_id=LOG, urgent=False, flag_below=0.6)
-        await store.showing.mark_shown(one.message_id, one.content_hash, label=None, label_message_id=None)
-        say("opened", one.message_id)
-    await asyncio.gather(*(decided(case.id, case.message_id) for case in await store.cards.due()))
+    await asyncio.gather(
+        *(score_message(pending.message_id, pending.content_hash) for pending in await store.messages.pending(100))
+    )
+    for score in await store.showing.due(100):
+        await store.cases.open(score, log_channel_id=LOG, urgent=False, flag_below=0.6)
+        await store.showing.mark_shown(score.message_id, score.content_hash, label=None, label_message_id=None)
+        say("opened", score.message_id)
+    await asyncio.gather(*(decide(case.id, case.message_id) for case in await store.cards.due()))
 
 
 async def live(url: str, first: int) -> None:
@@ -47,13 +49,13 @@ async def live(url: str, first: int) -> None:
     await go_live(store)
     say(os.getpid())
 
-    async def recorded(message: int) -> None:
+    async def record(message: int) -> None:
         await write(store, message)
         say("recorded", message)
 
     while True:
         await settle(store)
-        await asyncio.gather(*(recorded(message) for message in range(first, first + AT_ONCE)))
+        await asyncio.gather(*(record(message) for message in range(first, first + AT_ONCE)))
         first += AT_ONCE
 
 

@@ -1,4 +1,4 @@
-"""The explorer in the terminal: the results of its operations, as tables and as JSON."""
+"""The explorer's commands in the terminal, as tables and as JSON."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def test_xray(console: Console, demo_model: EngineModel) -> None:
     assert answer["command"] == "xray"
     assert answer["model"] == MODEL
     assert answer["tokens"][0]["log_probability"] is None
-    assert [one["rank"] for one in answer["tokens"][1:]] == [one.rank for one in result.likelihoods]
+    assert [token["rank"] for token in answer["tokens"][1:]] == [likelihood.rank for likelihood in result.likelihoods]
     assert answer["perplexity"] == pytest.approx(result.perplexity, rel=1e-5)
     assert set(answer) == set(surprisals_object(result, demo_model.info))
 
@@ -47,8 +47,8 @@ def test_compare(console: Console, demo_model: EngineModel) -> None:
     answer = console.json("compare", "Once upon", *options)
     result = demo_model.answer(ComparisonQuestion("Once upon", 6, 3, 3, 1.4))
     expected = json.loads(json.dumps(comparison_object(result, demo_model.info)))
-    assert [one["output_ids"] for one in answer["texts"]] == [one["output_ids"] for one in expected["texts"]]
-    assert [one["parameters"] for one in answer["texts"]] == [one["parameters"] for one in expected["texts"]]
+    assert [text["output_ids"] for text in answer["texts"]] == [text["output_ids"] for text in expected["texts"]]
+    assert [text["parameters"] for text in answer["texts"]] == [text["parameters"] for text in expected["texts"]]
     assert answer["tree"]["winner"] == expected["tree"]["winner"]
     assert len(answer["tree"]["steps"]) == 6
 
@@ -65,9 +65,9 @@ def test_sampler(console: Console, demo_model: EngineModel) -> None:
     result = demo_model.answer(SamplerQuestion(PROMPT, 2.0, 9, 0.8, 1.0))
     expected = json.loads(json.dumps(stages_object(result, demo_model.info)))
     names = ["repetition_penalty", "temperature", "top_k", "top_p"]
-    assert [one["name"] for one in answer["stages"]] == names
-    assert [one["is_on"] for one in answer["stages"]] == [False, True, True, True]
-    assert [one["tokens_cut"] for one in answer["stages"]] == [one["tokens_cut"] for one in expected["stages"]]
+    assert [stage["name"] for stage in answer["stages"]] == names
+    assert [stage["is_on"] for stage in answer["stages"]] == [False, True, True, True]
+    assert [stage["tokens_cut"] for stage in answer["stages"]] == [stage["tokens_cut"] for stage in expected["stages"]]
 
     out, _ = console.run("sampler", PROMPT, *options, "--model", "demo")
     assert "repetition_penalty off" in out
@@ -78,27 +78,31 @@ def test_sampler(console: Console, demo_model: EngineModel) -> None:
 def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None:
     review = "I laughed all the way,\nbut the ending was bad."
     answer = console.json("sentiment", review, "--explain")
-    plain, found = console.json("sentiment", review), demo_model.answer(EvidenceQuestion(review))
+    plain, evidence = console.json("sentiment", review), demo_model.answer(EvidenceQuestion(review))
     assert {name: answer[name] for name in ("command", "model", "label")} == {
         name: plain[name] for name in ("command", "model", "label")
     }
     assert answer["margin"] == pytest.approx(plain["logits"]["positive"] - plain["logits"]["negative"], abs=1e-3)
-    assert [one["text"] for one in answer["words"]] == review.split()
-    assert [one["effect"] for one in answer["words"]] == pytest.approx([one.effect for one in found.words], abs=1e-3)
-    assert [review[one["start"] : one["end"]] for one in answer["words"]] == review.split()
+    assert [word["text"] for word in answer["words"]] == review.split()
+    assert [word["effect"] for word in answer["words"]] == pytest.approx(
+        [word.effect for word in evidence.words], abs=1e-3
+    )
+    assert [review[word["start"] : word["end"]] for word in answer["words"]] == review.split()
     assert answer["words_together"] == 1
     calibration = answer["calibration"]
-    assert calibration["label"] == found.calibration.label
+    assert calibration["label"] == evidence.calibration.label
     assert sum(calibration["content_free"].values()) == pytest.approx(1)
-    assert calibration["probabilities"]["positive"] == pytest.approx(found.calibration.positive_probability, abs=1e-4)
+    assert calibration["probabilities"]["positive"] == pytest.approx(
+        evidence.calibration.positive_probability, abs=1e-4
+    )
 
     out, err = console.run("sentiment", review, "--explain", "--model", "demo")
     assert err == ""
-    assert out.startswith(f"{found.sentiment.label}\n\n")
+    assert out.startswith(f"{evidence.sentiment.label}\n\n")
     assert [line.split()[-1] for line in out.split("\n\n")[3].split("\n")[1:-1]] == review.split()
-    assert f"{found.margin:+.2f} margin of the whole review\n" in out
-    assert re.search(rf"% {found.sentiment.label} raw \(the verdict\)\n", out)
-    assert re.search(rf"% {found.calibration.label} calibrated\n", out)
+    assert f"{evidence.margin:+.2f} margin of the whole review\n" in out
+    assert re.search(rf"% {evidence.sentiment.label} raw \(the verdict\)\n", out)
+    assert re.search(rf"% {evidence.calibration.label} calibrated\n", out)
     assert re.search(r"% +reviews without content\n", out)
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
@@ -116,10 +120,10 @@ def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: Engi
 
 
 def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> None:
-    ids = [one.token.id for one in demo_model.answer(TopKQuestion(PROMPT, 2)).next_tokens.candidates]
+    ids = [candidate.token.id for candidate in demo_model.answer(TopKQuestion(PROMPT, 2)).next_tokens.candidates]
     own = demo_model.answer(TopKQuestion(PROMPT, 3, tuple(ids), 0.7))
     answer = console.json("topk", PROMPT, "-k", "3", "--after-ids", ",".join(map(str, ids)), "--temperature", "0.7")
-    assert [one["id"] for one in answer["steps"]] == ids
+    assert [step["id"] for step in answer["steps"]] == ids
     assert answer["log_probability"] == pytest.approx(own.log_probability, abs=1e-5)
     for shown, candidate in zip(answer["tokens"], own.candidates, strict=True):
         assert shown["id"] == candidate.candidate.token.id

@@ -1,4 +1,4 @@
-"""Texts from standard input and from files: byte order marks, line ends, and bytes that are no text."""
+"""Texts from standard input and from files: byte order marks, line ends, and bytes that are not text."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from bot.terminal import console as terminal_io
 BOM = b"\xef\xbb\xbf"
 TEXT = "I laughed\r\n all the\rway home. \n"
 
-# Every command that reads a text, and where the text stands in what it prints.
+# Every command that reads a text, and the JSON field that holds the text.
 COMMANDS = {
     "topk": "prompt",
     "continue": "prompt",
@@ -57,9 +57,7 @@ def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize(("command", "field"), COMMANDS.items())
-def test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_stay(
-    console: Console, command: str, field: str
-) -> None:
+def test_a_byte_order_mark_is_dropped_and_line_ends_are_kept(console: Console, command: str, field: str) -> None:
     options = ["--max-new-tokens", "2", "--seed", "1"] if command == "compare" else []
     (marked,) = console.json(command, "-", *options, stdin=BOM + TEXT.encode())
     (plain,) = console.json(command, "-", *options, stdin=TEXT.encode())
@@ -76,7 +74,7 @@ def test_a_review_is_scored_without_its_byte_order_mark(console: Console, option
     assert marked == console.json("sentiment", TEXT, *options)
 
 
-def test_one_mark_is_dropped_and_an_argument_is_taken_as_it_is(console: Console) -> None:
+def test_only_one_byte_order_mark_is_dropped_and_none_from_an_argument(console: Console) -> None:
     (twice,) = console.json("tokenize", "-", stdin=BOM + BOM + b"a" + BOM)
     assert twice["text"] == "\ufeffa\ufeff"
     (argument,) = console.json("tokenize", "\ufeffa")
@@ -89,13 +87,11 @@ LINES = ["I loved it.", "I hated\x0c it.", "It was\u2028 fine.", "So\x0b so\x85.
 @pytest.mark.parametrize("begin", [b"", BOM], ids=["", "marked"])
 @pytest.mark.parametrize("from_file", [True, False], ids=["file", "standard input"])
 @pytest.mark.parametrize("ends", [["\n"] * 4, ["\r\n"] * 4, ["\r"] * 4, ["\r", "\r\n", "\n", ""]], ids=repr)
-def test_each_line_end_ends_a_line_and_nothing_else_does(
-    console: Console, ends: list[str], from_file: bool, begin: bytes
-) -> None:
+def test_only_line_ends_end_a_line(console: Console, ends: list[str], from_file: bool, begin: bytes) -> None:
     content = begin + "".join(line + end for line, end in zip(LINES, ends, strict=True)).encode()
     Path("reviews.txt").write_bytes(content)
-    found = console.json("sentiment", "--lines", "reviews.txt" if from_file else "-", stdin=content)
-    assert found == [console.json("sentiment", line)[0] for line in LINES]
+    scored = console.json("sentiment", "--lines", "reviews.txt" if from_file else "-", stdin=content)
+    assert scored == [console.json("sentiment", line)[0] for line in LINES]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
@@ -107,7 +103,7 @@ def test_an_empty_line_keeps_its_number(console: Console, end: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", BOM])
-def test_a_file_without_anything_has_no_lines(console: Console, content: bytes) -> None:
+def test_an_empty_file_is_refused(console: Console, content: bytes) -> None:
     Path("reviews.txt").write_bytes(content)
     assert "reviews.txt is empty. Write one review per line." in console.refusal("sentiment", "--lines", "reviews.txt")
     assert "standard input is empty" in console.refusal("sentiment", "--lines", "-", stdin=content)
@@ -150,7 +146,7 @@ NOT_UTF_8 = [
 
 
 @pytest.mark.parametrize(("content", "problem"), NOT_UTF_8, ids=NAMES)
-def test_what_is_no_text_in_utf_8_is_refused_in_one_line(console: Console, content: bytes, problem: str) -> None:
+def test_input_that_is_not_utf_8_is_refused_in_one_line(console: Console, content: bytes, problem: str) -> None:
     Path("reviews.txt").write_bytes(content)
     assert f"reviews.txt {problem}" in console.refusal("sentiment", "--lines", "reviews.txt")
     assert f"standard input {problem}" in console.refusal("sentiment", "--lines", "-", stdin=content)
@@ -170,7 +166,7 @@ def test_two_texts_cannot_both_come_from_standard_input(console: Console) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
-def test_the_settings_are_read_whatever_editor_wrote_them(encoding: str, end: str) -> None:
+def test_settings_files_with_any_line_end_and_a_byte_order_mark_are_read(encoding: str, end: str) -> None:
     Path(".env").write_bytes(f"BOT_MODEL=first{end}BOT_DTYPE=int8{end}BOT_TYPO=1{end}".encode(encoding))
     settings = read_settings()
     assert (settings.model, settings.dtype) == ("first", "int8")

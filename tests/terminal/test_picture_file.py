@@ -1,4 +1,4 @@
-"""`--png FILE`: the picture that Discord shows, whole or not at all, beside what the terminal prints."""
+"""`--png FILE` writes the picture that Discord shows, whole or not at all, and doesn't change the output."""
 
 import errno
 from collections.abc import Callable
@@ -28,7 +28,10 @@ BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 def topk(model: EngineModel) -> Picture:
     result = model.answer(TopKQuestion(PROMPT, 30)).next_tokens
-    tokens, chances = [one.token for one in result.candidates], [one.probability for one in result.candidates]
+    tokens, chances = (
+        [candidate.token for candidate in result.candidates],
+        [candidate.probability for candidate in result.candidates],
+    )
     return candidates_picture(PROMPT, tokens, chances, result.remainder)
 
 
@@ -49,7 +52,7 @@ COMMANDS: list[tuple[list[str], Draw]] = [
 
 
 @pytest.mark.parametrize(("command", "draw"), COMMANDS, ids=[command[0] for command, _ in COMMANDS])
-def test_the_picture_is_that_of_discord_and_what_is_printed_stays(
+def test_the_picture_equals_discord_s_and_the_output_stays_the_same(
     console: Console, demo_model: EngineModel, tmp_path: Path, command: list[str], draw: Draw
 ) -> None:
     without = console.json(*command)
@@ -61,22 +64,22 @@ def test_the_picture_is_that_of_discord_and_what_is_printed_stays(
     assert {file.name for file in tmp_path.iterdir()} == {"out.png", "table.PNG"}
 
 
-def test_a_file_that_is_there_is_replaced_and_a_link_stays_one(console: Console, tmp_path: Path) -> None:
-    (tmp_path / "real.png").write_text("an earlier one")
+def test_an_existing_file_is_replaced_and_a_link_stays_a_link(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "real.png").write_text("an earlier picture")
     (tmp_path / "link.png").symlink_to("real.png")
     console.run("tokenize", "x", "--png", "link.png", "--model", "demo")
     assert (tmp_path / "link.png").is_symlink()
     assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_folder_or_a_circle_of_links_is_no_file(console: Console, tmp_path: Path) -> None:
+def test_a_folder_or_a_circular_link_is_refused(console: Console, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "circle.png").symlink_to("circle.png")
     assert "folder.png cannot be written: Is a directory." in console.error("xray", "x", "--png", "folder.png", code=2)
     assert "circle.png cannot be written: " in console.error("xray", "x", "--png", "circle.png", code=2)
 
 
-def test_a_disk_that_fills_leaves_the_earlier_picture_and_no_half_one(
+def test_a_full_disk_keeps_the_earlier_picture(
     console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def half(file: Path, content: bytes) -> int:
@@ -84,10 +87,10 @@ def test_a_disk_that_fills_leaves_the_earlier_picture_and_no_half_one(
             opened.write(content[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    (tmp_path / "out.png").write_text("an earlier one")
+    (tmp_path / "out.png").write_text("an earlier picture")
     monkeypatch.setattr(Path, "write_bytes", half)
     out, err = console.run("tokenize", "x", "--png", "out.png", "--model", "demo", code=1)
-    assert out.startswith("#")  # what was asked is printed all the same
+    assert out.startswith("#")  # the answer is printed all the same
     assert err == f"nightword: The picture {tmp_path / 'out.png'} could not be written: No space left on device.\n"
     assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
-    assert (tmp_path / "out.png").read_text() == "an earlier one"
+    assert (tmp_path / "out.png").read_text() == "an earlier picture"

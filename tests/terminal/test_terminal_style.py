@@ -1,4 +1,4 @@
-"""What is written to a terminal and what to a pipe: NO_COLOR, FORCE_COLOR and TERM=dumb on a real pseudo-terminal."""
+"""Output to a terminal and to a pipe, with NO_COLOR, FORCE_COLOR and TERM=dumb, on a real pseudo-terminal."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ VARIABLES = ("TERM", "NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "COLORTERM", "C
 
 
 class Terminal(io.TextIOWrapper):
-    """A stream that ends in a pseudo-terminal, and what came out of it there."""
+    """A stream that writes to a pseudo-terminal and records what arrives there."""
 
     def __init__(self) -> None:
         self._master, slave = pty.openpty()
@@ -38,7 +38,7 @@ class Terminal(io.TextIOWrapper):
         self._reader.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):  # a terminal whose last writer has gone
+        with contextlib.suppress(OSError):  # raised when the last writer has closed the terminal
             while part := os.read(self._master, 65536):
                 self._seen += part
 
@@ -69,8 +69,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 
 @contextlib.contextmanager
-def instead(name: str) -> Iterator[list[str]]:
-    """Put a terminal in the place of a standard stream; in the end the list holds what came out."""
+def as_terminal(name: str) -> Iterator[list[str]]:
+    """Replace a standard stream by a terminal. At the end, the list that it yields has the output."""
     kept, terminal = getattr(sys, name), Terminal()
     seen: list[str] = []
     setattr(sys, name, terminal)
@@ -101,13 +101,13 @@ PLAIN = [
 ]
 
 
-def named(variables: object) -> str:
+def variables_id(variables: object) -> str:
     return " ".join(f"{name}={value}" for name, value in variables.items()) if isinstance(variables, dict) else ""
 
 
-@pytest.mark.parametrize("environment", STYLED, indirect=True, ids=named)
-def test_a_terminal_shows_in_bold_what_the_model_wrote(environment: Mapping[str, str]) -> None:
-    with instead("stdout") as seen:
+@pytest.mark.parametrize("environment", STYLED, indirect=True, ids=variables_id)
+def test_a_terminal_shows_the_model_s_text_in_bold(environment: Mapping[str, str]) -> None:
+    with as_terminal("stdout") as seen:
         assert run(CONTINUE) == 0
     (out,) = seen
     assert out.startswith(f"{PROMPT}{ESCAPE}[1m night")
@@ -115,11 +115,11 @@ def test_a_terminal_shows_in_bold_what_the_model_wrote(environment: Mapping[str,
     assert HINT not in out
 
 
-@pytest.mark.parametrize("environment", PLAIN, indirect=True, ids=named)
-def test_a_terminal_that_wants_none_gets_no_escape_sequence(
+@pytest.mark.parametrize("environment", PLAIN, indirect=True, ids=variables_id)
+def test_a_terminal_without_styles_gets_no_escape_sequence(
     environment: Mapping[str, str],
 ) -> None:
-    with instead("stdout") as seen:
+    with as_terminal("stdout") as seen:
         assert run(CONTINUE) == 0
     (out,) = seen
     assert ESCAPE not in out
@@ -136,12 +136,12 @@ def test_a_terminal_that_wants_none_gets_no_escape_sequence(
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
     indirect=["environment"],
-    ids=named,
+    ids=variables_id,
 )
-def test_a_pipe_has_bold_only_where_that_is_forced(
+def test_a_pipe_gets_bold_text_only_with_force_color(
     environment: Mapping[str, str], is_styled: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with instead("stderr") as seen:  # which is looked at on its own
+    with as_terminal("stderr") as seen:  # the progress bar's stream decides for itself
         assert run(CONTINUE) == 0
     out = capsys.readouterr().out
     assert (ESCAPE in out) == is_styled
@@ -149,9 +149,9 @@ def test_a_pipe_has_bold_only_where_that_is_forced(
     assert seen == [""]
 
 
-@pytest.mark.parametrize("environment", [{"FORCE_COLOR": "1"}], indirect=True, ids=named)
-def test_json_has_no_escape_sequence_ever(environment: Mapping[str, str]) -> None:
-    with instead("stdout") as seen:
+@pytest.mark.parametrize("environment", [{"FORCE_COLOR": "1"}], indirect=True, ids=variables_id)
+def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> None:
+    with as_terminal("stdout") as seen:
         assert run([*CONTINUE, "--json"]) == 0
     assert ESCAPE not in seen[0]
     assert HINT not in seen[0]
@@ -169,9 +169,11 @@ def test_json_has_no_escape_sequence_ever(environment: Mapping[str, str]) -> Non
         ("sampler", PROMPT),
     ],
 )
-@pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=named)
-def test_no_command_writes_one(environment: Mapping[str, str], command: tuple[str, ...]) -> None:
-    with instead("stdout") as out, instead("stderr") as err:
+@pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=variables_id)
+def test_no_command_writes_an_escape_sequence_to_a_plain_terminal(
+    environment: Mapping[str, str], command: tuple[str, ...]
+) -> None:
+    with as_terminal("stdout") as out, as_terminal("stderr") as err:
         assert run([*command, "--model", "demo"]) == 0
     assert ESCAPE not in out[0] + err[0]
     assert out[0]
@@ -181,13 +183,13 @@ def test_no_command_writes_one(environment: Mapping[str, str], command: tuple[st
     ("environment", "has_bar"),
     [({}, True), ({"TERM": "dumb"}, False), ({"TERM": "dumb", "FORCE_COLOR": "1"}, False), ({"NO_COLOR": "1"}, True)],
     indirect=["environment"],
-    ids=named,
+    ids=variables_id,
 )
-def test_a_bar_is_drawn_where_a_line_can_be_drawn_again(
+def test_a_progress_bar_is_drawn_unless_the_terminal_is_dumb(
     environment: Mapping[str, str], has_bar: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("reviews.txt").write_text("I loved it.\nI hated it.\n")
-    with instead("stderr") as seen:
+    with as_terminal("stderr") as seen:
         assert run(["sentiment", "--lines", "reviews.txt", "--model", "demo"]) == 0
     assert ("2/2" in seen[0]) == has_bar
     assert ("\r" in seen[0]) == has_bar

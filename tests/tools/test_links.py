@@ -13,7 +13,7 @@ def test_no_link_within_the_project_is_broken() -> None:
 
 
 @pytest.mark.parametrize("link", ["nothing.md", "page.md#no-such-heading", "#nor-here", "../outside.md"])
-def test_a_broken_link_is_found(link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_link_is_reported(link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "project"
     (root / "docs").mkdir(parents=True)
     (tmp_path / "outside.md").write_text("# Out of the project")

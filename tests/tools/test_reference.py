@@ -1,4 +1,4 @@
-"""The committed reference pages are what the code says now."""
+"""The committed reference pages match the code."""
 
 import re
 
@@ -48,5 +48,5 @@ def test_every_terminal_command_is_listed(generated: dict[str, str]) -> None:
     page = generated["terminal.md"]
     listed = re.findall(r"^## nightword (.+)$", page, re.MULTILINE)
     assert listed[:6] == ["run", "doctor", "health", "backup", "playground", "bench"]
-    assert listed[6:] == sorted(set(OPTIONS) - {"guess", "model", "help"})  # which have no terminal command
+    assert listed[6:] == sorted(set(OPTIONS) - {"guess", "model", "help"})  # these have no terminal command
     assert "| `--num-beams N` | beam only: how many beams the search keeps at each step (2 to 10, default 5) |" in page

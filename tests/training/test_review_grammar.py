@@ -1,4 +1,4 @@
-"""The review grammar: reproducible, balanced, nothing left to expand."""
+"""The review grammar is reproducible and balanced, and leaves no placeholder unexpanded."""
 
 import random
 import re
@@ -33,7 +33,7 @@ def test_held_out_reviews_are_not_written() -> None:
     assert not held_out & {review.review for review in write_reviews(1, 2000, held_out)}
 
 
-def test_a_review_stands_in_the_prompt_s_form_with_its_answer() -> None:
+def test_a_review_is_written_in_the_prompt_s_form_with_its_answer() -> None:
     (written,) = write_reviews(0, 1)
     assert review_text(written) == (
         "Question: Is the following review positive or\n    negative about the movie?\n"
@@ -41,7 +41,7 @@ def test_a_review_stands_in_the_prompt_s_form_with_its_answer() -> None:
     )
 
 
-def test_no_word_is_on_both_sides() -> None:
+def test_no_word_is_both_positive_and_negative() -> None:
     for symbol in ("adj", "thing", "habit", "verdict", "rating", "negated", "strong"):
         positive, negative = POLAR[symbol]
         assert not set(positive) & set(negative), symbol

@@ -1,4 +1,4 @@
-"""The unmodified bot in a process of its own: only the two addresses of Discord are put on loopback."""
+"""The real bot in a process of its own, with Discord's two addresses replaced by ones on loopback."""
 
 import sys
 
@@ -9,7 +9,7 @@ from bot.__main__ import main
 
 
 def run_bot(port: str, arguments: list[str]) -> None:
-    """Run the command line against the Discord on this port, and exit with its code."""
+    """Run the command line against the small Discord on this port, and exit with its code."""
     discord.http.Route.BASE = f"http://127.0.0.1:{port}/api/v10"
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/")
     sys.argv = ["nightword", *arguments]

@@ -1,4 +1,4 @@
-"""The channels of the small Discord: messages of members and of the bot, to post, read, edit and delete."""
+"""The channels of the small Discord: the bot can post, read, edit and delete messages."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ UNKNOWN_MESSAGE = {"code": 10008, "message": "Unknown Message"}
 
 
 class Channels(Snowflakes):
-    """Every message that stands in a channel, and the files below it.
+    """Every message in a channel, and its files.
 
-    It remembers no nonces, which Discord does for some minutes: what is posted twice stands there twice.
+    Discord remembers nonces for some minutes and this doesn't: a message that is posted twice is there twice.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.posted: list[Json] = []  # the bot's messages
         self.messages: dict[str, Json] = {}  # members' messages, by id
-        self.files: dict[str, bytes] = {}  # attachments by their path
-        self.message_faults: dict[str, list[Fault]] = {}  # of requests about messages, by their method
+        self.files: dict[str, bytes] = {}  # attachments by path
+        self.message_faults: dict[str, list[Fault]] = {}  # for requests about messages, by HTTP method
 
-    def said_in(self, channel: str) -> list[Json]:
+    def messages_in(self, channel: str) -> list[Json]:
         """Return the messages of a channel, the oldest first."""
-        found = [one for one in (*self.messages.values(), *self.posted) if one["channel_id"] == channel]
-        return sorted(found, key=lambda one: int(one["id"]))
+        messages = [message for message in (*self.messages.values(), *self.posted) if message["channel_id"] == channel]
+        return sorted(messages, key=lambda message: int(message["id"]))
 
     def message_routes(self) -> list[web.RouteDef]:
         messages = f"{API}/channels/{{channel}}/messages"
@@ -35,7 +35,7 @@ class Channels(Snowflakes):
             web.get(messages, self._history),
             web.get(f"{messages}/{{message}}", self._read),
             web.patch(f"{messages}/{{message}}", self._change),
-            web.delete(f"{messages}/{{message}}", self._take_away),
+            web.delete(f"{messages}/{{message}}", self._delete_message),
             web.get("/attachments/{id}/{name}", self._attachment),
         ]
 
@@ -49,44 +49,44 @@ class Channels(Snowflakes):
         return answer(self.posted[-1]) if fault is None else await suffer(fault)
 
     async def _history(self, request: web.Request) -> web.Response:
-        """Return the newest messages first, of those next to `after` or `before`."""
-        said, limit = self.said_in(request.match_info["channel"]), int(request.query.get("limit", 50))
+        """Return the messages next to `after` or `before`, the newest first."""
+        said, limit = self.messages_in(request.match_info["channel"]), int(request.query.get("limit", 50))
         if "after" in request.query:
-            found = [one for one in said if int(one["id"]) > int(request.query["after"])][:limit]
+            page = [message for message in said if int(message["id"]) > int(request.query["after"])][:limit]
         else:
             before = int(request.query.get("before", 1 << 63))
-            found = [one for one in said if int(one["id"]) < before][-limit:]
-        return answer(found[::-1])
+            page = [message for message in said if int(message["id"]) < before][-limit:]
+        return answer(page[::-1])
 
     async def _read(self, request: web.Request) -> web.Response:
-        found = self._found(request)
-        return answer(UNKNOWN_MESSAGE, 404) if found is None else answer(found)
+        stored = self._find(request)
+        return answer(UNKNOWN_MESSAGE, 404) if stored is None else answer(stored)
 
     async def _change(self, request: web.Request) -> web.Response:
         body, _ = await payload(request)
-        found, fault = self._found(request), self._fault(request)
+        stored, fault = self._find(request), self._fault(request)
         if fault is not None and not fault.taken:
             return await suffer(fault)
-        if found is None:
+        if stored is None:
             return answer(UNKNOWN_MESSAGE, 404)
-        found |= {key: body[key] for key in ("content", "embeds", "components") if key in body}
-        return answer(found) if fault is None else await suffer(fault)
+        stored |= {key: body[key] for key in ("content", "embeds", "components") if key in body}
+        return answer(stored) if fault is None else await suffer(fault)
 
-    async def _take_away(self, request: web.Request) -> web.Response:
-        found, fault = self._found(request), self._fault(request)
+    async def _delete_message(self, request: web.Request) -> web.Response:
+        stored, fault = self._find(request), self._fault(request)
         if fault is not None:
             return await suffer(fault)
-        if found is None:
+        if stored is None:
             return answer(UNKNOWN_MESSAGE, 404)
-        self.posted.remove(found)
+        self.posted.remove(stored)
         return web.Response(status=204)
 
     async def _attachment(self, request: web.Request) -> web.Response:
         return web.Response(body=self.files[request.path])
 
-    def _found(self, request: web.Request) -> Json | None:
-        said = self.said_in(request.match_info["channel"])
-        return next((one for one in said if one["id"] == request.match_info["message"]), None)
+    def _find(self, request: web.Request) -> Json | None:
+        said = self.messages_in(request.match_info["channel"])
+        return next((message for message in said if message["id"] == request.match_info["message"]), None)
 
     def _fault(self, request: web.Request) -> Fault | None:
         faults = self.message_faults.get(request.method, [])

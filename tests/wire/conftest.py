@@ -1,4 +1,4 @@
-"""A model that is slow for the small Discord's bot, and the end of the process that forks the bots."""
+"""A slow model for tests with a whole bot, and the shutdown of the process that forks the bots."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.wire.forked import stop_fork_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder as slow; those of the slow model share a worker, since it is large."""
+    """Mark all tests of this folder as slow. Tests with the slow model share a worker, since the model is large."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("slow")
@@ -29,7 +29,7 @@ def _fork_server() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model's tokenizer before random weights that keep every core busy: some 200 million parameters."""
+    """The demo model's tokenizer with about 200 million random weights, which keep every core busy."""
     folder = tmp_path_factory.mktemp("slow")
     for file in DEMO_FOLDER.glob("*token*"):
         shutil.copy(file, folder / file.name)

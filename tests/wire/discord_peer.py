@@ -1,6 +1,6 @@
-"""A small Discord on loopback: what the real bot needs to log in, sync, and answer, and the faults that it may meet.
+"""A small Discord on loopback: what the real bot needs to log in, sync and answer, and faults to inject.
 
-It refuses what Discord would refuse, and every request is held against Discord's OpenAPI document where that is there.
+It refuses what Discord would refuse, and checks every request against Discord's OpenAPI document if that is available.
 """
 
 import time
@@ -12,8 +12,7 @@ from aiohttp import web
 
 from tests.contract import check_request, has_document
 from tests.wire.channels import Channels
-from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, message
-from tests.wire.objects import registered as as_registered
+from tests.wire.objects import EPOCH, GUILD, GUILD_OBJECT, ME, Json, as_registered, message
 from tests.wire.people import EVERYTHING, People
 from tests.wire.rest import API, SIGNS_OF_LIFE, Fault, answer, payload, suffer
 
@@ -24,17 +23,17 @@ _ANSWER, _UPDATE, _MODAL = 4, 7, 9
 
 
 class Discord(People, Channels):
-    """The peer: what it answers to a bot that logs in, tells of its commands, and answers people."""
+    """The peer that a bot logs in to, registers commands with, and sends its answers to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.guilds: list[Json] = [{"id": GUILD, "name": "Readers", "permissions": str(EVERYTHING)}]
-        self.closed_guilds: set[str] = set()  # that do not take commands
+        self.closed_guilds: set[str] = set()  # servers that refuse commands
         self.is_checked = has_document()
         self.requests: list[str] = []
-        self.refused: list[str] = []  # what Discord's document or the peer found wrong
+        self.refused: list[str] = []  # problems found by Discord's document or by the peer
         self.reject_token = False
-        self.request_faults: dict[str, Fault] = {}  # of every request that begins so, such as "GET /users/@me/guilds"
+        self.request_faults: dict[str, Fault] = {}  # by the beginning of a request, such as "GET /users/@me/guilds"
         self.callback_faults: list[Fault] = []
         self.edit_faults: list[Fault] = []
 
@@ -43,10 +42,10 @@ class Discord(People, Channels):
         return sum(seen.startswith(request) for seen in self.requests)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what Discord answers."""
+        """Return the routes that this Discord answers."""
         application, webhook = f"{API}/applications/{{app}}", f"{API}/webhooks/{{app}}/{{token}}"
         return [
-            web.get("/", self.gateway.connected),
+            web.get("/", self.gateway.serve_connection),
             web.get(f"{API}/users/@me", self._me),
             web.get(f"{API}/users/@me/guilds", self._guilds),
             web.get(f"{API}/guilds/{{guild}}", self._guild),
@@ -77,10 +76,10 @@ class Discord(People, Channels):
         return answer(self.gateway.guild)
 
     async def _channel(self, request: web.Request) -> web.Response:
-        channels = {one["id"]: one for one in self.gateway.guild["channels"]}
-        if (found := channels.get(request.match_info["channel"])) is None:
+        channels = {channel["id"]: channel for channel in self.gateway.guild["channels"]}
+        if (channel := channels.get(request.match_info["channel"])) is None:
             return answer({"code": 10003, "message": "Unknown Channel"}, 404)
-        return answer(found)
+        return answer(channel)
 
     async def _application(self, _: web.Request) -> web.Response:
         return answer(self.application)
@@ -93,69 +92,69 @@ class Discord(People, Channels):
 
     async def _sync(self, request: web.Request) -> web.Response:
         guild = request.match_info.get("guild")
-        self.commands[guild] = [as_registered(self.snowflake(), one, guild) for one in await request.json()]
+        self.commands[guild] = [as_registered(self.snowflake(), command, guild) for command in await request.json()]
         return answer(self.commands[guild])
 
     async def _callback(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, _ = await payload(request)
         fault = self.callback_faults.pop(0) if self.callback_faults else None
         if fault is not None and not fault.taken:
-            asked.refused.set()
+            interaction.refused.set()
             return await suffer(fault)
-        if time.time() * 1000 - EPOCH - (int(asked.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
+        if time.time() * 1000 - EPOCH - (int(interaction.id) >> 22) > ACKNOWLEDGE_MILLISECONDS:
             return answer({"code": 10062, "message": "Unknown interaction"}, 404)
-        if asked.callbacks:
+        if interaction.callbacks:
             return self._refuse(400, 40060, "Interaction has already been acknowledged.")
-        asked.callbacks.append(body)
-        asked.seconds_to_acknowledge = time.perf_counter() - asked.sent
-        asked.acknowledged.set()
-        result: Json = {"interaction": {"id": asked.id, "type": 2}}
+        interaction.callbacks.append(body)
+        interaction.seconds_to_acknowledge = time.perf_counter() - interaction.sent
+        interaction.acknowledged.set()
+        result: Json = {"interaction": {"id": interaction.id, "type": 2}}
         if body["type"] == _ANSWER:
-            asked.original = message(self.snowflake(), body["data"])
-            result["resource"] = {"type": _ANSWER, "message": asked.original}
+            interaction.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _ANSWER, "message": interaction.original}
         if body["type"] == _UPDATE:
-            asked.original = message(self.snowflake(), body["data"])
-            result["resource"] = {"type": _UPDATE, "message": asked.original}
+            interaction.original = message(self.snowflake(), body["data"])
+            result["resource"] = {"type": _UPDATE, "message": interaction.original}
         if body["type"] in (_ANSWER, _UPDATE, _MODAL):
-            asked.answer()
+            interaction.answer()
         return answer(result) if fault is None else await suffer(fault)
 
     async def _edit(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, files = await payload(request)
         if self.edit_faults:
             return await suffer(self.edit_faults.pop(0))
-        if asked.expired or not asked.callbacks:
-            asked.refused.set()
+        if interaction.expired or not interaction.callbacks:
+            interaction.refused.set()
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.original = self._message(request, body, files, asked.original)
-        asked.edits += 1
-        asked.shown.append((time.perf_counter(), asked.original))
-        asked.answer()
-        return answer(asked.original)
+        interaction.original = self._message(request, body, files, interaction.original)
+        interaction.edits += 1
+        interaction.shown.append((time.perf_counter(), interaction.original))
+        interaction.answer()
+        return answer(interaction.original)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        self.asked[request.match_info["token"]].original = None
+        self.interactions[request.match_info["token"]].original = None
         return web.Response(status=204)
 
     async def _followup(self, request: web.Request) -> web.Response:
-        asked = self.asked[request.match_info["token"]]
+        interaction = self.interactions[request.match_info["token"]]
         body, files = await payload(request)
-        if asked.expired or not asked.callbacks:
+        if interaction.expired or not interaction.callbacks:
             return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
-        asked.followups.append(self._message(request, body, files))
-        return answer(asked.followups[-1])
+        interaction.followups.append(self._message(request, body, files))
+        return answer(interaction.followups[-1])
 
     def _refuse(self, status: int, code: int, problem: str) -> web.Response:
         self.refused.append(problem)
         return answer({"code": code, "message": problem}, status)
 
     @web.middleware
-    async def hold_to_contract(
+    async def check_contract(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Count every request, and refuse one that Discord's document does not allow."""
+        """Record every request, apply its fault, and refuse what Discord's document does not allow."""
         if not request.path.startswith(API):
             return await handler(request)
         SIGNS_OF_LIFE.count += 1
@@ -179,10 +178,10 @@ class Discord(People, Channels):
 async def discord_on_loopback(
     prepare: Callable[[Discord], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Discord, int]]:
-    """Yield a running peer and its port; at the end, nothing may have been sent that Discord would refuse."""
+    """Yield a running peer and its port. At the end, assert that the bot sent nothing that Discord would refuse."""
     discord = Discord()
     prepare(discord)
-    app = web.Application(middlewares=[discord.hold_to_contract], client_max_size=30 * 1024**2)
+    app = web.Application(middlewares=[discord.check_contract], client_max_size=30 * 1024**2)
     app.add_routes(discord.routes())
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""Fork bots from one process that has imported everything: `python -m tests.wire.fork_server SOCKET`.
+"""Fork bots from a process that has imported everything: `python -m tests.wire.fork_server SOCKET`.
 
 Importing torch, transformers and discord takes seconds, forking takes milliseconds. This process imports them once and
 starts no thread, since threads do not survive a fork. For each connection to SOCKET it forks a bot, which then runs the
@@ -37,8 +37,8 @@ def modules() -> Iterator[str]:
 
 
 def next_bot(listener: socket.socket) -> tuple[str, list[str]]:
-    """Fork a bot for each connection; return in each bot's own process, with its port and arguments."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies of supervisors
+    """Fork a bot for each connection. Return only in a bot's process, with its port and arguments."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so supervisors leave no zombies
     while True:
         ready, _, _ = select.select([sys.stdin, listener], [], [])
         if sys.stdin in ready:
@@ -64,7 +64,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def supervise(process: int, connection: socket.socket, outputs: list[int]) -> None:
-    """Tell the tests of a bot's beginning and end, and exit."""
+    """Send the tests a bot's process id and later its exit code, then exit."""
     for output in outputs:
         os.close(output)  # the bot is the only writer, so its readers see its end
     connection.sendall(f"{process}\n".encode())
@@ -74,7 +74,7 @@ def supervise(process: int, connection: socket.socket, outputs: list[int]) -> No
 
 
 def become(request: dict[str, Any], outputs: list[int]) -> tuple[str, list[str]]:
-    """Make this process what the request describes."""
+    """Give this process the outputs, environment and folder of the request."""
     for number, output in enumerate(outputs, start=1):
         os.dup2(output, number)
         os.close(output)
@@ -87,11 +87,11 @@ def become(request: dict[str, Any], outputs: list[int]) -> tuple[str, list[str]]
 if __name__ == "__main__":
     for name in modules():
         importlib.import_module(name)
-    gc.freeze()  # a collection in a bot would otherwise copy every page
+    gc.freeze()  # otherwise a garbage collection in a bot would copy every page
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(sys.argv[1])
         server.listen(128)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        found = next_bot(server)
-    run_bot(*found)
+        call = next_bot(server)
+    run_bot(*call)

@@ -1,4 +1,4 @@
-"""Ask the fork server for bots; each is used like a process of asyncio's."""
+"""Bots from the fork server, with the interface of asyncio's processes."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class BotProcess(Protocol):
-    """What the tests use of a bot's process, forked or not."""
+    """The part of a process's interface that the tests use, forked or not."""
 
     @property
     def pid(self) -> int: ...
@@ -32,7 +32,7 @@ class BotProcess(Protocol):
 
 
 class ForkServer:
-    """The process that forks the bots; it lives as long as the tests' own."""
+    """The process that forks the bots. It lives as long as the tests' process."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="bots")
@@ -40,27 +40,27 @@ class ForkServer:
         self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
             [sys.executable, "-m", "tests.wire.fork_server", self.address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT, env=_environment(self._folder.name),
-            start_new_session=True,  # an interrupt at the terminal is for the tests
+            start_new_session=True,  # so Ctrl+C reaches only the tests
         )  # fmt: skip
         assert self.process.stdout is not None
         if self.process.stdout.readline() != b"ready\n":
             raise RuntimeError(f"the fork server ended with {self.process.wait()}")
 
     def stop(self) -> None:
-        """End the server; bots that it forked go on."""
+        """End the server. Bots that it forked keep running."""
         self.process.communicate()
         self._folder.cleanup()
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Return what the libraries read when they are imported: for the hub, a cache of its own and no network."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    return {**found, "PYTHONUTF8": "1", "HF_HOME": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
+    """Return the environment that the libraries read on import: an own cache for the hub, and no network."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    return {**inherited, "PYTHONUTF8": "1", "HF_HOME": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
 
 
 @functools.cache
 def fork_server() -> ForkServer:
-    """Return this process's fork server, started where it is first needed."""
+    """Return this process's fork server, started on first use."""
     return ForkServer()
 
 
@@ -109,7 +109,7 @@ class ForkedBot:
 async def forked_bot(
     port: int, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> AsyncIterator[ForkedBot]:
-    """Let the fork server fork a bot, and kill it at the end unless it has ended."""
+    """Fork a bot with the fork server, and kill it at the end unless it has ended."""
     request = {"port": str(port), "arguments": arguments, "environment": dict(environment), "folder": str(folder)}
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(fork_server().address)

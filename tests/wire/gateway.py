@@ -1,4 +1,4 @@
-"""The gateway's side of the small Discord: sessions that can be dropped and resumed."""
+"""The gateway of the small Discord, with sessions that can be dropped and resumed."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ MESSAGE_CONTENT = 1 << 15
 
 
 class Gateway:
-    """One bot's session: every event that was sent to it, and the socket that it is on, if any."""
+    """One bot's session: every event sent to it, and its socket if it is connected."""
 
     def __init__(self) -> None:
         self.ready = asyncio.Event()
@@ -19,23 +19,23 @@ class Gateway:
         self.identified = 0
         self.closed_with: int | None = None
         self.refuse_with: int | None = None  # the close code that answers an identification
-        self.grants_message_content = False  # a privileged intent: off until the portal's page has it on
-        self.refuse_resume = False  # as in an outage: every connection ends before it has begun
-        self.forgets_sessions = False  # no session can be resumed: the bot has to begin anew
-        self.guild: Json = GUILD_OBJECT  # the bot's only server that is there
-        self.unavailable: list[str] = []  # its servers that are in an outage
+        self.grants_message_content = False  # a privileged intent, off until the portal turns it on
+        self.refuse_resume = False  # as in an outage: every resumed connection is closed at once
+        self.forgets_sessions = False  # no session can be resumed, so the bot has to identify again
+        self.guild: Json = GUILD_OBJECT  # the bot's only available server
+        self.unavailable: list[str] = []  # its servers in an outage
         self._url = ""
         self._events: list[Json] = []
         self._socket: web.WebSocketResponse | None = None
 
     async def dispatch(self, event: str, data: Json) -> None:
-        """Send an event; without a socket it is sent once the session is resumed."""
+        """Send an event. Without a socket it is sent when the session is resumed."""
         self._events.append({"op": 0, "t": event, "s": len(self._events) + 1, "d": data})
         if self._socket is not None:
             await self._socket.send_json(self._events[-1])
 
     async def drop(self, *, rudely: bool = False) -> None:
-        """Close the connection as Discord does when it moves one, or without a word."""
+        """Close the connection as Discord does to move it, or `rudely` without a close frame."""
         socket, self._socket = self._socket, None
         assert socket is not None
         if rudely:
@@ -45,7 +45,7 @@ class Gateway:
         else:
             await socket.close(code=4000)
 
-    async def connected(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve_connection(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection."""
         self._url = f"ws://{request.host}/"
         socket = web.WebSocketResponse()
@@ -85,7 +85,7 @@ class Gateway:
     async def _identified(self) -> None:
         self.identified += 1
         self._events = []
-        guilds = [{"id": one, "unavailable": True} for one in (GUILD, *self.unavailable)]
+        guilds = [{"id": guild_id, "unavailable": True} for guild_id in (GUILD, *self.unavailable)]
         await self.dispatch(
             "READY",
             {"v": 10, "user": ME, "guilds": guilds, "session_id": "session",
@@ -95,6 +95,6 @@ class Gateway:
         self.ready.set()
 
     async def close(self) -> None:
-        """Say goodbye, at the end of a test."""
+        """Close the connection at the end of a test."""
         if self._socket is not None:
             await self._socket.close(code=WSCloseCode.GOING_AWAY)

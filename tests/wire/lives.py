@@ -1,7 +1,7 @@
-"""The unmodified bot, one life after the other: `python -m tests.wire.lives PORT`, a line for each life.
+"""The real bot, one life after the other: `python -m tests.wire.lives PORT`, with a line for each life.
 
-Each is a process of its own, forked from one that has imported everything and started nothing: it says its id; then it
-is `gone`.
+Each life is a process forked from one that has imported everything and started nothing. Its process id is printed, and
+after its end `gone`.
 """
 
 import os

@@ -30,13 +30,13 @@ GUILD_OBJECT: Json = {
 
 
 class Snowflakes:
-    """Ids as Discord makes them, in the order of their making."""
+    """Ids as Discord makes them, in the order of creation."""
 
     def __init__(self) -> None:
         self._serial = 0
 
     def snowflake(self, age: float = 0) -> str:
-        """Return a new id, made `age` seconds ago."""
+        """Return a new id that is `age` seconds old."""
         self._serial += 1
         return str((int((time.time() - age) * 1000) - EPOCH) << 22 | self._serial & 0x3FFFFF)
 
@@ -48,7 +48,7 @@ def person(number: int) -> Json:
 def in_server(
     number: int, permissions: int, app_permissions: int, channel_id: str = CHANNEL, roles: Sequence[str] = ()
 ) -> Json:
-    """Return what an interaction says of a member, and of a server's channel."""
+    """Return the part of an interaction about a member and a server's channel."""
     member = {
         "user": person(number), "roles": list(roles), "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False,
         "mute": False, "flags": 0, "permissions": str(permissions),
@@ -61,7 +61,7 @@ def in_server(
 
 
 def outside(number: int, context: int) -> Json:
-    """Return what an interaction says of a person in a direct message with the bot (1), or among people (2)."""
+    """Return the part of an interaction about a person in a direct message with the bot (1) or among people (2)."""
     user = person(number)
     channel = {"id": CHANNEL, "type": 1 if context == 1 else 3, "recipients": [user], "name": None, "icon": None}
     return {
@@ -81,8 +81,8 @@ def message(message_id: str, body: Json, attachments: list[Json] | None = None, 
     }  # fmt: skip
 
 
-def registered(command_id: str, command: Json, guild_id: str | None) -> Json:
-    """Return a command as Discord gives it back: with ids, without what is false, permissions as text."""
+def as_registered(command_id: str, command: Json, guild_id: str | None) -> Json:
+    """Return a command as Discord returns it: with ids, without false values, permissions as text."""
     options = command.get("options", [])
     permissions = command.get("default_member_permissions")
     shown = {"description": "", **command, "id": command_id, "version": "1", "application_id": APPLICATION}

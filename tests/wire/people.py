@@ -1,4 +1,4 @@
-"""The people's side of the small Discord: they type commands, press buttons and fill in forms."""
+"""The people of the small Discord: they type commands, press buttons and fill in forms."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ from tests.wire.objects import APPLICATION_OBJECT, GUILD, Json, Snowflakes, in_s
 EVERYTHING = (1 << 50) - 1
 MEMBER = 1 << 31 | 1 << 11 | 1 << 10  # use application commands, send messages, view channels
 
-DRAFTS = ("Writing …", "Waiting …")  # the titles of what is shown until the answer is there
+DRAFTS = ("Writing …", "Waiting …")  # the titles of drafts, which are shown until the answer is there
 _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
 
 
 @dataclass
-class RepeatableQuestion:
-    """One interaction as its person sees it: how it was acknowledged, and what stands there now."""
+class Interaction:
+    """An interaction as its user sees it: how it was acknowledged, and what is shown now."""
 
     id: str
     token: str
@@ -43,18 +43,18 @@ class RepeatableQuestion:
 
     @property
     def titles(self) -> list[str]:
-        """The titles of what the asker sees in the end, without a count at their beginning."""
+        """The titles of the messages that the asker sees now, without a leading count."""
         messages = [shown for shown in (self.original, *self.followups) if shown is not None]
         return [shown["embeds"][0]["title"].lstrip("0123456789 ") for shown in messages]
 
     @property
     def is_draft(self) -> bool:
-        """Whether what stands there now is to be replaced by the answer."""
+        """Whether a draft is shown, which the answer will replace."""
         return self.original is not None and _is_draft(self.original)
 
     @property
     def final_edits(self) -> int:
-        """How often the answer was put there, without its drafts."""
+        """How many edits were not drafts."""
         return sum(not _is_draft(shown) for _, shown in self.shown)
 
     def answer(self) -> None:
@@ -67,30 +67,30 @@ def _is_draft(shown: Json) -> bool:
 
 
 class People(Snowflakes):
-    """What a test does in Discord's clients, and what their people see."""
+    """What people do in Discord's clients, and what they see there."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gateway = Gateway()
         self.application: Json = dict(APPLICATION_OBJECT)
-        self.commands: dict[str | None, list[Json]] = {None: []}  # by server; None holds the global ones
-        self.asked: dict[str, RepeatableQuestion] = {}
+        self.commands: dict[str | None, list[Json]] = {None: []}  # by server; None has the global ones
+        self.interactions: dict[str, Interaction] = {}
 
     @property
     def ready(self) -> asyncio.Event:
         return self.gateway.ready
 
     async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, where: Json | None = None,
-                    **options: Any) -> RepeatableQuestion:  # fmt: skip
-        """Send a slash command of `user`, made `age` seconds ago, `times` times over."""
+                    **options: Any) -> Interaction:  # fmt: skip
+        """Send a slash command of `user` that is `age` seconds old, `times` times."""
         given = [{"name": key, "type": _OPTION_TYPES[type(value)], "value": value} for key, value in options.items()]
         data = {"id": self._command(name)["id"], "name": name, "type": 1, "options": given}
         return await self._interact(2, data, user=user, age=age, times=times, where=where)
 
     async def menu(
         self, name: str, content: str, *, user: int = 1, where: Json | None = None, parts: Json | None = None
-    ) -> RepeatableQuestion:
-        """Choose a context menu command on a message with `content`, and with `parts` as Discord sends them."""
+    ) -> Interaction:
+        """Choose a context menu command on a message with `content` and `parts`, further keys of the message."""
         target = message(self.snowflake(), {"content": content}, author=person(77)) | (parts or {})
         data = {"id": self._command(name)["id"], "name": name, "type": 3, "target_id": target["id"],
                 "resolved": {"messages": {target["id"]: target}}}  # fmt: skip
@@ -98,42 +98,40 @@ class People(Snowflakes):
 
     async def press(
         self, label: str, below: Json, *, user: int = 1, permissions: int = MEMBER, roles: Sequence[str] = ()
-    ) -> RepeatableQuestion:
-        """Press a button below a message; an edit of that message is then the answer."""
+    ) -> Interaction:
+        """Press a button below a message. The answer is an edit of that message."""
         buttons = [button for row in below["components"] for button in row["components"]]
         button = next(button for button in buttons if button["label"].startswith(label))
         data = {"custom_id": button["custom_id"], "component_type": 2, "id": button.get("id", 1)}
         where = in_server(user, permissions, EVERYTHING, below["channel_id"], roles)
         return await self._interact(3, data, user=user, where=where | {"message": below})
 
-    async def submit(
-        self, form: RepeatableQuestion, values: Mapping[str, str], where: Json | None = None
-    ) -> RepeatableQuestion:
-        """Fill in the modal that `form` was answered with."""
+    async def submit(self, form: Interaction, values: Mapping[str, str], where: Json | None = None) -> Interaction:
+        """Fill in and submit the modal that `form` was answered with."""
         shown = form.callbacks[0]["data"]
         rows = []
         for row in shown["components"]:
             inputs = row.get("components") or [row["component"]]
-            filled = [{"type": 4, "id": one.get("id", 1), "custom_id": one["custom_id"],
-                       "value": values[one["custom_id"]]} for one in inputs]  # fmt: skip
+            filled = [{"type": 4, "id": control.get("id", 1), "custom_id": control["custom_id"],
+                       "value": values[control["custom_id"]]} for control in inputs]  # fmt: skip
             part = {"components": filled} if "components" in row else {"component": filled[0]}
             rows.append({"type": row["type"], "id": row.get("id", 1), **part})
         data = {"custom_id": shown["custom_id"], "components": rows}
         return await self._interact(5, data, user=form.user, where=where)
 
     async def _interact(self, kind: int, data: Json, *, user: int, age: float = 0, times: int = 1,
-                        where: Json | None = None) -> RepeatableQuestion:  # fmt: skip
-        asked = RepeatableQuestion(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
-        self.asked[asked.token] = asked
-        interaction = {
-            "id": asked.id, "application_id": self.application["id"], "type": kind, "token": asked.token, "data": data,
-            "version": 1, "locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
+                        where: Json | None = None) -> Interaction:  # fmt: skip
+        interaction = Interaction(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
+        self.interactions[interaction.token] = interaction
+        event = {
+            "id": interaction.id, "application_id": self.application["id"], "type": kind, "token": interaction.token,
+            "data": data, "version": 1, "locale": "en-US", "entitlements": [], "attachment_size_limit": 26_214_400,
             **(where or in_server(user, MEMBER, EVERYTHING)),
         }  # fmt: skip
-        asked.sent = time.perf_counter()
+        interaction.sent = time.perf_counter()
         for _ in range(times):
-            await self.gateway.dispatch("INTERACTION_CREATE", interaction)
-        return asked
+            await self.gateway.dispatch("INTERACTION_CREATE", event)
+        return interaction
 
     def _command(self, name: str) -> Json:
         scopes = (self.commands.get(GUILD, []), self.commands[None])

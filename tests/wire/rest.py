@@ -1,4 +1,4 @@
-"""How the small Discord answers requests, and what may happen to one instead."""
+"""How the small Discord answers requests, and faults that replace an answer."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ HANG_SECONDS = 60.0
 
 
 class SignsOfLife:
-    """How many requests the bots of this process's peers have made: who waits sees that something goes on."""
+    """How many requests this process's peers have received, which shows a waiting test that its bot is active."""
 
     count = 0
 
@@ -25,7 +25,7 @@ SIGNS_OF_LIFE = SignsOfLife()
 
 @dataclass
 class Fault:
-    """What happens to one request instead of its answer; where `taken`, after it had its effect."""
+    """What happens to a request instead of its answer. If `taken`, the request has its effect first."""
 
     status: int = 500
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ async def suffer(fault: Fault) -> web.Response:
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return JSON with the content type to the letter: with a charset discord.py would not read it."""
+    """Return JSON with the exact content type: discord.py does not parse it if there is a charset."""
     return web.Response(
         body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})}
     )

@@ -1,4 +1,4 @@
-"""A server with a channel for reviews, a log channel and moderators, as the small Discord has it."""
+"""A server of the small Discord with a channel for reviews, a log channel and moderators."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,14 +45,14 @@ REVIEW_SERVER: Json = {
 }
 
 
-def granting(discord: Discord) -> None:
-    """Let the bot read messages, in a server with channels."""
+def grant_message_content(discord: Discord) -> None:
+    """Grant the message content intent, in a server with channels."""
     discord.gateway.grants_message_content = True
     discord.gateway.guild = REVIEW_SERVER
 
 
-def posted(discord: Discord, text: str, author: int = 0) -> Json:
-    """Post a review, of which nobody tells the bot."""
+def post_review(discord: Discord, text: str, author: int = 0) -> Json:
+    """Post a review without sending the bot an event, and return it."""
     review = message(discord.snowflake(), {"content": text}, author=person(author))
     now = datetime.now(UTC).isoformat()
     discord.messages[review["id"]] = {**review, "guild_id": GUILD, "timestamp": now}
@@ -61,7 +61,7 @@ def posted(discord: Discord, text: str, author: int = 0) -> Json:
 
 @asynccontextmanager
 async def store_of(url: str) -> AsyncIterator[ReviewStore]:
-    """Open a database as another program than the bot."""
+    """Open the database as a second program beside the bot."""
     database = Database(url)
     await database.open()
     yield ReviewStore(database)
@@ -69,7 +69,7 @@ async def store_of(url: str) -> AsyncIterator[ReviewStore]:
 
 
 async def watch(url: str, discord: Discord, *, flag_below: float | None = None) -> None:
-    """Watch the channel from now on; with a threshold it is live."""
+    """Watch the channel from now on. With a threshold, set it live."""
     log_channel_id, last = None if flag_below is None else int(LOG), int(discord.snowflake())
     async with store_of(url) as store:
         await store.places.watch(
@@ -80,7 +80,7 @@ async def watch(url: str, discord: Discord, *, flag_below: float | None = None) 
             await store.places.set_live(int(CHANNEL), True)
 
 
-def edited(review: Json, text: str) -> Json:
-    """Change what a review says, of which nobody tells the bot."""
+def edit_review(review: Json, text: str) -> Json:
+    """Edit a review without sending the bot an event."""
     review |= {"content": text, "edited_timestamp": datetime.now(UTC).isoformat()}
     return review

@@ -1,4 +1,4 @@
-"""Start the bot in a process of its own, and wait for what it does."""
+"""Start the bot in a process of its own, and wait for its messages, its answers and its end."""
 
 import asyncio
 import contextlib
@@ -14,32 +14,35 @@ import psutil
 
 from tests.wire.discord_peer import TOKEN, Discord
 from tests.wire.forked import PROJECT, BotProcess, forked_bot
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import SIGNS_OF_LIFE
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-PATIENCE = 60.0  # without a sign of life from the bot
-MOST_PATIENCE = 15 * PATIENCE  # with signs of life, and without what is waited for
-running: list[BotProcess] = []  # the bots that a test has started
-READ_AT_IMPORT = ("HF_",)  # what huggingface_hub reads once, when it is imported
+PATIENCE = 60.0  # seconds to wait without a sign of life from the bot
+MOST_PATIENCE = 15 * PATIENCE  # seconds to wait in all, even with signs of life
+running: list[BotProcess] = []  # the bots that the current test has started
+READ_AT_IMPORT = ("HF_",)  # variables that huggingface_hub reads only on import
 PROMPT = "It was a dark and stormy"
 
 
 def environment(token: str | None, **settings: str) -> dict[str, str]:
-    """Return what a bot finds there: these settings, and none of this machine's."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
-    found |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo"}
-    found |= {"BOT_REQUEST_TIMEOUT": "840", **settings}  # what is no deadline's test ends by its result on any machine
-    found.pop("DISCORD_TOKEN", None)
-    return found if token is None else found | {"DISCORD_TOKEN": token}
+    """Return a bot's environment variables: these settings, and none of this machine's."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("BOT_")}
+    variables |= {"PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "BOT_MODEL": "demo"}
+    variables |= {
+        "BOT_REQUEST_TIMEOUT": "840",
+        **settings,
+    }  # so only tests of deadlines can time out, on any machine
+    variables.pop("DISCORD_TOKEN", None)
+    return variables if token is None else variables | {"DISCORD_TOKEN": token}
 
 
 @asynccontextmanager
 async def started(
     port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
 ) -> AsyncIterator[BotProcess]:
-    """Start the bot from the fork server, unless a library would have read one of the settings there already."""
+    """Start the bot from the fork server, unless the fork server's libraries have already read one of the settings."""
     begin = fresh_bot if any(name.startswith(READ_AT_IMPORT) for name in settings) else forked_bot
     async with begin(port, [command, *arguments], environment(token, **settings), cwd) as process:
         with _listed(process):
@@ -50,7 +53,7 @@ async def started(
 async def started_fresh(
     port: int, *arguments: str, cwd: Path, command: str = "run", token: str | None = TOKEN, **settings: str
 ) -> AsyncIterator[BotProcess]:
-    """Start the bot in a fresh interpreter, as people do: for tests of how it starts and ends."""
+    """Start the bot in a fresh interpreter, as people do, for tests of its start and end."""
     async with fresh_bot(port, [command, *arguments], environment(token, **settings), cwd) as process:
         with _listed(process):
             yield process
@@ -83,10 +86,10 @@ async def fresh_bot(
 
 
 async def patiently() -> AsyncIterator[None]:
-    """Yield until what a test waits for is there: the loop around it leaves.
+    """Yield in a loop, which the caller leaves once the test's condition is met.
 
-    How long it may take follows the machine: the wait ends where the bot has ended, or neither asked Discord anything
-    nor computed for PATIENCE, and not where other work makes it slow.
+    The time limit depends on the bot and not on the clock: the wait fails if the bot has ended, or has neither sent a
+    request nor computed for PATIENCE seconds. So a busy machine does not make it fail.
     """
     began = heard = time.monotonic()
     signs = _signs_of_life()
@@ -94,7 +97,7 @@ async def patiently() -> AsyncIterator[None]:
         has_ended = bool(running) and all(process.returncode is not None for process in running)
         yield
         now = time.monotonic()
-        if has_ended:  # what it did at last was looked at after it had ended
+        if has_ended:  # the caller has looked once more after the end
             raise AssertionError(f"the bot ended with {[process.returncode for process in running]} meanwhile")
         if (found := _signs_of_life()) != signs:
             heard, signs = now, found
@@ -104,7 +107,7 @@ async def patiently() -> AsyncIterator[None]:
 
 
 def _signs_of_life() -> tuple[int, int]:
-    """Return how much the bots have asked and computed; one that waits takes no second of the processor in a minute."""
+    """Return the bots' requests and CPU seconds. A bot that only waits uses less than a CPU second per minute."""
     seconds = 0.0
     for process in running:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -113,8 +116,8 @@ def _signs_of_life() -> tuple[int, int]:
     return SIGNS_OF_LIFE.count, int(seconds)
 
 
-async def until(met: Callable[[], Found]) -> Found:
-    """Wait until something is so, and return what `met` found then."""
+async def until(met: Callable[[], Result]) -> Result:
+    """Wait until `met` returns something true, and return it."""
     async for _ in patiently():
         if found := met():
             return found
@@ -122,44 +125,44 @@ async def until(met: Callable[[], Found]) -> Found:
 
 
 async def until_loaded(discord: Discord) -> None:
-    """Ask until the bot no longer says that it is loading."""
+    """Send questions until the bot no longer says that it is loading."""
     await until(discord.ready.is_set)
     async for _ in patiently():
-        asked = await answered(await discord.slash("tokenize", text="ready?"))
-        if asked.titles != ["Still loading"]:
+        interaction = await wait_for_answer(await discord.slash("tokenize", text="ready?"))
+        if interaction.titles != ["Still loading"]:
             return
 
 
-async def first_shown(asked: RepeatableQuestion) -> RepeatableQuestion:
-    """Wait for whatever is shown first: a draft, where the answer takes long enough for one."""
-    await until(asked.answered.is_set)
-    return asked
+async def wait_for_first_message(interaction: Interaction) -> Interaction:
+    """Wait for the first message: a draft, if the answer takes long enough for one."""
+    await until(interaction.answered.is_set)
+    return interaction
 
 
-async def answered(asked: RepeatableQuestion) -> RepeatableQuestion:
-    """Wait for the answer itself, past every draft: how many there are is a matter of the machine's speed."""
-    await until(lambda: asked.answered.is_set() and not asked.is_draft)
-    return asked
+async def wait_for_answer(interaction: Interaction) -> Interaction:
+    """Wait for the answer itself, past all drafts, whose number depends on the machine's speed."""
+    await until(lambda: interaction.answered.is_set() and not interaction.is_draft)
+    return interaction
 
 
-async def finished(asked: RepeatableQuestion) -> RepeatableQuestion:
-    """Wait for the one answer that stays; a late refusal stands twice until its public words are deleted."""
-    await answered(asked)
-    await until(lambda: len(asked.titles) == 1 and not asked.is_draft)
-    return asked
+async def wait_for_final_answer(interaction: Interaction) -> Interaction:
+    """Wait until only the final answer is left. A late refusal is there twice until its public copy is deleted."""
+    await wait_for_answer(interaction)
+    await until(lambda: len(interaction.titles) == 1 and not interaction.is_draft)
+    return interaction
 
 
-async def still_serves(discord: Discord) -> None:
-    assert (await answered(await discord.slash("topk", user=99, prompt=PROMPT))).titles == ["Next token"]
+async def check_still_serves(discord: Discord) -> None:
+    assert (await wait_for_answer(await discord.slash("topk", user=99, prompt=PROMPT))).titles == ["Next token"]
 
 
-async def ended(process: BotProcess) -> tuple[int | None, str, str]:
+async def wait_for_end(process: BotProcess) -> tuple[int | None, str, str]:
     out, err = await asyncio.wait_for(process.communicate(), 4 * PATIENCE)
     return process.returncode, out.decode(), err.decode()
 
 
 def only_line(err: str) -> str:
-    """Return the one line that was written before the end."""
+    """Return `err`, and check that it is one line without a traceback or a secret."""
     assert "Traceback" not in err
     assert "canary" not in err
     assert err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Which commands Discord knows after a start, and that nothing is synced twice."""
+"""Which commands Discord has after a start; unchanged commands are not synced again."""
 
 import signal
 from pathlib import Path
@@ -9,74 +9,74 @@ from bot.questions.options import OPTIONS
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import APPLICATION, GUILD
 from tests.wire.rest import Fault
-from tests.wire.running import PROMPT, answered, ended, only_line, started, until, until_loaded
+from tests.wire.running import PROMPT, only_line, started, until, until_loaded, wait_for_answer, wait_for_end
 
 OTHER = "444444444444444444"
 SYNC = "PUT /applications"
 MENUS = {"Score sentiment", "Tokenize", "X-ray"}
 
 
-async def one_start(discord: Discord, port: int, cwd: Path, **settings: str) -> int:
-    """Start and stop the bot; return how often it synced."""
+async def count_syncs(discord: Discord, port: int, cwd: Path, **settings: str) -> int:
+    """Start and stop the bot, and return how often it synced."""
     before = discord.count(SYNC)
     discord.gateway.ready.clear()
     async with started(port, cwd=cwd, **settings) as process:
         await until(discord.gateway.ready.is_set)
         process.send_signal(signal.SIGTERM)
-        assert (await ended(process))[0] == 0
+        assert (await wait_for_end(process))[0] == 0
     return discord.count(SYNC) - before
 
 
 async def test_a_second_start_syncs_nothing_and_a_change_is_synced(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
-        assert await one_start(discord, port, tmp_path) == 1
+        assert await count_syncs(discord, port, tmp_path) == 1
         synced = discord.commands[None]
         assert len(synced) == len(OPTIONS) + len(MENUS)
-        assert await one_start(discord, port, tmp_path) == 0
+        assert await count_syncs(discord, port, tmp_path) == 0
         topk = next(command for command in discord.commands[None] if command["name"] == "topk")
         for changed in ("description", "default_member_permissions", "contexts", "options"):
             kept = topk[changed]
             topk[changed] = {"description": "x", "default_member_permissions": "8", "contexts": [0], "options": []}[
                 changed
             ]
-            assert await one_start(discord, port, tmp_path) == 1, changed
+            assert await count_syncs(discord, port, tmp_path) == 1, changed
             topk = next(command for command in discord.commands[None] if command["name"] == "topk")
             assert topk[changed] == kept
         discord.commands[None].append({**topk, "name": "removed-since"})
-        assert await one_start(discord, port, tmp_path) == 1
+        assert await count_syncs(discord, port, tmp_path) == 1
         assert [command["name"] for command in discord.commands[None]] == [command["name"] for command in synced]
 
 
-async def test_servers_under_development_have_the_commands_alone(tmp_path: Path) -> None:
+async def test_with_guild_ids_only_those_servers_have_the_commands(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.guilds.append({"id": OTHER, "name": "Writers", "permissions": "0"})
         names = set(OPTIONS) | MENUS
-        await one_start(discord, port, tmp_path)
+        await count_syncs(discord, port, tmp_path)
 
-        def registered() -> dict[str | None, set[str]]:
-            found = {scope: {one["name"] for one in commands} for scope, commands in discord.commands.items()}
-            return {scope: commands for scope, commands in found.items() if commands}
+        def registered_names() -> dict[str | None, set[str]]:
+            names = {scope: {command["name"] for command in commands} for scope, commands in discord.commands.items()}
+            return {scope: commands for scope, commands in names.items() if commands}
 
-        assert registered() == {None: names}
+        assert registered_names() == {None: names}
         both = f"{GUILD}, {OTHER}"
-        assert await one_start(discord, port, tmp_path, BOT_GUILD_IDS=both) == 3
-        assert registered() == {GUILD: names, OTHER: names}
-        assert await one_start(discord, port, tmp_path, BOT_GUILD_IDS=both) == 0
+        assert await count_syncs(discord, port, tmp_path, BOT_GUILD_IDS=both) == 3
+        assert registered_names() == {GUILD: names, OTHER: names}
+        assert await count_syncs(discord, port, tmp_path, BOT_GUILD_IDS=both) == 0
         discord.gateway.ready.clear()
         async with started(port, cwd=tmp_path, BOT_GUILD_IDS=GUILD):
             await until_loaded(discord)
-            assert registered() == {GUILD: names}
-            assert (await answered(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
-            assert (await answered(await discord.menu("Tokenize", PROMPT))).titles == ["tokens"]
-        assert await one_start(discord, port, tmp_path) == 2
-        assert registered() == {None: names}
+            assert registered_names() == {GUILD: names}
+            assert (await wait_for_answer(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
+            assert (await wait_for_answer(await discord.menu("Tokenize", PROMPT))).titles == ["tokens"]
+        assert await count_syncs(discord, port, tmp_path) == 2
+        assert registered_names() == {None: names}
 
 
-async def test_a_server_that_does_not_take_them_ends_the_bot_with_a_remedy(tmp_path: Path) -> None:
+async def test_a_server_that_refuses_the_commands_ends_the_bot_with_a_remedy(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.closed_guilds.add(OTHER)
         async with started(port, cwd=tmp_path, BOT_GUILD_IDS=OTHER, BOT_LOG_LEVEL="ERROR") as process:
-            code, _, err = await ended(process)
+            code, _, err = await wait_for_end(process)
     assert code == 78
     assert only_line(err).startswith(f"nightword: BOT_GUILD_IDS names the server {OTHER}, which refused")
     assert discord.commands == {None: []}
@@ -103,7 +103,7 @@ LEFT_OVER = {"id": "1", "name": "left-over", "type": 1, "description": "of an ea
         ("GET /users/@me/guilds", CUT),
     ],
 )
-async def test_a_search_for_what_is_left_over_that_fails_does_not_end_the_bot(
+async def test_a_failed_search_for_leftover_commands_does_not_end_the_bot(
     tmp_path: Path, request_: str, fault: Fault
 ) -> None:
     async with discord_on_loopback() as (discord, port):
@@ -112,10 +112,10 @@ async def test_a_search_for_what_is_left_over_that_fails_does_not_end_the_bot(
         discord.request_faults[request_] = fault
         async with started(port, cwd=tmp_path) as process:
             await until_loaded(discord)
-            assert (await answered(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
+            assert (await wait_for_answer(await discord.slash("topk", prompt=PROMPT))).titles == ["Next token"]
             process.send_signal(signal.SIGTERM)
-            code, _, err = await ended(process)
-        assert discord.count(request_) <= 2, "what is optional is not tried again, but by aiohttp after a cut"
+            code, _, err = await wait_for_end(process)
+        assert discord.count(request_) <= 2, "an optional request is not repeated, except by aiohttp after a cut"
     assert (code, "Traceback" in err) == (0, False)
     assert "commands from an earlier BOT_GUILD_IDS" in err
     assert (f"server {OTHER}" in err) == (OTHER in request_)
@@ -126,7 +126,7 @@ async def test_one_server_that_refuses_does_not_end_the_search(tmp_path: Path) -
         discord.guilds = [{"id": OTHER, "name": "Writers", "permissions": "0"}, *discord.guilds]
         discord.commands[GUILD] = [dict(LEFT_OVER)]
         discord.request_faults[f"GET {IN_OTHER}"] = FORBIDDEN
-        await one_start(discord, port, tmp_path)
+        await count_syncs(discord, port, tmp_path)
     assert discord.commands[GUILD] == []
 
 
@@ -135,12 +135,12 @@ async def test_an_outage_ends_the_search_and_not_the_bot(tmp_path: Path) -> None
         discord.guilds = [{"id": str(int(OTHER) + n), "name": "Writers", "permissions": "0"} for n in range(20)]
         search = f"GET /applications/{APPLICATION}/guilds/"
         discord.request_faults[search] = OUTAGE
-        await one_start(discord, port, tmp_path)
+        await count_syncs(discord, port, tmp_path)
         assert discord.count(search) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-async def test_global_commands_that_cannot_be_removed_do_not_end_a_bot_with_servers_of_its_own(
+async def test_global_commands_that_cannot_be_removed_do_not_end_a_bot_with_guild_ids(
     tmp_path: Path, method: str
 ) -> None:
     async with discord_on_loopback() as (discord, port):
@@ -149,7 +149,7 @@ async def test_global_commands_that_cannot_be_removed_do_not_end_a_bot_with_serv
         async with started(port, cwd=tmp_path, BOT_GUILD_IDS=GUILD) as process:
             await until_loaded(discord)
             process.send_signal(signal.SIGTERM)
-            code, _, err = await ended(process)
+            code, _, err = await wait_for_end(process)
     assert (code, "Traceback" in err) == (0, False)
     assert "could not remove the global commands of an earlier start" in err
 
@@ -165,13 +165,13 @@ async def test_global_commands_that_cannot_be_removed_do_not_end_a_bot_with_serv
         (f"PUT {IN_OTHER}", {"BOT_GUILD_IDS": OTHER}),
     ],
 )
-async def test_what_is_needed_ends_the_bot_with_the_request_that_failed(
+async def test_a_failed_required_request_ends_the_bot_and_is_named(
     tmp_path: Path, request_: str, settings: dict[str, str]
 ) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.request_faults[request_] = OUTAGE
         async with started(port, cwd=tmp_path, **settings, BOT_LOG_LEVEL="ERROR") as process:
-            code, _, err = await ended(process)
+            code, _, err = await wait_for_end(process)
     assert code == 1
     assert only_line(err) == (
         f"nightword: Discord cannot be reached: Discord answered {request_} with status 503. Check this "
@@ -179,10 +179,10 @@ async def test_what_is_needed_ends_the_bot_with_the_request_that_failed(
     )
 
 
-async def test_a_server_that_is_not_there_is_a_setting_to_change(tmp_path: Path) -> None:
+async def test_an_unknown_server_is_a_setting_to_change(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.request_faults[f"GET {IN_OTHER}"] = UNKNOWN
         async with started(port, cwd=tmp_path, BOT_GUILD_IDS=OTHER, BOT_LOG_LEVEL="ERROR") as process:
-            code, _, err = await ended(process)
+            code, _, err = await wait_for_end(process)
     assert code == 78
     assert only_line(err).startswith(f"nightword: BOT_GUILD_IDS names the server {OTHER}, which refused")

@@ -1,4 +1,4 @@
-"""`nightword doctor`, with nothing configured, with everything right, and with one thing wrong at a time."""
+"""`nightword doctor` with nothing configured, with everything right, and with one problem at a time."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.wire.discord_peer import TOKEN, discord_on_loopback
 from tests.wire.objects import APPLICATION, GUILD
-from tests.wire.running import ended, started
+from tests.wire.running import started, wait_for_end
 
 SUBJECTS = [
     "settings", "versions", "threads", "model", "device", "cache", "disk", "memory", "token", "application", "intents",
@@ -22,7 +22,7 @@ SUBJECTS = [
 
 
 class Report:
-    """What the doctor printed, by subject."""
+    """The doctor's output, by subject."""
 
     def __init__(self, code: int | None, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -30,7 +30,7 @@ class Report:
         self.lines = [(line[2], line[1], line[3]) for line in lines if line]
 
     def __getitem__(self, subject: str) -> tuple[str, str]:
-        return next((mark, text) for found, mark, text in self.lines if found == subject)
+        return next((mark, text) for name, mark, text in self.lines if name == subject)
 
     @property
     def bad(self) -> list[str]:
@@ -39,11 +39,11 @@ class Report:
 
 async def doctor(port: int, cwd: Path, *arguments: str, token: str | None = TOKEN, **settings: str) -> Report:
     async with started(port, *arguments, cwd=cwd, command="doctor", token=token, **settings) as process:
-        return Report(*await ended(process))
+        return Report(*await wait_for_end(process))
 
 
 def own_cache(folder: Path) -> dict[str, str]:
-    """Return the settings of a cache of models in this folder; with them the doctor has a fresh interpreter."""
+    """Return settings for a model cache in this folder, which also start the doctor in a fresh interpreter."""
     return {"HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
 
 
@@ -61,7 +61,7 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
     assert report.out.endswith("\n2 problems found (marked ✗).\n")
 
 
-async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> None:
+async def test_if_everything_is_right_no_line_is_marked(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
         report = await doctor(port, tmp_path, **own_cache(tmp_path))
     assert (report.code, report.err, report.bad) == (0, "", [])
@@ -75,7 +75,7 @@ async def test_where_everything_is_right_nothing_is_marked(tmp_path: Path) -> No
     assert "canary" not in report.out
 
 
-async def test_with_review_channels_intent_history_and_database_are_looked_at_too(tmp_path: Path) -> None:
+async def test_with_review_channels_intent_history_and_database_are_checked_too(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         without = await doctor(
             port, tmp_path, BOT_REVIEWS="true", BOT_DATABASE_URL="sqlite+aiosqlite:////no/reviews.db"
@@ -103,14 +103,14 @@ async def test_with_review_channels_intent_history_and_database_are_looked_at_to
         ),
     ],
 )
-async def test_what_is_wrong_with_the_application(tmp_path: Path, change: Any, subject: str, text: str) -> None:
+async def test_a_wrong_application_setting_is_reported(tmp_path: Path, change: Any, subject: str, text: str) -> None:
     async with discord_on_loopback(lambda discord: discord.application.update(change)) as (_, port):
         report = await doctor(port, tmp_path)
     assert (report.code, report.bad) == (78, [subject])
     assert report[subject][1].startswith(text)
 
 
-async def test_servers_that_give_too_few_permissions_are_named(tmp_path: Path) -> None:
+async def test_servers_with_too_few_permissions_are_named(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port):
         discord.guilds += [
             {"id": "5", "name": "Writers", "permissions": str(1 << 10 | 1 << 11 | 1 << 15 | 1 << 38)},
@@ -135,10 +135,10 @@ async def test_a_rejected_token_and_an_unreachable_discord(tmp_path: Path) -> No
     for report, text in ((rejected, "Discord rejected DISCORD_TOKEN"), (unreachable, "Discord cannot be reached")):
         assert (report.code, report.err, report.bad) == (78, "", ["token"])
         assert report["token"][1].startswith(text)
-        assert f"client_id={APPLICATION}" in report["invite"][1]  # which the token begins with
+        assert f"client_id={APPLICATION}" in report["invite"][1]  # the token begins with the application's id
 
 
-async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -> None:
+async def test_problems_of_the_settings_and_the_machine_are_reported(tmp_path: Path) -> None:
     async with discord_on_loopback() as (_, port):
         threads = await doctor(port, tmp_path, BOT_THREADS="1000")
         wrong = await doctor(port, tmp_path, BOT_DTYPE="float7")
@@ -162,7 +162,7 @@ async def test_what_is_wrong_with_the_settings_and_the_machine(tmp_path: Path) -
 
 @asynccontextmanager
 async def hub(size: int, parameters: int) -> AsyncIterator[str]:
-    """Yield the address of a hub whose only model has so many bytes and parameters."""
+    """Yield the address of a hub whose only model has this size in bytes and this number of parameters."""
 
     async def model(_: web.Request) -> web.Response:
         files = [{"rfilename": name, "size": 1} for name in ("config.json", "tokenizer.json", "pytorch_model.bin")]
@@ -176,7 +176,7 @@ async def hub(size: int, parameters: int) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def test_a_model_on_the_hub_is_held_against_disk_and_memory_without_a_download(tmp_path: Path) -> None:
+async def test_a_hub_model_s_size_is_compared_with_disk_and_memory_without_a_download(tmp_path: Path) -> None:
     model = {**own_cache(tmp_path), "BOT_MODEL": "some/model", "HF_HUB_OFFLINE": "0"}
     async with discord_on_loopback() as (_, port):
         async with hub(size=10**9, parameters=250_000_000) as address:

@@ -1,4 +1,4 @@
-"""A Discord that stumbles: nothing is lost silently, nothing is answered twice, and no failing request is hammered."""
+"""Faults of Discord: no answer is lost silently or sent twice, and a failing request is not repeated without limit."""
 
 import asyncio
 import signal
@@ -8,7 +8,16 @@ import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.rest import Fault
-from tests.wire.running import PROMPT, answered, ended, finished, started, still_serves, until, until_loaded
+from tests.wire.running import (
+    PROMPT,
+    check_still_serves,
+    started,
+    until,
+    until_loaded,
+    wait_for_answer,
+    wait_for_end,
+    wait_for_final_answer,
+)
 
 CALLBACK, EDIT = "POST /interactions", "PATCH /webhooks"
 
@@ -18,21 +27,21 @@ async def test_an_interaction_that_arrives_twice_is_answered_once(tmp_path: Path
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(CALLBACK)
-        asked = await answered(await discord.slash(command, prompt=PROMPT, times=2))
-        await still_serves(discord)
+        interaction = await wait_for_answer(await discord.slash(command, prompt=PROMPT, times=2))
+        await check_still_serves(discord)
         assert discord.count(CALLBACK) == seen + 3
-        assert (len(asked.callbacks), asked.final_edits, asked.followups) == (1, 1, [])
+        assert (len(interaction.callbacks), interaction.final_edits, interaction.followups) == (1, 1, [])
         assert discord.refused.pop() == "Interaction has already been acknowledged."
         process.send_signal(signal.SIGTERM)
-        assert "Traceback" not in (await ended(process))[2]
+        assert "Traceback" not in (await wait_for_end(process))[2]
 
 
 async def test_an_interaction_that_is_too_old_is_left_alone(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
-        asked = await discord.slash("topk", prompt=PROMPT, age=4)
-        await still_serves(discord)
-        assert (asked.callbacks, asked.edits, asked.followups) == ([], 0, [])
+        interaction = await discord.slash("topk", prompt=PROMPT, age=4)
+        await check_still_serves(discord)
+        assert (interaction.callbacks, interaction.edits, interaction.followups) == ([], 0, [])
 
 
 @pytest.mark.parametrize(
@@ -54,30 +63,28 @@ async def test_an_acknowledgement_that_fails_is_repeated_in_time_or_given_up(
         await until_loaded(discord)
         discord.callback_faults = list(faults)
         seen = discord.count(CALLBACK)
-        asked = await discord.slash("topk", prompt=PROMPT)
+        interaction = await discord.slash("topk", prompt=PROMPT)
         await asyncio.sleep(4)  # longer than Discord waits
         if answers:
-            await answered(asked)
-        assert len(asked.callbacks) == asked.edits == answers
+            await wait_for_answer(interaction)
+        assert len(interaction.callbacks) == interaction.edits == answers
         assert discord.count(CALLBACK) - seen == len(faults) + answers
-        await still_serves(discord)
+        await check_still_serves(discord)
         process.send_signal(signal.SIGTERM)
-        code, _, err = await ended(process)
+        code, _, err = await wait_for_end(process)
     assert (code, "Traceback" in err) == (0, False)
     assert ("acknowledged" in err) == (answers == 0)
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_an_acknowledgement_that_was_taken_without_a_word_leaves_nobody_thinking(
-    tmp_path: Path, private: bool
-) -> None:
+async def test_an_acknowledgement_whose_response_is_lost_still_gets_an_answer(tmp_path: Path, private: bool) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         discord.callback_faults = [Fault(hangs=True, taken=True)]
-        asked = await answered(await discord.slash("topk", prompt=PROMPT, private=private))
-        await still_serves(discord)
-        assert asked.titles == ["Discord was slow"]
-        assert len(asked.callbacks) == 1
+        interaction = await wait_for_answer(await discord.slash("topk", prompt=PROMPT, private=private))
+        await check_still_serves(discord)
+        assert interaction.titles == ["Discord was slow"]
+        assert len(interaction.callbacks) == 1
 
 
 RATE_LIMIT = {"message": "You are being rate limited.", "retry_after": 0.3, "global": False}
@@ -99,21 +106,21 @@ async def test_an_answer_that_fails_is_sent_again(tmp_path: Path, faults: list[F
         await until_loaded(discord)
         discord.edit_faults = list(faults)
         seen = discord.count(EDIT)
-        asked = await answered(await discord.slash("topk", prompt=PROMPT))
-        assert (asked.titles, asked.edits) == (["Next token"], 1)
+        interaction = await wait_for_answer(await discord.slash("topk", prompt=PROMPT))
+        assert (interaction.titles, interaction.edits) == (["Next token"], 1)
         assert discord.count(EDIT) - seen == len(faults) + 1
 
 
-async def test_an_answer_that_hangs_is_sent_again_and_holds_up_nobody(tmp_path: Path) -> None:
+async def test_an_answer_that_hangs_is_sent_again_and_does_not_hold_up_others(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         discord.edit_faults = [Fault(hangs=True)]
-        asked = await discord.slash("topk", prompt=PROMPT)
-        await until(asked.acknowledged.is_set)
-        await still_serves(discord)
-        assert not asked.answered.is_set()
-        await answered(asked)
-        assert (asked.titles, asked.edits) == (["Next token"], 1)
+        interaction = await discord.slash("topk", prompt=PROMPT)
+        await until(interaction.acknowledged.is_set)
+        await check_still_serves(discord)
+        assert not interaction.answered.is_set()
+        await wait_for_answer(interaction)
+        assert (interaction.titles, interaction.edits) == (["Next token"], 1)
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -121,16 +128,16 @@ async def test_an_expired_token_is_given_up_at_once_and_logged(tmp_path: Path, p
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
         await until_loaded(discord)
         seen = discord.count(EDIT)
-        asked = await discord.slash("continue", prompt=PROMPT, max_new_tokens=20, private=private)
-        asked.expired = True
-        await until(asked.refused.is_set)
-        await still_serves(discord)
+        interaction = await discord.slash("continue", prompt=PROMPT, max_new_tokens=20, private=private)
+        interaction.expired = True
+        await until(interaction.refused.is_set)
+        await check_still_serves(discord)
         process.send_signal(signal.SIGTERM)
-        code, _, err = await ended(process)
-    assert (code, "Traceback" in err, asked.edits, asked.followups) == (0, False, 0, [])
-    assert f"the answer to interaction {asked.id} was expired: 404" in err
+        code, _, err = await wait_for_end(process)
+    assert (code, "Traceback" in err, interaction.edits, interaction.followups) == (0, False, 0, [])
+    assert f"the answer to interaction {interaction.id} was expired: 404" in err
     assert len(discord.posted) == (0 if private else 1)
-    assert discord.count(EDIT) - seen == 2  # this one, and of the one who was still served
+    assert discord.count(EDIT) - seen == 2  # this edit, and the edit of check_still_serves()
 
 
 async def test_an_outage_while_answering_ends_after_few_requests(tmp_path: Path) -> None:
@@ -144,14 +151,14 @@ async def test_an_outage_while_answering_ends_after_few_requests(tmp_path: Path)
         await asyncio.sleep(10)
         assert discord.count(EDIT) - seen <= 10 * 4
         process.send_signal(signal.SIGTERM)
-        code, _, err = await ended(process)
+        code, _, err = await wait_for_end(process)
     assert code == 0
     assert "Traceback" not in err
     assert "shut down before 10 answers were delivered" in err
 
 
 @pytest.mark.parametrize("rudely", [False, True], ids=["closed by Discord", "cut"])
-async def test_a_dropped_gateway_is_resumed_and_what_was_asked_meanwhile_is_answered(
+async def test_a_dropped_gateway_is_resumed_and_requests_made_meanwhile_are_answered(
     tmp_path: Path, rudely: bool
 ) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path) as process:
@@ -161,12 +168,12 @@ async def test_a_dropped_gateway_is_resumed_and_what_was_asked_meanwhile_is_answ
         await discord.gateway.drop(rudely=rudely)
         meanwhile = await discord.slash("topk", prompt=PROMPT)
         await until(discord.gateway.resumed.is_set)
-        assert (await finished(running)).titles == ["Continuation"]
-        if rudely:  # the library waits before it connects again, mostly for longer than Discord waits for an answer
-            await still_serves(discord)
+        assert (await wait_for_final_answer(running)).titles == ["Continuation"]
+        if rudely:  # discord.py waits before it reconnects, usually longer than Discord waits for an answer
+            await check_still_serves(discord)
         else:
-            assert (await answered(meanwhile)).titles == ["Next token"]
+            assert (await wait_for_answer(meanwhile)).titles == ["Next token"]
         assert len(meanwhile.callbacks) <= 1
         assert discord.gateway.identified == 1
         process.send_signal(signal.SIGTERM)
-        assert (await ended(process))[0] == 0
+        assert (await wait_for_end(process))[0] == 0

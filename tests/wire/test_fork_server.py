@@ -1,4 +1,4 @@
-"""A forked bot behaves as a fresh interpreter's: the same exit code, outputs, environment, folder and end."""
+"""A forked bot behaves like one in a fresh interpreter: exit code, outputs, environment, folder, signals."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
 from tests.wire.forked import ForkedBot, fork_server, forked_bot
-from tests.wire.running import PROMPT, ended, environment, fresh_bot, started, until, until_loaded
+from tests.wire.running import PROMPT, environment, fresh_bot, started, until, until_loaded, wait_for_end
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tests.wire.running import PROMPT, ended, environment, fresh_bot, started, u
         (["--version"], 0),
         (["no-such-command"], 2),
         (["run"], 78),  # without a token
-        (["health"], 1),  # a file of another folder
+        (["health"], 1),  # the folder has no heartbeat file
         (["topk", PROMPT, "--json"], 0),
         (["topk", PROMPT, "--model", "./nowhere"], 78),
     ],
@@ -26,9 +26,9 @@ from tests.wire.running import PROMPT, ended, environment, fresh_bot, started, u
 async def test_a_forked_bot_ends_as_a_fresh_one(tmp_path: Path, arguments: list[str], expected_code: int) -> None:
     settings = environment(None, BOT_HEARTBEAT_FILE="heartbeat")
     async with fresh_bot(9, arguments, settings, tmp_path) as process:
-        fresh = await ended(process)
+        fresh = await wait_for_end(process)
     async with forked_bot(9, arguments, settings, tmp_path) as process:
-        forked = await ended(process)
+        forked = await wait_for_end(process)
     assert fresh[0] == expected_code
     assert forked == fresh
 
@@ -36,7 +36,7 @@ async def test_a_forked_bot_ends_as_a_fresh_one(tmp_path: Path, arguments: list[
 async def test_it_has_its_own_environment_and_folder_and_its_server_no_thread(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BOT_LOG_LEVEL=canary\n")
     async with started(9, cwd=tmp_path) as process:
-        code, _, err = await ended(process)
+        code, _, err = await wait_for_end(process)
     assert (code, "BOT_LOG_LEVEL has an invalid value" in err) == (78, True)
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, BOT_LOG_LEVEL="INFO") as process:
         assert isinstance(process, ForkedBot)
@@ -58,7 +58,7 @@ async def test_it_ends_by_signals_as_any_process(tmp_path: Path, number: signal.
         assert not psutil.pid_exists(process.pid)
 
 
-async def test_an_end_that_nobody_waits_for_is_noticed(tmp_path: Path) -> None:
+async def test_the_exit_code_is_known_without_waiting(tmp_path: Path) -> None:
     async with started(9, cwd=tmp_path, token=None) as process:
         assert await until(lambda: process.returncode) == 78
 
@@ -66,7 +66,7 @@ async def test_an_end_that_nobody_waits_for_is_noticed(tmp_path: Path) -> None:
 async def test_bots_are_forked_side_by_side(tmp_path: Path) -> None:
     async def version() -> tuple[int | None, str, str]:
         async with started(9, "--help", cwd=tmp_path) as process:
-            return await ended(process)
+            return await wait_for_end(process)
 
     first, *others = await asyncio.gather(*(version() for _ in range(8)))
     assert first[0] == 0

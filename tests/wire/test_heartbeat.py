@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.running import ended, only_line, patiently, started, started_fresh, until_loaded
+from tests.wire.running import only_line, patiently, started, started_fresh, until_loaded, wait_for_end
 
 
 async def health(port: int, cwd: Path, file: Path | None) -> tuple[int | None, str, str]:
     settings = {} if file is None else {"BOT_HEARTBEAT_FILE": str(file)}
     async with started(port, cwd=cwd, command="health", token=None, **settings) as process:
-        return await ended(process)
+        return await wait_for_end(process)
 
 
 async def until_health_is(expected: int, port: int, cwd: Path, file: Path) -> tuple[int | None, str, str]:
     async for _ in patiently():
-        found = await health(port, cwd, file)
-        if found[0] == expected:
-            return found
+        result = await health(port, cwd, file)
+        if result[0] == expected:
+            return result
     raise AssertionError("a wait has no end of its own")
 
 
-async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp_path: Path) -> None:
+async def test_a_working_bot_is_healthy_and_a_disconnected_or_ended_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     async with (
         discord_on_loopback() as (discord, port),
@@ -41,7 +41,7 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
             "nightword: unhealthy: the bot is not connected to Discord.\n",
         )
         process.send_signal(signal.SIGTERM)
-        assert (await ended(process))[0] == 0
+        assert (await wait_for_end(process))[0] == 0
         code, _, err = await health(port, tmp_path, file)
     assert code == 1
     assert only_line(err).startswith("nightword: unhealthy: the heartbeat file")
@@ -60,7 +60,7 @@ async def test_a_bot_that_does_its_work_is_healthy_and_one_that_ended_is_not(tmp
     ],
     ids=["too old", "without a model", "cut off", "a list"],  # one holds the time, which differs between workers
 )
-async def test_what_a_heartbeat_may_say(tmp_path: Path, content: str, problem: str) -> None:
+async def test_a_bad_heartbeat_file_is_unhealthy(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "heartbeat"
     file.write_text(content)
     code, out, err = await health(9, tmp_path, file)
@@ -81,6 +81,6 @@ async def test_a_heartbeat_that_cannot_be_written_ends_the_bot(tmp_path: Path) -
         discord_on_loopback() as (_, port),
         started_fresh(port, cwd=tmp_path, BOT_HEARTBEAT_FILE=str(file), BOT_LOG_LEVEL="ERROR") as process,
     ):
-        code, _, err = await ended(process)
+        code, _, err = await wait_for_end(process)
     assert code == 78
     assert only_line(err).startswith(f"nightword: BOT_HEARTBEAT_FILE names {file}, which can't be written: No such")

@@ -1,4 +1,4 @@
-"""Fifty kills while reviews are scored and their cards posted: none is lost, and nothing is there twice."""
+"""Fifty kills while reviews are scored and cards are posted: nothing is lost or done twice."""
 
 import asyncio
 import os
@@ -25,13 +25,13 @@ from tests.features.review.conftest import BAD
 from tests.features.review.conftest import reviews as written
 from tests.wire.discord_peer import TOKEN, Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, Json
-from tests.wire.review_server import LOG, edited, granting, posted, watch
+from tests.wire.review_server import LOG, edit_review, grant_message_content, post_review, watch
 from tests.wire.running import PATIENCE, environment, until_loaded
 
 KILLS = 50
-IN_A_LIFE = 6
+PER_LIFE = 6
 FLAG_BELOW = 0.3
-FLAGGED_EVERY = 10  # lives: few enough for cards of their own, with no digest to wait a minute for
+FLAGGED_EVERY = 10  # lives: seldom enough that each case gets a card and none waits a minute for a digest
 TEXTS = written(60)
 PRESENT_SCORES = select(Score.message_id, Score.positive_probability).join(
     Message, (Message.message_id == Score.message_id) & (Message.content_hash == Score.content_hash)
@@ -51,12 +51,12 @@ async def lives(port: int, url: str, folder: Path) -> AsyncIterator[asyncio.subp
         try:
             yield process
         finally:
-            os.killpg(process.pid, signal.SIGKILL)  # with the life that a failed test leaves behind
+            os.killpg(process.pid, signal.SIGKILL)  # also kills a life that a failed test left behind
             await process.wait()
 
 
-async def begun(discord: Discord, parent: asyncio.subprocess.Process) -> int:
-    """Begin a life, and return its id once it scores what comes."""
+async def begin_life(discord: Discord, parent: asyncio.subprocess.Process) -> int:
+    """Start a bot, and return its process id once its model is loaded."""
     assert parent.stdin is not None
     assert parent.stdout is not None
     discord.ready.clear()
@@ -66,7 +66,7 @@ async def begun(discord: Discord, parent: asyncio.subprocess.Process) -> int:
     return life
 
 
-async def over(life: int, parent: asyncio.subprocess.Process, how: signal.Signals) -> None:
+async def end_life(life: int, parent: asyncio.subprocess.Process, how: signal.Signals) -> None:
     assert parent.stdout is not None
     os.kill(life, how)
     assert await asyncio.wait_for(parent.stdout.readline(), PATIENCE) == b"gone\n"
@@ -77,20 +77,20 @@ async def rows(database: Database, statement: Select[*tuple[Any, ...]]) -> list[
         return [tuple(row) for row in await session.execute(statement)]
 
 
-async def waiting(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
-    """Return the reviews that have no score of what they say now."""
+async def unscored(database: Database, reviews: list[Json]) -> set[tuple[int, str]]:
+    """Return the id and content hash of each review whose current text has no score."""
     scored = await rows(database, select(Score.message_id, Score.content_hash))
-    return {(int(one["id"]), database.content_hash(one["content"])) for one in reviews} - set(scored)
+    return {(int(review["id"]), database.content_hash(review["content"])) for review in reviews} - set(scored)
 
 
 async def until_settled(database: Database, reviews: list[Json]) -> None:
-    """Wait until every review is scored, looked at for a flag, and every open case shown to moderators."""
+    """Wait until every review is scored and checked for a flag, and every open case is on a card or in a digest."""
     unflagged = select(Message.message_id).where(Message.acts)
     unseen = select(ReviewCase.id).where(
         ReviewCase.state == "open", ReviewCase.card_message_id.is_(None), ReviewCase.digest_message_id.is_(None)
     )
     async with asyncio.timeout(2 * PATIENCE):
-        while await waiting(database, reviews) or await rows(database, unflagged) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
+        while await unscored(database, reviews) or await rows(database, unflagged) or await rows(database, unseen):  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.1)
 
 
@@ -108,45 +108,47 @@ async def test_kills_while_scoring_lose_and_repeat_nothing(url: str, tmp_path: P
     texts = [text for text in TEXTS if judged[text] >= FLAG_BELOW]
     reviews: list[Json] = []
     interrupted = 0
-    seconds = 0.0  # that a life takes to score its reviews here: kills come at any moment of them
-    async with discord_on_loopback(granting) as (discord, port):
+    seconds = 0.0  # that a life takes to score its reviews; kills come at a random moment of this time
+    async with discord_on_loopback(grant_message_content) as (discord, port):
         await watch(url, discord, flag_below=FLAG_BELOW)
         await database.open()
         async with lives(port, url, tmp_path) as parent:
             for number in range(1 + KILLS):
-                life = await begun(discord, parent)
-                again = reviews[-IN_A_LIFE:]  # as after a resumed session: Discord sends some again
+                life = await begin_life(discord, parent)
+                again = reviews[-PER_LIFE:]  # Discord sends some events again, as after a resumed session
                 new = [
-                    posted(discord, texts[number % len(texts)] if one or number % FLAGGED_EVERY else BAD, one % 5)
-                    for one in range(IN_A_LIFE)
+                    post_review(
+                        discord, texts[number % len(texts)] if position or number % FLAGGED_EVERY else BAD, position % 5
+                    )
+                    for position in range(PER_LIFE)
                 ]
-                changed = [edited(one, ENDING) for one in drawn.sample(again, min(2, len(again)))]
+                changed = [edit_review(review, ENDING) for review in drawn.sample(again, min(2, len(again)))]
                 reviews += new
                 began = time.perf_counter()
-                for one in (*again, *new):
-                    await discord.gateway.dispatch("MESSAGE_UPDATE" if one in changed else "MESSAGE_CREATE", one)
+                for review in (*again, *new):
+                    await discord.gateway.dispatch("MESSAGE_UPDATE" if review in changed else "MESSAGE_CREATE", review)
                 if number == 0:
-                    while await waiting(database, reviews):  # noqa: ASYNC110  # another process writes it
+                    while await unscored(database, reviews):  # noqa: ASYNC110  # another process writes it
                         await asyncio.sleep(0.01)
                     seconds = time.perf_counter() - began
                 else:
                     await asyncio.sleep(drawn.uniform(0, seconds))
-                await over(life, parent, signal.SIGKILL)
+                await end_life(life, parent, signal.SIGKILL)
                 assert is_intact(url)
-                interrupted += bool(await waiting(database, reviews))
-            life = await begun(discord, parent)
+                interrupted += bool(await unscored(database, reviews))
+            life = await begin_life(discord, parent)
             await until_settled(database, reviews)
-            await over(life, parent, signal.SIGTERM)
+            await end_life(life, parent, signal.SIGTERM)
         scores = await rows(database, PRESENT_SCORES)
         cases = await rows(database, select(ReviewCase.message_id, ReviewCase.number, ReviewCase.card_message_id))
         await database.close()
-    assert interrupted > KILLS // 5  # the others were between two reviews
-    assert Counter(message for message, _ in scores) == Counter({int(one["id"]): 1 for one in reviews})
-    assert dict(scores) == pytest.approx({int(one["id"]): judged[one["content"]] for one in reviews}, abs=1e-5)
-    assert discord.said_in(CHANNEL) == reviews  # nothing else was said there
+    assert interrupted > KILLS // 5  # the other kills came after the last score
+    assert Counter(message for message, _ in scores) == Counter({int(review["id"]): 1 for review in reviews})
+    assert dict(scores) == pytest.approx({int(review["id"]): judged[review["content"]] for review in reviews}, abs=1e-5)
+    assert discord.messages_in(CHANNEL) == reviews  # the bot posted nothing there
     messages, numbers, cards = zip(*cases, strict=True)
-    assert {int(one["id"]) for one in reviews if judged[one["content"]] < FLAG_BELOW} <= set(messages)
+    assert {int(review["id"]) for review in reviews if judged[review["content"]] < FLAG_BELOW} <= set(messages)
     assert sorted(numbers) == list(range(1, len(cases) + 1))
-    shown = [one for one in discord.said_in(LOG) if one["embeds"][0]["title"].startswith("Case")]
-    assert Counter(card for card in cards if card is not None) == Counter(int(one["id"]) for one in shown)
+    shown = [card for card in discord.messages_in(LOG) if card["embeds"][0]["title"].startswith("Case")]
+    assert Counter(card for card in cards if card is not None) == Counter(int(card["id"]) for card in shown)
     assert "Traceback" not in (tmp_path / "log").read_text()

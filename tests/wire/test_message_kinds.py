@@ -1,11 +1,11 @@
-"""Context menus on messages of every kind that Discord sends: their words are read, or it is said what they are."""
+"""Context menus on every kind of message that Discord sends: the text is read, or the reply says why there is none."""
 
 from pathlib import Path
 from typing import Any
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import CHANNEL, Json, message, person
-from tests.wire.running import answered, started, until_loaded
+from tests.wire.running import started, until_loaded, wait_for_answer
 
 FORWARD: Json = {"type": 1, "channel_id": CHANNEL, "message_id": "5"}
 PNG: Json = {
@@ -29,8 +29,8 @@ def text(content: str) -> Json:
 
 def poll(*answers: str | None) -> Json:
     media = [
-        {"answer_id": number, "poll_media": {"text": one, "emoji": {"name": "🙂"}}}
-        for number, one in enumerate(answers, 1)
+        {"answer_id": number, "poll_media": {"text": answer, "emoji": {"name": "🙂"}}}
+        for number, answer in enumerate(answers, 1)
     ]
     return {
         "question": {"text": "Which?"}, "answers": media, "expiry": "2030-01-01T00:00:00+00:00",
@@ -40,8 +40,12 @@ def poll(*answers: str | None) -> Json:
 
 
 def reply(kind: int) -> Json:
-    told = message("5", {"content": "What was said before."}, author=person(78))
-    return {"type": kind, "message_reference": {"channel_id": CHANNEL, "message_id": "5"}, "referenced_message": told}
+    referenced = message("5", {"content": "What was said before."}, author=person(78))
+    return {
+        "type": kind,
+        "message_reference": {"channel_id": CHANNEL, "message_id": "5"},
+        "referenced_message": referenced,
+    }
 
 
 READ: list[tuple[str, Json, str]] = [
@@ -80,7 +84,7 @@ NOT_READ: list[tuple[Json, str]] = [
 ]
 
 
-async def test_each_kind_is_read_or_named(tmp_path: Path) -> None:
+async def test_each_kind_of_message_is_read_or_named(tmp_path: Path) -> None:
     async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path):
         await until_loaded(discord)
         for content, parts, read in READ:
@@ -93,9 +97,9 @@ async def test_each_kind_is_read_or_named(tmp_path: Path) -> None:
 
 
 async def embed(discord: Discord, menu: str, content: str, parts: Json) -> Json:
-    asked = await answered(await discord.menu(menu, content, parts=parts))
-    assert asked.private
-    assert asked.original is not None
-    found: Json = dict(asked.original["embeds"][0])
-    found.pop("footer", None)
-    return found
+    interaction = await wait_for_answer(await discord.menu(menu, content, parts=parts))
+    assert interaction.private
+    assert interaction.original is not None
+    shown: Json = dict(interaction.original["embeds"][0])
+    shown.pop("footer", None)
+    return shown

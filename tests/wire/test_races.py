@@ -1,4 +1,4 @@
-"""Moderators at the same card at the same moment: one outcome, one who is told, one history that the card shows."""
+"""Moderators who press a card at the same moment: one outcome, one refusal, and a card with the right history."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,9 @@ from bot.storage.records import Case
 from tests.features.review.conftest import BAD
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import GUILD, Json
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import Fault
-from tests.wire.review_server import LOG, MODERATES, MODERATORS, granting, posted, store_of, watch
+from tests.wire.review_server import LOG, MODERATES, MODERATORS, grant_message_content, post_review, store_of, watch
 from tests.wire.running import started, until, until_loaded
 
 MORGAN, MIKA = 1, 2
@@ -21,7 +21,7 @@ def title(card: Json) -> str:
 
 
 def events(card: Json) -> list[str]:
-    """Return what the card's history says, without its times."""
+    """Return the lines of the card's history, without times."""
     history = next(field["value"] for field in card["embeds"][0]["fields"] if field["name"] == "History")
     return [line.split(" · <t:")[0] for line in history.splitlines()]
 
@@ -30,45 +30,45 @@ def buttons(card: Json) -> list[str]:
     return [button["label"] for row in card["components"] for button in row["components"]]
 
 
-async def flagged(discord: Discord) -> Json:
-    """Post a review that is flagged, and return a copy of its card as it is at first."""
-    await discord.gateway.dispatch("MESSAGE_CREATE", posted(discord, BAD))
-    (card,) = await until(lambda: discord.said_in(LOG))
+async def post_flagged(discord: Discord) -> Json:
+    """Post a review that is flagged, and return a copy of its card."""
+    await discord.gateway.dispatch("MESSAGE_CREATE", post_review(discord, BAD))
+    (card,) = await until(lambda: discord.messages_in(LOG))
     return dict(card)
 
 
-async def pressed(discord: Discord, card: Json, label: str, user: int) -> RepeatableQuestion:
+async def press(discord: Discord, card: Json, label: str, user: int) -> Interaction:
     return await discord.press(label, card, user=user, permissions=MODERATES, roles=[MODERATORS])
 
 
 async def only_case(url: str) -> tuple[Case, list[str], int]:
-    """Return the case, what happened to it, and how many verdicts there are."""
+    """Return the case, the kinds of its events, and the number of verdicts."""
     async with store_of(url) as store:
         case = await store.cases.by_number(int(GUILD), 1)
         assert case is not None
         return (
             case,
-            [one.kind for one in await store.cases.history(case.id)],
+            [event.kind for event in await store.cases.history(case.id)],
             len(await store.cases.verdicts(case.place_id)),
         )
 
 
-async def test_of_two_who_decide_at_once_one_does_and_the_other_is_told(tmp_path: Path, url: str) -> None:
+async def test_of_two_decisions_at_once_one_counts_and_the_other_is_refused(tmp_path: Path, url: str) -> None:
     settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": url}
-    async with discord_on_loopback(granting) as (discord, port):
+    async with discord_on_loopback(grant_message_content) as (discord, port):
         await watch(url, discord, flag_below=FLAG_BELOW)
         async with started(port, cwd=tmp_path, **settings):
             await until_loaded(discord)
-            card = await flagged(discord)
+            card = await post_flagged(discord)
             assert buttons(card) == ["Claim", "Confirm", "Dismiss", "Note"]
-            asked = await asyncio.gather(
-                pressed(discord, card, "Confirm", MORGAN), pressed(discord, card, "Dismiss", MIKA)
+            interactions = await asyncio.gather(
+                press(discord, card, "Confirm", MORGAN), press(discord, card, "Dismiss", MIKA)
             )
-            (late,) = await until(lambda: [one for one in asked if one.followups])
-            await until(lambda: buttons(discord.said_in(LOG)[0]) == ["Note"])
-        (card,) = discord.said_in(LOG)
+            (late,) = await until(lambda: [interaction for interaction in interactions if interaction.followups])
+            await until(lambda: buttons(discord.messages_in(LOG)[0]) == ["Note"])
+        (card,) = discord.messages_in(LOG)
     by, outcome = (900 + MORGAN, "confirmed") if late.user == MIKA else (900 + MIKA, "dismissed")
-    assert [one["content"] for one in late.followups] == [f"Case 1 was {outcome} by <@{by}>."]
+    assert [followup["content"] for followup in late.followups] == [f"Case 1 was {outcome} by <@{by}>."]
     assert late.followups[0]["flags"] & 64
     case, kinds, verdicts = await only_case(url)
     assert (case.state, case.decided_by, kinds, verdicts) == (outcome, by, ["opened", outcome], 1)
@@ -76,47 +76,47 @@ async def test_of_two_who_decide_at_once_one_does_and_the_other_is_told(tmp_path
     assert events(card)[1:] == [f"`2` **{outcome}** by <@{by}>"]
 
 
-async def test_a_bot_that_is_killed_before_the_card_shows_it_decides_once(tmp_path: Path, url: str) -> None:
+async def test_a_decision_made_before_a_kill_counts_once_and_reaches_the_card(tmp_path: Path, url: str) -> None:
     settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": url}
-    async with discord_on_loopback(granting) as (discord, port):
+    async with discord_on_loopback(grant_message_content) as (discord, port):
         await watch(url, discord, flag_below=FLAG_BELOW)
         async with started(port, cwd=tmp_path, **settings) as process:
             await until_loaded(discord)
-            card = await flagged(discord)
+            card = await post_flagged(discord)
             discord.message_faults["PATCH"] = [Fault(hangs=True)]
-            await pressed(discord, card, "Confirm", MORGAN)
+            await press(discord, card, "Confirm", MORGAN)
             await until(lambda: discord.count(f"PATCH /channels/{LOG}"))
             process.kill()
             await process.wait()
-        assert title(discord.said_in(LOG)[0]) == "Case 1 · flagged"  # which is decided
+        assert title(discord.messages_in(LOG)[0]) == "Case 1 · flagged"  # decided, but the card does not show it yet
         discord.ready.clear()
         async with started(port, cwd=tmp_path, **settings):
             await until_loaded(discord)
-            late = await pressed(discord, card, "Dismiss", MIKA)
+            late = await press(discord, card, "Dismiss", MIKA)
             await until(lambda: late.followups)
-            await until(lambda: buttons(discord.said_in(LOG)[0]) == ["Note"])
-        (card,) = discord.said_in(LOG)
-    assert [one["content"] for one in late.followups] == [f"Case 1 was confirmed by <@{900 + MORGAN}>."]
+            await until(lambda: buttons(discord.messages_in(LOG)[0]) == ["Note"])
+        (card,) = discord.messages_in(LOG)
+    assert [followup["content"] for followup in late.followups] == [f"Case 1 was confirmed by <@{900 + MORGAN}>."]
     case, kinds, verdicts = await only_case(url)
     assert (case.state, case.decided_by, kinds, verdicts) == ("confirmed", 900 + MORGAN, ["opened", "confirmed"], 1)
     assert title(card) == "Case 1 · flagged · confirmed"
     assert events(card)[1:] == [f"`2` **confirmed** by <@{900 + MORGAN}>"]
 
 
-async def test_a_card_that_discord_did_not_take_is_mended_without_anybody_pressing(
-    tmp_path: Path, sqlite_url: str
-) -> None:
+async def test_a_card_whose_update_failed_is_updated_after_a_restart(tmp_path: Path, sqlite_url: str) -> None:
     settings = {"BOT_REVIEWS": "true", "BOT_DATABASE_URL": sqlite_url}
-    async with discord_on_loopback(granting) as (discord, port):
+    async with discord_on_loopback(grant_message_content) as (discord, port):
         await watch(sqlite_url, discord, flag_below=FLAG_BELOW)
         async with started(port, cwd=tmp_path, **settings) as process:
             await until_loaded(discord)
-            card = await flagged(discord)
+            card = await post_flagged(discord)
             discord.message_faults["PATCH"] = [Fault(hangs=True)]
-            await pressed(discord, card, "Claim", MORGAN)
+            await press(discord, card, "Claim", MORGAN)
             await until(lambda: discord.count(f"PATCH /channels/{LOG}"))
             process.kill()
             await process.wait()
         async with started(port, cwd=tmp_path, **settings):
-            (card,) = await until(lambda: [one for one in discord.said_in(LOG) if buttons(one)[0] == "Release"])
+            (card,) = await until(
+                lambda: [message for message in discord.messages_in(LOG) if buttons(message)[0] == "Release"]
+            )
     assert events(card)[1:] == [f"`2` claimed by <@{900 + MORGAN}>"]

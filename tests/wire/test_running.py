@@ -1,4 +1,4 @@
-"""How these tests wait: for results, as long as the bot does something, and no longer than it lives."""
+"""How these tests wait: as long as the bot shows signs of life, and no longer than it runs."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.wire import running
-from tests.wire.people import RepeatableQuestion
+from tests.wire.people import Interaction
 from tests.wire.rest import SIGNS_OF_LIFE
-from tests.wire.running import answered, first_shown, started, until
+from tests.wire.running import started, until, wait_for_answer, wait_for_first_message
 
 
 def message(title: str) -> dict[str, Any]:
@@ -17,17 +17,17 @@ def message(title: str) -> dict[str, Any]:
 
 
 async def test_an_answer_is_waited_for_past_its_drafts() -> None:
-    asked = RepeatableQuestion("1", "token", 1)
+    interaction = Interaction("1", "token", 1)
 
     async def answer() -> None:
         for title in ("Waiting …", "Writing …", "Continuation"):
-            asked.original = message(title)
-            asked.answer()
+            interaction.original = message(title)
+            interaction.answer()
             await asyncio.sleep(0.1)
 
     answering = asyncio.create_task(answer())
-    assert (await first_shown(asked)).titles == ["Waiting …"]
-    assert (await answered(asked)).titles == ["Continuation"]
+    assert (await wait_for_first_message(interaction)).titles == ["Waiting …"]
+    assert (await wait_for_answer(interaction)).titles == ["Continuation"]
     await answering
 
 
@@ -38,7 +38,7 @@ async def test_a_bot_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
         assert process.returncode == 78
 
 
-async def test_what_a_bot_did_at_its_end_is_seen(tmp_path: Path) -> None:
+async def test_a_condition_that_a_bot_s_end_meets_is_seen(tmp_path: Path) -> None:
     async with started(9, cwd=tmp_path, token=None) as process:
         assert await until(lambda: process.returncode) == 78
 
@@ -49,12 +49,12 @@ async def test_signs_of_life_prolong_a_wait_and_silence_ends_it(monkeypatch: pyt
     for _ in range(10):
         await asyncio.sleep(0.1)
         SIGNS_OF_LIFE.count += 1
-    assert not waiting.done(), "it waited for twice its patience"
+    assert not waiting.done(), "it has waited for twice PATIENCE"
     with pytest.raises(TimeoutError, match="without a sign of life"):
         await waiting
 
 
-async def test_no_wait_is_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_wait_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "MOST_PATIENCE", 0.3)
     with pytest.raises(TimeoutError):
         await until(lambda: setattr(SIGNS_OF_LIFE, "count", SIGNS_OF_LIFE.count + 1))

@@ -1,4 +1,4 @@
-"""What every picture promises, checked where it is drawn."""
+"""Checks for the promises that every picture makes."""
 
 import io
 import warnings
@@ -14,24 +14,24 @@ from bot.rendering.pictures.picture import Picture
 
 P = ParamSpec("P")
 BYTES_LIMIT = 200_000
-_HINTING = 1.0  # pixel by which a text may be wider than it is said to be
+_HINTING = 1.0  # pixels by which a text can be wider than measured
 
 
-def checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Picture:
-    """Return what `draw` draws; assert that it is a small PNG of the right size, with texts that are whole and legible.
+def draw_checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Picture:
+    """Return the picture that `draw` draws. Assert that it is a small PNG of the right size with legible, uncut texts.
 
-    No text is cut by the picture's edge or covers another, none is too small, and no glyph is missing. Where a text
-    stands is what matplotlib's renderer measures of its letters; `test_checks.py` holds that against the pixels.
+    No text is cut by the picture's edge, covers another or is too small, and no glyph is missing. Texts are measured by
+    matplotlib's renderer; `test_checks.py` compares that with the pixels.
     """
     canvases: list[Canvas] = []
     finish = Canvas.picture
 
-    def watched(canvas: Canvas, alt: str) -> Picture:
+    def record(canvas: Canvas, alt: str) -> Picture:
         canvases.append(canvas)
         return finish(canvas, alt)
 
-    with patch.object(Canvas, "picture", watched), warnings.catch_warnings():
-        warnings.simplefilter("error")  # "Glyph … missing from font(s) …" among them
+    with patch.object(Canvas, "picture", record), warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as "Glyph … missing from font(s) …"
         picture = draw(*args, **kwargs)
     (canvas,) = canvases
     check_texts(canvas)
@@ -41,14 +41,14 @@ def checked(draw: Callable[P, Picture], *args: P.args, **kwargs: P.kwargs) -> Pi
 
 def check_texts(canvas: Canvas) -> None:
     texts = [written for written in canvas.texts if written.text]
-    for one in texts:
-        assert one.size >= SMALLEST, one
-        assert one.left >= -_HINTING, one
-        assert one.top >= -_HINTING, one
-        assert one.right <= WIDTH + _HINTING, one
-        assert one.bottom <= canvas.height + _HINTING, one
-    for one, other in combinations(texts, 2):
-        assert not _overlap(one, other), f"{one} and {other}"
+    for text in texts:
+        assert text.size >= SMALLEST, text
+        assert text.left >= -_HINTING, text
+        assert text.top >= -_HINTING, text
+        assert text.right <= WIDTH + _HINTING, text
+        assert text.bottom <= canvas.height + _HINTING, text
+    for first, second in combinations(texts, 2):
+        assert not _overlap(first, second), f"{first} and {second}"
 
 
 def check_file(picture: Picture, height: int) -> None:
@@ -64,17 +64,17 @@ def image_of(picture: Picture) -> Image.Image:
 
 
 def count_of(colour: str, image: Image.Image) -> int:
-    """Return how many pixels have a colour, within what the palette of a PNG rounds."""
+    """Return how many pixels have a colour, within the rounding of a PNG's palette."""
     wanted = tuple(bytes.fromhex(colour[1:]))
     colours: list[tuple[int, tuple[int, int, int]]] = image.getcolors(2**24)  # type: ignore[assignment]  # RGB
     return sum(
         count
-        for count, found in colours
-        if all(abs(ours - theirs) <= 3 for ours, theirs in zip(found, wanted, strict=True))
+        for count, rgb in colours
+        if all(abs(ours - theirs) <= 3 for ours, theirs in zip(rgb, wanted, strict=True))
     )
 
 
-def _overlap(one: Written, other: Written) -> bool:
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+def _overlap(first: Written, second: Written) -> bool:
+    across = min(first.right, second.right) - max(first.left, second.left)
+    down = min(first.bottom, second.bottom) - max(first.top, second.top)
     return across > _HINTING and down > _HINTING

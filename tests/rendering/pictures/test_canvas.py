@@ -1,4 +1,4 @@
-"""Texts of any script fit, are whole and have all their glyphs; what has none is told."""
+"""Texts in any script fit, uncut and with all glyphs; a character without a glyph is shown as its code point."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, TITLE
 from bot.rendering.pictures.fonts import BASE, lettering
 from bot.rendering.pictures.palette import POSITIVE, TEXT, sequential
 from bot.rendering.pictures.picture import Picture
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 
 SCRIPTS = st.sampled_from(
     ["你好", "한국어", "ｶﾅ", "مرحبا", "שלום", "हिन्दी", "ไทย", "🤷🏽‍♀️", "😀", "❤️", "e\u0301", "\u0301" * 30,
@@ -28,7 +28,7 @@ texts = st.lists(SCRIPTS | st.text(max_size=20), max_size=20).map("".join)
 
 @pytest.fixture
 def han_family(tmp_path: Path) -> Iterator[str]:
-    """A font that has one character which the base lacks, the only one besides the base."""
+    """The only installed font beside the base font. It has one character that the base font doesn't have."""
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))
     pen.lineTo((0, 800))
@@ -55,7 +55,7 @@ def han_family(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def only_base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine without any font but those that come with matplotlib."""
+    """A machine with only matplotlib's own fonts."""
     own = [font for font in fontManager.ttflist if "mpl-data" in font.fname]
     monkeypatch.setattr(fontManager, "ttflist", own)
     fonts._other_families.cache_clear()
@@ -63,7 +63,7 @@ def only_base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     fonts._other_families.cache_clear()
 
 
-def written(text: str, weight: int = REGULAR) -> Picture:
+def draw_text(text: str, weight: int = REGULAR) -> Picture:
     canvas = Canvas(120)
     canvas.text(MARGIN, 70, text, size=TITLE, weight=weight, room=WIDTH - 2 * MARGIN)
     return canvas.picture("a text")
@@ -72,46 +72,46 @@ def written(text: str, weight: int = REGULAR) -> Picture:
 @given(texts, st.sampled_from([REGULAR, BOLD]))
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_whole_and_has_its_glyphs(text: str, weight: int) -> None:
-    checked(written, text, weight)
+    draw_checked(draw_text, text, weight)
 
 
 @given(texts)
 @settings(max_examples=100, deadline=None)
 def test_no_character_is_lost(text: str) -> None:
-    # What is shown can be read back: each character stands there, or its code point does.
+    # Each character is shown, or its code point is.
     shown = lettering(text).text
     for character in set(text) - set(" \n\r\t"):
         code = ord(character)
         assert character in shown or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}") in shown
 
 
-def test_what_has_no_glyph_is_shown_as_its_code_point(only_base: None) -> None:
+def test_a_character_without_a_glyph_is_shown_as_its_code_point(only_base: None) -> None:
     assert lettering("中 a").text == "\\u4e2d a"
     assert lettering("🤷").text == "\\U0001f937"
-    checked(written, "中文字符", BOLD)
+    draw_checked(draw_text, "中文字符", BOLD)
 
 
-def test_a_font_of_the_machine_is_taken_where_it_has_the_character(han_family: str) -> None:
+def test_a_system_font_is_used_for_a_character_that_it_has(han_family: str) -> None:
     assert lettering("中 a") == fonts.Lettering("中 a", (BASE, han_family))
-    assert lettering("中", BOLD).families == (BASE, han_family)  # which has no bold face
-    checked(written, "中 a")
+    assert lettering("中", BOLD).families == (BASE, han_family)  # the test font has no bold face
+    draw_checked(draw_text, "中 a")
 
 
-def test_arabic_and_hebrew_are_in_the_font_that_is_always_there(only_base: None) -> None:
+def test_the_bundled_fonts_have_arabic_and_hebrew(only_base: None) -> None:
     for text in ("مرحبا", "שלום"):
         assert lettering(text).text == text
     assert lettering(visible_token("שלום")).text == "שלום"  # without the isolates of a table's cell
 
 
-def test_a_mark_without_a_letter_gets_a_place() -> None:
+def test_a_combining_mark_without_a_letter_gets_a_dotted_circle() -> None:
     assert lettering("\u0301").text == "◌\u0301"
 
 
-def test_dollars_are_no_formula() -> None:
-    assert checked(written, "$x^2$").png != checked(written, "x2").png
+def test_dollar_signs_do_not_start_a_formula() -> None:
+    assert draw_checked(draw_text, "$x^2$").png != draw_checked(draw_text, "x2").png
 
 
-def test_a_long_text_is_smaller_and_then_cut() -> None:
+def test_a_long_text_is_made_smaller_and_then_cut() -> None:
     canvas = Canvas(200)
     whole = canvas.text(0, 50, "twelve chars", size=TITLE)
     smaller = canvas.text(0, 100, "twelve chars", size=TITLE, room=200)
@@ -123,19 +123,19 @@ def test_a_long_text_is_smaller_and_then_cut() -> None:
 
 
 def test_areas_keep_their_colours_when_there_are_many() -> None:
-    """300 tokens on a scale, as an X-ray will have them."""
+    """300 tokens on a colour scale, as in an X-ray."""
 
     def tokens() -> Picture:
         canvas = Canvas(1400)
-        for place in range(300):
-            canvas.rectangle(place % 10 * 80, place // 10 * 46, 78, 44, sequential(place / 300))
+        for position in range(300):
+            canvas.rectangle(position % 10 * 80, position // 10 * 46, 78, 44, sequential(position / 300))
         canvas.rectangle(0, 1380, 800, 20, POSITIVE)
         return canvas.picture("300 tokens")
 
-    assert count_of(POSITIVE, image_of(checked(tokens))) >= 800 * 20
+    assert count_of(POSITIVE, image_of(draw_checked(tokens))) >= 800 * 20
 
 
-def test_a_picture_ends_where_it_is_said_to() -> None:
+def test_a_picture_ends_at_the_given_height() -> None:
     def short() -> Picture:
         canvas = Canvas(2000)
         canvas.rectangle(0, 0, WIDTH, 300, POSITIVE)
@@ -143,13 +143,13 @@ def test_a_picture_ends_where_it_is_said_to() -> None:
         canvas.end_at(200)
         return canvas.picture("a text")
 
-    assert count_of(POSITIVE, image_of(checked(short))) > 0.9 * WIDTH * 200
+    assert count_of(POSITIVE, image_of(draw_checked(short))) > 0.9 * WIDTH * 200
 
 
-def test_a_text_that_comes_again_has_its_own_colour_and_weight() -> None:
+def test_a_repeated_text_has_its_own_colour_and_weight() -> None:
     canvas = Canvas(300)
-    for place, (colour, weight) in enumerate([(TEXT, REGULAR), (POSITIVE, REGULAR), (POSITIVE, BOLD)]):
-        canvas.text(MARGIN, 90 + 90 * place, "token", size=TITLE, colour=colour, weight=weight)
+    for position, (colour, weight) in enumerate([(TEXT, REGULAR), (POSITIVE, REGULAR), (POSITIVE, BOLD)]):
+        canvas.text(MARGIN, 90 + 90 * position, "token", size=TITLE, colour=colour, weight=weight)
     image = image_of(canvas.picture("a text"))
     first, second, third = (image.crop((0, top, WIDTH, top + 90)) for top in (20, 110, 200))
     assert count_of(TEXT, first) == count_of(POSITIVE, second) > 100
@@ -157,7 +157,7 @@ def test_a_text_that_comes_again_has_its_own_colour_and_weight() -> None:
 
 
 @pytest.mark.parametrize("part", [0, 0.5])
-def test_a_rectangle_reaches_no_further_than_the_picture(part: float) -> None:
+def test_a_rectangle_is_clipped_at_the_picture_s_edges(part: float) -> None:
     canvas = Canvas(100)
     for x, y in ((-50, -50), (WIDTH - 50, 50), (-200, 10), (WIDTH + 9, 10), (10, -200), (10, 200)):
         canvas.rectangle(x + part, y + part, 100, 100, POSITIVE)

@@ -1,4 +1,4 @@
-"""Pictures are drawn off the event loop, one at a time, and matplotlib comes with the first."""
+"""Pictures are drawn off the event loop, one at a time, and matplotlib is imported with the first."""
 
 import asyncio
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from bot.rendering.pictures.picture import drawn
 
 
-async def test_in_one_thread_that_is_not_the_loop_s() -> None:
+async def test_pictures_are_drawn_one_at_a_time_in_another_thread() -> None:
     at_once: list[int] = []
     running = 0
 
@@ -29,7 +29,7 @@ async def test_in_one_thread_that_is_not_the_loop_s() -> None:
     assert len({thread for _, thread in results} - {threading.get_ident()}) == 1
 
 
-async def test_the_loop_goes_on() -> None:
+async def test_the_event_loop_runs_while_a_picture_is_drawn() -> None:
     released = threading.Event()
     picture = asyncio.create_task(drawn(released.wait, 10))
     await asyncio.sleep(0.01)
@@ -38,7 +38,7 @@ async def test_the_loop_goes_on() -> None:
     assert await picture
 
 
-async def test_what_nobody_waits_for_is_not_drawn() -> None:
+async def test_a_cancelled_picture_is_not_drawn() -> None:
     released = threading.Event()
     drawings: list[str] = []
     first = asyncio.create_task(drawn(released.wait, 10))
@@ -52,7 +52,7 @@ async def test_what_nobody_waits_for_is_not_drawn() -> None:
     assert drawings == ["wanted"]
 
 
-async def test_what_goes_wrong_is_raised() -> None:
+async def test_an_error_while_drawing_is_raised() -> None:
     def draw() -> None:
         raise ValueError("no picture")
 
@@ -60,7 +60,7 @@ async def test_what_goes_wrong_is_raised() -> None:
         await drawn(draw)
 
 
-def test_nothing_is_loaded_before_something_is_drawn() -> None:
+def test_matplotlib_is_not_imported_before_the_first_picture() -> None:
     script = (
         "import sys, importlib, pkgutil, bot\n"
         "for module in pkgutil.walk_packages(bot.__path__, 'bot.'):\n"
@@ -68,5 +68,5 @@ def test_nothing_is_loaded_before_something_is_drawn() -> None:
         "        importlib.import_module(module.name)\n"
         "print(sorted({'matplotlib', 'PIL'} & set(sys.modules)))\n"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
-    assert found.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
+    assert result.stdout == "[]\n"

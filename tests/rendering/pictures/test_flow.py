@@ -10,11 +10,11 @@ from tests.rendering.pictures.tokens import token_texts
 
 @given(st.lists(token_texts, max_size=40), st.integers(1, 9))
 @settings(max_examples=60, deadline=None)
-def test_boxes_stand_side_by_side_inside_the_margins(texts: list[str], most_lines: int) -> None:
-    found = flow(Canvas(9), [shown(text) for text in texts], most_lines, breaks=breaks_of(texts))
-    assert [box.text for box in found] == [shown(text) for text in texts[: len(found)]]
+def test_boxes_do_not_overlap_and_stay_inside_the_margins(texts: list[str], most_lines: int) -> None:
+    boxes = flow(Canvas(9), [shown(text) for text in texts], most_lines, breaks=breaks_of(texts))
+    assert [box.text for box in boxes] == [shown(text) for text in texts[: len(boxes)]]
     right, line = 0, 0
-    for box in found:
+    for box in boxes:
         assert box.line in {line, line + 1}
         assert box.left == MARGIN if box.line > line else box.left >= right
         right, line = box.left + box.width, box.line
@@ -27,7 +27,7 @@ def test_a_line_ends_where_the_text_breaks_it() -> None:
     assert breaks_of([]) == set()
 
 
-def test_what_is_hidden_or_long_is_told() -> None:
+def test_hidden_characters_are_shown_and_long_texts_are_cut() -> None:
     assert shown(" a\n") == "·a↵"
     assert shown("") == "∅"
     assert shown("\u2068 שלום\u2069") == "\\u2068·שלום\\u2069"

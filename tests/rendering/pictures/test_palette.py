@@ -1,4 +1,4 @@
-"""Colours that can be read and told apart, by everybody."""
+"""Colours are readable and distinguishable, also with colour vision deficiencies."""
 
 import math
 from itertools import combinations, pairwise
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.rendering.pictures import palette
 
 MEANINGS = {name: getattr(palette, name) for name in ("POSITIVE", "NEGATIVE", "URGENT", "ACCENT", "NEUTRAL", "TEXT")}
-# Machado, Oliveira, Fernandes 2009: what is seen without one kind of cone, in linear RGB.
+# Machado, Oliveira, Fernandes 2009: vision without one kind of cone, in linear RGB.
 EYES = {
     "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": (
@@ -51,28 +51,28 @@ def channels(colour: str) -> Vector:
     return red, green, blue
 
 
-def test_contrast_is_that_of_the_guidelines() -> None:
+def test_contrast_equals_the_guidelines_known_values() -> None:
     assert palette.contrast("#000000", "#ffffff") == pytest.approx(21)
     assert palette.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
 
 
 @pytest.mark.parametrize("name", ["TEXT", "MUTED", "POSITIVE", "NEGATIVE", "URGENT", "ACCENT"])
-def test_what_is_written_is_read(name: str) -> None:
+def test_text_colours_have_enough_contrast(name: str) -> None:
     assert palette.contrast(getattr(palette, name), palette.BACKGROUND) >= 4.5
 
 
-def test_bars_are_seen() -> None:
+def test_bars_have_enough_contrast() -> None:
     assert palette.contrast(palette.NEUTRAL, palette.BACKGROUND) >= 3
 
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_no_two_meanings_look_alike(eyes: str) -> None:
-    for (one, colour), (other, against) in combinations(MEANINGS.items(), 2):
-        assert math.dist(oklab(colour, eyes), oklab(against, eyes)) > 0.12, f"{one} and {other}"
+    for (name, colour), (other_name, other_colour) in combinations(MEANINGS.items(), 2):
+        assert math.dist(oklab(colour, eyes), oklab(other_colour, eyes)) > 0.12, f"{name} and {other_name}"
 
 
 @pytest.mark.parametrize("eyes", EYES)
-def test_more_is_lighter_whoever_looks(eyes: str) -> None:
+def test_larger_values_are_lighter_with_every_colour_vision(eyes: str) -> None:
     lightness = [oklab(palette.sequential(step / 50), eyes)[0] for step in range(51)]
     assert all(above > below for below, above in pairwise(lightness))
 
@@ -83,18 +83,18 @@ def test_equal_steps_look_equal() -> None:
 
 
 @given(st.floats(-1, 2))
-def test_a_text_is_read_on_every_colour_of_the_scale(share: float) -> None:
+def test_text_is_readable_on_every_colour_of_the_scale(share: float) -> None:
     background = palette.sequential(share)
     assert palette.contrast(palette.text_on(background), background) >= 4.5
 
 
-def test_the_scale_ends_where_its_values_do() -> None:
+def test_values_beyond_the_scale_get_its_end_colours() -> None:
     assert palette.sequential(-1) == palette.sequential(0)
     assert palette.sequential(2) == palette.sequential(1)
 
 
 @pytest.mark.parametrize("eyes", EYES)
-def test_the_two_ways_of_an_effect_are_told_apart_and_more_is_further(eyes: str) -> None:
+def test_opposite_effects_look_different_and_larger_ones_are_lighter(eyes: str) -> None:
     for step in range(5, 11):
         positive, negative = (oklab(palette.diverging(sign * step / 10), eyes) for sign in (1, -1))
         assert math.dist(positive, negative) > 0.1
@@ -104,12 +104,12 @@ def test_the_two_ways_of_an_effect_are_told_apart_and_more_is_further(eyes: str)
 
 
 @given(st.floats(-2, 2))
-def test_a_text_is_read_on_every_colour_of_an_effect(share: float) -> None:
+def test_text_is_readable_on_every_colour_of_an_effect(share: float) -> None:
     background = palette.diverging(share)
     assert palette.contrast(palette.text_on(background), background) >= 4.5
 
 
-def test_an_effect_has_the_colour_of_what_it_speaks_for() -> None:
+def test_an_effect_has_the_colour_of_its_label() -> None:
     assert palette.diverging(0) == palette.GRID
     assert palette.diverging(1) == palette.diverging(9) == palette.POSITIVE
     assert palette.diverging(-1) == palette.diverging(-9) == palette.NEGATIVE

@@ -1,4 +1,4 @@
-"""A sampler's stages: what each one left and cut, in its order."""
+"""A sampler's stages: the tokens that each stage left and cut, in order."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from bot.features.sampler.picture import stages_picture
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
-from tests.rendering.pictures.checks import checked
+from tests.rendering.pictures.checks import draw_checked
 from tests.rendering.pictures.tokens import ODD, candidate, probabilities, token_texts
 
 PARAMETERS = GenerationParameters.from_options(strategy="sample", seed=1)
@@ -17,24 +17,26 @@ NAMES = ("repetition_penalty", "temperature", "top_k", "top_p")
 
 
 def distribution(texts: Sequence[str], chances: Sequence[float], left: int | None = None) -> Distribution:
-    top = [candidate(place + 1, Token(place, text), chances[place]) for place, text in enumerate(texts)][:10]
+    top = [candidate(position + 1, Token(position, text), chances[position]) for position, text in enumerate(texts)][
+        :10
+    ]
     return Distribution(len(texts) if left is None else left, 1.5, tuple(top))
 
 
 def stages(texts: Sequence[str], chances: Sequence[float], kept: Sequence[int]) -> SamplerStages:
-    """Return stages of which each leaves the first few tokens, as a `kept` number says."""
+    """Return four stages. Each leaves as many of the first tokens as its number in `kept`."""
     before = after = distribution(texts, chances, 151_936)
-    found = []
+    result = []
     for name, count in zip(NAMES, kept, strict=True):
         left = after.tokens_left if name == "repetition_penalty" or count >= len(texts) else count
         entered, after = after, distribution(texts[:left], chances, left)
         cut = [
-            CutToken(place + 1, Token(place, texts[place]), chances[place], sum(chances[:place]))
-            for place in range(left, min(entered.tokens_left, len(texts)))
+            CutToken(position + 1, Token(position, texts[position]), chances[position], sum(chances[:position]))
+            for position in range(left, min(entered.tokens_left, len(texts)))
         ]
-        gone = entered.tokens_left - left
-        found.append(SamplerStage(name, count / 7, bool(count % 2), after, gone, sum(chances[left:]), tuple(cut[:10])))  # type: ignore[arg-type]  # a stage's name
-    return SamplerStages("The movie was", (1, 2, 3), PARAMETERS, before, tuple(found))
+        lost = (entered.tokens_left - left, sum(chances[left:]), tuple(cut[:10]))
+        result.append(SamplerStage(name, count / 7, bool(count % 2), after, *lost))  # type: ignore[arg-type]  # a stage's name
+    return SamplerStages("The movie was", (1, 2, 3), PARAMETERS, before, tuple(result))
 
 
 @given(
@@ -46,11 +48,11 @@ def stages(texts: Sequence[str], chances: Sequence[float], kept: Sequence[int]) 
 @example(["antidisestablishmentarianism"] * 14, [1.0] * 14, [15, 15, 9, 3])
 @settings(max_examples=40, deadline=None)
 def test_any_stages(texts: list[str], chances: list[float], kept: list[int]) -> None:
-    checked(stages_picture, stages(texts, chances, kept))
+    draw_checked(stages_picture, stages(texts, chances, kept))
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    assert checked(stages_picture, stages([" a", " b", " c"], [0.5, 0.3, 0.2], [4, 5, 2, 1])).alt == (
+    assert draw_checked(stages_picture, stages([" a", " b", " c"], [0.5, 0.3, 0.2], [4, 5, 2, 1])).alt == (
         "The next-token distribution after each stage of the sampler. 1 of 151,936 tokens left; 1.50 bits of entropy, "
         "1.50 before the sampler. Before: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. repetition_penalty: off. "
         "temperature 0.714286: cut none, 151,936 left, 1.50 bits: “·a” 50.00%, “·b” 30.00%, “·c” 20.00%. top_k: off. "

@@ -1,4 +1,4 @@
-"""Tokens in boxes: each with its id, and the same ones of two texts in line."""
+"""Tokens in boxes, each with its id; equal tokens of two texts are aligned."""
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -7,15 +7,15 @@ from bot.features.tokenization.picture import MOST_TOKENS, _columns, token_borde
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 from bot.rendering.pictures.palette import ACCENT
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, tokens
 
 few = st.integers(0, 3).map(lambda id_: Token(id_, "abcd"[id_]))
 texts = st.lists(tokens | few, max_size=30)
 
 
-def tokenization(found: list[Token]) -> Tokenization:
-    return Tokenization("".join(token.text for token in found), tuple(found))
+def tokenization(row: list[Token]) -> Tokenization:
+    return Tokenization("".join(token.text for token in row), tuple(row))
 
 
 @given(texts, st.none() | texts)
@@ -24,35 +24,35 @@ def tokenization(found: list[Token]) -> Tokenization:
 @example([Token(1, ".\n")] * 300, None)
 @example([Token(1, " the")], [])
 @settings(max_examples=40, deadline=None)
-def test_any_texts(one: list[Token], other: list[Token] | None) -> None:
-    checked(token_borders_picture, tokenization(one), None if other is None else tokenization(other))
+def test_any_texts(first: list[Token], second: list[Token] | None) -> None:
+    draw_checked(token_borders_picture, tokenization(first), None if second is None else tokenization(second))
 
 
 @given(st.lists(few, max_size=20), st.lists(few, max_size=20))
-def test_no_token_is_lost_and_the_same_stand_in_line(one: list[Token], other: list[Token]) -> None:
-    columns = _columns(tokenization(one), tokenization(other))
-    assert [token for token, _ in columns if token] == one
-    assert [token for _, token in columns if token] == other
+def test_no_token_is_lost_and_equal_tokens_are_aligned(first: list[Token], second: list[Token]) -> None:
+    columns = _columns(tokenization(first), tokenization(second))
+    assert [token for token, _ in columns if token] == first
+    assert [token for _, token in columns if token] == second
     assert all(above == below for above, below in columns if above and below)
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    one, other = [Token(7, " a"), Token(9, "b")], [Token(3, "a"), Token(9, "b")]
-    assert checked(token_borders_picture, tokenization(one)).alt == (
+    first, second = [Token(7, " a"), Token(9, "b")], [Token(3, "a"), Token(9, "b")]
+    assert draw_checked(token_borders_picture, tokenization(first)).alt == (
         "Tokens in boxes. 2 tokens: “·ab”, each token above its id. In order: “·a” 7, “b” 9."
     )
-    assert checked(token_borders_picture, tokenization(one), tokenization(other)).alt == (
+    assert draw_checked(token_borders_picture, tokenization(first), tokenization(second)).alt == (
         "Tokens in boxes. 2 tokens compared with 2, 1 in both: above “·ab”, below “ab”. Above: “·a” 7, “b” 9. "
         "Below: “a” 3, “b” 9."
     )
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_tokens_not_shown_are_counted() -> None:
     many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
-    assert checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
+    assert draw_checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
 
 
-def test_what_both_have_is_filled() -> None:
-    one, other = tokenization([Token(7, "a"), Token(9, "b")]), tokenization([Token(9, "b")])
-    assert count_of(ACCENT, image_of(token_borders_picture(one))) == 0
-    assert count_of(ACCENT, image_of(token_borders_picture(one, other))) > 2000
+def test_tokens_in_both_texts_are_filled() -> None:
+    first, second = tokenization([Token(7, "a"), Token(9, "b")]), tokenization([Token(9, "b")])
+    assert count_of(ACCENT, image_of(token_borders_picture(first))) == 0
+    assert count_of(ACCENT, image_of(token_borders_picture(first, second))) > 2000

@@ -1,4 +1,4 @@
-"""The evidence for a verdict: every word coloured by its effect, its sign seen without colour."""
+"""The evidence for a verdict: every word is coloured by its effect, and its sign is visible without colour."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.features.sentiment.picture import words_picture
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence, WordEvidence, word_groups
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
-from tests.rendering.pictures.checks import checked, count_of, image_of
+from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts
 
 FIRST_LINE = (32, 144, 768, 184)  # in pixels
@@ -18,8 +18,8 @@ effects = st.sampled_from([0.0, 1e-9, -1e6, 1e6]) | st.floats(-9, 9)
 def evidence(review: str, effects: list[float], positive: float = 0.75, calibrated: float = 0.5) -> SentimentEvidence:
     spans, together = word_groups(review)
     words = [
-        WordEvidence(start, end, review[start:end], effects[place % len(effects)])
-        for place, (start, end) in enumerate(spans)
+        WordEvidence(start, end, review[start:end], effects[position % len(effects)])
+        for position, (start, end) in enumerate(spans)
     ]
     sentiment = Sentiment(review, "Positive", 2.5, 1.5, positive, 1 - positive, 0.25, (1,), 2)
     calibration = Calibration(0.6, 0.4, calibrated, 1 - calibrated, "Negative")
@@ -38,12 +38,12 @@ def evidence(review: str, effects: list[float], positive: float = 0.75, calibrat
 @example("line\n" * 300, [1.0], 0.5, 0.5)
 @example("antidisestablishmentarianism " * 500, [-1.0, 1.0], 0.5, 0.5)
 @settings(max_examples=40, deadline=None)
-def test_any_review(review: str, found: list[float], positive: float, calibrated: float) -> None:
-    checked(words_picture, evidence(review, found, positive, calibrated))
+def test_any_review(review: str, values: list[float], positive: float, calibrated: float) -> None:
+    draw_checked(words_picture, evidence(review, values, positive, calibrated))
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    assert checked(words_picture, evidence("I loved it, not the end", [0.1, 2.0, 0.0, -1.0, 0.2, 0.3])).alt == (
+    assert draw_checked(words_picture, evidence("I loved it, not the end", [0.1, 2.0, 0.0, -1.0, 0.2, 0.3])).alt == (
         "Evidence for a verdict: Positive, P(positive) 75.00%; calibrated: Negative, 50.00%. "
         "The margin is +1.00 logits, the label mass 25.00%. For positive: “loved” +2.00, “end” +0.30, “the” +0.20. "
         "For negative: “not” −1.00."
@@ -51,15 +51,15 @@ def test_the_alt_text_states_the_figures() -> None:
     assert "For positive: no word. For negative: no word." in words_picture(evidence("", [0.0])).alt
 
 
-def test_words_left_out_together_and_words_left_out_of_the_picture_are_told() -> None:
-    alt = checked(words_picture, evidence("ok " * 500, [0.1])).alt
+def test_the_alt_text_counts_words_left_out_together_and_words_not_shown() -> None:
+    alt = draw_checked(words_picture, evidence("ok " * 500, [0.1])).alt
     assert "8 adjacent words were left out at a time." in alt
     assert alt.endswith("Not in the picture: 200 more words.")
 
 
-def test_an_effect_has_its_colour() -> None:
+def test_an_effect_has_the_colour_of_its_sign() -> None:
     for effect, colour in ((2.0, POSITIVE), (-2.0, NEGATIVE), (0.0, GRID)):
-        line = image_of(checked(words_picture, evidence("remarkable", [effect]))).crop(FIRST_LINE)
+        line = image_of(draw_checked(words_picture, evidence("remarkable", [effect]))).crop(FIRST_LINE)
         assert count_of(colour, line) > 2000
 
 
@@ -68,5 +68,5 @@ def test_small_effects_are_pale() -> None:
     assert count_of(POSITIVE, line) == 0
 
 
-def test_a_number_that_is_none_has_no_colour() -> None:
-    checked(words_picture, evidence("remarkable good", [math.nan, 1.0]))
+def test_an_effect_of_nan_has_no_colour() -> None:
+    draw_checked(words_picture, evidence("remarkable good", [math.nan, 1.0]))

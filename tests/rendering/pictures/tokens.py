@@ -1,4 +1,4 @@
-"""Tokens as they may come: of any script, in parts of characters, hidden, empty."""
+"""Hypothesis strategies for tokens: of any script, parts of characters, invisible, empty."""
 
 from hypothesis import strategies as st
 

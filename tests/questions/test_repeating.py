@@ -1,4 +1,4 @@
-"""What was asked, asked again: also what a person ended, and what was written in several goes."""
+"""Repeating a receipt's question, also for texts that were stopped or written in several parts."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ each = pytest.mark.parametrize(
 
 
 class StopsAfter(Watcher[Continuation]):
-    """Presses *Stop* after some steps."""
+    """Stops a continuation after some steps, as *Stop* does."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
@@ -35,7 +35,7 @@ class StopsAfter(Watcher[Continuation]):
 
 
 @each
-def test_what_was_stopped_is_held_against_its_length(demo_model: EngineModel, options: dict[str, Any]) -> None:
+def test_a_stopped_continuation_is_repeated_at_its_own_length(demo_model: EngineModel, options: dict[str, Any]) -> None:
     question = ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=30, **options))
     stopped = demo_model.answer(question, StopsAfter(7))
     outcome = question.outcome(stopped)
@@ -46,7 +46,7 @@ def test_what_was_stopped_is_held_against_its_length(demo_model: EngineModel, op
 
 
 @each
-def test_what_was_written_in_two_goes_is_computed_again(demo_model: EngineModel, options: dict[str, Any]) -> None:
+def test_a_text_written_in_two_parts_is_repeated(demo_model: EngineModel, options: dict[str, Any]) -> None:
     first = demo_model.answer(
         ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=6, **options))
     )
@@ -58,7 +58,7 @@ def test_what_was_written_in_two_goes_is_computed_again(demo_model: EngineModel,
     assert first_difference(outcome, again.outcome(demo_model.answer(again))) is None
 
 
-def test_nothing_can_be_repeated_where_nothing_was_written(demo_model: EngineModel) -> None:
+def test_a_text_stopped_before_its_first_token_cannot_be_repeated(demo_model: EngineModel) -> None:
     question = ContinuationQuestion(PROMPT, GenerationParameters.from_options())
     outcome = question.outcome(demo_model.answer(question, StopsAfter(0)))
     with pytest.raises(ReceiptUnusable, match="stopped before anything was written"):
