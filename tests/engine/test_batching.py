@@ -16,10 +16,11 @@ from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.errors import QueueFull, RequestCancelled
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import LanguageModel
-from bot.questions.sentiment import SentimentQuestion, sentiment_prompt
+from bot.questions.language_model import LanguageModel, Question
+from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.xray import XrayQuestion
 from tests.engine.operations import IsCancelled, Operation, result_of, results_of
 from tests.engine.requests import RecordedPasses, Start, assert_same, continuation, mixed_requests, until
 from tests.engine.watching import Cancelling
@@ -92,15 +93,24 @@ async def test_prompts_computed_in_pieces_give_the_same_results(
         assert_same(expected, actual)
 
 
-async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
-    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("question", "widest"),
+    [
+        (TopKQuestion("word " * 480, 3), forward_passes.PIECE_TOKENS),
+        (XrayQuestion("word " * 400), forward_passes.POSITIONS),
+        (EvidenceQuestion("A good film, and long. " * 12), 96),  # several whole prompts at once
+    ],
+    ids=["a long prompt", "a long X-ray", "evidence"],
+)
+async def test_a_short_prompt_overtakes_a_long_request(
+    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, question: Question[Any], widest: int
 ) -> None:
     computed = RecordedPasses(monkeypatch)
     executor = start(demo_model)
     order: list[str] = []
 
     def long(model: LanguageModel, _: IsCancelled) -> None:
-        model.answer(TopKQuestion("word " * 480, 3))
+        model.answer(question)
         order.append("long")
 
     def short(model: LanguageModel, _: IsCancelled) -> None:
@@ -114,7 +124,7 @@ async def test_a_short_prompt_does_not_wait_for_the_whole_of_a_long_one(
     computed.go_on.set()
     await results_of(first, second)
     assert order == ["short", "long"]
-    assert max(columns for _, columns in computed.shapes) == forward_passes.PIECE_TOKENS
+    assert max(columns for _, columns in computed.shapes) == widest
 
 
 def test_a_walk_at_a_temperature_takes_no_more_passes(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:

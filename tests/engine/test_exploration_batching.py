@@ -7,13 +7,12 @@ import pytest
 from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.questions.comparison import ComparisonQuestion
-from bot.questions.language_model import LanguageModel
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import RevealQuestion, SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.engine.operations import IsCancelled, Operation, result_of, results_of
-from tests.engine.requests import Ask, RecordedPasses, Start, assert_same, mixed_requests, until
+from tests.engine.operations import Operation, result_of, results_of
+from tests.engine.requests import Ask, Start, assert_same, mixed_requests, until
 from tests.engine.watching import Cancelling
 
 TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind " * 6
@@ -79,35 +78,6 @@ async def test_each_exploration_gives_the_same_result_alone_and_together(
         assert actual_rounded == pytest.approx(rounded, rel=1e-4, abs=1e-4)
     for expected, actual in zip(alone[len(asks) :], together[len(asks) :], strict=True):
         assert_same(expected, actual)
-
-
-@pytest.mark.parametrize("number", [0, -1], ids=["a long text", "evidence"])
-async def test_a_short_prompt_overtakes_a_long_exploration(
-    start: Start, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    computed = RecordedPasses(monkeypatch)
-    executor = start(demo_model)
-    order: list[str] = []
-    asks: list[Ask] = [
-        lambda model, _: model.answer(XrayQuestion("word " * 400)),
-        lambda model, _: model.answer(EvidenceQuestion("A good film, and long. " * 12)),
-    ]
-
-    def long(model: LanguageModel, should_stop: IsCancelled) -> None:
-        asks[number](model, should_stop)
-        order.append("long")
-
-    def short(model: LanguageModel, _: IsCancelled) -> None:
-        model.answer(TopKQuestion("Once upon a time", 3))
-        order.append("short")
-
-    computed.go_on.clear()
-    first = executor.submit(1, Operation(long))
-    await until(lambda: bool(computed.shapes))
-    second = executor.submit(2, Operation(short))
-    computed.go_on.set()
-    await results_of(first, second)
-    assert order == ["short", "long"]
 
 
 async def test_cancelled_evidence_stops(start: Start, demo_model: EngineModel) -> None:
