@@ -91,7 +91,7 @@ class Turns:
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
 
-    def give_back(self, message_id: int) -> None:
+    def release(self, message_id: int) -> None:
         """Release a turn whose change failed, so that it can be taken again."""
         self._latest.pop(message_id, None)
 

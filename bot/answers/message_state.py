@@ -29,7 +29,7 @@ async def fetch_message(interaction: Interaction) -> discord.Message:
         raise ReceiptUnusable("Discord couldn't return this message just now. Try again.") from None
 
 
-async def read_attached(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:
+async def read_attachment(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:
     """Return `read` of an attached file's text; `read` raises ValueError for a bad file. Raises ReceiptUnusable."""
     attachments = () if message is None else message.attachments
     attachment = next((file for file in attachments if file.filename == filename), None)

@@ -65,7 +65,7 @@ class AnsweredBy:
 class Receipt(Generic[T]):
     """What an answer was computed from. `state` is extra data for its buttons; `versions` are the libraries'."""
 
-    asked: RepeatableQuestion[T]
+    question: RepeatableQuestion[T]
     outcome: Outcome
     model: AnsweredBy
     versions: dict[str, str]
@@ -82,8 +82,8 @@ def write_receipt(receipt: Receipt[T]) -> str:
     """Return the receipt as JSON, for `read_receipt`."""
     model, outcome = receipt.model, receipt.outcome
     fields: JsonObject = {
-        "command": receipt.asked.command,
-        "options": receipt.asked.options(),
+        "command": receipt.question.command,
+        "options": receipt.question.options(),
         "model": asdict(model),
         "versions": receipt.versions,
         "input_ids": outcome.input_ids,
@@ -117,9 +117,9 @@ def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQue
 def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[object]]:
     """Return the question and its receipt. Raises ValueError if `text` is not a receipt of this kind."""
     receipt = read_receipt(text)
-    if not isinstance(receipt.asked, kind):
+    if not isinstance(receipt.question, kind):
         raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
-    return receipt.asked, receipt
+    return receipt.question, receipt
 
 
 def read_file(kind: type[T], text: str, what: str) -> T:

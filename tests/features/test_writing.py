@@ -58,7 +58,7 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **SAMPLE)
     retried = await place.member.click(first.response, label="Retry")
     receipt = read_receipt((await retried.response.attachments[0].read()).decode())
-    seed = receipt.asked.options()["seed"]
+    seed = receipt.question.options()["seed"]
     assert seed != 7
     assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value
     assert written(retried.response) != written(first.response)

@@ -33,7 +33,7 @@ def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
         ),
         inline=False,
     )
-    names = _joined([_name(guess.name) for guess in guess_round.guesses], ", ", NAMES_LIMIT)
+    names = _join_within([_name(guess.name) for guess in guess_round.guesses], ", ", NAMES_LIMIT)
     count = f": {len(guess_round.guesses)} of {MOST_GUESSERS}" if guess_round.guesses else ""
     embed.add_field(name=f"Players{count}", value=names or "*No guesses yet.*", inline=False)
     embed.set_footer(text=footer(run))
@@ -41,9 +41,9 @@ def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
     return Answer(embed, (file,))
 
 
-def taken_embed(token: Token, *, replaced: bool) -> discord.Embed:
+def saved_embed(token: Token, *, is_replacement: bool) -> discord.Embed:
     """Return the private confirmation of a guess, with the token that counts."""
-    replacement = "This replaces your earlier guess." if replaced else "Guess again to replace it."
+    replacement = "This replaces your earlier guess." if is_replacement else "Guess again to replace it."
     return discord.Embed(
         title="Guess saved",
         description=(
@@ -58,7 +58,7 @@ def revealed_answer(guess_round: GuessRound, reveal: Reveal, run: RunInfo) -> An
     """Show the scoreboard and the model's own candidates."""
     favourite = bold_excerpt(reveal.top.candidates[0].token.text, 100).text
     lines = [_line(reveal, guess) for guess in reveal.guesses]
-    scoreboard = _joined(lines, "\n", SCOREBOARD_LIMIT) or "*No guesses.*"
+    scoreboard = _join_within(lines, "\n", SCOREBOARD_LIMIT) or "*No guesses.*"
     embed = discord.Embed(
         title="The guesses are revealed", description=f"{_prompt(guess_round)}{favourite}\n\n{scoreboard}", colour=GREEN
     )
@@ -95,7 +95,7 @@ def _line(reveal: Reveal, guess: ScoredGuess) -> str:
     )
 
 
-def _joined(parts: Sequence[str], separator: str, limit: int) -> str:
+def _join_within(parts: Sequence[str], separator: str, limit: int) -> str:
     """Return as many of `parts` as fit into `limit`, and the number of the others."""
     for count in range(len(parts), 0, -1):
         rest = len(parts) - count

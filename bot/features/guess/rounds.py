@@ -14,10 +14,10 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge, send_private
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, fetch_message, read_attached
+from bot.answers.message_state import check_model, fetch_message, read_attachment
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
-from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
+from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, saved_embed
 from bot.features.guess.record import GUESS, GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.features.guess.sealing import open_seals, seal_key, seal_token
 from bot.questions.continuation import ContinuationQuestion
@@ -110,7 +110,7 @@ async def _save_guess(interaction: Interaction, guess: str) -> None:
         is_shown = await answer(interaction, question, render, private=True)
     if not is_shown or token is None:
         raise UsageError("Discord didn't accept your guess. Guess again.")
-    await send_private(interaction, taken_embed(token, replaced=earlier is not None))
+    await send_private(interaction, saved_embed(token, is_replacement=earlier is not None))
 
 
 async def _reveal(interaction: Interaction) -> None:
@@ -147,7 +147,7 @@ async def _start_next(interaction: Interaction) -> None:
     private = message.flags.ephemeral
     if not await defer(interaction, private=private):
         return
-    question, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
+    question, receipt = await read_attachment(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
     check_model(receipt.model, executor.status.model)
 
     favourite = (await executor.submit(interaction.user.id, ContinuationQuestion(question.prompt, _ONE_TOKEN))).result
@@ -176,7 +176,7 @@ async def _fetch_round(interaction: Interaction) -> GuessRound:
     message = await fetch_message(interaction)
     if any(file.filename == RECEIPT for file in message.attachments):  # added by the reveal
         raise ReceiptUnusable(OVER)
-    guess_round, written_by = await read_attached(message, GUESS, read_round)
+    guess_round, written_by = await read_attachment(message, GUESS, read_round)
     check_model(written_by, interaction.client.executor.status.model)
     return guess_round
 

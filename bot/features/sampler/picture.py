@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import quoted, shown
+from bot.rendering.pictures.flow import box_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, TEXT
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import percentage
@@ -39,7 +39,7 @@ def stages_picture(stages: SamplerStages) -> Picture:
     foot = _TOP + _ROWS + len(tokens) * _ROW
     for row, token in enumerate(tokens):
         baseline = _TOP + _ROWS + row * _ROW + 26
-        canvas.text(MARGIN + _NAMES, baseline, shown(token.text), size=SMALLEST, align="right", room=_NAMES)
+        canvas.text(MARGIN + _NAMES, baseline, box_text(token.text), size=SMALLEST, align="right", room=_NAMES)
     for line, name in enumerate(("tokens left", "entropy")):
         canvas.text(MARGIN + _NAMES, foot + 34 + 30 * line, name, size=SMALLEST, colour=MUTED, align="right")
     columns = [(None, stages.before), *((stage, stage.after) for stage in stages.stages)]
@@ -160,6 +160,6 @@ def _stage(stage: SamplerStage) -> str:
 
 def _first(distribution: Distribution) -> str:
     named: Sequence[str] = [
-        f"{quoted(entry.token.text)} {percentage(entry.probability)}" for entry in distribution.top[:3]
+        f"{quoted_token(entry.token.text)} {percentage(entry.probability)}" for entry in distribution.top[:3]
     ]
     return ", ".join(named) or "nothing"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bot.questions.sentiment import SentimentEvidence, WordEvidence
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, SIZE, Box, flow, more, quoted, shown
+from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import percentage
@@ -44,7 +44,7 @@ def words_picture(evidence: SentimentEvidence) -> Picture:
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(evidence))
     drawn = words[:MOST_WORDS]
-    texts = [shown(word.text) for word in drawn]
+    texts = [box_text(word.text) for word in drawn]
     widths = [canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn, strict=True)]
     breaks = {index for index, word in enumerate(drawn) if word.begins_line}
     boxes = flow(canvas, texts, MOST_LINES, breaks=breaks, gap=4, widths=widths)
@@ -53,7 +53,7 @@ def words_picture(evidence: SentimentEvidence) -> Picture:
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(words) - len(boxes)
     if left_out:
-        canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "word"), colour=MUTED)
+        canvas.text(MARGIN, bottom + _BASELINE, more_text(left_out, "word"), colour=MUTED)
         bottom += _LINE
     _draw_scale(canvas, bottom + 20, scale)
     canvas.end_at(bottom + _KEY)
@@ -127,7 +127,7 @@ def _alt(evidence: SentimentEvidence, left_out: int) -> str:
     sentences = [
         f"Evidence for a verdict: {sentiment.label}, P(positive) {percentage(sentiment.positive_probability)}; "
         f"calibrated: {calibration.label}, {percentage(calibration.positive_probability)}. "
-        f"The margin is {_signed(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
+        f"The margin is {_signed_text(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
     ]
     if evidence.words_together > 1:
         sentences.append(f"{evidence.words_together} adjacent words were left out at a time.")
@@ -135,16 +135,16 @@ def _alt(evidence: SentimentEvidence, left_out: int) -> str:
     for name, words in (("positive", ranked[::-1]), ("negative", ranked)):
         sign = 1 if name == "positive" else -1
         strongest = [word for word in words if sign * word.effect > 0][:_NAMED]
-        listed = ", ".join(map(_named, strongest)) or "no word"
+        listed = ", ".join(map(_word_text, strongest)) or "no word"
         sentences.append(f"For {name}: {listed}.")
     if left_out:
-        sentences.append(f"Not in the picture: {more(left_out, 'word').lstrip('… ')}.")
+        sentences.append(f"Not in the picture: {more_text(left_out, 'word').lstrip('… ')}.")
     return " ".join(sentences)
 
 
-def _named(word: WordEvidence) -> str:
-    return f"{quoted(word.text)} {_signed(word.effect)}"
+def _word_text(word: WordEvidence) -> str:
+    return f"{quoted_token(word.text)} {_signed_text(word.effect)}"
 
 
-def _signed(number: float) -> str:
+def _signed_text(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")

@@ -13,7 +13,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, PersistentMenu
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, read_attached
+from bot.answers.message_state import check_model, read_attachment
 from bot.answers.receipt import RECEIPT
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
 from bot.features.topk.embed import candidate_options, walk_answer, walk_picture
@@ -178,13 +178,13 @@ async def take_turn(interaction: Interaction, state: WalkState, change: Change, 
             is_shown = await _change_walk(interaction, message, state, change, sample=sample)
     finally:
         if not is_shown:  # the message is unchanged, so its buttons must work again
-            turns.give_back(message.id)
+            turns.release(message.id)
 
 
 async def _change_walk(
     interaction: Interaction, message: discord.Message, state: WalkState, change: Change, *, sample: bool
 ) -> bool:
-    record, written_by = await read_attached(message, RECEIPT, read_walk)
+    record, written_by = await read_attachment(message, RECEIPT, read_walk)
     if WalkState.of(record) != state:
         raise ReceiptUnusable(FASTER)
     check_model(written_by, interaction.client.executor.status.model)

@@ -38,7 +38,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DrawnText:
     """A text as drawn: its characters, their size, and its bounds in pixels from the top left."""
 
     text: str
@@ -70,7 +70,7 @@ class Canvas:
         from numpy import asarray
 
         self.height = height
-        self.texts: list[Written] = []
+        self.texts: list[DrawnText] = []
         # Most texts are measured and then written, and many repeat, so each text is laid out once and cached.
         # The renderer's own `draw_text` takes four times as long, and some pictures have hundreds of texts.
         self._stamps: dict[tuple[str, float, int], _Stamp] = {}
@@ -96,17 +96,17 @@ class Canvas:
         weight: int = REGULAR,
         align: Align = "left",
         room: float | None = None,
-    ) -> Written:
+    ) -> DrawnText:
         """Write one line with the baseline `y`, aligned at `x`, and return it with its bounds.
 
         A text wider than `room` is made smaller, down to `SMALLEST`, and then cut.
         """
-        text, size = self._fitted(text[:_LONGEST], size, weight, room)
+        text, size = self._fit(text[:_LONGEST], size, weight, room)
         stamp = self._stamp(text, size, weight)
         left = x - stamp.width * {"left": 0, "center": 0.5, "right": 1}[align]
         bottom = y + stamp.descent
         self._press(stamp, round(left + stamp.left), round(bottom), colour)
-        self.texts.append(Written(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
+        self.texts.append(DrawnText(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
         return self.texts[-1]
 
     def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
@@ -158,7 +158,7 @@ class Canvas:
         pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
         return Picture(file.getvalue(), alt)
 
-    def _fitted(self, text: str, size: float, weight: int, room: float | None) -> tuple[str, float]:
+    def _fit(self, text: str, size: float, weight: int, room: float | None) -> tuple[str, float]:
         if room is None:
             return text, size
         while (width := self.width_of(text, size=size, weight=weight)) > room and size > SMALLEST:

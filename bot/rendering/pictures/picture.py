@@ -28,6 +28,6 @@ class Picture:
             raise ValueError(f"an alt text of {len(self.alt)} characters")
 
 
-async def drawn(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def draw_in_thread(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `draw` in the drawing thread and return its result. One picture is drawn at a time."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, functools.partial(draw, *args, **kwargs))

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from bot.rendering.pictures.canvas import SMALLEST, WIDTH, Canvas, Written
+from bot.rendering.pictures.canvas import SMALLEST, WIDTH, Canvas, DrawnText
 from bot.rendering.pictures.picture import Picture
 
 P = ParamSpec("P")
@@ -74,7 +74,7 @@ def count_of(colour: str, image: Image.Image) -> int:
     )
 
 
-def _overlap(one: Written, other: Written) -> bool:
+def _overlap(one: DrawnText, other: DrawnText) -> bool:
     across = min(one.right, other.right) - max(one.left, other.left)
     down = min(one.bottom, other.bottom) - max(one.top, other.top)
     return across > _HINTING and down > _HINTING

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.topk import WalkStep
-from bot.rendering.pictures.candidates import MOST_CANDIDATES, candidates_picture, joint
+from bot.rendering.pictures.candidates import MOST_CANDIDATES, candidates_picture, joint_probability
 from bot.rendering.pictures.palette import ACCENT, NEUTRAL
 from tests.rendering.pictures.checks import checked, count_of, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts, tokens
@@ -46,7 +46,7 @@ def test_the_alt_text_states_the_figures() -> None:
     [([], "100.00%"), ([0.5, 0.5], "25.00%"), ([0.01, 0.001], "1.0e-5"), ([0.001] * 200, "1.0e-600")],
 )
 def test_the_joint_probability_is_told_however_small(probabilities: list[float], told: str) -> None:
-    assert joint([step("a", probability) for probability in probabilities]) == told
+    assert joint_probability([step("a", probability) for probability in probabilities]) == told
 
 
 def test_bars_are_as_long_as_they_are_probable() -> None:
