@@ -1,4 +1,4 @@
-"""The bot as answers see it: settings, executor, open answers, turns. And `Interaction`, typed with this client."""
+"""The part of the bot that answers use: settings, executor, open answers and turns; and the type `Interaction`."""
 
 import asyncio
 import contextlib

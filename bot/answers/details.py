@@ -29,12 +29,12 @@ def with_receipt_below(
 
 
 def with_receipt(
-    answered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
+    rendered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
 ) -> Answer:
     """Return the answer with its receipt and *Details*. `state` is extra data for the answer's own buttons."""
     file = receipt_file(question, question.outcome(result), run.model, state or {})
-    view = discord.ui.View(timeout=None) if answered.view is None else answered.view
-    return replace(answered, attachments=(file, *answered.attachments), view=view.add_item(DetailsButton()))
+    view = discord.ui.View(timeout=None) if rendered.view is None else rendered.view
+    return replace(rendered, attachments=(file, *rendered.attachments), view=view.add_item(DetailsButton()))
 
 
 class DetailsButton(PersistentButton, template="details"):

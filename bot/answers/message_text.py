@@ -1,8 +1,8 @@
 """The text that people read in a message, and what a message without text has instead.
 
 The text is the content, the words of a forwarded message, a poll's question and answers, and the texts in an app's
-components. These are not read: embeds (link previews, apps' cards, a poll's result), pictures, sounds, stickers, other
-files, the message that it replies to, and Discord's own notices.
+components. These are not read: embeds (link previews, apps' cards, a poll's result), pictures, audio, stickers, other
+files, the message it replies to, and Discord's own notices.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ _WORDS = (
     discord.MessageType.chat_input_command,
     discord.MessageType.context_menu_command,
 )
-_ARTICLES = {"image": "an", "embed": "an"}
+_ARTICLES = {"image": "an", "audio file": "an", "embed": "an"}
 
 
 def message_text(message: discord.Message) -> str:
@@ -100,7 +100,7 @@ def _kind(attachment: discord.Attachment) -> str:
     if attachment.is_voice_message():
         return "voice message"
     kind = (attachment.content_type or "").partition("/")[0]
-    return {"image": "image", "video": "video", "audio": "sound"}.get(kind, "file")
+    return {"image": "image", "video": "video", "audio": "audio file"}.get(kind, "file")
 
 
 def _count_text(kind: str, count: int) -> str:

@@ -32,7 +32,7 @@ CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])
 T = TypeVar("T")
 
-# Ranges of the options in a receipt. After *Continue*, a text can be longer than a user can ask for at once.
+# Ranges of the options in a receipt. After *Continue*, a text can be longer than one command can request.
 _RANGES = {**RANGES, K.name: K.range, "max_new_tokens": (0, float("inf"))}
 
 
@@ -97,20 +97,20 @@ def write_receipt(receipt: Receipt[T]) -> str:
 
 def read_receipt(text: str) -> Receipt[object]:
     """Return the receipt in `text`. Raises ValueError if `text` is not a receipt."""
-    file = read_file(_File, text, "an answer")
+    file = read_file(_File, text, "a receipt")
     if any(not _is_in_range(name, value) for name, value in file.options.items()):
-        raise ValueError("not the file of an answer")
+        raise ValueError("this file is not a receipt")
     try:
         question = parse_question(file.command, file.options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError("not the file of an answer") from error
-    question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass
+        raise ValueError("this file is not a receipt") from error
+    question = read_value(type(question), asdict(question), "a receipt")  # type: ignore[call-overload]  # a dataclass
     outcome = Outcome(file.input_ids, file.outputs, file.figures, file.is_cut_short)
     return Receipt(question, outcome, file.model, file.versions, file.state)
 
 
 def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
-    """Return the question of a command and its options. Raises KeyError or TypeError if there is none."""
+    """Return the question of a command and its options. Raises KeyError for an unknown command or a missing option."""
     return {kind.command: kind for kind in CATALOGUE}[command].of(options)
 
 
@@ -118,7 +118,7 @@ def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[
     """Return the question and its receipt. Raises ValueError if `text` is not a receipt of this kind."""
     receipt = read_receipt(text)
     if not isinstance(receipt.question, kind):
-        raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
+        raise ValueError(f"this file is not a receipt of {kind.command}")  # noqa: TRY004  # the text is wrong, not a type
     return receipt.question, receipt
 
 
@@ -131,7 +131,7 @@ def read_file(kind: type[T], text: str, what: str) -> T:
         value = TypeAdapter(kind).validate_json(text)  # also rejects nesting that is too deep for json
         json.dumps(json.loads(text), allow_nan=False)
     except ValueError as error:
-        raise ValueError(f"not the file of {what}") from error
+        raise ValueError(f"this file is not {what}") from error
     return value
 
 
@@ -140,7 +140,7 @@ def read_value(kind: type[T], value: object, what: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValueError as error:
-        raise ValueError(f"not the file of {what}") from error
+        raise ValueError(f"this file is not {what}") from error
 
 
 @dataclass(frozen=True, slots=True)

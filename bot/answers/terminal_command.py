@@ -20,7 +20,7 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     """Return the command for a POSIX shell, or None.
 
     There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
-    and for a beam search that continued an earlier text.
+    or for a beam search that continued an earlier text.
     """
     options = question.options()
     text = str(options.pop(next(name for name in _TEXTS if name in options)))

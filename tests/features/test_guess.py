@@ -79,9 +79,9 @@ async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
             {
                 "name": "How to play",
                 "value": (
-                    "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
-                    "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
-                    f"**{percentage(favourite.probability)}**."
+                    "Press *Guess* and write what you think comes next. Only the first token counts. The model's "
+                    f"favourite has a probability of **{percentage(favourite.probability)}** and is worth "
+                    "**100 points**. Any other token is worth 100 × its probability ÷ the favourite's."
                 ),
             },
             {"name": "Players", "value": "*No guesses yet.*"},

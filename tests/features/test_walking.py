@@ -225,7 +225,7 @@ async def test_another_model_does_not_go_on(place: Place, settings: Settings, tm
     bot.executor.wait_until_loaded()
     (refusal,) = (await place.member.click(asked, label="Sample")).followups
     assert embed_of(refusal)["description"].startswith(
-        "This was written by the model demo, but the bot now runs another."
+        "This answer is from the model demo, but the bot now runs another."
     )
     await bot.close()
 

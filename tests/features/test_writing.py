@@ -94,7 +94,7 @@ async def test_another_model_s_text_is_not_continued(place: Place, settings: Set
     refused = await place.member.click(first.response, label="Continue (20 more)")
     assert embed_of(refused.followups[-1]) == {
         "title": "Expired",
-        "description": "This was written by the model demo, but the bot now runs another. Ask again.",
+        "description": "This answer is from the model demo, but the bot now runs another. Ask again.",
         "color": 0xF0B232,
     }
     await bot.close()

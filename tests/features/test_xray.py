@@ -111,7 +111,7 @@ async def test_another_model_is_not_taken_for_the_one_that_answered(
     bot.executor.wait_until_loaded()
     refused = (await place.member.select(asked, [options(asked)[0]["value"]])).response
     assert embed_of(refused)["description"].startswith(
-        "This was written by the model demo, but the bot now runs another."
+        "This answer is from the model demo, but the bot now runs another."
     )
     await bot.close()
 

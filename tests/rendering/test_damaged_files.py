@@ -59,7 +59,7 @@ def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
 def test_what_is_no_such_file_is_refused_in_words_of_ours(read: Callable[[str], Any], written: str) -> None:
     read(written)
     for text in ("", "\ufeff", "\ufeff{}", "null", "[]", "{}", "{", '"x"', DEEP, "1" * 5000, "NaN", "\x00", "{}{}"):
-        with pytest.raises(ValueError, match=r"^not the file of (an answer|a walk|a round)$"):
+        with pytest.raises(ValueError, match=r"^this file is not (a receipt|the receipt of a walk|a round of /guess)$"):
             read(text)
 
 
@@ -94,5 +94,5 @@ def test_ids_of_discord_are_read_as_numbers_too(written: type) -> None:
 )
 def test_options_out_of_their_ranges_are_refused(options: dict[str, Any]) -> None:
     found = json.loads(WALK)
-    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+    with pytest.raises(ValueError, match=r"^this file is not a receipt$"):
         read_receipt(json.dumps(found | {"options": found["options"] | options}))

@@ -97,5 +97,5 @@ def test_walk(result: tuple[WalkRecord, Walk], how: RunInfo) -> None:
 
 @given(st.text())
 def test_what_is_no_walk_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+    with pytest.raises(ValueError, match=r"^this file is not a receipt$"):
         read_walk(text)

@@ -56,5 +56,5 @@ def test_guesses(result: tuple[GuessRound, tuple[TokenProbability, ...]], top: N
 
 @given(st.text())
 def test_what_is_no_round_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^not the file of a round$"):
+    with pytest.raises(ValueError, match=r"^this file is not a round of /guess$"):
         read_round(text)

@@ -112,7 +112,7 @@ def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: Engi
     assert "The text has ended." in out
     assert err == ""
     out, err = console.run("topk", PROMPT, *options, "--png", "out.png", code=2)
-    assert err.startswith("nightword: --png was not written: the text has ended")
+    assert err.startswith("nightword: The picture of --png was not written: the last of --after-ids ends the text")
 
 
 def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> None:

@@ -19,7 +19,7 @@ _KEY = 60
 
 
 class Node(NamedTuple):
-    """A drawn candidate: its line in the band, from the top."""
+    """A drawn candidate: its line in the band, counted from the top, and whether it is on the winning path."""
 
     candidate: BeamCandidate
     line: int
@@ -188,7 +188,7 @@ def _alt(comparison: Comparison, drawn: int) -> str:
         f"{sum(candidate.fate == fate for candidate in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
     )
     sentences = [
-        f"Beam tree after {quoted_token(comparison.prompt)}. {title}: {detail}.",
+        f"Beam tree after {quoted_token(comparison.prompt)}. {title}. {detail}.",
         f"Of all candidates: {counts}.",
     ]
     if drawn < len(tree.steps):

@@ -22,14 +22,14 @@ _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
 def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
-    """Show the prompt, the rules, and the names of those who have guessed, but not their guesses."""
+    """Show the prompt, the rules, and the names of the people who have guessed, but not their guesses."""
     embed = discord.Embed(title="What comes next?", description=f"{_prompt(guess_round)} **▁**", colour=BLURPLE)
     embed.add_field(
         name="How to play",
         value=(
-            "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
-            "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
-            f"**{percentage(guess_round.favourite_probability)}**."
+            "Press *Guess* and write what you think comes next. Only the first token counts. The model's favourite "
+            f"has a probability of **{percentage(guess_round.favourite_probability)}** and is worth **100 points**. "
+            "Any other token is worth 100 × its probability ÷ the favourite's."
         ),
         inline=False,
     )
@@ -47,7 +47,7 @@ def saved_embed(token: Token, *, is_replacement: bool) -> discord.Embed:
     return discord.Embed(
         title="Guess saved",
         description=(
-            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space). This token counts.\n"
+            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space). Only this token counts.\n"
             f"{replacement} It stays hidden until the reveal."
         ),
         colour=GREEN,

@@ -141,7 +141,7 @@ async def _reveal(interaction: Interaction) -> None:
 
 
 async def _start_next(interaction: Interaction) -> None:
-    """Start a round in a new message. Its prompt is extended by the model's favourite."""
+    """Start a round in a new message. Its prompt is the old one plus the model's favourite."""
     message, executor = interaction.message, interaction.client.executor
     assert message is not None  # noqa: S101  # a button belongs to a message
     private = message.flags.ephemeral

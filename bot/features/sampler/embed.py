@@ -77,19 +77,24 @@ def _top_k_text(stage: SamplerStage) -> str:
 
 
 def _top_p_text(stage: SamplerStage) -> str:
-    kept = f"Keeps the most probable tokens until together they reach {percentage(stage.value)}."
-    return f"{kept} {_cut_text(stage, lambda cut: f', after a total of {percentage(cut.probability_before)}')}"
+    kept = f"Keeps the most probable tokens until their total reaches {percentage(stage.value)}."
+    return f"{kept} {_cut_text(stage, _total_before_text)}"
+
+
+def _total_before_text(cut: CutToken) -> str:
+    return f" The tokens ranked above it already total {percentage(cut.probability_before)}."
 
 
 def _cut_text(stage: SamplerStage, more: Callable[[CutToken], str] = lambda _: "") -> str:
     if not stage.tokens_cut:
-        return "None were cut."
-    cut = f"Cut: {stage.tokens_cut:,} with {percentage(stage.mass_cut)} of the probability"
+        return "No tokens were cut."
+    tokens = "1 token" if stage.tokens_cut == 1 else f"{stage.tokens_cut:,} tokens"
+    cut = f"Cut: {tokens} with {percentage(stage.mass_cut)} of the probability"
     if not stage.cut:
         return f"{cut}."
     first = stage.cut[0]
     named = f"{token_in_prose(first.token.text)}, rank {first.rank:,}, {percentage(first.probability)}"
-    return f"{cut}. The first one cut: {named}{more(first)}."
+    return f"{cut}. The most probable: {named}.{more(first)}"
 
 
 _WHY = {
@@ -101,7 +106,7 @@ _WHY = {
 
 
 def _fate(result: SamplerStages, id_: int) -> str:
-    """Return the stage that cut a token, or "lower" if it is only no longer among the most probable."""
+    """Return the stage that cut a token, "cut" if the stage isn't known, or "lower" if the token may still be kept."""
     for stage in result.stages:
         if any(entry.token.id == id_ for entry in stage.cut):
             return stage.name

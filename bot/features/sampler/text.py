@@ -6,7 +6,7 @@ from bot.rendering.tables import percentage, table
 
 
 def stages_table(result: SamplerStages) -> str:
-    """Return what each stage kept and cut, and why. "–": no longer among the most probable tokens."""
+    """Return what each stage kept and cut, and why. "–" marks a token that is no longer among the most probable."""
     rows = [(f"{result.before.tokens_left:,}", f"{result.before.entropy:.2f}", "–", "before")]
     rows += [
         (

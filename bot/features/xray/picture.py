@@ -67,7 +67,7 @@ def _neutral(tokens: Sequence[TokenSurprisal]) -> str:
 
 
 def _number(perplexity: float | None) -> str:
-    """Return a perplexity, with two decimals below 10, where memorised texts lie close to 1."""
+    """Return a perplexity as text, with two decimals below 10, because memorised texts are close to 1."""
     if perplexity is None:
         return "over 1e+304"
     if perplexity < 10:

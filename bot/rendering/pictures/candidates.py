@@ -39,8 +39,8 @@ def candidates_picture(
     canvas.heading(_title(rows), _after(prompt_end))
     top = _draw_path(canvas, path)
     highest = max([remainder, *(probability for _, probability in rows)]) or 1
-    for place, (token, probability) in enumerate(rows):
-        _draw_bar(canvas, top, box_text(token.text), probability, highest, ACCENT if not place else NEUTRAL)
+    for index, (token, probability) in enumerate(rows):
+        _draw_bar(canvas, top, box_text(token.text), probability, highest, ACCENT if not index else NEUTRAL)
         top += _ROW
     _draw_bar(canvas, top, "all others", remainder, highest, None)
     canvas.end_at(top + _ROW + 26)
@@ -97,7 +97,7 @@ def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
 
 
 def _draw_bar(canvas: Canvas, top: int, name: str, probability: float, highest: float, colour: str | None) -> None:
-    """Draw one row. Without a colour it is hatched: the sum of many tokens."""
+    """Draw one row. The bar of the other tokens has no colour and is hatched."""
     left, baseline = MARGIN + _NAMES + 14, top + 28
     chance = percentage(probability)
     weight = BOLD if colour == ACCENT else REGULAR

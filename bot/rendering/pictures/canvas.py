@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # importing matplotlib takes most of a second, so it is impor
 # Discord shows an embed's picture up to 400 pixels wide and 300 high, and about 300 wide on a phone. Twice that is
 # sharp on dense screens, and labels are 10 to 13 pixels high when shown.
 WIDTH = 800
-HEIGHT_LIMIT = 600  # Discord shows a higher picture narrower
+HEIGHT_LIMIT = 600  # Discord scales down a taller picture, so it becomes narrower
 MARGIN = 32
 TITLE = 40
 SUBTITLE = 28
@@ -81,7 +81,7 @@ class Canvas:
         self.rectangle(0, 0, WIDTH, height, BACKGROUND)
 
     def heading(self, title: str, subtitle: str) -> None:
-        """Write the picture's result, and below it what it is about."""
+        """Write the title, which states the result, and below it the subtitle, which gives the context."""
         self.text(MARGIN, 64, title, size=TITLE, weight=BOLD, room=WIDTH - 2 * MARGIN)
         self.text(MARGIN, 104, subtitle, size=SUBTITLE, colour=MUTED, room=WIDTH - 2 * MARGIN)
 
@@ -114,7 +114,7 @@ class Canvas:
         return self._stamp(text, size, weight).width
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
-        """Draw a rectangle with its top left at `x` and `y`. Hatching marks what isn't shown individually."""
+        """Draw a rectangle with its top left corner at `x`, `y`: filled, or hatched without a fill."""
         from matplotlib.path import Path
 
         if not hatched and all(float(edge).is_integer() for edge in (x, y, width, height)):
@@ -154,7 +154,7 @@ class Canvas:
 
         pixels = Image.fromarray(self._pixels[: self.height]).convert("RGB")
         file = io.BytesIO()
-        # 256 colours take a third of the bytes. Areas keep their colour, and the change at edges is invisible.
+        # With 256 colours the file is a third of the size. Areas keep their colour. The change at edges is invisible.
         pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
         return Picture(file.getvalue(), alt)
 

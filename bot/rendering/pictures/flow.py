@@ -52,7 +52,8 @@ def flow(
 ) -> list[Box]:
     """Return the boxes that fit in `most_lines` lines, which can be fewer than `texts`.
 
-    A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents in pixels.
+    A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents
+    in pixels, and `least` is the minimum width of a box.
     """
     boxes: list[Box] = []
     left, line = MARGIN, 0
