@@ -125,7 +125,8 @@ def bug_embed(reference: str) -> discord.Embed:
 async def _send(interaction: Interaction, embed: discord.Embed) -> None:
     """Send a reply that only the asker sees.
 
-    The first message after a public defer is public. It is therefore sent as an edit, repeated privately, and deleted.
+    After a public defer, the first message is public. It is therefore edited to show the error, which is then sent
+    again privately, and the public message is deleted.
     """
     if not interaction.response.is_done() and MAYBE_ACKNOWLEDGED not in interaction.extras:
         with contextlib.suppress(errors.AcknowledgedLate):  # already logged, and no reply is possible

@@ -1,4 +1,4 @@
-"""The receipt of an answer, as JSON: question, outcome, model and versions. Its buttons read their state from it."""
+"""The receipt of an answer, as JSON: question, outcome, model and versions. Buttons below the answer read it."""
 
 import json
 from collections.abc import Mapping
@@ -110,7 +110,7 @@ def read_receipt(text: str) -> Receipt[object]:
 
 
 def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
-    """Return the question of a command and its options. Raises KeyError for an unknown command or a missing option."""
+    """Return the question of a command. Raises KeyError or TypeError for an unknown command or unfit options."""
     return {kind.command: kind for kind in CATALOGUE}[command].of(options)
 
 

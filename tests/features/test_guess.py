@@ -98,7 +98,7 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
     assert embed_of(told) == {
         "title": "Guess saved",
         "description": (
-            "Your guess begins with the token **·night** (· is a space). This token counts.\n"
+            "Your guess begins with the token **·night** (· is a space). Only this token counts.\n"
             "Guess again to replace it. It stays hidden until the reveal."
         ),
         "color": 0x248046,

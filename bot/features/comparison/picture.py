@@ -180,7 +180,7 @@ def _winner(tree: BeamTree) -> list[BeamCandidate]:
     return [step.candidates[index] for step, index in zip(tree.steps, tree.winner, strict=False)]
 
 
-def _alt(comparison: Comparison, drawn: int) -> str:
+def _alt(comparison: Comparison, drawn_steps: int) -> str:
     tree = comparison.tree
     title, detail = _heading(comparison)
     candidates = [candidate for step in tree.steps for candidate in step.candidates]
@@ -191,8 +191,8 @@ def _alt(comparison: Comparison, drawn: int) -> str:
         f"Beam tree after {quoted_token(comparison.prompt)}. {title}. {detail}.",
         f"Of all candidates: {counts}.",
     ]
-    if drawn < len(tree.steps):
-        sentences.append(f"The picture shows the first {drawn} steps.")
+    if drawn_steps < len(tree.steps):
+        sentences.append(f"The picture shows the first {drawn_steps} steps.")
     named = [f"{quoted_token(candidate.token.text)} {_score(candidate.score)}" for candidate in _winner(tree)]
     whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}."]) if named else " ".join(sentences)
     while len(whole) > ALT_LIMIT:

@@ -28,8 +28,8 @@ from bot.questions.topk import GuessQuestion, RevealQuestion, ScoredGuesses, Top
 from bot.rendering.pictures.picture import Picture
 
 MODELS_GUESSES = 5
-OVER = "This round is over: its guesses have been revealed. Start another with /guess."
-FULL = f"This round is full ({MOST_GUESSERS} guesses). Wait for the reveal, or start another round with /guess."
+ROUND_OVER = "This round is over: its guesses have been revealed. Start another with /guess."
+ROUND_FULL = f"This round is full ({MOST_GUESSERS} guesses). Wait for the reveal, or start another round with /guess."
 _LABELS = {"guess": "Guess", "reveal": "Reveal", "next": "Next round"}
 _ONE_TOKEN = GenerationParameters.from_options(max_new_tokens=1)
 
@@ -96,7 +96,7 @@ async def _save_guess(interaction: Interaction, guess: str) -> None:
         guess_round = await _fetch_round(interaction)
         earlier = guess_round.guess_of(user.id)
         if earlier is None and len(guess_round.guesses) >= MOST_GUESSERS:
-            raise UsageError(FULL)
+            raise UsageError(ROUND_FULL)
         key = seal_key(interaction.client.settings)
 
         def render(result: TokenProbability, run: RunInfo) -> Answer:
@@ -175,7 +175,7 @@ async def _fetch_round(interaction: Interaction) -> GuessRound:
     """Return the current state of the round. Raises ReceiptUnusable, also if the round is over."""
     message = await fetch_message(interaction)
     if any(file.filename == RECEIPT for file in message.attachments):  # added by the reveal
-        raise ReceiptUnusable(OVER)
+        raise ReceiptUnusable(ROUND_OVER)
     guess_round, written_by = await read_attachment(message, GUESS, read_round)
     check_model(written_by, interaction.client.executor.status.model)
     return guess_round

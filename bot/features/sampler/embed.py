@@ -73,7 +73,8 @@ def _temperature_text(stage: SamplerStage) -> str:
 
 
 def _top_k_text(stage: SamplerStage) -> str:
-    return f"Keeps the {stage.value:g} most probable tokens. {_cut_text(stage)}"
+    kept = "the most probable token" if stage.value == 1 else f"the {stage.value:g} most probable tokens"
+    return f"Keeps {kept}. {_cut_text(stage)}"
 
 
 def _top_p_text(stage: SamplerStage) -> str:

@@ -43,12 +43,14 @@ def words_picture(evidence: SentimentEvidence) -> Picture:
     scale = max([LEAST_SCALE, *(abs(word.effect) for word in words if math.isfinite(word.effect))])
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(evidence))
-    drawn = words[:MOST_WORDS]
-    texts = [box_text(word.text) for word in drawn]
-    widths = [canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn, strict=True)]
-    breaks = {index for index, word in enumerate(drawn) if word.begins_line}
+    drawn_words = words[:MOST_WORDS]
+    texts = [box_text(word.text) for word in drawn_words]
+    widths = [
+        canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn_words, strict=True)
+    ]
+    breaks = {index for index, word in enumerate(drawn_words) if word.begins_line}
     boxes = flow(canvas, texts, MOST_LINES, breaks=breaks, gap=4, widths=widths)
-    for box, word in zip(boxes, drawn, strict=False):
+    for box, word in zip(boxes, drawn_words, strict=False):
         _draw_word(canvas, box, _TOP + box.line * _LINE, word, scale)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(words) - len(boxes)

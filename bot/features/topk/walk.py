@@ -22,7 +22,7 @@ from bot.questions.language_model import RunInfo
 from bot.questions.options import MAX_SEED, TEMPERATURE
 from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk
 
-FASTER = "Someone else got there first, and the walk has changed. Check the message above, then choose again."
+TURN_TAKEN = "Someone else got there first, and the walk has changed. Check the message above, then choose again."
 Change = Callable[[WalkRecord], WalkRecord]
 
 _BUTTONS = {"sample": "Sample", "undo": "Undo", "temperature": "Temperature", "open": "Open to everyone"}
@@ -60,7 +60,7 @@ class WalkState:
             raise NotYours("Only the person who started this walk can control it. Use /topk to start your own.")
         message = interaction.message
         if message is not None and interaction.client.turns.is_taken(message.id, self.turn):
-            raise ReceiptUnusable(FASTER)
+            raise ReceiptUnusable(TURN_TAKEN)
 
 
 async def start_walk(interaction: Interaction, question: TopKQuestion, *, private: bool) -> None:
@@ -186,7 +186,7 @@ async def _change_walk(
 ) -> bool:
     record, written_by = await read_attachment(message, RECEIPT, read_walk)
     if WalkState.of(record) != state:
-        raise ReceiptUnusable(FASTER)
+        raise ReceiptUnusable(TURN_TAKEN)
     check_model(written_by, interaction.client.executor.status.model)
     record = replace(change(record), turn=record.turn + 1)
     seed = random.randint(0, MAX_SEED)  # each sampled step has its own seed, stored in the file
