@@ -102,7 +102,7 @@ def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None
     assert re.search(r"% +reviews without content\n", out)
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
-    assert "left out (3 words at a time):" in long
+    assert "3 words left out at a time (above 0" in long
 
 
 def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:
