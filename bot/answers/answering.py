@@ -17,7 +17,7 @@ from bot.engine.waiting import Answered, Place
 from bot.errors import RequestCancelled
 from bot.questions.language_model import Question, RunInfo, Watcher
 from bot.rendering.escaping import escape_prose
-from bot.rendering.pictures.picture import Picture, drawn
+from bot.rendering.pictures.picture import Picture, draw_in_thread
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Progress(Watcher[T]):
     """Watches a computation and renders its partial results."""
 
     changed: asyncio.Event  # set when there is something new to show
-    withdrawn: bool  # whether the asker cancelled the request
+    is_withdrawn: bool  # whether the asker cancelled the request
 
     @abstractmethod
     def render(self, place: Place | None) -> Answer:
@@ -64,7 +64,7 @@ async def answer(
     finally:
         future.cancel()  # has no effect on a finished future
     rendered = render(answered.result, answered.run)
-    picture = None if draw is None else await drawn(draw, answered.result)
+    picture = None if draw is None else await draw_in_thread(draw, answered.result)
     if picture is not None:
         rendered = rendered.with_picture(picture)
     delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
@@ -96,7 +96,7 @@ async def _show(
             await asyncio.wait(awaited, timeout=QUEUE_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
-        if progress.withdrawn:
+        if progress.is_withdrawn:
             raise RequestCancelled
         progress.changed.clear()
         shown = progress.render(executor.place(future))

@@ -1,4 +1,4 @@
-"""The bot as answers see it: settings, executor, open answers, turns. And `Interaction`, typed with this client."""
+"""The part of the bot that answers use: settings, executor, open answers and turns; and the type `Interaction`."""
 
 import asyncio
 import contextlib
@@ -91,7 +91,7 @@ class Turns:
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
 
-    def give_back(self, message_id: int) -> None:
+    def release(self, message_id: int) -> None:
         """Release a turn whose change failed, so that it can be taken again."""
         self._latest.pop(message_id, None)
 

@@ -12,7 +12,7 @@ from bot.answers.client import Interaction
 from bot.errors import AcknowledgedLate
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord waits 3 s; discord.py on its own would still retry after that
-ATTEMPT_SECONDS = 20.0  # for one attempt, which includes discord.py's own retries after a 5xx
+ATTEMPT_SECONDS = 20.0  # for one attempt, including discord.py's own retries after a 5xx
 TOKEN_EXPIRED = (10015, 50027)  # unknown webhook, invalid webhook token
 PAUSES = (2.0, 10.0, 30.0)  # seconds between attempts
 MAYBE_ACKNOWLEDGED = "maybe_acknowledged"  # key in an interaction's extras: set if Discord didn't confirm
@@ -76,7 +76,10 @@ async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]
     token_expired = isinstance(problem, discord.HTTPException) and problem.code in TOKEN_EXPIRED
     outcome = Delivery.EXPIRED if token_expired or interaction.is_expired() else Delivery.GIVEN_UP
     log.warning(
-        "the answer to interaction %s was %s: %s", interaction.id, outcome.value, problem or type(problem).__name__
+        "could not deliver the answer to interaction %s (%s): %s",
+        interaction.id,
+        outcome.value,
+        problem or type(problem).__name__,
     )
     return outcome
 

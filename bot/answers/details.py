@@ -12,7 +12,7 @@ from bot.answers.answering import answer, defer, reply
 from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
-from bot.answers.message_state import read_attached
+from bot.answers.message_state import read_attachment
 from bot.answers.receipt import RECEIPT, read_receipt, receipt_file
 from bot.questions.language_model import RepeatableQuestion, RunInfo
 from bot.questions.outcome import first_difference
@@ -29,12 +29,12 @@ def with_receipt_below(
 
 
 def with_receipt(
-    answered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
+    rendered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
 ) -> Answer:
     """Return the answer with its receipt and *Details*. `state` is extra data for the answer's own buttons."""
     file = receipt_file(question, question.outcome(result), run.model, state or {})
-    view = discord.ui.View(timeout=None) if answered.view is None else answered.view
-    return replace(answered, attachments=(file, *answered.attachments), view=view.add_item(DetailsButton()))
+    view = discord.ui.View(timeout=None) if rendered.view is None else rendered.view
+    return replace(rendered, attachments=(file, *rendered.attachments), view=view.add_item(DetailsButton()))
 
 
 class DetailsButton(PersistentButton, template="details"):
@@ -52,7 +52,7 @@ class DetailsButton(PersistentButton, template="details"):
         """Show the details of the receipt attached to the message."""
         if not await defer(interaction, private=True):
             return
-        receipt = await read_attached(interaction.message, RECEIPT, read_receipt)
+        receipt = await read_attachment(interaction.message, RECEIPT, read_receipt)
         view = view_of(ReplayButton())
         await reply(interaction, replace(details_answer(receipt), view=view))
 
@@ -72,12 +72,12 @@ class ReplayButton(PersistentButton, template="replay"):
         """Ask the receipt's question again, unless the model or its dtype has changed."""
         if not await defer(interaction, private=True):
             return
-        receipt = await read_attached(interaction.message, RECEIPT, read_receipt)
+        receipt = await read_attachment(interaction.message, RECEIPT, read_receipt)
         model = interaction.client.executor.status.model
         if model is not None and not (receipt.model.is_model(model) and receipt.model.dtype == model.dtype):
             await reply(interaction, incomparable_answer(receipt, model))
             return
-        question = receipt.asked.again(receipt.outcome)
+        question = receipt.question.again(receipt.outcome)
 
         def render(result: object, run: RunInfo) -> Answer:
             now = question.outcome(result)

@@ -95,7 +95,7 @@ def incomparable_answer(receipt: Receipt[T], model: ModelInfo) -> Answer:
 def _command(receipt: Receipt[T]) -> str | None:
     """Return the terminal command that reproduces this output, or None."""
     try:
-        return terminal_command(receipt.asked.again(receipt.outcome), receipt.model)
+        return terminal_command(receipt.question.again(receipt.outcome), receipt.model)
     except ReceiptUnusable:
         return None
 
@@ -132,9 +132,9 @@ def _path_text(model: AnsweredBy) -> str:
 
 def _options_text(receipt: Receipt[T]) -> str:
     """Return the options as ``name=value``, without the texts, which the answer shows."""
-    options = {name: value for name, value in receipt.asked.options().items() if value not in (None, ())}
+    options = {name: value for name, value in receipt.question.options().items() if value not in (None, ())}
     shown = {name: value for name, value in options.items() if not isinstance(value, str | tuple) or name == "strategy"}
-    parts = [f"`{receipt.asked.command}`", *(f"`{name}={value}`" for name, value in shown.items())]
+    parts = [f"`{receipt.question.command}`", *(f"`{name}={value}`" for name, value in shown.items())]
     return " · ".join(part[:VALUE_LIMIT] for part in parts)
 
 

@@ -66,7 +66,7 @@ def reply_on_error(
     """Wrap a command so that a BotError becomes a private reply. Any other exception is a bug."""
 
     @functools.wraps(callback)
-    async def answered(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    async def wrapper(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
         with interaction.client.open_answers.track():
             try:
                 await callback(self, interaction, *args, **kwargs)
@@ -77,7 +77,7 @@ def reply_on_error(
                     raise
                 await answer_bug(interaction, error, "a button")  # discord.py would only log it
 
-    return answered
+    return wrapper
 
 
 class CommandTree(app_commands.CommandTree[BotClient]):
@@ -115,15 +115,19 @@ def bug_embed(reference: str) -> discord.Embed:
     return discord.Embed(
         title="A bug in the bot",
         description=(
-            f"This request failed because of a bug. Nothing else is affected. Please give the bot's operator this "
-            f"reference, which marks the details in the log: `{reference}`."
+            "This request failed because of a bug. Nothing else is affected. Please give the bot's operator this "
+            f"reference to the details in the log: `{reference}`."
         ),
         colour=RED,
     )
 
 
 async def _send(interaction: Interaction, embed: discord.Embed) -> None:
-    """Send a reply that only the asker sees, even after a public defer, whose first follow-up would be public."""
+    """Send a reply that only the asker sees.
+
+    After a public defer, the first message is public. It is therefore edited to show the error, which is then sent
+    again privately, and the public message is deleted.
+    """
     if not interaction.response.is_done() and MAYBE_ACKNOWLEDGED not in interaction.extras:
         with contextlib.suppress(errors.AcknowledgedLate):  # already logged, and no reply is possible
             await acknowledge(interaction, interaction.response.send_message(embed=embed, ephemeral=True))
@@ -141,4 +145,6 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
             await interaction.delete_original_response()
     except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as failure:
         # The edit stays: the asker still sees the error, although others do too.
-        log.warning("could not make the reply to %s private: %s", interaction.id, failure or type(failure).__name__)
+        log.warning(
+            "could not make the reply to interaction %s private: %s", interaction.id, failure or type(failure).__name__
+        )

@@ -29,8 +29,11 @@ async def fetch_message(interaction: Interaction) -> discord.Message:
         raise ReceiptUnusable("Discord couldn't return this message just now. Try again.") from None
 
 
-async def read_attached(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:
-    """Return `read` of an attached file's text; `read` raises ValueError for a bad file. Raises ReceiptUnusable."""
+async def read_attachment(message: discord.Message | None, filename: str, read: Callable[[str], T]) -> T:
+    """Return the result of `read` for the text of an attached file.
+
+    Raises ReceiptUnusable if the file is missing or unreadable, or if `read` raises ValueError.
+    """
     attachments = () if message is None else message.attachments
     attachment = next((file for file in attachments if file.filename == filename), None)
     if attachment is None:
@@ -43,8 +46,8 @@ async def read_attached(message: discord.Message | None, filename: str, read: Ca
 
 
 def check_model(written_by: AnsweredBy, model: ModelInfo | None) -> None:
-    """Raise ReceiptUnusable if the running model has another name or revision than the message's."""
+    """Raise ReceiptUnusable if the running model's name or revision differs from the message's."""
     if model is not None and not written_by.is_model(model):
         raise ReceiptUnusable(
-            f"This was written by the model {written_by.name}, but the bot now runs {model.short_name}. Ask again."
+            f"This answer is from the model {written_by.name}, but the bot now runs {model.short_name}. Ask again."
         )

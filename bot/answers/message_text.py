@@ -1,8 +1,8 @@
 """The text that people read in a message, and what a message without text has instead.
 
 The text is the content, the words of a forwarded message, a poll's question and answers, and the texts in an app's
-components. These are not read: embeds (link previews, apps' cards, a poll's result), pictures, sounds, stickers, other
-files, the message that it replies to, and Discord's own notices.
+components. These are not read: embeds (link previews, apps' cards, a poll's result), pictures, audio, stickers, other
+files, the message it replies to, and Discord's own notices.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ _WORDS = (
     discord.MessageType.chat_input_command,
     discord.MessageType.context_menu_command,
 )
-_ARTICLES = {"image": "an", "embed": "an"}
+_ARTICLES = {"image": "an", "audio file": "an", "embed": "an"}
 
 
 def message_text(message: discord.Message) -> str:
@@ -32,7 +32,7 @@ def message_text(message: discord.Message) -> str:
         return message_text(starter) if isinstance(starter, discord.Message) else ""
     if message.type not in _WORDS:
         return ""
-    texts = [*_written(message), *(text for snapshot in message.message_snapshots for text in _written(snapshot))]
+    texts = [*_part_texts(message), *(text for snapshot in message.message_snapshots for text in _part_texts(snapshot))]
     if message.poll is not None:
         texts += [message.poll.question, *(answer.text for answer in message.poll.answers)]
     return "\n".join(text for text in texts if text)
@@ -42,7 +42,7 @@ def text_to_read(message: discord.Message) -> str:
     """Return the text of a message. Raises MessageWithoutText, which says what the message has instead."""
     text = message_text(message)
     if not text.strip():
-        raise MessageWithoutText(_instead(message))
+        raise MessageWithoutText(_reason_without_text(message))
     return text
 
 
@@ -53,21 +53,21 @@ def is_forward_unavailable(message: discord.Message) -> bool:
     return is_forward and not message.message_snapshots
 
 
-def _written(part: discord.Message | discord.MessageSnapshot) -> Iterator[str]:
+def _part_texts(part: discord.Message | discord.MessageSnapshot) -> Iterator[str]:
     yield part.content
-    yield from _texts(part.components)
+    yield from _component_texts(part.components)
 
 
-def _texts(components: Iterable[object]) -> Iterator[str]:
+def _component_texts(components: Iterable[object]) -> Iterator[str]:
     """Yield the texts in components, including those in containers and sections."""
     for component in components:
         if isinstance(component, discord.TextDisplay):
             yield component.content
         else:
-            yield from _texts(getattr(component, "children", ()))
+            yield from _component_texts(getattr(component, "children", ()))
 
 
-def _instead(message: discord.Message) -> str:
+def _reason_without_text(message: discord.Message) -> str:
     if message.type is discord.MessageType.poll_result:
         return "it is the result of a poll"
     if message.type is discord.MessageType.thread_starter_message:
@@ -76,21 +76,21 @@ def _instead(message: discord.Message) -> str:
         return "it is one of Discord's own notices"
     if is_forward_unavailable(message):
         return "Discord did not include the message that it forwards"
-    if held := _held(message):
-        return f"it contains {held}"
-    if forwarded := " and ".join(filter(None, map(_held, message.message_snapshots))):
+    if contents := _contents_text(message):
+        return f"it contains {contents}"
+    if forwarded := " and ".join(filter(None, map(_contents_text, message.message_snapshots))):
         return f"it forwards {forwarded}"
     return "it is empty"
 
 
-def _held(part: discord.Message | discord.MessageSnapshot) -> str:
+def _contents_text(part: discord.Message | discord.MessageSnapshot) -> str:
     """Return what a message has other than text, such as ``2 images and a sticker``."""
     kinds = Counter(
         [*map(_kind, part.attachments), *("sticker" for _ in part.stickers), *("embed" for _ in part.embeds)]
     )
     if part.components and not kinds:
         return "an app's buttons or pictures"
-    *first, last = [_counted(kind, count) for kind, count in kinds.items()] or [""]
+    *first, last = [_count_text(kind, count) for kind, count in kinds.items()] or [""]
     listed = f"{', '.join(first)} and {last}" if first else last
     unread = {0: "", 1: ", which is not read"}.get(kinds["embed"], ", which are not read")
     return f"{listed}{unread}"
@@ -100,8 +100,8 @@ def _kind(attachment: discord.Attachment) -> str:
     if attachment.is_voice_message():
         return "voice message"
     kind = (attachment.content_type or "").partition("/")[0]
-    return {"image": "image", "video": "video", "audio": "sound"}.get(kind, "file")
+    return {"image": "image", "video": "video", "audio": "audio file"}.get(kind, "file")
 
 
-def _counted(kind: str, count: int) -> str:
+def _count_text(kind: str, count: int) -> str:
     return f"{_ARTICLES.get(kind, 'a')} {kind}" if count == 1 else f"{count} {kind}s"

@@ -1,4 +1,4 @@
-"""The receipt of an answer, as JSON: question, outcome, model and versions. Its buttons read their state from it."""
+"""The receipt of an answer, as JSON: question, outcome, model and versions. Buttons below the answer read it."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])
 T = TypeVar("T")
 
-# Ranges of the options in a receipt. After *Continue*, a text can be longer than a user can ask for at once.
+# Ranges of the options in a receipt. After *Continue*, a text can be longer than one command can request.
 _RANGES = {**RANGES, K.name: K.range, "max_new_tokens": (0, float("inf"))}
 
 
@@ -65,7 +65,7 @@ class AnsweredBy:
 class Receipt(Generic[T]):
     """What an answer was computed from. `state` is extra data for its buttons; `versions` are the libraries'."""
 
-    asked: RepeatableQuestion[T]
+    question: RepeatableQuestion[T]
     outcome: Outcome
     model: AnsweredBy
     versions: dict[str, str]
@@ -82,8 +82,8 @@ def write_receipt(receipt: Receipt[T]) -> str:
     """Return the receipt as JSON, for `read_receipt`."""
     model, outcome = receipt.model, receipt.outcome
     fields: JsonObject = {
-        "command": receipt.asked.command,
-        "options": receipt.asked.options(),
+        "command": receipt.question.command,
+        "options": receipt.question.options(),
         "model": asdict(model),
         "versions": receipt.versions,
         "input_ids": outcome.input_ids,
@@ -97,29 +97,29 @@ def write_receipt(receipt: Receipt[T]) -> str:
 
 def read_receipt(text: str) -> Receipt[object]:
     """Return the receipt in `text`. Raises ValueError if `text` is not a receipt."""
-    file = read_file(_File, text, "an answer")
+    file = read_file(_File, text, "a receipt")
     if any(not _is_in_range(name, value) for name, value in file.options.items()):
-        raise ValueError("not the file of an answer")
+        raise ValueError("this file is not a receipt")
     try:
         question = parse_question(file.command, file.options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError("not the file of an answer") from error
-    question = read_value(type(question), asdict(question), "an answer")  # type: ignore[call-overload]  # a dataclass
+        raise ValueError("this file is not a receipt") from error
+    question = read_value(type(question), asdict(question), "a receipt")  # type: ignore[call-overload]  # a dataclass
     outcome = Outcome(file.input_ids, file.outputs, file.figures, file.is_cut_short)
     return Receipt(question, outcome, file.model, file.versions, file.state)
 
 
 def parse_question(command: str, options: Mapping[str, object]) -> RepeatableQuestion[object]:
-    """Return the question of a command and its options. Raises KeyError or TypeError if there is none."""
+    """Return the question of a command. Raises KeyError or TypeError for an unknown command or unfit options."""
     return {kind.command: kind for kind in CATALOGUE}[command].of(options)
 
 
 def read_receipt_of(kind: type[Question], text: str) -> tuple[Question, Receipt[object]]:
     """Return the question and its receipt. Raises ValueError if `text` is not a receipt of this kind."""
     receipt = read_receipt(text)
-    if not isinstance(receipt.asked, kind):
-        raise ValueError(f"not the receipt of {kind.command}")  # noqa: TRY004  # it is the text that is wrong
-    return receipt.asked, receipt
+    if not isinstance(receipt.question, kind):
+        raise ValueError(f"this file is not a receipt of {kind.command}")  # noqa: TRY004  # the text is wrong, not a type
+    return receipt.question, receipt
 
 
 def read_file(kind: type[T], text: str, what: str) -> T:
@@ -131,7 +131,7 @@ def read_file(kind: type[T], text: str, what: str) -> T:
         value = TypeAdapter(kind).validate_json(text)  # also rejects nesting that is too deep for json
         json.dumps(json.loads(text), allow_nan=False)
     except ValueError as error:
-        raise ValueError(f"not the file of {what}") from error
+        raise ValueError(f"this file is not {what}") from error
     return value
 
 
@@ -140,7 +140,7 @@ def read_value(kind: type[T], value: object, what: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValueError as error:
-        raise ValueError(f"not the file of {what}") from error
+        raise ValueError(f"this file is not {what}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     """Return the command for a POSIX shell, or None.
 
     There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
-    and for a beam search that continued an earlier text.
+    or for a beam search that continued an earlier text.
     """
     options = question.options()
     text = str(options.pop(next(name for name in _TEXTS if name in options)))
@@ -36,7 +36,9 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
         if value is None or value == () or not _is_used(name, options):
             continue
         # Joined by "=", because a second text can begin with a dash.
-        lines.append([_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_joined(value)}"])
+        lines.append(
+            [_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_option_text(value)}"]
+        )
     lines.append(["-"] if text == "-" else ["--", text])
     before = ["printf %s - |"] if text == "-" else []  # a lone dash means standard input
     if model.revision is not None:
@@ -54,7 +56,7 @@ def _is_used(name: str, options: dict[str, object]) -> bool:
     return strategy is None or STRATEGY_OF.get(name, strategy) == strategy
 
 
-def _joined(value: object) -> str:
+def _option_text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

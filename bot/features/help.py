@@ -45,7 +45,7 @@ async def setup(bot: BotClient) -> None:
 def help_embeds(
     slash_commands: Iterable[app_commands.Command[commands.Cog, ..., object]], message_menus: Iterable[str]
 ) -> list[discord.Embed]:
-    """Show each command with its description, an example and its options, then the context menus."""
+    """Return embeds with each command's description, example and options, and with the context menus last."""
     embeds = [discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)]
     for command in sorted(slash_commands, key=lambda command: command.qualified_name):
         lines = [escape_prose(command.description), f"`{command.extras['example']}`"]

@@ -34,7 +34,7 @@ _MARKUP = re.compile(r"([\\*_~|`\[\]<>])")
 # The start of an emoji's name between colons, such as ":100:", even if the closing colon is not in this text. The
 # backslash of an escape must not become such a name either, as in ":\\:".
 _SHORTCODE = re.compile(r":(?=[^\s:]*:)|:(?=[^\s:\u200b][^\s:]*\Z)")
-# "@everyone" and "@here". Links are broken up too, because Discord would fetch and preview them.
+# "@everyone" and "@here". `escape_prose` breaks up links too, because Discord would fetch and preview them.
 _AT = re.compile(r"@(?=\w)")
 
 
@@ -55,10 +55,10 @@ def visible_characters(text: str) -> list[str]:
     for match in _CELL.finditer(text):
         if match["hidden"]:
             cells[match.start()] = _NAMED.get(match["hidden"]) or code_point(match["hidden"])
-    for place, character in enumerate(text):
-        is_mark = cells[place] == character and unicodedata.category(character).startswith("M")
-        if is_mark and (place == 0 or cells[place - 1] != text[place - 1]):
-            cells[place] = f"◌{character}"
+    for index, character in enumerate(text):
+        is_mark = cells[index] == character and unicodedata.category(character).startswith("M")
+        if is_mark and (index == 0 or cells[index - 1] != text[index - 1]):
+            cells[index] = f"◌{character}"
     return cells
 
 

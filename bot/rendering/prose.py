@@ -12,32 +12,32 @@ class Excerpt(NamedTuple):
     """Escaped text, and whether it is complete."""
 
     text: str
-    complete: bool
+    is_complete: bool
 
 
 def prompt_excerpt(prompt: str, limit: int = PROMPT_LIMIT) -> Excerpt:
     """Return the end of the prompt, where the model continues, in at most `limit` characters."""
-    return _fitting(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
+    return _fit(prompt, limit, lambda shown: escape_prose(_end_of(prompt, shown)))
 
 
 def plain_excerpt(text: str, limit: int) -> Excerpt:
     """Return the beginning of `text`, in at most `limit` characters."""
-    return _fitting(text, limit, lambda shown: escape_prose(_start_of(text, shown)))
+    return _fit(text, limit, lambda shown: escape_prose(_start_of(text, shown)))
 
 
 def visible_excerpt(text: str, limit: int) -> str:
     """Return the beginning of `text` for display without markdown, in at most `limit` characters."""
-    return _fitting(text, limit, lambda shown: visible_text(_start_of(text, shown))).text
+    return _fit(text, limit, lambda shown: visible_text(_start_of(text, shown))).text
 
 
 def bold_excerpt(text: str, limit: int) -> Excerpt:
     """Return the beginning of `text` in bold, in at most `limit` characters."""
-    return _fitting(text, limit, lambda shown: bold(_start_of(text, shown)))
+    return _fit(text, limit, lambda shown: bold(_start_of(text, shown)))
 
 
 def quote_excerpt(text: str, limit: int) -> Excerpt:
     """Return the beginning of `text` as a block quote, in at most `limit` characters."""
-    return _fitting(text, limit, lambda shown: _quote(_start_of(text, shown)))
+    return _fit(text, limit, lambda shown: _quote(_start_of(text, shown)))
 
 
 def bold(text: str) -> str:
@@ -51,12 +51,12 @@ def token_in_prose(text: str, limit: int = 40) -> str:
     return f"**{escape_prose(shown)}{'' if len(text) <= limit else '…'}**" if text else "*(empty)*"
 
 
-def _fitting(text: str, limit: int, render: Callable[[int], str]) -> Excerpt:
+def _fit(text: str, limit: int, render: Callable[[int], str]) -> Excerpt:
     """Return an excerpt that fits. The length after escaping is known only after rendering, so this retries."""
     shown = limit
     while len(rendered := render(shown)) > limit:
         shown = shown * 3 // 4
-    return Excerpt(rendered, complete=len(text) <= shown)
+    return Excerpt(rendered, is_complete=len(text) <= shown)
 
 
 def _end_of(text: str, count: int) -> str:

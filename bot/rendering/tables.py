@@ -1,4 +1,4 @@
-"""Plain-text tables for code blocks and terminals. The token is the last column, so its width shifts no other."""
+"""Plain-text tables for code blocks and terminals. The token is the last column, so it doesn't shift the others."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ def option_label(token: Token, figures: str) -> str:
 
 
 def percentage(probability: float) -> str:
-    """Return ``88.71%``. What would round to 0% or 100% becomes ``<0.01%`` or ``>99.99%``."""
+    """Return ``88.71%``. A value that would round to 0% or 100% becomes ``<0.01%`` or ``>99.99%``."""
     if 0 < probability < 0.00005:
         return "<0.01%"
     if 0.99995 <= probability < 1:

@@ -15,7 +15,7 @@ from bot.answers.answering import defer, reply
 from bot.app.client import Nightword
 from bot.features.review.embeds.spread import spread_picture
 from bot.questions.language_model import LanguageModel
-from bot.rendering.pictures.picture import Picture, drawn
+from bot.rendering.pictures.picture import Picture, draw_in_thread
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.contract import check_request, has_document
@@ -31,7 +31,7 @@ async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> 
     async def picture(interaction: discord.Interaction[Any]) -> None:
         assert await defer(interaction, private=False)
         answer = Answer(discord.Embed(title="A picture"), (Attachment("scores.txt", "0.1 ü\n", "The scores"),))
-        await reply(interaction, answer.with_picture(await drawn(spread_picture, [0.1, 0.8], 0.2)))
+        await reply(interaction, answer.with_picture(await draw_in_thread(spread_picture, [0.1, 0.8], 0.2)))
 
     yield bot
     await bot.close()

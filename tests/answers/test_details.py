@@ -165,7 +165,7 @@ def test_a_question_that_no_command_line_can_hold_has_no_command() -> None:
 
 @given(st.text())
 def test_a_text_that_is_not_a_receipt_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+    with pytest.raises(ValueError, match=r"^this file is not a receipt$"):
         read_receipt(text)
 
 

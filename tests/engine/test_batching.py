@@ -97,7 +97,7 @@ async def test_prompts_computed_in_pieces_give_the_same_results(
     ("question", "widest"),
     [
         (TopKQuestion("word " * 480, 3), forward_passes.PIECE_TOKENS),
-        (XrayQuestion("word " * 400), forward_passes.POSITIONS),
+        (XrayQuestion("word " * 400), forward_passes.LOGITS_ROWS),
         (EvidenceQuestion("A good film, and long. " * 12), 96),  # several whole prompts at once
     ],
     ids=["a long prompt", "a long X-ray", "evidence"],

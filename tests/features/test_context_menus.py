@@ -104,7 +104,7 @@ async def test_a_message_without_text_is_refused_with_its_kind(place: Place, men
     for make, holds in (
         (picture, "it contains an image"),
         (voice, "it contains a voice message"),
-        (several, "it contains 2 images, a video, a file and a sound"),
+        (several, "it contains 2 images, a video, a file and an audio file"),
         (sticker, "it contains a sticker"),
         (notice, "it is one of Discord's own notices"),
         (answer_of_an_app, "it contains an embed, which is not read"),

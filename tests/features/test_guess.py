@@ -79,9 +79,9 @@ async def test_a_round_opens(place: Place, demo_model: EngineModel) -> None:
             {
                 "name": "How to play",
                 "value": (
-                    "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
-                    "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
-                    f"**{percentage(favourite.probability)}**."
+                    "Press *Guess* and write what you think comes next. Only the first token counts. The model's "
+                    f"favourite has a probability of **{percentage(favourite.probability)}** and is worth "
+                    "**100 points**. Any other token is worth 100 × its probability ÷ the favourite's."
                 ),
             },
             {"name": "Players", "value": "*No guesses yet.*"},
@@ -98,7 +98,7 @@ async def test_the_scoreboard_has_the_model_s_own_numbers(place: Place, demo_mod
     assert embed_of(reply) == {
         "title": "Guess saved",
         "description": (
-            "Your guess begins with the token **·night** (· is a space). This token counts.\n"
+            "Your guess begins with the token **·night** (· is a space). Only this token counts.\n"
             "Guess again to replace it. It stays hidden until the reveal."
         ),
         "color": 0x248046,

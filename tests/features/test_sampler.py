@@ -46,7 +46,8 @@ async def test_each_stage_shows_the_model_s_own_figures(
             left = f"→ **{stage.after.tokens_left:,}** {tokens}, entropy **{stage.after.entropy:.2f} bits**"
             assert field["value"].endswith(left)
         if stage.tokens_cut:
-            cut = f"Cut: {stage.tokens_cut:,} with {percentage(stage.mass_cut)}"
+            tokens = "1 token" if stage.tokens_cut == 1 else f"{stage.tokens_cut:,} tokens"
+            cut = f"Cut: {tokens} with {percentage(stage.mass_cut)}"
             assert cut in field["value"]
             assert f"rank {stage.cut[0].rank:,}" in field["value"]
 

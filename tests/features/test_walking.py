@@ -229,7 +229,7 @@ async def test_a_walk_is_not_continued_by_another_model(place: Place, settings: 
     bot.executor.wait_until_loaded()
     (refusal,) = (await place.member.click(answer, label="Sample")).followups
     assert embed_of(refusal)["description"].startswith(
-        "This was written by the model demo, but the bot now runs another."
+        "This answer is from the model demo, but the bot now runs another."
     )
     await bot.close()
 

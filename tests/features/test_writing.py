@@ -58,7 +58,7 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **SAMPLE)
     retried = await place.member.click(first.response, label="Retry")
     receipt = read_receipt((await retried.response.attachments[0].read()).decode())
-    seed = receipt.asked.options()["seed"]
+    seed = receipt.question.options()["seed"]
     assert seed != 7
     assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value
     assert text_of(retried.response) != text_of(first.response)
@@ -94,7 +94,7 @@ async def test_another_model_s_text_is_not_continued(place: Place, settings: Set
     refused = await place.member.click(first.response, label="Continue (20 more)")
     assert embed_of(refused.followups[-1]) == {
         "title": "Expired",
-        "description": "This was written by the model demo, but the bot now runs another. Ask again.",
+        "description": "This answer is from the model demo, but the bot now runs another. Ask again.",
         "color": 0xF0B232,
     }
     await bot.close()

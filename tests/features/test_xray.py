@@ -109,7 +109,7 @@ async def test_the_menu_is_refused_if_another_model_runs(place: Place, settings:
     bot.executor.wait_until_loaded()
     refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
     assert embed_of(refused)["description"].startswith(
-        "This was written by the model demo, but the bot now runs another."
+        "This answer is from the model demo, but the bot now runs another."
     )
     await bot.close()
 

@@ -61,7 +61,7 @@ def test_a_text_that_is_not_such_a_file_is_refused_with_our_own_message(
 ) -> None:
     read(written)
     for text in ("", "\ufeff", "\ufeff{}", "null", "[]", "{}", "{", '"x"', DEEP, "1" * 5000, "NaN", "\x00", "{}{}"):
-        with pytest.raises(ValueError, match=r"^not the file of (an answer|a walk|a round)$"):
+        with pytest.raises(ValueError, match=r"^this file is not (a receipt|the receipt of a walk|a round of /guess)$"):
             read(text)
 
 
@@ -96,5 +96,5 @@ def test_discord_ids_can_be_numbers_or_strings(written: type) -> None:
 )
 def test_options_out_of_their_ranges_are_refused(options: dict[str, Any]) -> None:
     content = json.loads(WALK)
-    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+    with pytest.raises(ValueError, match=r"^this file is not a receipt$"):
         read_receipt(json.dumps(content | {"options": content["options"] | options}))

@@ -97,5 +97,5 @@ def test_walk(result: tuple[WalkRecord, Walk], run: RunInfo) -> None:
 
 @given(st.text())
 def test_a_text_that_is_not_a_walk_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^not the file of an answer$"):
+    with pytest.raises(ValueError, match=r"^this file is not a receipt$"):
         read_walk(text)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.answers.receipt import AnsweredBy
-from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, taken_embed
+from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, saved_embed
 from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import NextTokens, TokenProbability
@@ -53,10 +53,10 @@ def test_open_and_revealed_rounds(
     places = [reveal.place(guess) for guess in reveal.guesses]
     assert places == sorted(places)
     for token in guesses:
-        check_embed(taken_embed(token.token, replaced=True))
+        check_embed(saved_embed(token.token, is_replacement=True))
 
 
 @given(st.text())
 def test_a_text_that_is_not_a_round_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^not the file of a round$"):
+    with pytest.raises(ValueError, match=r"^this file is not a round of /guess$"):
         read_round(text)

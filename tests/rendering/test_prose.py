@@ -43,7 +43,7 @@ def test_bold_leaves_white_space_outside(text: str, shown: str) -> None:
 def test_a_long_prompt_shows_its_end_and_a_long_text_its_beginning() -> None:
     assert prompt_excerpt("a" * 1000 + "z", 100).text == "… " + "a" * (75 - 1) + "z"
     assert bold_excerpt("a" + "z" * 1000, 100).text == "**a" + "z" * 74 + " …**"
-    assert not prompt_excerpt("a" * 101, 100).complete
+    assert not prompt_excerpt("a" * 101, 100).is_complete
     assert prompt_excerpt("a" * 100, 100) == ("a" * 100, True)
 
 

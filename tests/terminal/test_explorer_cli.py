@@ -106,7 +106,7 @@ def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None
     assert re.search(r"% +reviews without content\n", out)
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
-    assert "left out (3 words at a time):" in long
+    assert "3 words left out at a time (above 0" in long
 
 
 def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:
@@ -116,7 +116,7 @@ def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: Engi
     assert "The text has ended." in out
     assert err == ""
     out, err = console.run("topk", PROMPT, *options, "--png", "out.png", code=2)
-    assert err.startswith("nightword: --png was not written: the text has ended")
+    assert err.startswith("nightword: The picture of --png was not written: the last of --after-ids ends the text")
 
 
 def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> None:

@@ -135,7 +135,7 @@ async def test_an_expired_token_is_given_up_at_once_and_logged(tmp_path: Path, p
         process.send_signal(signal.SIGTERM)
         code, _, err = await wait_for_end(process)
     assert (code, "Traceback" in err, interaction.edits, interaction.followups) == (0, False, 0, [])
-    assert f"the answer to interaction {interaction.id} was expired: 404" in err
+    assert f"could not deliver the answer to interaction {interaction.id} (expired): 404" in err
     assert len(discord.posted) == (0 if private else 1)
     assert discord.count(EDIT) - seen == 2  # this edit, and the edit of check_still_serves()
 

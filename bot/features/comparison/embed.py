@@ -11,8 +11,8 @@ TEXT_LIMIT = 600  # characters of each continuation, escaped
 _SAME = 1e-4  # a smaller difference between search score and mean is only rounding
 
 EXPLANATION = (
-    "*log-probability: the model's own, without sampling or penalty; closer to 0 is more probable. "
-    "distinct: the share of new tokens that are different. The picture is the tree of the beam search without penalty.*"
+    "*log-probability: the model's own, without sampling or penalty; closer to 0 means more probable. "
+    "distinct: different tokens as a share of all new tokens. The picture shows the beam search without penalty.*"
 )
 
 

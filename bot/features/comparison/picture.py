@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import quoted, shown
+from bot.rendering.pictures.flow import box_text, quoted_token
 from bot.rendering.pictures.palette import BACKGROUND, GRID, KEPT, MUTED, NEUTRAL, PRUNED, TEXT, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 
@@ -18,8 +18,8 @@ _BETWEEN = 34  # from band to band
 _KEY = 60
 
 
-class Place(NamedTuple):
-    """The position of a candidate: its line in the band, from the top."""
+class Node(NamedTuple):
+    """A drawn candidate: its line in the band, counted from the top, and whether it is on the winning path."""
 
     candidate: BeamCandidate
     line: int
@@ -39,15 +39,15 @@ def beam_tree_picture(comparison: Comparison) -> Picture:
     steps = tree.steps[: bands * STEPS_IN_A_BAND]
     canvas = Canvas(_TOP + bands * (height + _BETWEEN) + 2 * _KEY)
     canvas.heading(*_heading(comparison))
-    before: list[Place] = []
+    before: list[Node] = []
     for number, step in enumerate(steps):
         band, column = divmod(number, STEPS_IN_A_BAND)
         top = _TOP + band * (height + _BETWEEN)
-        places = _places(tree, number)
-        _draw_step(canvas, top, column, step, places, before, tree.num_beams, is_first=not number)
+        nodes = _nodes(tree, number)
+        _draw_step(canvas, top, column, step, nodes, before, tree.num_beams, is_first=not number)
         if column == STEPS_IN_A_BAND - 1 or step is steps[-1]:
-            _draw_scores(canvas, top, column, places)
-        before = places
+            _draw_scores(canvas, top, column, nodes)
+        before = nodes
     bottom = _TOP + bands * (height + _BETWEEN)
     if len(steps) < len(tree.steps):
         left_out = len(tree.steps) - len(steps)
@@ -58,31 +58,31 @@ def beam_tree_picture(comparison: Comparison) -> Picture:
     return canvas.picture(_alt(comparison, len(steps)))
 
 
-def _places(tree: BeamTree, number: int) -> list[Place]:
+def _nodes(tree: BeamTree, number: int) -> list[Node]:
     """Return the candidates to draw: kept ones in their rows, finished ones in free rows, the best pruned ones below.
 
     The winner comes first among the finished ones.
     """
     candidates = tree.steps[number].candidates
     winner = candidates[tree.winner[number]] if number < len(tree.winner) else None
-    places = {
-        candidate.row: Place(candidate, candidate.row, candidate is winner)
+    nodes = {
+        candidate.row: Node(candidate, candidate.row, candidate is winner)
         for candidate in candidates
         if candidate.row is not None
     }
-    free = [line for line in range(tree.num_beams + MOST_PRUNED) if line not in places]
+    free = [line for line in range(tree.num_beams + MOST_PRUNED) if line not in nodes]
     finished = sorted(
         (candidate for candidate in candidates if candidate.fate == "finished"),
         key=lambda candidate: candidate is not winner,
     )
     for candidate in finished[: len(free)]:
         line = free.pop(0)
-        places[line] = Place(candidate, line, candidate is winner)
+        nodes[line] = Node(candidate, line, candidate is winner)
     below = [line for line in free if line >= tree.num_beams]
     pruned = [candidate for candidate in candidates if candidate.fate == "pruned"]
     for line, candidate in zip(below, pruned, strict=False):
-        places[line] = Place(candidate, line, is_winner=False)
-    return list(places.values())
+        nodes[line] = Node(candidate, line, is_winner=False)
+    return list(nodes.values())
 
 
 def _draw_step(
@@ -90,56 +90,56 @@ def _draw_step(
     top: int,
     column: int,
     step: BeamStep,
-    places: list[Place],
-    before: list[Place],
+    nodes: list[Node],
+    before: list[Node],
     num_beams: int,
     *,
     is_first: bool,
 ) -> None:
     left = MARGIN + _LEAD + column * _PITCH
-    parents = {place.candidate.row: place for place in before if place.candidate.row is not None}
+    parents = {node.candidate.row: node for node in before if node.candidate.row is not None}
     start = left - (_LEAD if not column else _PITCH - _NODE)
-    for place in sorted(places, key=lambda place: (place.is_winner, place.candidate.fate != "pruned")):
-        is_pruned = place.candidate.fate == "pruned"
-        parent = parents.get(place.candidate.parent)
+    for node in sorted(nodes, key=lambda node: (node.is_winner, node.candidate.fate != "pruned")):
+        is_pruned = node.candidate.fate == "pruned"
+        parent = parents.get(node.candidate.parent)
         line = num_beams // 2 if is_first or parent is None else parent.line
         end = left + (8 if is_pruned else 0)
-        colour, width = (KEPT, 4) if place.is_winner else (PRUNED, 1 if is_pruned else 2)
-        canvas.line([(start, _middle(top, line)), (end, _middle(top, place.line))], colour, width=width)
+        colour, width = (KEPT, 4) if node.is_winner else (PRUNED, 1 if is_pruned else 2)
+        canvas.line([(start, _middle(top, line)), (end, _middle(top, node.line))], colour, width=width)
     if is_first:
         canvas.marks([(start, _middle(top, num_beams // 2))], KEPT, size=12)
-    for place in places:
-        _draw_node(canvas, left, top + place.line * _ROW, place)
-    more = len(step.candidates) - len(places)
+    for node in nodes:
+        _draw_node(canvas, left, top + node.line * _ROW, node)
+    more = len(step.candidates) - len(nodes)
     if more > 0:
         baseline = top + (num_beams + MOST_PRUNED) * _ROW + 24
         canvas.text(left + 18, baseline, f"+{more:,}", size=SMALLEST, colour=MUTED)
 
 
-def _draw_node(canvas: Canvas, left: int, top: int, place: Place) -> None:
-    text, baseline = shown(place.candidate.token.text), top + 27
-    if place.candidate.fate == "pruned":
+def _draw_node(canvas: Canvas, left: int, top: int, node: Node) -> None:
+    text, baseline = box_text(node.candidate.token.text), top + 27
+    if node.candidate.fate == "pruned":
         canvas.marks([(left + 8, top + _ROW // 2)], PRUNED, size=8, hollow=True)
         canvas.text(left + 18, baseline, text, size=SMALLEST, colour=MUTED, room=_NODE - 18)
         return
     edge = (_ROW - _BOX) // 2
-    fill = KEPT if place.is_winner else GRID
-    if place.candidate.fate == "finished":
-        canvas.rectangle(left, top + edge, _NODE, _BOX, KEPT if place.is_winner else MUTED)
-        fill = KEPT if place.is_winner else BACKGROUND
+    fill = KEPT if node.is_winner else GRID
+    if node.candidate.fate == "finished":
+        canvas.rectangle(left, top + edge, _NODE, _BOX, KEPT if node.is_winner else MUTED)
+        fill = KEPT if node.is_winner else BACKGROUND
         canvas.rectangle(left + 3, top + edge + 3, _NODE - 6, _BOX - 6, fill)
     else:
         canvas.rectangle(left, top + edge, _NODE, _BOX, fill)
-    colour = text_on(KEPT) if place.is_winner else TEXT
+    colour = text_on(KEPT) if node.is_winner else TEXT
     canvas.text(left + _NODE / 2, baseline, text, size=SMALLEST, colour=colour, align="center", room=_NODE - 8)
 
 
-def _draw_scores(canvas: Canvas, top: int, column: int, places: list[Place]) -> None:
+def _draw_scores(canvas: Canvas, top: int, column: int, nodes: list[Node]) -> None:
     left = MARGIN + _LEAD + column * _PITCH + _NODE + 10
-    for place in places:
-        if place.candidate.fate != "pruned":
-            colour = KEPT if place.is_winner else MUTED
-            baseline, score = top + place.line * _ROW + 27, _score(place.candidate.score)
+    for node in nodes:
+        if node.candidate.fate != "pruned":
+            colour = KEPT if node.is_winner else MUTED
+            baseline, score = top + node.line * _ROW + 27, _score(node.candidate.score)
             canvas.text(left, baseline, score, size=SMALLEST, colour=colour, room=WIDTH - 8 - left)
 
 
@@ -180,17 +180,20 @@ def _winner(tree: BeamTree) -> list[BeamCandidate]:
     return [step.candidates[index] for step, index in zip(tree.steps, tree.winner, strict=False)]
 
 
-def _alt(comparison: Comparison, drawn: int) -> str:
+def _alt(comparison: Comparison, drawn_steps: int) -> str:
     tree = comparison.tree
     title, detail = _heading(comparison)
     candidates = [candidate for step in tree.steps for candidate in step.candidates]
     counts = ", ".join(
         f"{sum(candidate.fate == fate for candidate in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
     )
-    sentences = [f"Beam tree after {quoted(comparison.prompt)}. {title}: {detail}.", f"Of all candidates: {counts}."]
-    if drawn < len(tree.steps):
-        sentences.append(f"The picture shows the first {drawn} steps.")
-    named = [f"{quoted(candidate.token.text)} {_score(candidate.score)}" for candidate in _winner(tree)]
+    sentences = [
+        f"Beam tree after {quoted_token(comparison.prompt)}. {title}. {detail}.",
+        f"Of all candidates: {counts}.",
+    ]
+    if drawn_steps < len(tree.steps):
+        sentences.append(f"The picture shows the first {drawn_steps} steps.")
+    named = [f"{quoted_token(candidate.token.text)} {_score(candidate.score)}" for candidate in _winner(tree)]
     whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}."]) if named else " ".join(sentences)
     while len(whole) > ALT_LIMIT:
         named.pop()

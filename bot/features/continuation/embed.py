@@ -19,7 +19,7 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
     embed.add_field(name="Speed", value=speed(result, run.seconds), inline=True)
     embed.set_footer(text=footer(run))
-    if prompt_excerpt(result.prompt).complete and bold_excerpt(result.text, TEXT_LIMIT).complete:
+    if prompt_excerpt(result.prompt).is_complete and bold_excerpt(result.text, TEXT_LIMIT).is_complete:
         return Answer(embed)
     whole = Attachment("continuation.txt", result.prompt + result.text, "The prompt and the whole continuation")
     return Answer(embed, (whole,))
@@ -45,7 +45,7 @@ def place_text(place: Place) -> str:
     return text if place.seconds is None else f"{text}, about {max(1, round(place.seconds))} s"
 
 
-def cut_off(draft: discord.Embed) -> discord.Embed:
+def cut_off_embed(draft: discord.Embed) -> discord.Embed:
     """Return the embed for a draft that a restart interrupted."""
     embed = discord.Embed(title="Cut off", description=draft.description, colour=AMBER)
     embed.set_footer(text="The bot restarted while writing this. Ask again to get the rest.")

@@ -15,11 +15,11 @@ from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
-from bot.answers.message_state import check_model, read_attached
+from bot.answers.message_state import check_model, read_attachment
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.engine.waiting import Place
 from bot.errors import NotYours
-from bot.features.continuation.embed import continuation_answer, cut_off, draft_answer
+from bot.features.continuation.embed import continuation_answer, cut_off_embed, draft_answer
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.language_model import RunInfo
 
@@ -47,13 +47,13 @@ class _Writing(Progress[Continuation]):
         self._is_stopped = False
         self._stop_button = StopButton(interaction.id, interaction.user.id)
         self.changed = asyncio.Event()
-        self.withdrawn = False
+        self.is_withdrawn = False
 
     def stop(self) -> None:
         """Keep the text so far, or cancel the request if it is still waiting."""
         self._is_stopped = True
-        self.withdrawn = not self._has_begun
-        if self.withdrawn:
+        self.is_withdrawn = not self._has_begun
+        if self.is_withdrawn:
             self.changed.set()
 
     def begin(self) -> None:
@@ -87,28 +87,28 @@ def with_buttons(result: Continuation, run: RunInfo) -> Answer:
     return replace(continuation_answer(result, run), view=view_of(*buttons) if buttons else None)
 
 
-class StopButton(PersistentButton, template=r"continue:stop:(?P<asked>\d+):(?P<asker>\d+)"):
+class StopButton(PersistentButton, template=r"continue:stop:(?P<interaction_id>\d+):(?P<asker>\d+)"):
     """Stops a continuation. Only for its asker and for moderators."""
 
-    def __init__(self, asked: int, asker: int) -> None:
-        super().__init__(discord.ui.Button(label="Stop", custom_id=f"continue:stop:{asked}:{asker}"))
-        self._asked, self._asker = asked, asker
+    def __init__(self, interaction_id: int, asker: int) -> None:
+        super().__init__(discord.ui.Button(label="Stop", custom_id=f"continue:stop:{interaction_id}:{asker}"))
+        self._interaction_id, self._asker = interaction_id, asker
 
     @classmethod
     def of(cls, match: re.Match[str]) -> "StopButton":
         """Return the button."""
-        return cls(int(match["asked"]), int(match["asker"]))
+        return cls(int(match["interaction_id"]), int(match["asker"]))
 
     async def press(self, interaction: Interaction) -> None:
         """Stop the continuation, or show that a restart interrupted it."""
         if interaction.user.id != self._asker and not interaction.permissions.manage_messages:
             raise NotYours("Only the person who asked, or a moderator (Manage Messages), can stop this.")
-        running = interaction.client.open_answers.find(self._asked)
+        running = interaction.client.open_answers.find(self._interaction_id)
         if running is not None:
             running.stop()
             await acknowledge(interaction, interaction.response.defer())
         elif interaction.message is not None:
-            embed = cut_off(interaction.message.embeds[0])
+            embed = cut_off_embed(interaction.message.embeds[0])
             await acknowledge(interaction, interaction.response.edit_message(embed=embed, view=None))
 
 
@@ -131,7 +131,7 @@ class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
         private = message.flags.ephemeral
         if not await defer(interaction, private=private):
             return
-        question, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
+        question, receipt = await read_attachment(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         (written,) = receipt.outcome.outputs
         await write(interaction, self._change(replace(question, written=written)), private=private)

@@ -24,7 +24,7 @@ class Guess(commands.Cog):
         prompt: Text | None = None,
         private: bool = False,
     ) -> None:
-        """Guess the next token together, and see how probable each guess is for the model."""
+        """Guess the next token together, and see how probable the model finds each guess."""
         await open_round(interaction, prompt or random.choice(OPENINGS), private=private)
 
 

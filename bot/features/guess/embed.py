@@ -22,18 +22,18 @@ _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
 def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
-    """Show the prompt, the rules, and the names of those who have guessed, but not their guesses."""
+    """Show the prompt, the rules, and the names of the people who have guessed, but not their guesses."""
     embed = discord.Embed(title="What comes next?", description=f"{_prompt(guess_round)} **▁**", colour=BLURPLE)
     embed.add_field(
         name="How to play",
         value=(
-            "Press *Guess* and write what comes next. Its first token counts. The model's favourite is worth "
-            "**100 points**, any other token 100 × its probability ÷ the favourite's. The favourite has "
-            f"**{percentage(guess_round.favourite_probability)}**."
+            "Press *Guess* and write what you think comes next. Only the first token counts. The model's favourite "
+            f"has a probability of **{percentage(guess_round.favourite_probability)}** and is worth **100 points**. "
+            "Any other token is worth 100 × its probability ÷ the favourite's."
         ),
         inline=False,
     )
-    names = _joined([_name(guess.name) for guess in guess_round.guesses], ", ", NAMES_LIMIT)
+    names = _join_within([_name(guess.name) for guess in guess_round.guesses], ", ", NAMES_LIMIT)
     count = f": {len(guess_round.guesses)} of {MOST_GUESSERS}" if guess_round.guesses else ""
     embed.add_field(name=f"Players{count}", value=names or "*No guesses yet.*", inline=False)
     embed.set_footer(text=footer(run))
@@ -41,13 +41,13 @@ def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
     return Answer(embed, (file,))
 
 
-def taken_embed(token: Token, *, replaced: bool) -> discord.Embed:
+def saved_embed(token: Token, *, is_replacement: bool) -> discord.Embed:
     """Return the private confirmation of a guess, with the token that counts."""
-    replacement = "This replaces your earlier guess." if replaced else "Guess again to replace it."
+    replacement = "This replaces your earlier guess." if is_replacement else "Guess again to replace it."
     return discord.Embed(
         title="Guess saved",
         description=(
-            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space). This token counts.\n"
+            f"Your guess begins with the token {token_in_prose(token.text)} (· is a space). Only this token counts.\n"
             f"{replacement} It stays hidden until the reveal."
         ),
         colour=GREEN,
@@ -58,7 +58,7 @@ def revealed_answer(guess_round: GuessRound, reveal: Reveal, run: RunInfo) -> An
     """Show the scoreboard and the model's own candidates."""
     favourite = bold_excerpt(reveal.top.candidates[0].token.text, 100).text
     lines = [_line(reveal, guess) for guess in reveal.guesses]
-    scoreboard = _joined(lines, "\n", SCOREBOARD_LIMIT) or "*No guesses.*"
+    scoreboard = _join_within(lines, "\n", SCOREBOARD_LIMIT) or "*No guesses.*"
     embed = discord.Embed(
         title="The guesses are revealed", description=f"{_prompt(guess_round)}{favourite}\n\n{scoreboard}", colour=GREEN
     )
@@ -95,7 +95,7 @@ def _line(reveal: Reveal, guess: ScoredGuess) -> str:
     )
 
 
-def _joined(parts: Sequence[str], separator: str, limit: int) -> str:
+def _join_within(parts: Sequence[str], separator: str, limit: int) -> str:
     """Return as many of `parts` as fit into `limit`, and the number of the others."""
     for count in range(len(parts), 0, -1):
         rest = len(parts) - count

@@ -13,7 +13,7 @@ GUESS = "guess.json"
 
 @dataclass(frozen=True, slots=True)
 class SealedGuess:
-    """A person's guess: user id, name, and a seal over the token."""
+    """A person's guess: user id, name, and the seal of the token."""
 
     user: int
     name: str
@@ -117,4 +117,4 @@ class _Writer:
 
 def read_round(text: str) -> tuple[GuessRound, AnsweredBy]:
     """Return a round and the model that answered. Raises ValueError if `text` is not a round."""
-    return read_file(GuessRound, text, "a round"), read_file(_Writer, text, "a round").model
+    return read_file(GuessRound, text, "a round of /guess"), read_file(_Writer, text, "a round of /guess").model

@@ -14,10 +14,10 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge, send_private
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, fetch_message, read_attached
+from bot.answers.message_state import check_model, fetch_message, read_attachment
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
-from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, taken_embed
+from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, saved_embed
 from bot.features.guess.record import GUESS, GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.features.guess.sealing import open_seals, seal_key, seal_token
 from bot.questions.continuation import ContinuationQuestion
@@ -28,8 +28,8 @@ from bot.questions.topk import GuessQuestion, RevealQuestion, ScoredGuesses, Top
 from bot.rendering.pictures.picture import Picture
 
 MODELS_GUESSES = 5
-OVER = "This round is over: its guesses have been revealed. Start another with /guess."
-FULL = f"This round is full ({MOST_GUESSERS} guesses). Wait for the reveal, or start another round with /guess."
+ROUND_OVER = "This round is over: its guesses have been revealed. Start another with /guess."
+ROUND_FULL = f"This round is full ({MOST_GUESSERS} guesses). Wait for the reveal, or start another round with /guess."
 _LABELS = {"guess": "Guess", "reveal": "Reveal", "next": "Next round"}
 _ONE_TOKEN = GenerationParameters.from_options(max_new_tokens=1)
 
@@ -96,7 +96,7 @@ async def _save_guess(interaction: Interaction, guess: str) -> None:
         guess_round = await _fetch_round(interaction)
         earlier = guess_round.guess_of(user.id)
         if earlier is None and len(guess_round.guesses) >= MOST_GUESSERS:
-            raise UsageError(FULL)
+            raise UsageError(ROUND_FULL)
         key = seal_key(interaction.client.settings)
 
         def render(result: TokenProbability, run: RunInfo) -> Answer:
@@ -110,7 +110,7 @@ async def _save_guess(interaction: Interaction, guess: str) -> None:
         is_shown = await answer(interaction, question, render, private=True)
     if not is_shown or token is None:
         raise UsageError("Discord didn't accept your guess. Guess again.")
-    await send_private(interaction, taken_embed(token, replaced=earlier is not None))
+    await send_private(interaction, saved_embed(token, is_replacement=earlier is not None))
 
 
 async def _reveal(interaction: Interaction) -> None:
@@ -141,13 +141,13 @@ async def _reveal(interaction: Interaction) -> None:
 
 
 async def _start_next(interaction: Interaction) -> None:
-    """Start a round in a new message. Its prompt is extended by the model's favourite."""
+    """Start a round in a new message. Its prompt is the old one plus the model's favourite."""
     message, executor = interaction.message, interaction.client.executor
     assert message is not None  # noqa: S101  # a button belongs to a message
     private = message.flags.ephemeral
     if not await defer(interaction, private=private):
         return
-    question, receipt = await read_attached(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
+    question, receipt = await read_attachment(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
     check_model(receipt.model, executor.status.model)
 
     favourite = (await executor.submit(interaction.user.id, ContinuationQuestion(question.prompt, _ONE_TOKEN))).result
@@ -175,8 +175,8 @@ async def _fetch_round(interaction: Interaction) -> GuessRound:
     """Return the current state of the round. Raises ReceiptUnusable, also if the round is over."""
     message = await fetch_message(interaction)
     if any(file.filename == RECEIPT for file in message.attachments):  # added by the reveal
-        raise ReceiptUnusable(OVER)
-    guess_round, written_by = await read_attached(message, GUESS, read_round)
+        raise ReceiptUnusable(ROUND_OVER)
+    guess_round, written_by = await read_attachment(message, GUESS, read_round)
     check_model(written_by, interaction.client.executor.status.model)
     return guess_round
 

@@ -23,7 +23,7 @@ def seal_token(key: bytes, nonce: str, user: int, token_id: int) -> str:
 
 
 def open_seals(key: bytes, guess_round: GuessRound, vocab_size: int) -> list[int]:
-    """Return the token ids of a round's guesses, by trying every token. Raises ReceiptUnusable for another key.
+    """Return the token ids of a round's guesses, by trying every token. Raises ReceiptUnusable if the key has changed.
 
     It takes up to 0.2 s per guess with 150,000 tokens.
     """

@@ -59,7 +59,7 @@ def size(distribution: Distribution) -> str:
     return f"**{count:,}** token{'' if count == 1 else 's'}, entropy **{distribution.entropy:.2f} bits**"
 
 
-def _penalised(stage: SamplerStage) -> str:
+def _penalty_text(stage: SamplerStage) -> str:
     less = "less" if stage.value > 1 else "more"
     return (
         f"For tokens that are already in the prompt, positive logits are divided by {stage.value:g} and negative ones "
@@ -67,36 +67,47 @@ def _penalised(stage: SamplerStage) -> str:
     )
 
 
-def _tempered(stage: SamplerStage) -> str:
+def _temperature_text(stage: SamplerStage) -> str:
     effect = "likely tokens become more likely" if stage.value < 1 else "unlikely tokens become more likely"
     return f"All logits are divided by {stage.value:g}, so {effect}. Nothing is cut."
 
 
-def _top_k(stage: SamplerStage) -> str:
-    return f"Keeps the {stage.value:g} most probable tokens. {_cut(stage)}"
+def _top_k_text(stage: SamplerStage) -> str:
+    kept = "the most probable token" if stage.value == 1 else f"the {stage.value:g} most probable tokens"
+    return f"Keeps {kept}. {_cut_text(stage)}"
 
 
-def _top_p(stage: SamplerStage) -> str:
-    kept = f"Keeps the most probable tokens until together they reach {percentage(stage.value)}."
-    return f"{kept} {_cut(stage, lambda cut: f', after a total of {percentage(cut.probability_before)}')}"
+def _top_p_text(stage: SamplerStage) -> str:
+    kept = f"Keeps the most probable tokens until their total reaches {percentage(stage.value)}."
+    return f"{kept} {_cut_text(stage, _total_before_text)}"
 
 
-def _cut(stage: SamplerStage, more: Callable[[CutToken], str] = lambda _: "") -> str:
+def _total_before_text(cut: CutToken) -> str:
+    return f" The tokens ranked above it already total {percentage(cut.probability_before)}."
+
+
+def _cut_text(stage: SamplerStage, more: Callable[[CutToken], str] = lambda _: "") -> str:
     if not stage.tokens_cut:
-        return "None were cut."
-    cut = f"Cut: {stage.tokens_cut:,} with {percentage(stage.mass_cut)} of the probability"
+        return "No tokens were cut."
+    tokens = "1 token" if stage.tokens_cut == 1 else f"{stage.tokens_cut:,} tokens"
+    cut = f"Cut: {tokens} with {percentage(stage.mass_cut)} of the probability"
     if not stage.cut:
         return f"{cut}."
     first = stage.cut[0]
     named = f"{token_in_prose(first.token.text)}, rank {first.rank:,}, {percentage(first.probability)}"
-    return f"{cut}. The first one cut: {named}{more(first)}."
+    return f"{cut}. The most probable: {named}.{more(first)}"
 
 
-_WHY = {"repetition_penalty": _penalised, "temperature": _tempered, "top_k": _top_k, "top_p": _top_p}
+_WHY = {
+    "repetition_penalty": _penalty_text,
+    "temperature": _temperature_text,
+    "top_k": _top_k_text,
+    "top_p": _top_p_text,
+}
 
 
 def _fate(result: SamplerStages, id_: int) -> str:
-    """Return the stage that cut a token, or "lower" if it is only no longer among the most probable."""
+    """Return the stage that cut a token, "cut" if the stage isn't known, or "lower" if the token may still be kept."""
     for stage in result.stages:
         if any(entry.token.id == id_ for entry in stage.cut):
             return stage.name

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import quoted, shown
+from bot.rendering.pictures.flow import box_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, TEXT
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import percentage
@@ -39,24 +39,24 @@ def stages_picture(stages: SamplerStages) -> Picture:
     foot = _TOP + _ROWS + len(tokens) * _ROW
     for row, token in enumerate(tokens):
         baseline = _TOP + _ROWS + row * _ROW + 26
-        canvas.text(MARGIN + _NAMES, baseline, shown(token.text), size=SMALLEST, align="right", room=_NAMES)
+        canvas.text(MARGIN + _NAMES, baseline, box_text(token.text), size=SMALLEST, align="right", room=_NAMES)
     for line, name in enumerate(("tokens left", "entropy")):
         canvas.text(MARGIN + _NAMES, foot + 34 + 30 * line, name, size=SMALLEST, colour=MUTED, align="right")
     columns = [(None, stages.before), *((stage, stage.after) for stage in stages.stages)]
     width = (WIDTH - MARGIN - 8 - MARGIN - _NAMES) // len(columns)
     highest = max((entry.probability for _, after in columns for entry in after.top), default=1) or 1
-    gone: set[int] = set()
+    cut_ids: set[int] = set()
     before = stages.before
     for index, (stage, after) in enumerate(columns):
         left = MARGIN + _NAMES + 12 + index * width
         _draw_head(canvas, left, width - 10, stage)
         for row, token in enumerate(tokens):
             cell = _cell(token, before, stage, after)
-            if token.id not in gone:
+            if token.id not in cut_ids:
                 is_on = stage is None or stage.is_on
                 _draw_cell(canvas, left, _TOP + _ROWS + row * _ROW, width, cell, highest, is_on=is_on)
             if cell.is_cut:
-                gone.add(token.id)
+                cut_ids.add(token.id)
         _draw_foot(canvas, left, foot, width - 10, after)
         before = after
     bottom = foot + 110
@@ -80,11 +80,11 @@ def _cell(token: Token, before: Distribution, stage: SamplerStage | None, after:
     least = after.top[-1].probability if after.top else 0.0
     if stage is None:
         return Cell(None, least, is_cut=False)
-    had = next((entry.probability for entry in before.top if entry.token.id == token.id), None)
+    earlier = next((entry.probability for entry in before.top if entry.token.id == token.id), None)
     cut = next((entry.probability for entry in stage.cut if entry.token.id == token.id), None)
     if cut is not None or after.tokens_left <= len(after.top):
         last = before.top[-1].probability if before.top else 0.0
-        return Cell(cut if cut is not None else had, last, is_cut=True)
+        return Cell(cut if cut is not None else earlier, last, is_cut=True)
     return Cell(None, least, is_cut=False)
 
 
@@ -160,6 +160,6 @@ def _stage(stage: SamplerStage) -> str:
 
 def _first(distribution: Distribution) -> str:
     named: Sequence[str] = [
-        f"{quoted(entry.token.text)} {percentage(entry.probability)}" for entry in distribution.top[:3]
+        f"{quoted_token(entry.token.text)} {percentage(entry.probability)}" for entry in distribution.top[:3]
     ]
     return ", ".join(named) or "nothing"

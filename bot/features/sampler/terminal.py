@@ -53,7 +53,7 @@ def _distribution(distribution: Distribution) -> JsonObject:
 
 
 def stages_table(result: SamplerStages) -> str:
-    """Return what each stage kept and cut, and why. "–": no longer among the most probable tokens."""
+    """Return what each stage kept and cut, and why. "–" marks a token that is no longer among the most probable."""
     rows = [(f"{result.before.tokens_left:,}", f"{result.before.entropy:.2f}", "–", "before")]
     rows += [
         (

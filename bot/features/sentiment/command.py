@@ -15,7 +15,7 @@ from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
-from bot.answers.message_state import check_model, read_attached
+from bot.answers.message_state import check_model, read_attachment
 from bot.answers.message_text import text_to_read
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
@@ -90,7 +90,7 @@ class ExplainButton(PersistentButton, template="sentiment:explain"):
         """Read the review from the message's receipt and show the evidence."""
         if not await defer(interaction, private=True):
             return
-        verdict, receipt = await read_attached(
+        verdict, receipt = await read_attachment(
             interaction.message, RECEIPT, partial(read_receipt_of, SentimentQuestion)
         )
         check_model(receipt.model, interaction.client.executor.status.model)

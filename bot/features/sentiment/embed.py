@@ -60,13 +60,13 @@ def calibration_text(result: SentimentEvidence) -> str:
     return (
         f"Raw (this is the verdict): **{raw.label}**, {percentage(raw.positive_probability)} positive.\n"
         f"Calibrated: **{calibrated.label}**, {percentage(calibrated.positive_probability)} positive, {same}.\n"
-        f"Reviews without content get {percentage(calibrated.content_free_positive)} positive: "
-        "calibration removes this bias."
+        f"Reviews without content score {percentage(calibrated.content_free_positive)} positive. "
+        "Calibration removes this bias."
     )
 
 
 def _reading(result: SentimentEvidence) -> str:
-    text = "The effect is what the margin loses without the word. Above 0 it counts for positive, below for negative."
+    text = "The effect is how far the margin falls without the word. Above 0 counts for positive, below 0 for negative."
     if result.words_together == 1:
         return text
     return f"{text} This review is long, so {result.words_together} adjacent words are left out at a time."

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bot.questions.sentiment import SentimentEvidence, WordEvidence
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, SIZE, Box, flow, more, quoted, shown
+from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import percentage
@@ -43,17 +43,19 @@ def words_picture(evidence: SentimentEvidence) -> Picture:
     scale = max([LEAST_SCALE, *(abs(word.effect) for word in words if math.isfinite(word.effect))])
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(evidence))
-    drawn = words[:MOST_WORDS]
-    texts = [shown(word.text) for word in drawn]
-    widths = [canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn, strict=True)]
-    breaks = {index for index, word in enumerate(drawn) if word.begins_line}
+    drawn_words = words[:MOST_WORDS]
+    texts = [box_text(word.text) for word in drawn_words]
+    widths = [
+        canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn_words, strict=True)
+    ]
+    breaks = {index for index, word in enumerate(drawn_words) if word.begins_line}
     boxes = flow(canvas, texts, MOST_LINES, breaks=breaks, gap=4, widths=widths)
-    for box, word in zip(boxes, drawn, strict=False):
+    for box, word in zip(boxes, drawn_words, strict=False):
         _draw_word(canvas, box, _TOP + box.line * _LINE, word, scale)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(words) - len(boxes)
     if left_out:
-        canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "word"), colour=MUTED)
+        canvas.text(MARGIN, bottom + _BASELINE, more_text(left_out, "word"), colour=MUTED)
         bottom += _LINE
     _draw_scale(canvas, bottom + 20, scale)
     canvas.end_at(bottom + _KEY)
@@ -127,7 +129,7 @@ def _alt(evidence: SentimentEvidence, left_out: int) -> str:
     sentences = [
         f"Evidence for a verdict: {sentiment.label}, P(positive) {percentage(sentiment.positive_probability)}; "
         f"calibrated: {calibration.label}, {percentage(calibration.positive_probability)}. "
-        f"The margin is {_signed(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
+        f"The margin is {_signed_text(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
     ]
     if evidence.words_together > 1:
         sentences.append(f"{evidence.words_together} adjacent words were left out at a time.")
@@ -135,16 +137,16 @@ def _alt(evidence: SentimentEvidence, left_out: int) -> str:
     for name, words in (("positive", ranked[::-1]), ("negative", ranked)):
         sign = 1 if name == "positive" else -1
         strongest = [word for word in words if sign * word.effect > 0][:_NAMED]
-        listed = ", ".join(map(_named, strongest)) or "no word"
+        listed = ", ".join(map(_word_text, strongest)) or "no word"
         sentences.append(f"For {name}: {listed}.")
     if left_out:
-        sentences.append(f"Not in the picture: {more(left_out, 'word').lstrip('… ')}.")
+        sentences.append(f"Not in the picture: {more_text(left_out, 'word').lstrip('… ')}.")
     return " ".join(sentences)
 
 
-def _named(word: WordEvidence) -> str:
-    return f"{quoted(word.text)} {_signed(word.effect)}"
+def _word_text(word: WordEvidence) -> str:
+    return f"{quoted_token(word.text)} {_signed_text(word.effect)}"
 
 
-def _signed(number: float) -> str:
+def _signed_text(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")

@@ -93,7 +93,7 @@ def _verdict(result: Sentiment) -> str:
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
     """Score one review per line. A line that can't be scored is reported and skipped."""
     if arguments.explain:
-        raise UsageError("--explain works on a single review. Give it without --lines.")
+        raise UsageError("--explain works on a single review. Remove --explain or --lines.")
     text = read_file(arguments.lines)
     if not text:
         name = "standard input" if arguments.lines == "-" else arguments.lines

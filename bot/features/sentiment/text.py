@@ -12,8 +12,8 @@ DOUBTFUL_LABEL_MASS = 0.1
 def words_table(result: SentimentEvidence) -> str:
     """Return each word in order, with its effect on the margin between the labels."""
     rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in result.words]
-    together = "" if result.words_together == 1 else f" ({result.words_together} words at a time)"
-    header = ("effect", f"left out{together}: above 0 counts for positive, below for negative")
+    left_out = "word left out" if result.words_together == 1 else f"{result.words_together} words left out at a time"
+    header = ("effect", f"{left_out} (above 0 counts for positive, below 0 for negative)")
     return table(header, [*rows, (f"{result.margin:+.2f}", "margin of the whole review")], right=(0,))
 
 

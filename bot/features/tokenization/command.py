@@ -33,7 +33,7 @@ class Tokenize(commands.Cog):
         compare_with: Text | None = None,
         private: bool = False,
     ) -> None:
-        """Show how the model splits a text into tokens, and their ids."""
+        """Show how the model splits a text into tokens, with their ids."""
         await self.show(interaction, text, compare_with, private=private)
 
     @reply_on_error

@@ -10,7 +10,7 @@ from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
 SHOWN_TOKENS = 40
 COMPARED_TOKENS = 16  # of the second text, whose table is in a field
-BYTES_NOTE = "Rows like `\\xf0` are single bytes: here one character takes several tokens."
+BYTES_NOTE = "Rows like `\\xf0` are single bytes of a character that takes several tokens."
 
 
 def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization | None = None) -> Answer:

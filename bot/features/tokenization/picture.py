@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, Canvas
-from bot.rendering.pictures.flow import PADDING, Box, breaks_of, flow, more, quoted, shown
+from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, TEXT, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 
@@ -31,7 +31,7 @@ def token_borders_picture(tokenization: Tokenization, other: Tokenization | None
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(tokenization, other, columns))
     rows = 1 if other is None else 2
-    boxes = _places(canvas, columns, MOST_LINES // rows, is_alone=other is None)
+    boxes = _boxes(canvas, columns, MOST_LINES // rows, is_alone=other is None)
     line_height = rows * _ROW + _BETWEEN
     for box, column in zip(boxes, columns, strict=False):
         is_same = other is not None and None not in column
@@ -41,7 +41,7 @@ def token_borders_picture(tokenization: Tokenization, other: Tokenization | None
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * line_height
     left_out = _left_out(tokenization, other, columns[: len(boxes)])
     if left_out:
-        canvas.text(MARGIN, bottom + 22, more(left_out, "token"), colour=MUTED)
+        canvas.text(MARGIN, bottom + 22, more_text(left_out, "token"), colour=MUTED)
         bottom += 40
     if other is not None:
         _draw_key(canvas, bottom)
@@ -67,12 +67,12 @@ def _columns(tokenization: Tokenization, other: Tokenization | None) -> list[Col
     return columns
 
 
-def _places(canvas: Canvas, columns: Sequence[Column], most_lines: int, *, is_alone: bool) -> list[Box]:
+def _boxes(canvas: Canvas, columns: Sequence[Column], most_lines: int, *, is_alone: bool) -> list[Box]:
     tokens = [first or second for first, second in columns]
     texts = [token.text if token else "" for token in tokens]
     ids = [canvas.width_of(f"{token.id if token else 0}", size=SMALLEST) - PADDING for token in tokens]
     breaks = breaks_of(texts) if is_alone else set()
-    return flow(canvas, [shown(text) for text in texts], most_lines, breaks=breaks, gap=6, widths=ids)
+    return flow(canvas, [box_text(text) for text in texts], most_lines, breaks=breaks, gap=6, widths=ids)
 
 
 def _draw_token(canvas: Canvas, box: Box, top: int, token: Token, *, is_same: bool) -> None:
@@ -98,12 +98,12 @@ def _draw_key(canvas: Canvas, top: int) -> None:
 def _heading(tokenization: Tokenization, other: Tokenization | None, columns: Sequence[Column]) -> tuple[str, str]:
     ours = _count(len(tokenization.tokens))
     if other is None:
-        return ours, f"{quoted(tokenization.text)}, each token above its id"
+        return ours, f"{quoted_token(tokenization.text)}, each token above its id"
     theirs = len(other.tokens)
     same = sum(None not in column for column in columns)
     return (
         f"{ours} compared with {theirs:,}, {same:,} in both",
-        f"above {quoted(tokenization.text)}, below {quoted(other.text)}",
+        f"above {quoted_token(tokenization.text)}, below {quoted_token(other.text)}",
     )
 
 
@@ -122,7 +122,7 @@ def _alt(tokenization: Tokenization, other: Tokenization | None, columns: Sequen
     texts = [tokenization.tokens] if other is None else [tokenization.tokens, other.tokens]
     room = (ALT_LIMIT - len(sentences[0]) - 60) // len(texts)
     sentences += [
-        f"{name}: {_listed(tokens, room - 9)}." for name, tokens in zip(("Above", "Below"), texts, strict=False)
+        f"{name}: {_tokens_text(tokens, room - 9)}." for name, tokens in zip(("Above", "Below"), texts, strict=False)
     ]
     if other is None:
         sentences[-1] = sentences[-1].replace("Above", "In order", 1)
@@ -131,11 +131,11 @@ def _alt(tokenization: Tokenization, other: Tokenization | None, columns: Sequen
     return " ".join(sentences)
 
 
-def _listed(tokens: Sequence[Token], room: int) -> str:
+def _tokens_text(tokens: Sequence[Token], room: int) -> str:
     """Return as many tokens with their ids as fit into `room` characters."""
     listed = ""
     for index, token in enumerate(tokens):
-        entry = f"{', ' if index else ''}{quoted(token.text)} {token.id}"
+        entry = f"{', ' if index else ''}{quoted_token(token.text)} {token.id}"
         if len(listed) + len(entry) > room - 5:
             return f"{listed}, …"
         listed += entry

@@ -38,7 +38,7 @@ def walk_answer(record: WalkRecord, walk: Walk, run: RunInfo) -> Answer:
         text = f"**{walk.temperature:g}**: *Sample* uses the probabilities in the column *at T*."
         embed.add_field(name="Temperature", value=text, inline=False)
     if record.is_open:
-        embed.add_field(name="Open to everyone", value="Anyone here can take the next step.", inline=False)
+        embed.add_field(name="Open to everyone", value="Anyone here can control this walk.", inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 

@@ -81,7 +81,7 @@ def read_walk(text: str) -> tuple[WalkRecord, AnsweredBy]:
     """Return a walk and the model that answered. Raises ValueError if `text` is not the receipt of a walk."""
     question, receipt = read_receipt_of(TopKQuestion, text)
     options = {"prompt": question.prompt, "k": question.k, "temperature": question.temperature}
-    return read_value(WalkRecord, receipt.state | options, "a walk"), receipt.model
+    return read_value(WalkRecord, receipt.state | options, "the receipt of a walk"), receipt.model
 
 
 def read_temperature(text: str) -> float | None:

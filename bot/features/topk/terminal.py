@@ -74,7 +74,8 @@ def _walk_text(result: Walk, _: RunInfo) -> str:
 def _picture(result: Walk) -> Picture:
     if result.ended:
         raise UsageError(
-            "--png was not written: the text has ended with the last of --after-ids, so there is nothing to draw."
+            "The picture of --png was not written: the last of --after-ids ends the text, so no token comes next. "
+            "Remove --png or that id."
         )
     tokens = [entry.candidate.token for entry in result.candidates]
     probabilities = [entry.candidate.probability for entry in result.candidates]

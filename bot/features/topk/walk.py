@@ -13,7 +13,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, PersistentMenu
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, read_attached
+from bot.answers.message_state import check_model, read_attachment
 from bot.answers.receipt import RECEIPT
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
 from bot.features.topk.embed import candidate_options, walk_answer, walk_picture
@@ -22,7 +22,7 @@ from bot.questions.language_model import RunInfo
 from bot.questions.options import MAX_SEED, TEMPERATURE
 from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk
 
-FASTER = "Someone else got there first, and the walk has changed. Check the message above, then choose again."
+TURN_TAKEN = "Someone else got there first, and the walk has changed. Check the message above, then choose again."
 Change = Callable[[WalkRecord], WalkRecord]
 
 _BUTTONS = {"sample": "Sample", "undo": "Undo", "temperature": "Temperature", "open": "Open to everyone"}
@@ -60,7 +60,7 @@ class WalkState:
             raise NotYours("Only the person who started this walk can control it. Use /topk to start your own.")
         message = interaction.message
         if message is not None and interaction.client.turns.is_taken(message.id, self.turn):
-            raise ReceiptUnusable(FASTER)
+            raise ReceiptUnusable(TURN_TAKEN)
 
 
 async def start_walk(interaction: Interaction, question: TopKQuestion, *, private: bool) -> None:
@@ -178,15 +178,15 @@ async def take_turn(interaction: Interaction, state: WalkState, change: Change, 
             is_shown = await _change_walk(interaction, message, state, change, sample=sample)
     finally:
         if not is_shown:  # the message is unchanged, so its buttons must work again
-            turns.give_back(message.id)
+            turns.release(message.id)
 
 
 async def _change_walk(
     interaction: Interaction, message: discord.Message, state: WalkState, change: Change, *, sample: bool
 ) -> bool:
-    record, written_by = await read_attached(message, RECEIPT, read_walk)
+    record, written_by = await read_attachment(message, RECEIPT, read_walk)
     if WalkState.of(record) != state:
-        raise ReceiptUnusable(FASTER)
+        raise ReceiptUnusable(TURN_TAKEN)
     check_model(written_by, interaction.client.executor.status.model)
     record = replace(change(record), turn=record.turn + 1)
     seed = random.randint(0, MAX_SEED)  # each sampled step has its own seed, stored in the file

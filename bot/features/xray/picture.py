@@ -6,7 +6,7 @@ from typing import get_args
 from bot.questions.tokens import Likelihood, RankClass
 from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, Box, breaks_of, flow, more, quoted, shown
+from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEUTRAL, sequential, text_on
 from bot.rendering.pictures.picture import Picture
 
@@ -35,13 +35,13 @@ def xray_picture(surprisals: Surprisals) -> Picture:
     canvas.heading(*_heading(surprisals))
     tokens = surprisals.tokens[:MOST_TOKENS]
     texts = [entry.token.text for entry in tokens]
-    boxes = flow(canvas, [shown(text) for text in texts], MOST_LINES, breaks=breaks_of(texts), least=_LEAST)
+    boxes = flow(canvas, [box_text(text) for text in texts], MOST_LINES, breaks=breaks_of(texts), least=_LEAST)
     for box, entry in zip(boxes, tokens, strict=False):
         _draw_box(canvas, box, _TOP + box.line * _LINE, entry.likelihood if entry.is_measured else None)
     bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
     left_out = len(surprisals.tokens) - len(boxes)
     if left_out:
-        canvas.text(MARGIN, bottom + _BASELINE, more(left_out, "token"), colour=MUTED)
+        canvas.text(MARGIN, bottom + _BASELINE, more_text(left_out, "token"), colour=MUTED)
         bottom += _LINE
     _draw_key(canvas, bottom + 16, neutral=_neutral(tokens))
     canvas.end_at(bottom + _KEY)
@@ -67,7 +67,7 @@ def _neutral(tokens: Sequence[TokenSurprisal]) -> str:
 
 
 def _number(perplexity: float | None) -> str:
-    """Return a perplexity, with two decimals below 10, where memorised texts lie close to 1."""
+    """Return a perplexity as text, with two decimals below 10, because memorised texts are close to 1."""
     if perplexity is None:
         return "over 1e+304"
     if perplexity < 10:
@@ -124,19 +124,23 @@ def _alt(surprisals: Surprisals, left_out: int) -> str:
         counts = dict.fromkeys(RANKS, 0)
         for likelihood in surprisals.likelihoods:
             counts[likelihood.rank_class] += 1
-        sentences.append("By rank: " + ", ".join(f"{count:,} {_named(rank)}" for rank, count in counts.items()) + ".")
+        sentences.append(
+            "By rank: " + ", ".join(f"{count:,} {_rank_text(rank)}" for rank, count in counts.items()) + "."
+        )
         strongest = [surprisals.tokens[position] for position in surprisals.most_surprising()]
-        sentences.append(f"Most surprising: {', '.join(map(_surprise, strongest))}.")
+        sentences.append(f"Most surprising: {', '.join(map(_surprise_text, strongest))}.")
     if left_out:
         sentences.append(f"Not in the picture: {left_out:,} more.")
     return " ".join(sentences)
 
 
-def _named(rank: RankClass) -> str:
+def _rank_text(rank: RankClass) -> str:
     return rank if rank == "beyond" else f"in the {rank}"
 
 
-def _surprise(entry: TokenSurprisal) -> str:
+def _surprise_text(entry: TokenSurprisal) -> str:
     if entry.likelihood is None:
-        return quoted(entry.token.text)
-    return f"{quoted(entry.token.text)} with {entry.likelihood.surprisal:.1f} bits, rank {entry.likelihood.rank:,}"
+        return quoted_token(entry.token.text)
+    return (
+        f"{quoted_token(entry.token.text)} with {entry.likelihood.surprisal:.1f} bits, rank {entry.likelihood.rank:,}"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.questions.tokens import Token
 from bot.questions.topk import WalkStep
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, flow, quoted, shown
+from bot.rendering.pictures.flow import PADDING, box_text, flow, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import percentage
@@ -39,15 +39,15 @@ def candidates_picture(
     canvas.heading(_title(rows), _after(prompt_end))
     top = _draw_path(canvas, path)
     highest = max([remainder, *(probability for _, probability in rows)]) or 1
-    for place, (token, probability) in enumerate(rows):
-        _draw_bar(canvas, top, shown(token.text), probability, highest, ACCENT if not place else NEUTRAL)
+    for index, (token, probability) in enumerate(rows):
+        _draw_bar(canvas, top, box_text(token.text), probability, highest, ACCENT if not index else NEUTRAL)
         top += _ROW
     _draw_bar(canvas, top, "all others", remainder, highest, None)
     canvas.end_at(top + _ROW + 26)
     return canvas.picture(_alt(prompt_end, rows, remainder, path))
 
 
-def joint(path: Sequence[WalkStep]) -> str:
+def joint_probability(path: Sequence[WalkStep]) -> str:
     """Return the probability of the whole path: a percentage, or a power of ten below 0.01%."""
     power = sum(step.likelihood.log_probability for step in path) / math.log(10)
     if not math.isfinite(power):
@@ -62,11 +62,11 @@ def _title(rows: Sequence[tuple[Token, float]]) -> str:
     if not rows:
         return "No candidates"
     token, probability = rows[0]
-    return f"{percentage(probability)} for {quoted(token.text)}"
+    return f"{percentage(probability)} for {quoted_token(token.text)}"
 
 
 def _after(prompt_end: str) -> str:
-    end = "".join(shown(character) if character in "\r\n\t" else character for character in prompt_end[-_PROMPT:])
+    end = "".join(box_text(character) if character in "\r\n\t" else character for character in prompt_end[-_PROMPT:])
     return f"after “…{end[-36:]}”" if len(prompt_end) > 36 else f"after “{end}”" if end else "after nothing"
 
 
@@ -77,7 +77,7 @@ def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
     first, boxes = max(0, len(path) - MOST_PATH), []
     while True:
         steps = path[first:]
-        texts = [shown(step.token.text) for step in steps]
+        texts = [box_text(step.token.text) for step in steps]
         chances = [percentage(step.likelihood.probability) for step in steps]
         widths = [canvas.width_of(chance, size=SMALLEST) - 2 * PADDING + 8 for chance in chances]
         boxes = flow(canvas, texts, MOST_PATH_LINES, widths=widths, gap=4)
@@ -91,13 +91,13 @@ def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
         canvas.text(box.left + box.width / 2, top + 58, chance, size=SMALLEST, colour=MUTED, align="center")
     bottom = _TOP + (boxes[-1].line + 1) * _PATH_LINE
     earlier = f" ({first} earlier)" if first else ""
-    summary = f"{_steps(len(path))}{earlier}, together {joint(path)}"
+    summary = f"{_steps(len(path))}{earlier}, together {joint_probability(path)}"
     canvas.text(MARGIN, bottom + 24, summary, colour=MUTED, room=WIDTH - 2 * MARGIN)
     return bottom + 48
 
 
 def _draw_bar(canvas: Canvas, top: int, name: str, probability: float, highest: float, colour: str | None) -> None:
-    """Draw one row. Without a colour it is hatched: the sum of many tokens."""
+    """Draw one row. The bar of the other tokens has no colour and is hatched."""
     left, baseline = MARGIN + _NAMES + 14, top + 28
     chance = percentage(probability)
     weight = BOLD if colour == ACCENT else REGULAR
@@ -116,9 +116,11 @@ def _steps(count: int) -> str:
 def _alt(prompt_end: str, rows: Sequence[tuple[Token, float]], remainder: float, path: Sequence[WalkStep]) -> str:
     sentences = [f"Most probable next tokens {_after(prompt_end)}."]
     if path:
-        last = ", ".join(f"{quoted(step.token.text)} {percentage(step.likelihood.probability)}" for step in path[-5:])
-        sentences.append(f"Path of {_steps(len(path))}, together {joint(path)}; it ends with {last}.")
-    named = [f"{quoted(token.text)} {percentage(probability)}" for token, probability in rows]
+        last = ", ".join(
+            f"{quoted_token(step.token.text)} {percentage(step.likelihood.probability)}" for step in path[-5:]
+        )
+        sentences.append(f"Path of {_steps(len(path))}, together {joint_probability(path)}; it ends with {last}.")
+    named = [f"{quoted_token(token.text)} {percentage(probability)}" for token, probability in rows]
     others = f"All others {percentage(remainder)}."
     while named:
         whole = " ".join([*sentences, f"Candidates: {', '.join(named)}.", others])

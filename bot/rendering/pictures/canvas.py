@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # importing matplotlib takes most of a second, so it is impor
 # Discord shows an embed's picture up to 400 pixels wide and 300 high, and about 300 wide on a phone. Twice that is
 # sharp on dense screens, and labels are 10 to 13 pixels high when shown.
 WIDTH = 800
-HEIGHT_LIMIT = 600  # Discord shows a higher picture narrower
+HEIGHT_LIMIT = 600  # Discord scales down a taller picture, so it becomes narrower
 MARGIN = 32
 TITLE = 40
 SUBTITLE = 28
@@ -38,7 +38,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DrawnText:
     """A text as drawn: its characters, their size, and its bounds in pixels from the top left."""
 
     text: str
@@ -70,7 +70,7 @@ class Canvas:
         from numpy import asarray
 
         self.height = height
-        self.texts: list[Written] = []
+        self.texts: list[DrawnText] = []
         # Most texts are measured and then written, and many repeat, so each text is laid out once and cached.
         # The renderer's own `draw_text` takes four times as long, and some pictures have hundreds of texts.
         self._stamps: dict[tuple[str, float, int], _Stamp] = {}
@@ -81,7 +81,7 @@ class Canvas:
         self.rectangle(0, 0, WIDTH, height, BACKGROUND)
 
     def heading(self, title: str, subtitle: str) -> None:
-        """Write the picture's result, and below it what it is about."""
+        """Write the title, which states the result, and below it the subtitle, which gives the context."""
         self.text(MARGIN, 64, title, size=TITLE, weight=BOLD, room=WIDTH - 2 * MARGIN)
         self.text(MARGIN, 104, subtitle, size=SUBTITLE, colour=MUTED, room=WIDTH - 2 * MARGIN)
 
@@ -96,17 +96,17 @@ class Canvas:
         weight: int = REGULAR,
         align: Align = "left",
         room: float | None = None,
-    ) -> Written:
+    ) -> DrawnText:
         """Write one line with the baseline `y`, aligned at `x`, and return it with its bounds.
 
         A text wider than `room` is made smaller, down to `SMALLEST`, and then cut.
         """
-        text, size = self._fitted(text[:_LONGEST], size, weight, room)
+        text, size = self._fit(text[:_LONGEST], size, weight, room)
         stamp = self._stamp(text, size, weight)
         left = x - stamp.width * {"left": 0, "center": 0.5, "right": 1}[align]
         bottom = y + stamp.descent
         self._press(stamp, round(left + stamp.left), round(bottom), colour)
-        self.texts.append(Written(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
+        self.texts.append(DrawnText(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
         return self.texts[-1]
 
     def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
@@ -114,7 +114,7 @@ class Canvas:
         return self._stamp(text, size, weight).width
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
-        """Draw a rectangle with its top left at `x` and `y`. Hatching marks what isn't shown individually."""
+        """Draw a rectangle with its top left corner at `x`, `y`: filled, or hatched without a fill."""
         from matplotlib.path import Path
 
         if not hatched and all(float(edge).is_integer() for edge in (x, y, width, height)):
@@ -154,11 +154,11 @@ class Canvas:
 
         pixels = Image.fromarray(self._pixels[: self.height]).convert("RGB")
         file = io.BytesIO()
-        # 256 colours take a third of the bytes. Areas keep their colour, and the change at edges is invisible.
+        # With 256 colours the file is a third of the size. Areas keep their colour. The change at edges is invisible.
         pixels.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
         return Picture(file.getvalue(), alt)
 
-    def _fitted(self, text: str, size: float, weight: int, room: float | None) -> tuple[str, float]:
+    def _fit(self, text: str, size: float, weight: int, room: float | None) -> tuple[str, float]:
         if room is None:
             return text, size
         while (width := self.width_of(text, size=size, weight=weight)) > room and size > SMALLEST:

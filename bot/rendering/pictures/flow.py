@@ -29,14 +29,14 @@ class Box:
         canvas.text(middle, baseline, self.text, size=SIZE, colour=colour, align="center", room=room)
 
 
-def shown(text: str) -> str:
+def box_text(text: str) -> str:
     """Return a token for its box: spaces as ``·``, line breaks as ``↵``, an empty token as ``∅``."""
     return visible_token(text[:_LONGEST]).strip(ISOLATE + POP_ISOLATE) or "∅"
 
 
-def quoted(text: str) -> str:
+def quoted_token(text: str) -> str:
     """Return a token in quotation marks for an alt text, cut to 24 characters."""
-    visible = shown(text)
+    visible = box_text(text)
     return f"“{visible if len(visible) <= _ALT_LONGEST else visible[: _ALT_LONGEST - 1] + '…'}”"
 
 
@@ -52,7 +52,8 @@ def flow(
 ) -> list[Box]:
     """Return the boxes that fit in `most_lines` lines, which can be fewer than `texts`.
 
-    A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents in pixels.
+    A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents
+    in pixels, and `least` is the minimum width of a box.
     """
     boxes: list[Box] = []
     left, line = MARGIN, 0
@@ -74,6 +75,6 @@ def breaks_of(texts: Sequence[str]) -> set[int]:
     return {index for index in range(1, len(texts)) if "\n" in texts[index - 1] and texts[index].strip("\r\n")}
 
 
-def more(count: int, what: str) -> str:
+def more_text(count: int, what: str) -> str:
     """Return ``… 3 more tokens``."""
     return f"… {count:,} more {what}" if count == 1 else f"… {count:,} more {what}s"

@@ -13,7 +13,7 @@ _PREFERRED = ("Noto Sans CJK SC", "Noto Sans", "Noto Emoji")
 # Fonts that draw boxes or nothing, or that map letters to other characters.
 _UNFIT = ("Last Resort", "Adobe Blank", "cm", "STIXSize", "STIXNonUnicode")
 _REGULAR = 400
-_CHANGING = ("Mn", "Mc", "Me", "Cf")
+_MODIFIERS = ("Mn", "Mc", "Me", "Cf")  # categories of marks and joiners, which change the character before them
 _MOST_MARKS = 3  # on one letter, as in Hebrew; more would overlap other texts
 
 
@@ -39,12 +39,12 @@ def lettering(text: str, weight: int = _REGULAR) -> Lettering:
     for character, visible in zip(text, visible_characters(text), strict=True):
         marks = marks + 1 if unicodedata.combining(character) else 0
         # A mark is shown as a code point if the character before it is not drawn.
-        changes = visible == character and unicodedata.category(character) in _CHANGING
-        drawn = character if character == " " else visible
-        families_of = [_family(letter, weight) for letter in drawn]
+        is_modifier = visible == character and unicodedata.category(character) in _MODIFIERS
+        glyphs = character if character == " " else visible
+        families_of = [_family(letter, weight) for letter in glyphs]
         needed = [family for family in families_of if family is not None]
-        is_drawn = len(needed) == len(families_of) and marks <= _MOST_MARKS and (is_drawn or not changes)
-        shown.append(drawn if is_drawn else code_point(character))
+        is_drawn = len(needed) == len(families_of) and marks <= _MOST_MARKS and (is_drawn or not is_modifier)
+        shown.append(glyphs if is_drawn else code_point(character))
         if is_drawn:
             families.update(dict.fromkeys(needed))
     return Lettering("".join(shown), tuple(families))
@@ -75,19 +75,19 @@ def _other_families(weight: int) -> dict[int, str]:
 def _usable_families() -> set[str]:
     from matplotlib.font_manager import fontManager
 
-    # Otherwise it warns about each family without a bold face.
+    # Otherwise matplotlib warns about each family without a bold face.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     names = {font.name for font in fontManager.ttflist}
     return {name for name in names if name != BASE and not name.startswith(_UNFIT)}
 
 
 def _preference(family: str) -> tuple[int, bool, str]:
-    places = (place for place, name in enumerate(_PREFERRED) if family.startswith(name))
-    return next(places, len(_PREFERRED)), "Sans" not in family, family
+    indices = (index for index, name in enumerate(_PREFERRED) if family.startswith(name))
+    return next(indices, len(_PREFERRED)), "Sans" not in family, family
 
 
 def _characters(family: str, weight: int) -> Iterable[int]:
-    """Return the characters of the family's face. None for colour and bitmap fonts, which can't be drawn."""
+    """Return the characters of the family's face, or () for a colour or bitmap font, which can't be drawn."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
     from matplotlib.ft2font import FaceFlags
 

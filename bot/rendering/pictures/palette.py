@@ -3,9 +3,9 @@
 The background is the grey of Discord's dark embeds. On the dark theme the picture blends in, and on the light theme it
 is a dark card, like a video player. A white background would glare for the many people who use the dark theme.
 
-All colours with a meaning have a contrast of 4.5:1 or more against it, so that labels can have them too. They maximize
-the smallest difference between any two of them (0.13 in OKLab, where 0.02 is just noticeable), for normal vision and
-for people without one kind of cone.
+All colours with a meaning have a contrast of 4.5:1 or more against the background, so that labels can use them. They
+maximize the smallest difference between any two of them (0.13 in OKLab, where 0.02 is just noticeable), for normal
+vision and for people without one kind of cone.
 """
 
 BACKGROUND = "#2b2d31"
@@ -32,14 +32,14 @@ _LIGHT, _DARK = "#ffffff", "#000000"  # one of them has 4.5:1 against any colour
 
 def sequential(share: float) -> str:
     """Return the colour for a share from 0 to 1. Values outside are clamped."""
-    place = min(max(share, 0.0), 1.0) * (len(_SEQUENTIAL) - 1)
-    below = min(int(place), len(_SEQUENTIAL) - 2)
-    return _between(_SEQUENTIAL[below], _SEQUENTIAL[below + 1], place - below)
+    position = min(max(share, 0.0), 1.0) * (len(_SEQUENTIAL) - 1)
+    below = min(int(position), len(_SEQUENTIAL) - 2)
+    return _mix(_SEQUENTIAL[below], _SEQUENTIAL[below + 1], position - below)
 
 
 def diverging(share: float) -> str:
     """Return the colour for a share from -1 (negative) to 1 (positive). 0 is nearly the background."""
-    return _between(GRID, POSITIVE if share > 0 else NEGATIVE, min(abs(share), 1.0))
+    return _mix(GRID, POSITIVE if share > 0 else NEGATIVE, min(abs(share), 1.0))
 
 
 def text_on(background: str) -> str:
@@ -47,9 +47,9 @@ def text_on(background: str) -> str:
     return max(_LIGHT, _DARK, key=lambda colour: contrast(colour, background))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, other: str) -> float:
     """Return the contrast of two colours, from 1 to 21. WCAG 2.2, "contrast ratio"."""
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    darker, lighter = sorted((_luminance(colour), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -61,8 +61,8 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _between(one: str, other: str, part: float) -> str:
-    pairs = zip(_channels(one), _channels(other), strict=True)
+def _mix(low_end: str, high_end: str, part: float) -> str:
+    pairs = zip(_channels(low_end), _channels(high_end), strict=True)
     return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in pairs)
 
 

@@ -12,7 +12,7 @@ ALT_LIMIT = 1024  # characters of an attachment's description
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# One thread, because matplotlib can't lay out text in two at once. It starts with the first picture.
+# One thread, because matplotlib can't lay out text in two threads at once. It starts with the first picture.
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 
@@ -25,9 +25,9 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.alt) <= ALT_LIMIT:
-            raise ValueError(f"an alt text of {len(self.alt)} characters")
+            raise ValueError(f"the alt text has {len(self.alt)} characters, but must have 1 to {ALT_LIMIT}")
 
 
-async def drawn(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def draw_in_thread(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `draw` in the drawing thread and return its result. One picture is drawn at a time."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, functools.partial(draw, *args, **kwargs))

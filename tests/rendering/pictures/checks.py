@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from bot.rendering.pictures.canvas import SMALLEST, WIDTH, Canvas, Written
+from bot.rendering.pictures.canvas import SMALLEST, WIDTH, Canvas, DrawnText
 from bot.rendering.pictures.picture import Picture
 
 P = ParamSpec("P")
@@ -74,7 +74,7 @@ def count_of(colour: str, image: Image.Image) -> int:
     )
 
 
-def _overlap(first: Written, second: Written) -> bool:
+def _overlap(first: DrawnText, second: DrawnText) -> bool:
     across = min(first.right, second.right) - max(first.left, second.left)
     down = min(first.bottom, second.bottom) - max(first.top, second.top)
     return across > _HINTING and down > _HINTING

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.topk import WalkStep
-from bot.rendering.pictures.candidates import MOST_CANDIDATES, candidates_picture, joint
+from bot.rendering.pictures.candidates import MOST_CANDIDATES, candidates_picture, joint_probability
 from bot.rendering.pictures.palette import ACCENT, NEUTRAL
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts, tokens
@@ -50,7 +50,7 @@ def test_the_alt_text_states_the_figures() -> None:
     [([], "100.00%"), ([0.5, 0.5], "25.00%"), ([0.01, 0.001], "1.0e-5"), ([0.001] * 200, "1.0e-600")],
 )
 def test_the_joint_probability_is_shown_however_small(probabilities: list[float], text: str) -> None:
-    assert joint([step("a", probability) for probability in probabilities]) == text
+    assert joint_probability([step("a", probability) for probability in probabilities]) == text
 
 
 def test_bar_lengths_are_proportional_to_probabilities() -> None:

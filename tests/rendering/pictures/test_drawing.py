@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bot.rendering.pictures.picture import drawn
+from bot.rendering.pictures.picture import draw_in_thread
 
 
 async def test_pictures_are_drawn_one_at_a_time_in_another_thread() -> None:
@@ -23,7 +23,7 @@ async def test_pictures_are_drawn_one_at_a_time_in_another_thread() -> None:
         running -= 1
         return name, threading.get_ident()
 
-    results = await asyncio.gather(*(drawn(draw, name) for name in "abcde"))
+    results = await asyncio.gather(*(draw_in_thread(draw, name) for name in "abcde"))
     assert [name for name, _ in results] == list("abcde")
     assert at_once == [1] * 5
     assert len({thread for _, thread in results} - {threading.get_ident()}) == 1
@@ -31,7 +31,7 @@ async def test_pictures_are_drawn_one_at_a_time_in_another_thread() -> None:
 
 async def test_the_event_loop_runs_while_a_picture_is_drawn() -> None:
     released = threading.Event()
-    picture = asyncio.create_task(drawn(released.wait, 10))
+    picture = asyncio.create_task(draw_in_thread(released.wait, 10))
     await asyncio.sleep(0.01)
     assert not picture.done()
     released.set()
@@ -41,14 +41,14 @@ async def test_the_event_loop_runs_while_a_picture_is_drawn() -> None:
 async def test_a_cancelled_picture_is_not_drawn() -> None:
     released = threading.Event()
     drawings: list[str] = []
-    first = asyncio.create_task(drawn(released.wait, 10))
-    second = asyncio.create_task(drawn(drawings.append, "unwanted"))
+    first = asyncio.create_task(draw_in_thread(released.wait, 10))
+    second = asyncio.create_task(draw_in_thread(drawings.append, "unwanted"))
     await asyncio.sleep(0.01)
     second.cancel()
     await asyncio.sleep(0.01)
     released.set()
     await first
-    await drawn(drawings.append, "wanted")
+    await draw_in_thread(drawings.append, "wanted")
     assert drawings == ["wanted"]
 
 
@@ -57,7 +57,7 @@ async def test_an_error_while_drawing_is_raised() -> None:
         raise ValueError("no picture")
 
     with pytest.raises(ValueError, match="no picture"):
-        await drawn(draw)
+        await draw_in_thread(draw)
 
 
 def test_matplotlib_is_not_imported_before_the_first_picture() -> None:

@@ -14,7 +14,7 @@ from bot.features.review.embeds.spread import spread_picture
 from bot.features.review.embeds.status import precision_text
 from bot.features.review.embeds.trend import trend_picture
 from bot.features.review.showing.thresholds import Suggestion
-from bot.rendering.pictures.picture import drawn
+from bot.rendering.pictures.picture import draw_in_thread
 from bot.rendering.tables import percentage
 from bot.storage.records import ScoredMessage, Verdict, WatchedPlace
 
@@ -54,7 +54,7 @@ async def preview_answer(
     lines = [f"{summary} in {channel.mention}.", *links, *more, *decided]
     embed = discord.Embed(title="Preview", description="\n".join(lines), colour=BLURPLE)
     embed.set_footer(text=f"P(positive) compares two labels. Lowest first. {CAUTION}")
-    picture = await drawn(
+    picture = await draw_in_thread(
         spread_picture,
         [message.positive_probability for message in scored],
         flag_below,
@@ -88,7 +88,7 @@ async def stats_answer(place: str, scored: Sequence[ScoredMessage], days: int, t
         )
     embed = discord.Embed(title="Statistics", description=text, colour=BLURPLE)
     embed.set_footer(text=CAUTION)
-    return Answer(embed).with_picture(await drawn(trend_picture, periods, unit), "trend.png")
+    return Answer(embed).with_picture(await draw_in_thread(trend_picture, periods, unit), "trend.png")
 
 
 def weekly_embed(place: str, week: Week) -> discord.Embed:
