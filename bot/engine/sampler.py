@@ -1,6 +1,6 @@
 """The next token's distribution before and after each stage of the sampler.
 
-The stages compute the same as transformers' processors, on float32 logits and in the order of `generate`.
+The stages give the same numbers as transformers' processors, on float32 logits and in the order of `generate`.
 """
 
 from collections.abc import Callable
@@ -42,19 +42,19 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     }  # fmt: skip
     stages = []
     for name, (value, off, apply) in applied.items():
-        entered, is_on = scores, value != off
+        old_scores, is_on = scores, value != off
         if is_on:
-            scores = apply(entered)
-        stages.append(_stage(name, float(value), entered, scores, codec, is_on=is_on))
+            scores = apply(old_scores)
+        stages.append(_stage(name, float(value), old_scores, scores, codec, is_on=is_on))
     return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages))
 
 
 def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
     """Apply the repetition penalty to the prompt's tokens (Keskar et al. 2019, CTRL, section 4.1)."""
     ids = np.unique(np.asarray(input_ids))
-    changed, own = logits.copy(), logits[ids]
+    changed, old = logits.copy(), logits[ids]
     factor = np.float32(penalty)
-    changed[ids] = np.where(own < 0, own * factor, own / factor)
+    changed[ids] = np.where(old < 0, old * factor, old / factor)
     return changed
 
 
@@ -96,11 +96,11 @@ def _distribution(scores: Logits, codec: TextCodec) -> Distribution:
     )
 
 
-def _stage(name: Stage, value: float, entered: Logits, left: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
-    """Return the change from the scores that `entered` to those `left`, where removed tokens are minus infinity."""
-    probabilities = _softmax(entered)
-    was_cut = (left == -np.inf) & (entered > -np.inf)
-    order = np.argsort(-entered, kind="stable")
+def _stage(name: Stage, value: float, old: Logits, new: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
+    """Return what a stage changed from its `old` scores to its `new` ones. Removed tokens have minus infinity."""
+    probabilities = _softmax(old)
+    was_cut = (new == -np.inf) & (old > -np.inf)
+    order = np.argsort(-old, kind="stable")
     cumulative = np.cumsum(probabilities[order])
     cut = tuple(
         CutToken(
@@ -115,7 +115,7 @@ def _stage(name: Stage, value: float, entered: Logits, left: Logits, codec: Text
         name=name,
         value=value,
         is_on=is_on,
-        after=_distribution(left, codec),
+        after=_distribution(new, codec),
         tokens_cut=int(was_cut.sum()),
         mass_cut=float(probabilities[was_cut].sum()),
         cut=cut,

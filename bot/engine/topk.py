@@ -21,7 +21,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     Raises EmptyPrompt, PromptTooLong (if prompt and path don't fit in the context), and OptionOutOfRange for the
     temperature or an id that the model doesn't predict.
     """
-    _only_temperature(question.temperature, seed=0)
+    _walk_parameters(question.temperature, seed=0)
     codec, chosen = engine.codec, question.after_ids
     input_ids = codec.encode(question.prompt)
     path = codec.with_path(input_ids, chosen)
@@ -40,18 +40,18 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
 
 
 def sampled_step(engine: Engine, question: SampledStepQuestion) -> Walk:
-    """Draw the next token of a walk, and return the walk with it.
+    """Draw the next token of a walk, and return the extended walk.
 
-    A sample with this seed, top_k 0 and top_p 1 draws the same token at this position.
+    `/continue` with strategy sample, this seed, top_k 0 and top_p 1 draws the same token at this position.
     """
     before = question.walk
     path = engine.codec.with_path(engine.codec.encode(before.prompt), before.after_ids)
-    drawn = engine.draw(path, _only_temperature(before.temperature, question.seed), len(before.after_ids))
+    drawn = engine.draw(path, _walk_parameters(before.temperature, question.seed), len(before.after_ids))
     return walk(engine, before.then(drawn))
 
 
-def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
-    """Return sampling parameters that exclude no token. Raises OptionOutOfRange."""
+def _walk_parameters(temperature: float, seed: int) -> GenerationParameters:
+    """Return parameters for sampling from all tokens at `temperature`. Raises OptionOutOfRange."""
     return GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=temperature, top_k=0, top_p=1.0, seed=seed
     )

@@ -180,7 +180,7 @@ def test_a_line_that_cannot_be_scored_loses_no_other(console: Console, tmp_path:
         (["sentiment", "--lines", "no-such-file"], 2, "no-such-file cannot be read: No such file or directory"),
         (["topk", "x", "--dtype", "float7"], 2, "invalid choice: 'float7'"),
         (["topk", "x", "--model", "./nowhere"], 78, "The model ./nowhere cannot be used: this folder does not exist"),
-        (["xray", "It", "--model", "demo"], 2, "The text is one token, with nothing before it to predict it from"),
+        (["xray", "It", "--model", "demo"], 2, "The text is only one token, so there is nothing to predict it from"),
         (["xray", "", "--model", "demo"], 2, "The text is empty"),
         (["compare", "x", "--max-new-tokens", "65", "--model", "demo"], 2, "max_new_tokens is 65, but must be from 1"),
         (["compare", "x", "--num-beams", "11", "--model", "demo"], 2, "num_beams is 11, but must be from 2 to 10"),
