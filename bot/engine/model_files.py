@@ -30,7 +30,7 @@ CHECK_NETWORK = (
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 # transformers can load a tokenizer from each of these, if the model's tokenizer class reads that file.
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json")
-# And from these with SENTENCEPIECE_PACKAGES. Without the packages, some classes don't fail but have an empty vocabulary.
+# And from these with SENTENCEPIECE_PACKAGES. Without the packages, some classes load with an empty vocabulary.
 SENTENCEPIECE = (
     "tokenizer.model",
     "spiece.model",
