@@ -1,4 +1,4 @@
-"""Messages that could not be scored: each is retried a few times and blocks no other meanwhile."""
+"""Messages that could not be scored: each is retried a few times, without blocking the others."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -56,15 +56,15 @@ class Faults:
             return await changed_rows(session, update(Message).where(*failed).values(NO_FAULT))
 
     async def retry_with(self, model: str) -> int:
-        """Do the same in every place if `model` is not the model of the last call; return how many there are."""
+        """Do the same as `retry` in every place if `model` is not that of the last call; return how many there are."""
         row = {"name": "model", "value": model[-_MODEL_LENGTH:]}
         async with self._database.session() as session:
-            naming = (
+            statement = (
                 insert_into(session, Setting)
                 .values(row)
                 .on_conflict_do_update(index_elements=[Setting.name], set_=row, where=Setting.value != row["value"])
             )
-            if (await session.execute(naming.returning(Setting.name))).first() is None:
+            if (await session.execute(statement.returning(Setting.name))).first() is None:
                 return 0
             failed = (Message.pending, Message.fault.is_not(None))
             return await changed_rows(session, update(Message).where(*failed).values(NO_FAULT))

@@ -55,9 +55,9 @@ class Places:
             "excerpts": excerpts,
             "suspended_at": None,
         }
-        first = {"place_id": place_id, "last_message_id": last_message_id, "watched_at": datetime.now(UTC)}
+        initial = {"place_id": place_id, "last_message_id": last_message_id, "watched_at": datetime.now(UTC)}
         async with self._database.session() as session:
-            statement = insert_into(session, Place).values(options | first)
+            statement = insert_into(session, Place).values(options | initial)
             await session.execute(statement.on_conflict_do_update(index_elements=[Place.place_id], set_=options))
             if log_channel_id is not None:
                 await _move_cases(session, place_id, log_channel_id)
@@ -76,7 +76,7 @@ class Places:
         return was_watched
 
     async def delete_guild(self, guild_id: int) -> None:
-        """Delete everything of a server: places, messages, cases, exemptions and the audit log."""
+        """Delete everything about a server: places, messages, cases, exemptions and the audit log."""
         in_guild = Place.guild_id == guild_id
         places = select(Place.place_id).where(in_guild).order_by(Place.place_id)
         async with self._database.session() as session:
@@ -122,8 +122,8 @@ class Places:
     async def set_live(self, place_id: int, live: bool) -> bool:
         """Start or stop showing the scores of a place; False if it is not watched.
 
-        Starting begins the week of its first digest and ends the suspension of its log channel. Scores that are not
-        shown when it stops are not shown later.
+        Going live begins the week of the first digest and ends the suspension of the log channel. Scores that are not
+        shown before a place goes back to shadow are never shown.
         """
         values: dict[str, object] = {"live": live}
         if live:
@@ -147,7 +147,7 @@ class Places:
             return await find_places(session, new)
 
     async def set_digest_at(self, place_id: int, before: datetime | None, now: datetime) -> bool:
-        """Claim the weekly digest of `now`; False if the last one is not from `before`: another program posted it."""
+        """Claim the weekly digest of `now`; False if the last one is not from `before`: another program did."""
         statement = update(Place).where(Place.place_id == place_id, Place.digest_at.is_not_distinct_from(before))
         async with self._database.session() as session:
             return await changed_rows(session, statement.values(digest_at=now)) > 0
@@ -172,7 +172,7 @@ async def _move_cases(session: AsyncSession, place_id: int, log_channel_id: int)
         & ReviewCase.card_message_id.is_(None)
         & ReviewCase.digest_message_id.is_(None)
     )
-    theirs = Message.message_id.in_(select(ReviewCase.message_id).where(not_posted))
-    if messages := (await session.scalars(lock_message_ids(theirs))).all():
+    of_cases = Message.message_id.in_(select(ReviewCase.message_id).where(not_posted))
+    if messages := (await session.scalars(lock_message_ids(of_cases))).all():
         statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages), not_posted)
         await changed_rows(session, statement.values(log_channel_id=log_channel_id))

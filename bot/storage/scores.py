@@ -31,7 +31,7 @@ _COLUMNS: tuple[Any, ...] = (
 class Scores:
     """The scored messages of the watched places of `database`.
 
-    Of several scores of a message, the newest of its current content counts, or else the newest of all.
+    If a message has several scores, the newest of its current content counts, or else the newest of all.
     """
 
     def __init__(self, database: Database) -> None:
@@ -84,8 +84,8 @@ class Scores:
         while True:
             async with self._database.session() as session:
                 page = [ScoredMessage(*row) for row in await session.execute(statement.where(*after))]
-            for scored in page:
-                yield scored
+            for message in page:
+                yield message
             if len(page) < PAGE:
                 return
             after = [_after(page[-1])]

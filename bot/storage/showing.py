@@ -1,4 +1,4 @@
-"""Scores that are not shown yet, as a label or as a case."""
+"""Scores that are still to be shown, as a label or as a case."""
 
 from typing import Any
 
@@ -51,9 +51,9 @@ class Showing:
             return [Due(*row) for row in await session.execute(statement)]
 
     async def state_of(self, due: Due) -> tuple[WatchedPlace, Case | None] | None:
-        """Return the place and the case of a due message, or None if its score is not to be shown now.
+        """Return the place and the case of a due message.
 
-        That is so when the message was deleted, edited or shown since it was returned as due.
+        None if the message was deleted, edited or shown after it was returned as due: don't show its score now.
         """
         is_due = (Message.message_id == due.message_id, Message.content_hash == due.content_hash, Message.acts)
         place_id = select(Message.place_id).where(*is_due).scalar_subquery()
@@ -64,10 +64,10 @@ class Showing:
     async def mark_shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None
     ) -> bool:
-        """Mark the score of one content of a message as shown, with its label and the reply that carries it.
+        """Mark the score of one content of a message as shown, with its label and the reply that contains it.
 
-        If the message was edited meanwhile, its label is recorded and the new score stays due. False if the message is
-        deleted or nothing is due: the caller deletes the label.
+        If the message was edited meanwhile, its label is recorded and the new score stays due. Returns False if
+        the message is deleted or nothing is due: the caller must then delete the label.
         """
         is_due = (Message.message_id == message_id, Message.acts)
         acts = case((Message.content_hash == content_hash, false()), else_=Message.acts)
