@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = sqlite_file(read_settings().database_url.get_secret_value())
     if source is None:
         raise UsageError(
-            "BOT_DATABASE_URL names a PostgreSQL database. This command only backs up SQLite. Use pg_dump instead."
+            "BOT_DATABASE_URL names a PostgreSQL database, but this command backs up SQLite. Use PostgreSQL's pg_dump."
         )
     _check_source(source)
     target = Path(arguments.file)

@@ -130,7 +130,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             viewers = [member, moderator]
             if channel_name == "moderators":
                 viewers = [moderator]
-                # A live place, so that cards with buttons appear.
+                # Only a live place shows cards with buttons.
                 reviews, log_channel = channels["reviews"], channels["moderators"]
                 options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
                 await moderator.slash(log_channel, "review watch", **options)

@@ -34,11 +34,12 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     before = _distribution(scores, codec)
     applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that turns it off, stage
         "repetition_penalty": (
-            question.repetition_penalty, 1.0, lambda logits: penalized(logits, input_ids, question.repetition_penalty)
+            question.repetition_penalty, 1.0,
+            lambda logits: apply_repetition_penalty(logits, input_ids, question.repetition_penalty),
         ),
         "temperature": (question.temperature, 1.0, lambda logits: logits / np.float32(question.temperature)),
-        "top_k": (question.top_k, 0, lambda logits: top_k_only(logits, question.top_k)),
-        "top_p": (question.top_p, 1.0, lambda logits: top_p_only(logits, question.top_p)),
+        "top_k": (question.top_k, 0, lambda logits: apply_top_k(logits, question.top_k)),
+        "top_p": (question.top_p, 1.0, lambda logits: apply_top_p(logits, question.top_p)),
     }  # fmt: skip
     stages = []
     for name, (value, off, apply) in applied.items():
@@ -49,7 +50,7 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages))
 
 
-def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
+def apply_repetition_penalty(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
     """Apply the repetition penalty to the prompt's tokens (Keskar et al. 2019, CTRL, section 4.1)."""
     ids = np.unique(np.asarray(input_ids))
     changed, old = logits.copy(), logits[ids]
@@ -58,13 +59,13 @@ def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
     return changed
 
 
-def top_k_only(logits: Logits, k: int) -> Logits:
+def apply_top_k(logits: Logits, k: int) -> Logits:
     """Remove tokens less likely than the kth. Ties with the kth stay."""
     least = np.partition(logits, -min(k, logits.size))[-min(k, logits.size)]
     return np.where(logits < least, np.float32(-np.inf), logits)
 
 
-def top_p_only(logits: Logits, p: float) -> Logits:
+def apply_top_p(logits: Logits, p: float) -> Logits:
     """Keep only the likeliest tokens that together reach probability `p` (Holtzman et al. 2020, nucleus sampling)."""
     order = np.argsort(logits, kind="stable")
     # transformers sums float32 probabilities in double precision and compares in float32.

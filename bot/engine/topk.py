@@ -39,7 +39,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     )
 
 
-def sampled_step(engine: Engine, question: SampledStepQuestion) -> Walk:
+def sample_step(engine: Engine, question: SampledStepQuestion) -> Walk:
     """Draw the next token of a walk, and return the extended walk.
 
     `/continue` with strategy sample, this seed, top_k 0 and top_p 1 draws the same token at this position.

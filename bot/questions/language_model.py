@@ -45,7 +45,7 @@ class Question(Generic[T]):
 
 
 class RepeatableQuestion(Question[T], ABC):
-    """A question that a receipt can store, so that it can be asked again and the outcomes compared.
+    """A question that a receipt can store, to ask it again and compare the outcomes.
 
     `command` is its name in the receipt. Its fields are JSON values or tuples of ids.
     """

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.records import CardContent, Case
-from bot.storage.statements import changed_rows, find_case, find_cases, find_history, lock_message_ids
+from bot.storage.statements import execute_and_count, find_case, find_cases, find_history, lock_message_ids
 from bot.storage.tables import CaseEvent, Message, Place, ReviewCase
 
 
@@ -60,7 +60,7 @@ class Cards:
         async with self._database.session() as session:
             if last_event is not None and await _lock_and_count(session, case_id) == last_event:
                 values["card_behind"] = False
-            return await changed_rows(session, update(ReviewCase).where(has_no_card).values(values)) > 0
+            return await execute_and_count(session, update(ReviewCase).where(has_no_card).values(values)) > 0
 
     async def outdated(self, limit: int) -> list[int]:
         """Return the ids of cases whose cards do not show the latest event, oldest first."""
@@ -75,7 +75,7 @@ class Cards:
         async with self._database.session() as session:
             if await _lock_and_count(session, case_id) == last_event:
                 statement = update(ReviewCase).where(ReviewCase.id == case_id)
-                await changed_rows(session, statement.values(card_behind=False))
+                await execute_and_count(session, statement.values(card_behind=False))
 
     async def record_digest(
         self, case_ids: Iterable[int], digest_message_id: int, *, log_channel_id: int | None = None
@@ -91,7 +91,7 @@ class Cards:
         async with self._database.session() as session:
             messages = (await session.scalars(lock_message_ids(Message.message_id.in_(of_cases)))).all()
             statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages))
-            return await changed_rows(session, statement.values(values))
+            return await execute_and_count(session, statement.values(values))
 
     async def in_digest(self, digest_message_id: int) -> list[Case]:
         """Return the cases that a digest lists, oldest first."""
@@ -107,7 +107,7 @@ class Cards:
         """Mark the card of a case as no longer quoting its message."""
         statement = update(ReviewCase).where(ReviewCase.id == case_id)
         async with self._database.session() as session:
-            await changed_rows(session, statement.values(excerpt_until=None))
+            await execute_and_count(session, statement.values(excerpt_until=None))
 
 
 async def _lock_and_count(session: AsyncSession, case_id: int) -> int:

@@ -14,9 +14,9 @@ from bot.storage.statements import (
     IS_GIVEN_UP,
     NO_FAULT,
     add_event,
-    changed_rows,
     delete_later,
     delete_messages,
+    execute_and_count,
     find_case,
     insert_into,
     lock_author,
@@ -220,11 +220,11 @@ async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_ha
     await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
     content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
     no_label = {"shown_label": None, "label_message_id": None}
-    await changed_rows(session, update(Message).where(which).values(content | no_label))
+    await execute_and_count(session, update(Message).where(which).values(content | no_label))
 
 
 async def _withdraw(session: AsyncSession, case: Case) -> None:
     withdrawn = {"state": "withdrawn", "claimed_by": None} if case.state in {"open", "claimed"} else {}
     statement = update(ReviewCase).where(ReviewCase.id == case.id)
-    await changed_rows(session, statement.values(withdrawn | {"card_behind": True}))
+    await execute_and_count(session, statement.values(withdrawn | {"card_behind": True}))
     await add_event(session, case.id, "unscored")

@@ -6,7 +6,7 @@ from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
 from bot.storage.records import Case, Due, ShownLabel, WatchedPlace
-from bot.storage.statements import changed_rows, find_case, find_places, newest_score
+from bot.storage.statements import execute_and_count, find_case, find_places, newest_score
 from bot.storage.tables import Message, Place, ReviewCase, Score
 
 # In the order of Due's fields.
@@ -73,4 +73,4 @@ class Showing:
         acts = case((Message.content_hash == content_hash, false()), else_=Message.acts)
         values = {"acts": acts, "shown_label": label, "label_message_id": label_message_id}
         async with self._database.session() as session:
-            return await changed_rows(session, update(Message).where(*is_due).values(values)) > 0
+            return await execute_and_count(session, update(Message).where(*is_due).values(values)) > 0

@@ -64,8 +64,8 @@ def newest_score(*which: ColumnElement[bool]) -> ScalarSelect[int | None]:
     return newest.correlate(Message).scalar_subquery()
 
 
-async def changed_rows(session: AsyncSession, statement: Any) -> int:
-    """Execute a deletion or an update, and return the number of its rows."""
+async def execute_and_count(session: AsyncSession, statement: Any) -> int:
+    """Execute a DELETE or an UPDATE, and return the number of rows that it changed."""
     result = await session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount
 
@@ -143,7 +143,7 @@ async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, 
     if in_discord and await lock_messages(session, which):
         await _schedule_deletions(session, which)
     # In the order of ids, so that two deletions can't deadlock.
-    return await changed_rows(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
+    return await execute_and_count(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
 
 
 async def _schedule_deletions(session: AsyncSession, which: ColumnElement[bool]) -> None:
