@@ -119,7 +119,7 @@ class Engine(Protocol):
         ...
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Draw the id after `input_ids`. It is the draw with this `number` (from 0) of the parameters' seed."""
+        """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""
         ...
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
@@ -145,5 +145,5 @@ class Engine(Protocol):
         *,
         with_tree: bool = False,
     ) -> Search:
-        """Search for a text after `input_ids` and `written`. The ids begin with `written`. Raises RequestCancelled."""
+        """Run a beam search after `input_ids` and `written`. Its ids begin with `written`. Raises RequestCancelled."""
         ...

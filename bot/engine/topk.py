@@ -42,7 +42,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
 def sample_step(engine: Engine, question: SampledStepQuestion) -> Walk:
     """Draw the next token of a walk, and return the extended walk.
 
-    `/continue` with strategy sample, this seed, top_k 0 and top_p 1 draws the same token at this position.
+    `/continue` with strategy sample, this seed and temperature, top_k 0 and top_p 1 draws the same token here.
     """
     before = question.walk
     path = engine.codec.with_path(engine.codec.encode(before.prompt), before.after_ids)

@@ -75,7 +75,7 @@ class TransformersEngine:
         return logits
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Draw the id after `input_ids`. It is the draw with this `number` (from 0) of the parameters' seed."""
+        """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""
         choose = TokenChooser(parameters)
         logits = self.passes.last_logits(input_ids)
         choose.skip(number, logits)
