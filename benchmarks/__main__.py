@@ -30,13 +30,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         print("Making a model with the shape of Qwen2-0.5B …", flush=True)
         make_model(Path(folder))
-        systems = [other(BASE, measured("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS)))]
+        systems = [other(BASE, run_module("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS)))]
         if peers:
-            systems += measured_peers(folder)
+            systems += measure_peers(folder)
         for dtype in DTYPES:
             arguments = ("--json", "--model", folder, "--dtype", dtype, "--new-tokens", str(NEW_TOKENS))
-            profile = measured("benchmarks.step_profile", folder, dtype)
-            systems.append(engine(dtype, measured("bot", "bench", *arguments), profile))
+            profile = run_module("benchmarks.step_profile", folder, dtype)
+            systems.append(engine(dtype, run_module("bot", "bench", *arguments), profile))
     command = "make bench-peers" if peers else "make bench"
     text = report(systems, precision.measure(), bytes_per_second(), command, NEW_TOKENS)
     RESULTS.write_text(text)
@@ -44,12 +44,12 @@ def main() -> None:
     print(text)
 
 
-def measured_peers(folder: str) -> list[System]:
+def measure_peers(folder: str) -> list[System]:
     """Return the peers that can be installed and run here. Print which can't."""
     peers = []
     for name, module in (("llama.cpp, bfloat16", "benchmarks.llama_cpp_peer"), (PEER, "benchmarks.vllm_peer")):
         try:
-            peers.append(other(name, measured(module, folder, str(NEW_TOKENS))))
+            peers.append(other(name, run_module(module, folder, str(NEW_TOKENS))))
         except subprocess.CalledProcessError as error:
             print(
                 f"{name} was not measured: it failed with exit code {error.returncode}. Its output is above.",
@@ -58,7 +58,7 @@ def measured_peers(folder: str) -> list[System]:
     return peers
 
 
-def measured(module: str, *arguments: str) -> Any:
+def run_module(module: str, *arguments: str) -> Any:
     """Run a module and return the JSON object that it prints."""
     print(f"Measuring {module} {' '.join(arguments[1:])} …", flush=True)
     run = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603  # this interpreter

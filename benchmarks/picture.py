@@ -18,12 +18,12 @@ def draw(systems: list[System], caption: str, file: Path) -> None:
     tokens, reviews = picture.subplots(1, 2, width_ratios=(3, 2), sharey=True)
     rows = range(len(systems))
     height = 0.8 / len(PEOPLE)
-    for place, people in enumerate(PEOPLE):
+    for bar, people in enumerate(PEOPLE):
         for row, system in zip(rows, systems, strict=True):
             # One request at a time, so the total speed doesn't depend on the number of users.
             speed = system.tokens_per_second.get(people, system.tokens_per_second[1])
-            at = row + (place - 1) * height
-            tokens.barh(at, speed, height * 0.9, color=_colours(system)[2 - place])
+            at = row + (bar - 1) * height
+            tokens.barh(at, speed, height * 0.9, color=_colours(system)[2 - bar])
             tokens.text(speed, at, f" {speed:.0f}", va="center", fontsize=8)
     for row, system in zip(rows, systems, strict=True):
         reviews.barh(row, system.reviews_per_second, 0.5, color=_colours(system)[0])

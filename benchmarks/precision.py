@@ -28,13 +28,13 @@ class Distance:
 
 def measure(dtypes: tuple[str, ...] = ("bfloat16", "int8")) -> dict[str, Distance]:
     """Return each dtype's difference from float32."""
-    asked = list(islice(prompts(), PROMPTS))
-    exact = _distribution(_demo("float32"), asked)
-    return {dtype: _distance(exact, _distribution(_demo(dtype), asked)) for dtype in dtypes}
+    chosen_prompts = list(islice(prompts(), PROMPTS))
+    exact = _distribution(_demo("float32"), chosen_prompts)
+    return {dtype: _distance(exact, _distribution(_demo(dtype), chosen_prompts)) for dtype in dtypes}
 
 
 def prompts() -> Iterator[str]:
-    """Yield beginnings, of 3, 6, 9 and 12 words, of reviews that were not trained on."""
+    """Yield beginnings of 3, 6, 9 and 12 words of reviews that the model was not trained on."""
     reviews = [json.loads(line)["review"] for line in REVIEWS.read_text().splitlines()]
     for length in (3, 6, 9, 12):
         for review in reviews:
@@ -48,13 +48,13 @@ def _demo(dtype: str) -> LanguageModel:
     return load_model("demo", dtype=dtype, device="cpu", max_prompt_tokens=512)
 
 
-def _distribution(model: LanguageModel, asked: list[str]) -> list[Distribution]:
+def _distribution(model: LanguageModel, chosen_prompts: list[str]) -> list[Distribution]:
     return [
         {
             candidate.token.id: candidate.probability
             for candidate in model.answer(TopKQuestion(prompt, model.info.vocab_size)).next_tokens.candidates
         }
-        for prompt in asked
+        for prompt in chosen_prompts
     ]
 
 

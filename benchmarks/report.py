@@ -31,7 +31,7 @@ def report(
             "",
             *_speeds(systems, by_name[BASE]),
             "",
-            *_feel(systems),
+            *_latencies(systems),
             "",
             *_limits(systems, by_name.get(PEER), bandwidth),
             "",
@@ -72,8 +72,8 @@ def processor() -> str:
 
 
 def _speeds(systems: list[System], base: System) -> list[str]:
-    heads = "".join(f" tokens/s, {people} at once |" for people in PEOPLE)
-    lines = [f"| |{heads} reviews/s | peak memory |", "|---" * (len(PEOPLE) + 3) + "|"]
+    headings = "".join(f" tokens/s, {people} at once |" for people in PEOPLE)
+    lines = [f"| |{headings} reviews/s | peak memory |", "|---" * (len(PEOPLE) + 3) + "|"]
     for system in systems:
         cells = [_with_ratio(system.tokens_per_second.get(people), base.tokens_per_second[1]) for people in PEOPLE]
         cells.append(_with_ratio(system.reviews_per_second, base.reviews_per_second))
@@ -87,14 +87,14 @@ def _with_ratio(speed: float | None, base: float) -> str:
     return "" if speed is None else f"{speed:.1f} ({speed / base:.1f}×)"
 
 
-def _feel(systems: list[System]) -> list[str]:
+def _latencies(systems: list[System]) -> list[str]:
     lines = [
         "## Latency for users",
         "",
         "| | at once | first token | next token (p95) | event loop's lag, p99 |",
         "|---|---|---|---|---|",
     ]
-    after = []
+    notes = []
     for system in systems:
         for burst in system.details.get("continuations", []):
             token = burst["token_seconds"]
@@ -106,13 +106,13 @@ def _feel(systems: list[System]) -> list[str]:
         if newcomer := system.details.get("newcomer"):
             ratio = newcomer["first_token_seconds"] / newcomer["alone_seconds"]
             estimate = system.details["estimate"]
-            after.append(
+            notes.append(
                 f"- {system.name}: with {newcomer['others']} requests running, a new one gets its first token after "
                 f"{newcomer['first_token_seconds']:.2f} s, {ratio:.1f} times as long as alone. Estimated waits of "
                 f"{estimate['wait_seconds']:.1f} s are off by {estimate['error_seconds']:.1f} s "
                 f"(p95 {estimate['p95']:.1f} s)."
             )
-    return [*lines, "", *after]
+    return [*lines, "", *notes]
 
 
 def _limits(systems: list[System], peer: System | None, bandwidth: float) -> list[str]:
@@ -147,10 +147,10 @@ def _profiles(systems: list[System]) -> list[str]:
     """Return the parts of a step's time, by system and computation."""
     lines = ["## Where the time goes", ""]
     for system in systems:
-        for place, (what, parts) in enumerate(system.profile.items()):
+        for row, (what, parts) in enumerate(system.profile.items()):
             if not lines[-1]:
                 lines += ["| | | total |" + "".join(f" {part} |" for part in parts), "|---" * (len(parts) + 3) + "|"]
             whole = sum(parts.values())
             shares = "".join(f" {value / whole:.0%} |" for value in parts.values())
-            lines.append(f"| {'' if place else system.name} | {what} | {whole:.0f} ms |{shares}")
+            lines.append(f"| {'' if row else system.name} | {what} | {whole:.0f} ms |{shares}")
     return [*lines, "", "Measured with torch.profiler. Python is the remaining part of the time without the profiler."]

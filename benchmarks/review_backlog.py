@@ -1,7 +1,7 @@
-"""A backlog of review messages compared with the engine's scoring rate, while a user runs `/topk` twice a second.
+"""How fast a backlog of reviews is scored, compared with the engine alone, while a user runs `/topk` twice a second.
 
-`python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in a SQLite file of its
-own, as a backfill leaves them, with their texts in memory, and lets the bot's own code score them.
+`python -m benchmarks.review_backlog [--model demo] [--messages 10000]` records the messages in its own SQLite
+file, as a backfill does, keeps their texts in memory, and lets the bot's code score them.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import discord
 
-from bot.cli.bench.bursts import reviews
+from bot.cli.bench.bursts import measure_reviews
 from bot.cli.bench.work import REVIEW_WORDS, median, quantile, words
 from bot.engine.executor import ModelExecutor, build_executor
 from bot.features.review.scoring import Scoring
@@ -26,9 +26,9 @@ from bot.storage.store import ReviewStore
 
 CHANNEL, GUILD, AUTHOR = 2, 1, 3
 AT_ONCE = 128  # reviews that `nightword bench` scores at once here
-ASK_EVERY_SECONDS = 0.5
+TOPK_INTERVAL_SECONDS = 0.5
 ALONE_SECONDS = 20
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 def main() -> None:
@@ -38,28 +38,28 @@ def main() -> None:
     parser.add_argument("--dtype", default=None)
     parser.add_argument("--messages", type=int, default=10_000)
     arguments = parser.parse_args()
-    print(json.dumps(asyncio.run(_measured(arguments)), indent=2))
+    print(json.dumps(asyncio.run(_measure(arguments)), indent=2))
 
 
-async def _measured(arguments: argparse.Namespace) -> dict[str, object]:
+async def _measure(arguments: argparse.Namespace) -> dict[str, object]:
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     executor = build_executor(settings.model_copy(update={"queue_limit": AT_ONCE, "request_timeout": 840.0}))
     executor.start()
     await asyncio.to_thread(executor.wait_until_loaded)
     try:
-        own = await reviews(executor, AT_ONCE)
-        alone = await _asked(executor, asyncio.create_task(asyncio.sleep(ALONE_SECONDS)))
+        before = await measure_reviews(executor, AT_ONCE)
+        alone = await _time_topk(executor, asyncio.create_task(asyncio.sleep(ALONE_SECONDS)))
         with tempfile.TemporaryDirectory() as folder:
-            seconds, beside = await _drained(executor, Path(folder) / "backlog.db", arguments.messages)
-        after = await reviews(executor, AT_ONCE)
+            seconds, beside = await _score_backlog(executor, Path(folder) / "backlog.db", arguments.messages)
+        after = await measure_reviews(executor, AT_ONCE)
     finally:
         await asyncio.to_thread(executor.close)
-    assert own is not None  # noqa: S101  # a model with verdicts
+    assert before is not None  # noqa: S101  # a model with verdicts
     assert after is not None  # noqa: S101  # as above
-    engine, backlog = median([own, after]), arguments.messages / seconds
+    engine, backlog = median([before, after]), arguments.messages / seconds
     return {
         "messages": arguments.messages,
-        "engine_reviews_per_second": {"before": own, "after": after},
+        "engine_reviews_per_second": {"before": before, "after": after},
         "backlog_messages_per_second": backlog,
         "ratio": backlog / engine,
         "topk_seconds_alone": {"median": median(alone), "p95": quantile(alone, 0.95)},
@@ -68,8 +68,8 @@ async def _measured(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[float, list[float]]:
-    """Return the seconds that a backlog took, and the seconds that each `/topk` took meanwhile."""
+async def _score_backlog(executor: ModelExecutor, file: Path, count: int) -> tuple[float, list[float]]:
+    """Score a backlog of `count` messages. Return its seconds, and the seconds of each `/topk` that ran meanwhile."""
     database = Database(f"sqlite+aiosqlite:///{file}")
     await database.open()
     store = ReviewStore(database)
@@ -90,7 +90,7 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
         )
     started = time.perf_counter()
     scoring.wake()
-    waits = await _asked(executor, asyncio.create_task(_until_none_waits(store)))
+    waits = await _time_topk(executor, asyncio.create_task(_wait_until_scored(store)))
     seconds = time.perf_counter() - started
     assert await store.scores.count(CHANNEL) == count  # noqa: S101  # each message was scored once
     await scoring.stop()
@@ -99,20 +99,20 @@ async def _drained(executor: ModelExecutor, file: Path, count: int) -> tuple[flo
     return seconds, waits
 
 
-async def _until_none_waits(store: ReviewStore) -> None:
+async def _wait_until_scored(store: ReviewStore) -> None:
     while await store.messages.pending_count(GUILD):  # noqa: ASYNC110  # the store sets no event
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def _asked(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[float]:
-    """Return the seconds that each `/topk` took until then."""
+async def _time_topk(executor: ModelExecutor, until: "asyncio.Task[None]") -> list[float]:
+    """Run `/topk` again and again until `until` is done. Return the seconds that each took."""
     waits: list[float] = []
 
     while not until.done():
         began = time.perf_counter()
         await executor.submit(AUTHOR, TopKQuestion("It was a dark and stormy", 10))
         waits.append(time.perf_counter() - began)
-        await asyncio.wait({until}, timeout=ASK_EVERY_SECONDS)
+        await asyncio.wait({until}, timeout=TOPK_INTERVAL_SECONDS)
     await until
     return waits
 

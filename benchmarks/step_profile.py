@@ -32,7 +32,9 @@ def main() -> None:
     folder, dtype = sys.argv[1:]
     model = load_model(folder, dtype=dtype, device="cpu", max_prompt_tokens=1024)
     figures = {f"a token, {people} at once": _token(model, people) for people in PEOPLE}
-    figures[f"{REVIEWS} reviews"] = _parts(lambda: _score(model), [_timed(lambda: _score(model)) for _ in range(2)], 1)
+    figures[f"{REVIEWS} reviews"] = _parts(
+        lambda: _score(model), [_measure_seconds(lambda: _score(model)) for _ in range(2)], 1
+    )
     print(json.dumps(figures))
 
 
@@ -44,7 +46,7 @@ def _token(model: LanguageModel, people: int) -> dict[str, float]:
         scheduler.start(partial(model.answer, question, stamp), _never, lambda *_: None)
     while not all(len(stamp.times) > 1 for stamp in stamps):
         scheduler.step()
-    seconds = [_timed(scheduler.step) for _ in range(STEPS)]
+    seconds = [_measure_seconds(scheduler.step) for _ in range(STEPS)]
     return _parts(scheduler.step, seconds, PROFILED)
 
 
@@ -70,7 +72,7 @@ def _parts(work: Callable[[], None], seconds: list[float], times: int) -> dict[s
     return {**parts, PYTHON: max(0.0, 1000 * median(seconds) - sum(parts.values()))}
 
 
-def _timed(work: Callable[[], None]) -> float:
+def _measure_seconds(work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -59,18 +59,18 @@ class UsageError(BotError):
 class EmptyPrompt(UsageError):
     """The text has too few tokens to compute anything from."""
 
-    def __init__(self, what: str, limit: int, *, least: int = 1, found: str = "is empty: 0 tokens") -> None:
-        super().__init__(f"The {what} {found}. It must have {least} to {limit:,} tokens. Write some text.")
+    def __init__(self, what: str, limit: int, *, minimum: int = 1, problem: str = "is empty: 0 tokens") -> None:
+        super().__init__(f"The {what} {problem}. It must have {minimum} to {limit:,} tokens. Write some text.")
 
 
 class PromptTooLong(UsageError):
-    """The prompt has more tokens than the limit, or than fit into the model's context."""
+    """The prompt has more tokens than the limit allows, or than fit in the model's context."""
 
     def __init__(self, what: str, tokens: int, limit: int, *, context: int | None, new_tokens: int) -> None:
         """`context` is the model's context length in tokens, or None if the model does not state one."""
         reserved = f", {new_tokens:,} of them reserved for new ones" if new_tokens else ""
-        why = "" if context is None else f" (the model's context is {context:,} tokens{reserved})"
-        super().__init__(f"The {what} has {tokens:,} tokens, but the limit is {limit:,}{why}. Shorten it.")
+        reason = "" if context is None else f" (the model's context is {context:,} tokens{reserved})"
+        super().__init__(f"The {what} has {tokens:,} tokens, but the limit is {limit:,}{reason}. Shorten it.")
 
 
 class TokenWithoutWeights(UsageError):
@@ -98,9 +98,9 @@ class OptionOutOfRange(UsageError):
 class OptionIgnored(UsageError):
     """The chosen strategy doesn't use this option."""
 
-    def __init__(self, option: str, strategy: str, users: str) -> None:
+    def __init__(self, option: str, strategy: str, suitable: str) -> None:
         problem = f"{option} has no effect with strategy {strategy}"
-        super().__init__(f"{problem}. Leave it out, or choose strategy {users}.")
+        super().__init__(f"{problem}. Leave it out, or choose strategy {suitable}.")
 
 
 class MessageWithoutText(UsageError):

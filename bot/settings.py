@@ -38,7 +38,7 @@ def _split(listed: object) -> object:
     return listed.replace(",", " ").split() if isinstance(listed, str) else listed
 
 
-def _expanded(file: Path | None) -> Path | None:
+def _expand_home(file: Path | None) -> Path | None:
     return None if file is None else file.expanduser()
 
 
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_with_driver), Field(description=ALLOWED)] = SecretStr(
         "sqlite+aiosqlite:///nightword.db"
     )
-    heartbeat_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    heartbeat_file: Annotated[Path | None, AfterValidator(_expand_home)] = None
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
 
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 def read_settings(**overrides: object) -> Settings:
     """Return the settings. `overrides` take precedence over the environment unless they are None or empty.
 
-    Raises InvalidSettings in one line that names the variable and the allowed values, never the value.
+    Raises InvalidSettings with one line. It names the variable and what is allowed, but never the given value.
     """
     given = {name: value for name, value in overrides.items() if value is not None and value != ""}
     try:
@@ -126,7 +126,7 @@ def _problem(field: str) -> str:
     return f"{variable_name(field)} has an invalid value. It must be {allowed}."
 
 
-def keep_few_kernels() -> None:
+def limit_kernel_cache() -> None:
     """Limit oneDNN's cache to 128 compiled kernels, unless the environment sets another limit.
 
     oneDNN compiles a kernel for each new shape. Its default is 1,024 kernels, and some take half a megabyte.
@@ -140,9 +140,9 @@ def hide_download_bars() -> None:
 
 
 def wants_escape_sequences() -> bool | None:
-    """Return whether the environment turns bold and colours on or off, or None if it doesn't say.
+    """Return True or False if the environment turns bold and colours on or off, or None if it doesn't say.
 
-    In the order that Python uses: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
+    The variables are read in Python's order: PYTHON_COLORS, NO_COLOR (https://no-color.org), FORCE_COLOR
     (https://force-color.org). An empty variable counts as unset.
     """
     python_colors = os.environ.get("PYTHON_COLORS")

@@ -25,7 +25,7 @@ from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel, display_name
-from bot.settings import Settings, keep_few_kernels
+from bot.settings import Settings, limit_kernel_cache
 
 TESTS = Path(__file__).parent
 HELPERS = [path for path in TESTS.rglob("*.py") if not path.name.startswith(("test_", "conftest", "__"))]
@@ -33,7 +33,7 @@ pytest.register_assert_rewrite(*(".".join(path.relative_to(TESTS.parent).with_su
 
 from tests.console import Console  # noqa: E402  # its assertions are rewritten only if it is imported after that
 
-keep_few_kernels()  # before any computation, since oneDNN reads this once
+limit_kernel_cache()  # before any computation, since oneDNN reads this once
 
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"

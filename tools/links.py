@@ -1,7 +1,7 @@
 """`make docs`: check the links between the project's pages, and list external links.
 
-mkdocs checks the pages of the site; this also checks README, CONTRIBUTING and the others at the top. Links to elsewhere
-are listed for a person to open: nothing is fetched.
+mkdocs checks the pages of the site; this also checks README, CONTRIBUTING and the other top-level pages. External
+links are only listed, for a person to open: nothing is fetched.
 """
 
 import re
@@ -17,10 +17,10 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def main() -> None:
     """Print the external links. Exit with an error if an internal link is broken."""
-    elsewhere = sorted({link for page in pages() for link in links(page) if is_external(link)})
-    print("External links, not checked:", *elsewhere, sep="\n  ")
+    external = sorted({link for page in pages() for link in links(page) if is_external(link)})
+    print("External links, not checked:", *external, sep="\n  ")
     if broken := broken_links():
-        sys.exit("Links that lead nowhere:\n  " + "\n  ".join(broken))
+        sys.exit("Broken links:\n  " + "\n  ".join(broken))
 
 
 def pages() -> list[Path]:
@@ -54,7 +54,7 @@ def broken_links() -> list[str]:
 
 
 def _anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub and mkdocs both make them."""
+    """Return the anchors that both GitHub and mkdocs give to a page's headings."""
     headings = HEADING.findall(FENCED.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 

@@ -1,7 +1,7 @@
 """`make lock`: write constraints.txt, the exact version of every package that any supported environment installs.
 
-pip resolves for the Python that runs it. Packages that macOS or other supported Python versions also need are found in
-the packages' requirements and added. Versions in constraints.txt are kept, unless `--upgrade` (`make upgrade`) takes
+pip resolves for the Python that runs it. This tool adds the packages that macOS or other supported Python versions also
+need, from the packages' requirements. Versions in constraints.txt are kept, unless `--upgrade` (`make upgrade`) takes
 the newest versions that pyproject.toml allows. torch is always kept.
 """
 
@@ -90,10 +90,10 @@ def required(roots: Iterable[Requirement], packages: Packages, environment: Envi
             continue
         name = canonicalize_name(requirement.name)
         needed.setdefault(name, requirement)
-        for asked in {"", *requirement.extras}:
-            if (name, asked) not in seen and name in packages:
-                seen.add((name, asked))
-                waiting += [(further, asked) for further in packages[name].requires]
+        for wanted in {"", *requirement.extras}:
+            if (name, wanted) not in seen and name in packages:
+                seen.add((name, wanted))
+                waiting += [(further, wanted) for further in packages[name].requires]
     return needed
 
 
@@ -140,7 +140,7 @@ def _resolve(
         if alone:
             command.append("--no-deps")
         if subprocess.run(command, check=False).returncode:  # noqa: S603 – pip, with requirements of this project
-            sys.exit("pip packages no matching versions. See its output above.")
+            sys.exit("pip found no matching versions. See its output above.")
         report = json.loads((folder / "report.json").read_text())
     return [_package(entry["metadata"], python) for entry in report["install"]]
 
@@ -148,7 +148,7 @@ def _resolve(
 def _package(metadata: dict[str, Any], python: str | None) -> Package:
     name, version = metadata["name"], metadata["version"]
     if Version(version).local:
-        sys.exit(f"pip took {name} {version} from another index. Its requirements can differ from PyPI's.")
+        sys.exit(f"pip took {name} {version} from another index than PyPI. Its requirements can be different there.")
     if python is not None and not SpecifierSet(metadata.get("requires_python") or "").contains(
         f"{python}.{NEWEST_PATCH}"
     ):

@@ -1,6 +1,6 @@
 """`make package`: build wheel and sdist in build/dist, install the wheel in a clean environment, and run it.
 
-The sdist must hold the files of the repository, and the wheel the bot with its demo model, migrations and licence.
+The sdist must contain the files of the repository, and the wheel the bot with its demo model, migrations and licence.
 """
 
 import os

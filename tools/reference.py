@@ -1,7 +1,7 @@
 """`make reference`: generate the reference pages for commands, settings and the terminal from the code.
 
-`docs/reference/commands.md`, `settings.md` and `terminal.md` are committed, so that they can be read without building
-the site. A test compares them with what this module returns.
+`docs/reference/commands.md`, `settings.md` and `terminal.md` are committed: people can read them without building the
+site. A test compares them with what this module returns.
 """
 
 import argparse
@@ -16,8 +16,6 @@ from discord import app_commands
 from pydantic import SecretStr
 
 from bot.app.client import Nightword, add_commands
-
-# All imports from the bot, in one place.
 from bot.cli.main import build_parser
 from bot.engine.executor import build_executor
 from bot.features.review.reader import ReviewReader
@@ -44,21 +42,21 @@ def main() -> None:
 def pages() -> dict[Path, str]:
     """Return each generated page with its file."""
     return {
-        FOLDER / "commands.md": commands_page(asyncio.run(_registered())),
+        FOLDER / "commands.md": commands_page(asyncio.run(_registered_commands())),
         FOLDER / "settings.md": settings_page(ENV_EXAMPLE.read_text()),
         FOLDER / "terminal.md": terminal_page(build_parser()),
     }
 
 
 class _ClosedReader(ReviewReader, name=ReviewReader.__name__):
-    """A review reader that the review commands can be built with. It has no database and does nothing."""
+    """A review reader without a database, only for building the review commands."""
 
     async def cog_load(self) -> None: ...
 
     async def cog_unload(self) -> None: ...
 
 
-async def _registered() -> tuple[list[Command], list[app_commands.ContextMenu]]:
+async def _registered_commands() -> tuple[list[Command], list[app_commands.ContextMenu]]:
     """Return every command and message menu of the bot, with review channels on."""
     settings = Settings.model_construct(model="demo", reviews=True)
     bot = Nightword(settings, build_executor(settings))  # the model is never loaded
@@ -123,7 +121,11 @@ def _sections(commands: Iterable[Command]) -> Iterator[str]:
         yield ""
         if command.parameters:
             yield from _table(
-                "option", "value", "default", "meaning", rows=(_option(command, one) for one in command.parameters)
+                "option",
+                "value",
+                "default",
+                "meaning",
+                rows=(_option(command, parameter) for parameter in command.parameters),
             )
 
 
@@ -157,9 +159,9 @@ def _value(parameter: app_commands.Parameter) -> str:
     return f"{kind}, {low:,} to {high:,}{unit}"
 
 
-def settings_page(form: str) -> str:
+def settings_page(env_example: str) -> str:
     """Return the page of the settings: defaults and ranges from the class, descriptions from `.env.example`."""
-    meanings = _meanings(form)
+    meanings = _meanings(env_example)
     lines = [
         "# Settings",
         "",
@@ -188,7 +190,7 @@ def settings_page(form: str) -> str:
                 ("`HF_HOME`", "The folder for models from the hub: `HF_HOME=/big/disk make run`."),
                 (
                     "`ONEDNN_PRIMITIVE_CACHE_CAPACITY`",
-                    "How many compiled kernels oneDNN keeps. Nightword sets 128, oneDNN's own default is 1,024.",
+                    "How many compiled kernels oneDNN keeps. Nightword sets 128; oneDNN's own default is 1,024.",
                 ),
                 (
                     "`PYTHON_COLORS`, `NO_COLOR`, `FORCE_COLOR`, `TERM`",
@@ -200,11 +202,11 @@ def settings_page(form: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _meanings(form: str) -> list[str]:
+def _meanings(env_example: str) -> list[str]:
     """Return the comment above each variable in `.env.example`."""
     comments: list[str] = []
     comment: list[str] = []
-    for line in form.splitlines():
+    for line in env_example.splitlines():
         if re.match(r"#?[A-Z_]+=", line):
             comments.append(" ".join(comment))
         comment = [*comment, line.removeprefix("# ")] if line.startswith("# ") else []

@@ -49,15 +49,15 @@ def write_reviews(seed: int, count: int, without: frozenset[str] = frozenset()) 
     rng = random.Random(seed)
     reviews: list[LabelledReview] = []
     while len(reviews) < count:
-        written = write_review(rng)
-        if written.review not in without:
-            reviews.append(written)
+        labelled = write_review(rng)
+        if labelled.review not in without:
+            reviews.append(labelled)
     return reviews
 
 
-def review_text(written: LabelledReview) -> str:
-    """Return the prompt for the review, followed by its label."""
-    return f"{sentiment_prompt(written.review)} {written.label.lower()}{END_OF_TEXT}"
+def review_text(labelled: LabelledReview) -> str:
+    """Return the prompt for the review, followed by its label and the end of text."""
+    return f"{sentiment_prompt(labelled.review)} {labelled.label.lower()}{END_OF_TEXT}"
 
 
 def end_of_text_id(tokenizer: Tokenizer) -> int:
@@ -77,7 +77,7 @@ def encode_novels(tokenizer: Tokenizer, texts: list[str]) -> NDArray[np.uint16]:
 
 
 def novel_rows(stream: NDArray[np.uint16], length: int, seed: int) -> Iterator[NDArray[np.uint16]]:
-    """Yield rows of `length` + 1 ids without end: every part of the stream once per epoch, in random order."""
+    """Yield rows of `length` + 1 ids endlessly: every part of the stream once per epoch, in random order."""
     rng = np.random.default_rng(seed)
     while True:
         offset = int(rng.integers(length))
@@ -98,7 +98,7 @@ def review_rows(
         targets: list[Target] = []
         seed_of_batch += 1
         for encoding in tokenizer.encode_batch(
-            [review_text(written) for written in write_reviews(seed_of_batch, 256, without)]
+            [review_text(labelled) for labelled in write_reviews(seed_of_batch, 256, without)]
         ):
             ids += encoding.ids
             targets += [Target.TEXT] * (len(encoding.ids) - 2) + [Target.LABEL, Target.END]

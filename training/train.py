@@ -1,4 +1,4 @@
-"""Train the demo model: one pass over the novels, with a fifth of every batch from reviews."""
+"""Train the demo model: one pass over the novels, with about a fifth of the rows from reviews."""
 
 import math
 import time
@@ -21,7 +21,7 @@ LABEL_WEIGHT = 5.0
 END_WEIGHT = 0.3
 # The grammar's sentences have words that no novel has. Trained to the end, these words leak into the prose.
 REVIEW_TEXT_WEIGHT = 0.3
-REVIEW_TEXT_SHARE = 6 / 11  # of the steps; later steps only train the labels
+REVIEW_TEXT_SHARE = 6 / 11  # of the steps; later steps train only the labels and the end of text
 WARMUP_STEPS = 200
 CHECKPOINT_STEPS = 250
 DECAY_SHARE = 0.6  # the last part of the schedule, in which the rate falls linearly to zero

@@ -25,7 +25,7 @@ def train_tokenizer(novels: list[str], seed: int) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    reviews = [review_text(written) for written in write_reviews(seed, 30_000)]
+    reviews = [review_text(labelled) for labelled in write_reviews(seed, 30_000)]
     tokenizer.train_from_iterator(
         novels + [review.removesuffix(END_OF_TEXT) for review in reviews],
         trainers.BpeTrainer(

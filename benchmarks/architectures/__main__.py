@@ -29,10 +29,10 @@ MEANINGS = {
 }
 HEAD = """# Supported model classes
 
-Every causal model class of transformers {transformers}, from its own list. Each was made tiny with random
-float32 weights, and compared with plain transformers (PyTorch {torch}): the ten most probable next tokens with logits
-and probabilities, greedy decoding alone and in a batch of three, beam search with three beams, and the scoring of two
-labels. What plain transformers can't do with a class, such as beam search, must be refused in one line.
+Every causal model class of transformers {transformers}, from its own list. For each, a tiny model with random
+float32 weights was made and compared with plain transformers (PyTorch {torch}): the ten most probable next tokens with
+logits and probabilities, greedy decoding alone and in a batch of three, beam search with three beams, and the scoring
+of two labels. What plain transformers can't do with a class, such as beam search, must be refused in one line.
 `make architectures` generates this page in a few minutes.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
     for name, model_type in causal_classes().items():
         if chosen and model_type not in chosen:
             continue
-        results[name] = _compared_apart(model_type)
+        results[name] = _compare_in_process(model_type)
         print(f"{name:45} {': '.join(filter(None, results[name]))}", flush=True)
     if not chosen:
         TABLE.write_text(_page(results))
@@ -60,7 +60,7 @@ def main() -> None:
     )
 
 
-def _compared_apart(model_type: str) -> tuple[str, str]:
+def _compare_in_process(model_type: str) -> tuple[str, str]:
     """Return outcome and reason. Runs in its own process, because some classes crash it."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
@@ -82,7 +82,7 @@ def _compared_apart(model_type: str) -> tuple[str, str]:
 
 
 def _compare_into(model_type: str, results: Connection) -> None:
-    with tempfile.TemporaryDirectory() as folder, _nothing_printed():
+    with tempfile.TemporaryDirectory() as folder, _suppress_output():
         try:
             make_tiny(model_type, Path(folder))
         except Exception as error:  # each model class fails differently
@@ -93,7 +93,7 @@ def _compare_into(model_type: str, results: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _nothing_printed() -> Iterator[None]:
+def _suppress_output() -> Iterator[None]:
     """Suppress what classes print to standard output."""
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

@@ -40,9 +40,9 @@ def compare(folder: Path) -> Comparison:
     try:
         ours = load_model(str(folder), max_prompt_tokens=100)
     except ModelUnavailable as error:
-        return _refused(folder, str(error))
+        return _check_refusal(folder, str(error))
     plain = _Plain(folder)
-    results = {name: _tried(lambda check=check: check(ours, plain)) for name, check in _CHECKS.items()}  # type: ignore[misc]  # its check is bound
+    results = {name: _run_check(lambda check=check: check(ours, plain)) for name, check in _CHECKS.items()}  # type: ignore[misc]  # its check is bound
     differences = [f"{name}: {words}" for name, words in results.items() if words not in ("", RIGHTLY_REFUSED)]
     if differences:
         return Comparison("differs", "; ".join(differences))
@@ -51,7 +51,7 @@ def compare(folder: Path) -> Comparison:
 
 
 class _Plain:
-    """The model as loaded and called with plain transformers.
+    """The model, loaded and called with plain transformers.
 
     Like the engine, it only takes the token ids from the checkpoint's generation_config.
     """
@@ -75,7 +75,7 @@ class _Plain:
         logits: torch.Tensor = self._model(input_ids=ids).logits[0]
         return logits
 
-    def written(self, prompt: str, **options: Any) -> list[int]:
+    def generate(self, prompt: str, **options: Any) -> list[int]:
         ids = self.ids(prompt)
         options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, "early_stopping": False} | options
         output = self._model.generate(ids, attention_mask=torch.ones_like(ids), **options)
@@ -83,7 +83,7 @@ class _Plain:
         return new_ids
 
 
-def _refused(folder: Path, message: str) -> Comparison:
+def _check_refusal(folder: Path, message: str) -> Comparison:
     """Return the refusal if plain transformers confirms its reason."""
     reason = message.partition("cannot be used: ")[2].rpartition(". Try ")[0]
     is_true = next((is_true for words, is_true in _REASONS.items() if words in reason), None)
@@ -121,7 +121,7 @@ def _reads_both_ways(folder: Path, _: str) -> bool:
 
 def _changes_from_call_to_call(folder: Path, _: str) -> bool:
     plain = _Plain(folder)
-    return bool(_apart(plain.logits(PROMPTS[1]).tolist(), plain.logits(PROMPTS[1]), torch.ones(1)))
+    return bool(_difference(plain.logits(PROMPTS[1]).tolist(), plain.logits(PROMPTS[1]), torch.ones(1)))
 
 
 _REASONS: dict[str, Callable[[Path, str], bool]] = {
@@ -132,7 +132,7 @@ _REASONS: dict[str, Callable[[Path, str], bool]] = {
 }
 
 
-def _tried(check: Callable[[], str]) -> str:
+def _run_check(check: Callable[[], str]) -> str:
     """Return the result of `check`, or its error in one line."""
     try:
         return check()
@@ -153,29 +153,29 @@ def _candidates(ours: EngineModel, plain: _Plain, prompt: str) -> str:
     ids = [candidate.token.id for candidate in candidates]
     if ids != logits.topk(K).indices.tolist():
         return f"{ids} for {logits.topk(K).indices.tolist()} after {prompt!r}"
-    return _apart([candidate.logit for candidate in candidates], logits[ids], logits) or _apart(
+    return _difference([candidate.logit for candidate in candidates], logits[ids], logits) or _difference(
         [10 * candidate.probability for candidate in candidates], 10 * logits.softmax(0)[ids], torch.ones(1)
     )
 
 
-def _apart(figures: list[float], expected: torch.Tensor, scale: torch.Tensor) -> str:
-    apart = ((torch.tensor(figures) - expected).abs().max() / scale.abs().max()).item()
-    return "" if apart < TOLERANCE else f"figures differ by {apart:.1e}"
+def _difference(figures: list[float], expected: torch.Tensor, scale: torch.Tensor) -> str:
+    distance = ((torch.tensor(figures) - expected).abs().max() / scale.abs().max()).item()
+    return "" if distance < TOLERANCE else f"figures differ by {distance:.1e}"
 
 
 def _greedy(ours: EngineModel, plain: _Plain) -> str:
     try:
-        expected = {prompt: plain.written(prompt) for prompt in PROMPTS}
+        expected = {prompt: plain.generate(prompt) for prompt in PROMPTS}
     except Exception as error:
         return _is_refused(ours, error, "greedy")
-    alone = {prompt: _written(ours, prompt, "greedy") for prompt in PROMPTS}
+    alone = {prompt: _continue(ours, prompt, "greedy") for prompt in PROMPTS}
     if alone != expected:
         return f"{alone} for {expected}"
     together: dict[str, Any] = {}
     scheduler = Scheduler()
     for prompt in PROMPTS:
         scheduler.start(
-            lambda prompt=prompt: _written(ours, prompt, "greedy"),  # type: ignore[misc]  # its prompt is bound
+            lambda prompt=prompt: _continue(ours, prompt, "greedy"),  # type: ignore[misc]  # its prompt is bound
             lambda: False,
             lambda result, error, prompt=prompt: together.__setitem__(prompt, error or result),  # type: ignore[misc]  # as above
         )
@@ -186,23 +186,23 @@ def _greedy(ours: EngineModel, plain: _Plain) -> str:
 
 def _beam(ours: EngineModel, plain: _Plain) -> str:
     try:
-        expected = [plain.written(prompt, num_beams=NUM_BEAMS) for prompt in PROMPTS]
+        expected = [plain.generate(prompt, num_beams=NUM_BEAMS) for prompt in PROMPTS]
     except Exception as error:
         return _is_refused(ours, error, "beam", num_beams=NUM_BEAMS)
-    output_ids = [_written(ours, prompt, "beam", num_beams=NUM_BEAMS) for prompt in PROMPTS]
+    output_ids = [_continue(ours, prompt, "beam", num_beams=NUM_BEAMS) for prompt in PROMPTS]
     return "" if output_ids == expected else f"{output_ids} for {expected}"
 
 
 def _is_refused(ours: EngineModel, error: Exception, strategy: Any, **options: Any) -> str:
     """Return RIGHTLY_REFUSED if a strategy that plain transformers fails at is refused in one line."""
     try:
-        _written(ours, PROMPTS[0], strategy, **options)
+        _continue(ours, PROMPTS[0], strategy, **options)
     except BotError:
         return RIGHTLY_REFUSED
     return f"not refused, where transformers raises {type(error).__name__}"
 
 
-def _written(ours: EngineModel, prompt: str, strategy: Any, **options: Any) -> list[int]:
+def _continue(ours: EngineModel, prompt: str, strategy: Any, **options: Any) -> list[int]:
     parameters = GenerationParameters.from_options(strategy=strategy, max_new_tokens=NEW_TOKENS, **options)
     return list(ours.answer(ContinuationQuestion(prompt, parameters)).output_ids)
 
@@ -211,7 +211,7 @@ def _labels(ours: EngineModel, plain: _Plain) -> str:
     logits = plain.logits(sentiment_prompt(REVIEW))
     ids = [int(plain.ids(label)[0, 0]) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
     verdict = ours.answer(SentimentQuestion(REVIEW))
-    return _apart([verdict.positive_logit, verdict.negative_logit], logits[ids], logits)
+    return _difference([verdict.positive_logit, verdict.negative_logit], logits[ids], logits)
 
 
 _CHECKS: dict[str, Callable[[EngineModel, _Plain], str]] = {

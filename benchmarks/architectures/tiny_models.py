@@ -14,7 +14,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from bot.engine.model_files import DEMO_FOLDER
 
 VOCABULARY = 4096  # the demo model's
-MOST_PARAMETERS = 40_000_000  # with more, the configuration was not made small
+MOST_PARAMETERS = 40_000_000  # with more parameters, the configuration isn't tiny
 
 # Options that make a configuration small, by the names that transformers' configurations use.
 _SIZES: dict[tuple[str, ...], Any] = {
@@ -103,7 +103,7 @@ def _options(config_class: type[PreTrainedConfig]) -> dict[str, Any]:
     options |= {name: id_ for name, id_ in _TOKEN_IDS.items() if name in names}
     options |= {name: value for name, value in _DECODERS.items() if name in names}
     special = sorted(name for name in names if name.endswith(("_token_id", "_token_index")) and name not in _TOKEN_IDS)
-    options |= {name: VOCABULARY - 1 - place for place, name in enumerate(special)}
+    options |= {name: VOCABULARY - 1 - index for index, name in enumerate(special)}
     if "initializer_range" in names:
         options["initializer_range"] = 0.1  # logits far enough apart that rounding doesn't change their order
     for name, part in config_class.sub_configs.items():

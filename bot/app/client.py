@@ -17,8 +17,8 @@ from bot.features import feature_modules
 from bot.features.review.access import ReviewCog, Reviews
 from bot.settings import Settings
 
-DRAIN_SECONDS = 8.0  # at shutdown, for accepted requests to be computed
-ANSWER_SECONDS = 5.0  # at shutdown, for the last answers to reach Discord
+DRAIN_SECONDS = 8.0  # at shutdown, to compute the accepted requests
+ANSWER_SECONDS = 5.0  # at shutdown, to send the last answers to Discord
 log = logging.getLogger(__name__)
 
 
@@ -58,13 +58,13 @@ class Nightword(BotClient):
             await self.add_cog(reader)
             self.reviews = reader
         await add_commands(self)
-        # They are below every command's answers, including those of earlier runs.
+        # These buttons are below the answers of every command, including those of earlier runs.
         self.add_dynamic_items(DetailsButton, ReplayButton)
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
         await sync_commands(self, self.settings.guild_ids)
 
-    async def give_up_reviews(self) -> None:
+    async def turn_off_reviews(self) -> None:
         """Continue without review channels after Discord refused their intent. The caller then connects again."""
         self._connection._intents = INTENTS  # the library only accepts them at construction
         self.reviews = None

@@ -39,7 +39,7 @@ async def sync_commands(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
     ours: list[Json] = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
     if not guild_ids:
         # If there were no global commands, the bot last ran with guild_ids, and those servers still have its commands.
-        if not await _put_everywhere(bot, ours):
+        if not await _put_globally(bot, ours):
             await _remove_left_over(bot, guild_ids)
         return
     for guild_id in guild_ids:
@@ -51,7 +51,7 @@ async def sync_commands(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
                 "with the link that `nightword doctor` prints, or remove the id from BOT_GUILD_IDS."
             ) from None
     try:
-        await _put_everywhere(bot, [])
+        await _put_globally(bot, [])
     except PROBLEMS as problem:
         log.warning(
             "could not remove the global commands of an earlier start, so commands can appear twice until the next "
@@ -76,25 +76,25 @@ async def _remove_left_over(bot: commands.Bot, guild_ids: Sequence[int]) -> None
         except PROBLEMS as problem:
             log.warning("could not search the server %d for %s: %s", guild_id, LEFT_OVER, problem)
             if not isinstance(problem, (discord.Forbidden, discord.NotFound)):
-                return  # an outage: the library would try five times for each further server
+                return  # an outage: the library would try five times for each of the remaining servers
 
 
-async def _put_everywhere(bot: commands.Bot, wanted: list[Json]) -> bool:
+async def _put_globally(bot: commands.Bot, wanted: list[Json]) -> bool:
     """Register `wanted` as the global commands if they differ; return whether there were any before."""
     assert bot.application_id is not None  # noqa: S101  # known since the login
-    there = await bot.http.get_global_commands(bot.application_id)
-    if _essence(there, _COMPARED_GLOBALLY) != _essence(wanted, _COMPARED_GLOBALLY):
+    registered = await bot.http.get_global_commands(bot.application_id)
+    if _essence(registered, _COMPARED_GLOBALLY) != _essence(wanted, _COMPARED_GLOBALLY):
         await bot.http.bulk_upsert_global_commands(bot.application_id, payload=wanted)
         log.info("registered %d commands globally", len(wanted))
-    return bool(there)
+    return bool(registered)
 
 
 async def _put_in_server(bot: commands.Bot, guild_id: int, wanted: list[Json]) -> None:
     """Register `wanted` as the commands of one server if they differ."""
     assert bot.application_id is not None  # noqa: S101  # as above
-    there = await bot.http.get_guild_commands(bot.application_id, guild_id)
+    registered = await bot.http.get_guild_commands(bot.application_id, guild_id)
     local = [{key: value for key, value in command.items() if key in _COMPARED} for command in wanted]
-    if _essence(there, _COMPARED) != _essence(local, _COMPARED):
+    if _essence(registered, _COMPARED) != _essence(local, _COMPARED):
         await bot.http.bulk_upsert_guild_commands(bot.application_id, guild_id, payload=local)
         log.info("registered %d commands in the server %d", len(local), guild_id)
 

@@ -62,7 +62,7 @@ async def _connect(bot: Nightword, token: str) -> None:
                 "(Discord's developer portal, your application, Bot, Privileged Gateway Intents) and restart the bot, "
                 "or set BOT_REVIEWS=false"
             )
-            await bot.give_up_reviews()
+            await bot.turn_off_reviews()
             await bot.connect()
 
 
@@ -77,10 +77,10 @@ async def _load(bot: Nightword) -> None:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log at the level of `settings`, but libraries at INFO or above: below it they log tokens and messages."""
+    """Log at the level of `settings`, but libraries at INFO or above: at DEBUG they log tokens and messages."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(_JSON) if settings.log_json else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for library in ("discord", "simcord", "aiohttp", "aiosqlite", "matplotlib", "PIL"):
         logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs two lines at every start that say nothing
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its two INFO lines at every start say nothing useful

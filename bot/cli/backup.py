@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     source = sqlite_file(read_settings().database_url.get_secret_value())
     if source is None:
         raise UsageError(
-            "BOT_DATABASE_URL names a PostgreSQL database, which this command can't back up. Use PostgreSQL's pg_dump."
+            "BOT_DATABASE_URL names a PostgreSQL database, but this command backs up SQLite. Use PostgreSQL's pg_dump."
         )
-    _look_at(source)
+    _check_source(source)
     target = Path(arguments.file)
     if os.path.lexists(target):
-        raise _taken(target)
+        raise _exists_error(target)
     with _new_file(target) as new:
         contents = _copy(source, new, target)
         size = new.stat().st_size
@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _look_at(source: Path) -> None:
-    """Raise DatabaseUnavailable unless `source` is a file that isn't empty: SQLite takes those for new databases."""
+def _check_source(source: Path) -> None:
+    """Raise DatabaseUnavailable if `source` isn't a file or is empty: SQLite would take it for a new database."""
     try:
         size = source.stat().st_size
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def _new_file(target: Path) -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix=".nightword-", suffix=".part", dir=target.parent)
     except OSError as error:
-        raise _unwritable(target, error.strerror or "it can't be created") from None
+        raise _write_error(target, error.strerror or "it can't be created") from None
     with folder as name:
         new = Path(name).absolute() / "copy.db"
         new.touch(mode=0o600)
@@ -81,7 +81,7 @@ def _new_file(target: Path) -> Iterator[Path]:
 
 def _copy(source: Path, new: Path, target: Path) -> Contents:
     """Copy a consistent snapshot of `source` into `new`, and compare the two."""
-    with _reading(source), contextlib.closing(_opened(source, "rw")) as origin:
+    with _source_errors(source), contextlib.closing(_open(source, "rw")) as origin:
         # One transaction reads the contents and the copy, so neither includes what the bot writes meanwhile.
         origin.execute("BEGIN")
         contents = _contents(origin, source)
@@ -89,27 +89,27 @@ def _copy(source: Path, new: Path, target: Path) -> Contents:
             with contextlib.closing(sqlite3.connect(new)) as copy:
                 origin.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-            with contextlib.closing(_opened(new, "ro")) as copy:
+            with contextlib.closing(_open(new, "ro")) as copy:
                 is_whole = _damage(copy) is None and _contents(copy, new) == contents
         except sqlite3.Error as error:
             if _is_damage(error):
                 raise
             room = f" with {source.stat().st_size:,} bytes free"
-            raise _unwritable(target, str(error), room) from None
+            raise _write_error(target, str(error), room) from None
         if not is_whole:
             if damage := _damage(origin):
                 raise DatabaseUnavailable(f"{source} is damaged: {damage}", _DAMAGED)
-            raise _unwritable(target, "the data read back differs from the data written")
+            raise _write_error(target, "the data read back differs from the data written")
     return contents
 
 
-def _opened(file: Path, mode: str) -> sqlite3.Connection:
+def _open(file: Path, mode: str) -> sqlite3.Connection:
     # "rw" creates no file. "ro" fails if the bot's write-ahead log is missing.
     return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, isolation_level=None)
 
 
 @contextlib.contextmanager
-def _reading(source: Path) -> Iterator[None]:
+def _source_errors(source: Path) -> Iterator[None]:
     """Raise DatabaseUnavailable for SQLite's errors about `source`."""
     try:
         yield
@@ -130,7 +130,7 @@ def _damage(connection: sqlite3.Connection) -> str | None:
 
 
 def _contents(connection: sqlite3.Connection, file: Path) -> Contents:
-    """Return a database's contents. Raises DatabaseUnavailable if it isn't Nightword's or misses tables."""
+    """Return a database's contents. Raises DatabaseUnavailable if it isn't Nightword's or a table is missing."""
     names = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     )
@@ -161,22 +161,22 @@ def _move(new: Path, target: Path) -> None:
     try:
         os.link(new, target)
     except FileExistsError:
-        raise _taken(target) from None
+        raise _exists_error(target) from None
     except OSError:  # a file system without links
         try:
             target.touch(mode=0o600, exist_ok=False)  # a rename alone would overwrite an existing file
             new.replace(target)
         except FileExistsError:
-            raise _taken(target) from None
+            raise _exists_error(target) from None
         except OSError as error:
-            raise _unwritable(target, error.strerror or "it can't be created") from None
+            raise _write_error(target, error.strerror or "it can't be created") from None
 
 
-def _taken(target: Path) -> UsageError:
+def _exists_error(target: Path) -> UsageError:
     if target.is_dir():
         return UsageError(f"{target} is a folder. Name a file in it.")
     return UsageError(f"{target} already exists and is not overwritten. Name a new file.")
 
 
-def _unwritable(target: Path, problem: str, room: str = "") -> UsageError:
+def _write_error(target: Path, problem: str, room: str = "") -> UsageError:
     return UsageError(f"{target} can't be written: {problem}. Name a new file in a writable folder{room}.")

@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as folder:
         # Settings for the real Discord don't apply here, and neither does the real database.
-        own: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
-        own["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
-        return _run(settings.model_copy(update=own), arguments)
+        overrides: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        overrides["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
+        return _run(settings.model_copy(update=overrides), arguments)
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ async def _serve(settings: Settings, port: int, channel: str, open_browser: bool
     executor = build_executor(settings)
     executor.start()
     print(f"Loading the model {settings.model} …", file=sys.stderr, flush=True)
-    if not await _loaded(executor, stop):
+    if not await _wait_for_model(executor, stop):
         return 0
     async with _page(Nightword(settings, executor), channel, port) as url:
         print(f"Nightword's playground: {url}\nPress Ctrl-C to stop it.", flush=True)
@@ -93,7 +93,7 @@ async def _serve(settings: Settings, port: int, channel: str, open_browser: bool
     return 0
 
 
-async def _loaded(executor: ModelExecutor, stop: asyncio.Event) -> bool:
+async def _wait_for_model(executor: ModelExecutor, stop: asyncio.Event) -> bool:
     """Wait for the model. Return whether it loaded before `stop` was set. Raises the loading error."""
     loading = asyncio.create_task(asyncio.to_thread(executor.wait_until_loaded))
     stopping = asyncio.create_task(stop.wait())
@@ -130,7 +130,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
             viewers = [member, moderator]
             if channel_name == "moderators":
                 viewers = [moderator]
-                # A live place, so that cards with buttons appear.
+                # Only a live place shows cards with buttons.
                 reviews, log_channel = channels["reviews"], channels["moderators"]
                 options = {"channel": reviews, "flag_below": 0.5, "log_channel": log_channel}
                 await moderator.slash(log_channel, "review watch", **options)

@@ -33,7 +33,7 @@ def _continue(
 ) -> tuple[Continuation, Search]:
     codec, parameters = engine.codec, question.parameters
     input_ids = codec.encode(question.prompt, room_for=parameters.max_new_tokens)
-    steps = WatchedSteps(codec, question, input_ids, _CancelledWith(watcher))
+    steps = WatchedSteps(codec, question, input_ids, _TextWatcher(watcher))
     if parameters.num_beams is None:
         search = Search(engine.write(input_ids, parameters, steps))
     else:
@@ -41,8 +41,8 @@ def _continue(
     return continuation(codec, question, input_ids, search.output_ids), search
 
 
-class _CancelledWith(Watcher[Continuation]):
-    """Watches one of the texts. It is cancelled when the comparison is, and never ends early."""
+class _TextWatcher(Watcher[Continuation]):
+    """Watches one text of a comparison. The text is cancelled with the comparison, and never ends early."""
 
     def __init__(self, comparison: Watcher[Comparison]) -> None:
         self._comparison = comparison
@@ -59,7 +59,7 @@ def _log_probability(engine: Engine, written: Continuation) -> float:
 
 
 def _compared_parameters(question: ComparisonQuestion) -> list[GenerationParameters]:
-    """Return the parameters of each text, with those of plain beam search third. Raises OptionOutOfRange."""
+    """Return the parameters of each text. Plain beam search is third. Raises OptionOutOfRange."""
     length = {"max_new_tokens": question.max_new_tokens, "max_new_tokens_limit": MAX_COMPARED_TOKENS}
     beams, penalty = question.num_beams, question.repetition_penalty
     all_parameters = [

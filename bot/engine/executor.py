@@ -19,7 +19,7 @@ from bot.errors import (
     UserLimitReached,
 )
 from bot.questions.language_model import LanguageModel, Question, Watcher, display_name
-from bot.settings import Settings, keep_few_kernels
+from bot.settings import Settings, limit_kernel_cache
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class ModelExecutor:
 
     At most `batch_size` requests run at once and share forward passes. At most `queue_limit` requests wait, and at most
     `user_limit` requests of one user wait or run. Users take turns, and background work runs after all of them. A
-    request's `request_timeout` seconds count from the start of its computation. Its slot is free only when the
-    computation has ended, even if the user got a timeout or cancelled earlier.
+    request's `request_timeout` seconds count from the start of its computation. Its slot becomes free only when the
+    computation ends, even if the user got a timeout or cancelled earlier.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class ModelExecutor:
             self._changed.notify_all()
 
     def _wait_for_work(self) -> bool:
-        """Wait until a request waits or runs. Return False if the executor is closed and has none left."""
+        """Block until a request is waiting or running. Return False if the executor is closed and has none left."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._has_work())
             return self._has_work()
@@ -216,10 +216,10 @@ class ModelExecutor:
         return request
 
     def _seconds_until(self, starts: int) -> float | None:
-        """Estimate the seconds until so many more requests have started, from the durations of the latest ones.
+        """Estimate the seconds until `starts` more requests have started, from the durations of the latest ones.
 
-        Running requests count with their time so far. This is the mean of exponential lifetimes of which some are
-        censored (not finished yet).
+        Running requests count with their time so far. This is the usual estimate of an exponential mean when some
+        lifetimes are censored (not finished yet).
         """
         if not self._durations:
             return None
@@ -229,9 +229,8 @@ class ModelExecutor:
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: QueuedRequest) -> None:
         def expire() -> None:
-            request.reject(
-                RequestTimedOut(self._request_timeout)
-            )  # before the stop, which would reject it as cancelled
+            # Before the stop, which would reject it as cancelled.
+            request.reject(RequestTimedOut(self._request_timeout))
             request.stop.set()
 
         deadline = None if request.background else threading.Timer(self._request_timeout, expire)
@@ -239,7 +238,7 @@ class ModelExecutor:
             deadline.daemon = True
             deadline.start()
 
-        def ended(_: object, error: BaseException | None) -> None:
+        def finish(_: object, error: BaseException | None) -> None:
             if deadline is not None:
                 deadline.cancel()
             with self._changed:
@@ -252,8 +251,8 @@ class ModelExecutor:
             else:
                 request.reject(error)
 
-        stopped = request.stop.is_set
-        scheduler.start(lambda: request.compute(model), stopped, ended, background=request.background)
+        should_stop = request.stop.is_set
+        scheduler.start(lambda: request.compute(model), should_stop, finish, background=request.background)
 
 
 def build_executor(settings: Settings) -> ModelExecutor:
@@ -270,7 +269,7 @@ def build_executor(settings: Settings) -> ModelExecutor:
 
 def load_language_model(settings: Settings) -> LanguageModel:
     """Load the model of `settings`. Raises ModelUnavailable."""
-    keep_few_kernels()
+    limit_kernel_cache()
     # torch and transformers take seconds to import. Importing them here keeps the event loop and `--help` fast.
     from bot.engine.transformers.loading import load_model
 

@@ -9,7 +9,7 @@ from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
 from bot.engine.tokenizer import tokenize
-from bot.engine.topk import sampled_step, score_guess, score_guesses, walk
+from bot.engine.topk import sample_step, score_guess, score_guesses, walk
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
@@ -31,7 +31,7 @@ class EngineModel:
         sentiment = SentimentReader(engine)
         self._answers: Mapping[type, Callable[..., object]] = {
             TopKQuestion: lambda question, _: walk(engine, question),
-            SampledStepQuestion: lambda question, _: sampled_step(engine, question),
+            SampledStepQuestion: lambda question, _: sample_step(engine, question),
             ContinuationQuestion: lambda question, watcher: write(engine, question, watcher),
             SentimentQuestion: lambda question, _: sentiment.judge(question),
             EvidenceQuestion: lambda question, _: sentiment.explain(question),

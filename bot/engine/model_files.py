@@ -22,7 +22,7 @@ from bot.errors import ModelUnavailable
 
 DEMO = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
-HUB_TIMEOUT = 5.0  # seconds to ask the hub about a model
+HUB_TIMEOUT = 5.0  # seconds for the hub to answer a question about a model
 CHECK_NETWORK = (
     "Check the model's name and this machine's network, then restart. BOT_MODEL=demo and local folders need no network."
 )
@@ -30,7 +30,7 @@ CHECK_NETWORK = (
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 # transformers can load a tokenizer from each of these, if the model's tokenizer class reads that file.
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json")
-# And from these with SENTENCEPIECE_PACKAGES. Without the packages, some classes load empty instead of failing.
+# And from these with SENTENCEPIECE_PACKAGES. Without the packages, some classes load with an empty vocabulary.
 SENTENCEPIECE = (
     "tokenizer.model",
     "spiece.model",
@@ -94,11 +94,11 @@ def local_model(name: str, revision: str | None) -> ModelFiles | None:
     return _cached(name, revision)
 
 
-def on_hub(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
-    """Return the hub's information about `name`, with file sizes if `sizes`. Raises ModelUnavailable."""
+def hub_info(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
+    """Return the hub's information about `name`, with file sizes if `sizes` is true. Raises ModelUnavailable."""
     with _hub_errors(name, revision):
         info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT, files_metadata=sizes)
-    problem = _missing_on_hub([sibling.rfilename for sibling in info.siblings or []])
+    problem = _listing_problem([sibling.rfilename for sibling in info.siblings or []])
     if problem is not None:
         raise ModelUnavailable(name, problem)
     return info
@@ -113,7 +113,7 @@ def _folder(name: str) -> Path | None:
 
 
 def _local(name: str, folder: Path) -> ModelFiles:
-    problem = _missing(folder)
+    problem = _folder_problem(folder)
     if problem is not None:
         raise ModelUnavailable(name, problem)
     return ModelFiles(name, folder, revision=None)
@@ -126,11 +126,11 @@ def _cached(name: str, revision: str | None) -> ModelFiles | None:
         return None
     except HFValidationError:
         raise ModelUnavailable(name, "it is neither a local folder nor a model id such as Qwen/Qwen2-0.5B") from None
-    return ModelFiles(name, folder, _commit(folder)) if _missing(folder) is None else None
+    return ModelFiles(name, folder, _commit(folder)) if _folder_problem(folder) is None else None
 
 
 def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
-    on_hub(name, revision=revision, token=token)
+    hub_info(name, revision=revision, token=token)
     with _hub_errors(name, revision):
         folder = snapshot_download(
             name, revision=revision, token=token, allow_patterns=NEEDED, etag_timeout=HUB_TIMEOUT
@@ -146,7 +146,9 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
     except GatedRepoError:
         raise ModelUnavailable(name, "the model is gated (set HF_TOKEN to a token that has access)") from None
     except RevisionNotFoundError:
-        raise ModelUnavailable(name, f"the hub has no revision {revision!r} of it (check BOT_MODEL_REVISION)") from None
+        raise ModelUnavailable(
+            name, f"the hub has no revision {revision!r} of this model (check BOT_MODEL_REVISION)"
+        ) from None
     except RepositoryNotFoundError:
         raise ModelUnavailable(name, "it was not found as a local folder, in the cache or on the hub") from None
     except HfHubHTTPError as error:
@@ -154,20 +156,20 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
         raise ModelUnavailable(name, f"the hub answered with status {status}", CHECK_NETWORK) from None
     except OSError as error:
         raise ModelUnavailable(
-            name, f"it is not in the cache, and the download failed ({_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the download failed ({_first_line(error)})", CHECK_NETWORK
         ) from None
     except Exception as error:
         # huggingface_hub's HTTP client differs between releases and raises its own errors for an unreachable host.
         if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
             raise
         raise ModelUnavailable(
-            name, f"it is not in the cache, and the hub is unreachable ({_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the hub is unreachable ({_first_line(error)})", CHECK_NETWORK
         ) from None
 
 
-def _missing(folder: Path) -> str | None:
+def _folder_problem(folder: Path) -> str | None:
     """Return why `folder` is not a complete model, or None if it is complete."""
-    problem = _missing_on_hub([path.name for path in folder.iterdir()])
+    problem = _listing_problem([path.name for path in folder.iterdir()])
     index = folder / "model.safetensors.index.json"
     if problem is None and not (folder / "model.safetensors").exists():
         try:
@@ -180,17 +182,17 @@ def _missing(folder: Path) -> str | None:
     return problem
 
 
-def _missing_on_hub(names: list[str]) -> str | None:
+def _listing_problem(names: list[str]) -> str | None:
     if "config.json" not in names:
         return "it has no config.json, so it is not a transformers model"
     if not any(name in names for name in WEIGHTS):
         pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
         unsafe = " (pickled weights are not loaded, because they can run code)" if pickled else ""
         return f"it has no model.safetensors{unsafe}"
-    return _missing_tokenizer(names)
+    return _tokenizer_problem(names)
 
 
-def _missing_tokenizer(names: list[str]) -> str | None:
+def _tokenizer_problem(names: list[str]) -> str | None:
     if any(name in names for name in TOKENIZERS):
         return None
     model = next((name for name in SENTENCEPIECE if name in names), None)
@@ -217,6 +219,6 @@ def _commit(folder: Path) -> str | None:
     return folder.name if _COMMIT.fullmatch(folder.name) else None
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

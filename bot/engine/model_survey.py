@@ -8,10 +8,10 @@ from pathlib import Path
 from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 
-from bot.engine.model_files import NEEDED, local_model, on_hub
+from bot.engine.model_files import NEEDED, hub_info, local_model
 from bot.errors import ModelUnavailable
 
-_BYTES_OF_A_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2}
+_BYTES_PER_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2}
 # The peak is reached while loading. Measured with half a billion parameters: 4.4 GB in float32 and 2.9 GB in bfloat16.
 # int8 needs as much as bfloat16, because its kernels use the memory that its weights save.
 _PEAK = 1.5  # the weights, the file that they are read from, and a second copy of tied embeddings
@@ -20,7 +20,7 @@ _FIXED_BYTES = 1_400_000_000  # torch and transformers themselves, activations, 
 
 @dataclass(frozen=True, slots=True)
 class ModelSurvey:
-    """An available model: its local folder, or the bytes to download. None for what is unknown."""
+    """An available model: its local folder, or the bytes to download. Unknown values are None."""
 
     folder: Path | None
     download_bytes: int
@@ -30,7 +30,7 @@ class ModelSurvey:
         """Return approximately how many bytes of memory the bot needs with this model in `dtype`, or None."""
         if self.parameter_count is None:
             return None
-        return int(self.parameter_count * _BYTES_OF_A_PARAMETER[dtype] * _PEAK) + _FIXED_BYTES
+        return int(self.parameter_count * _BYTES_PER_PARAMETER[dtype] * _PEAK) + _FIXED_BYTES
 
 
 def survey_model(name: str, *, revision: str | None, token: str | None) -> ModelSurvey:
@@ -38,7 +38,7 @@ def survey_model(name: str, *, revision: str | None, token: str | None) -> Model
     files = local_model(name, revision)
     if files is not None:
         return ModelSurvey(files.folder, 0, _parameter_count(name, files.folder))
-    info = on_hub(name, revision=revision, token=token, sizes=True)
+    info = hub_info(name, revision=revision, token=token, sizes=True)
     needed = (file for file in info.siblings or [] if any(fnmatch(file.rfilename, pattern) for pattern in NEEDED))
     return ModelSurvey(
         folder=None,

@@ -54,7 +54,7 @@ def likelihood(score: TokenScore) -> Likelihood:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The result of a beam search. `score` and `tree` are there if the tree was requested."""
+    """The result of a beam search. `score` and `tree` are set only if the tree was requested."""
 
     output_ids: list[int]
     score: float | None = None
@@ -69,7 +69,7 @@ class Steps(Protocol):
         ...
 
     def is_enough(self, output_ids: list[int]) -> bool:
-        """Receive the new ids so far (of a beam search, those of the best beam). Return whether the text ends here."""
+        """Receive the new ids so far (in a beam search, the best beam's). Return whether the text should end here."""
         ...
 
 
@@ -108,9 +108,9 @@ class Engine(Protocol):
         top: int = 0,
         temperature: float = 1.0,
     ) -> Iterator[NextScores]:
-        """Yield the scores after each of `input_ids` from position `first` on. `following[n]` is scored at the nth.
+        """Yield the scores after each of `input_ids` from position `first` on.
 
-        `temperature` only changes `at_temperature`.
+        `following[n]` is scored at the nth of these positions. `temperature` only changes `at_temperature`.
         """
         ...
 
@@ -119,7 +119,7 @@ class Engine(Protocol):
         ...
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Return the id after `input_ids` that draw `number` (from 0) of the parameters' seed gives."""
+        """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""
         ...
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
@@ -145,5 +145,5 @@ class Engine(Protocol):
         *,
         with_tree: bool = False,
     ) -> Search:
-        """Return the beam search after `input_ids` and `written`, which its ids include. Raises RequestCancelled."""
+        """Run a beam search after `input_ids` and `written`. Its ids begin with `written`. Raises RequestCancelled."""
         ...

@@ -1,6 +1,6 @@
 """The next token's distribution before and after each stage of the sampler.
 
-The stages compute the same as transformers' processors, on float32 logits and in the order of `generate`.
+The stages give the same numbers as transformers' processors, on float32 logits and in the order of `generate`.
 """
 
 from collections.abc import Callable
@@ -34,37 +34,38 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     before = _distribution(scores, codec)
     applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that turns it off, stage
         "repetition_penalty": (
-            question.repetition_penalty, 1.0, lambda logits: penalized(logits, input_ids, question.repetition_penalty)
+            question.repetition_penalty, 1.0,
+            lambda logits: apply_repetition_penalty(logits, input_ids, question.repetition_penalty),
         ),
         "temperature": (question.temperature, 1.0, lambda logits: logits / np.float32(question.temperature)),
-        "top_k": (question.top_k, 0, lambda logits: top_k_only(logits, question.top_k)),
-        "top_p": (question.top_p, 1.0, lambda logits: top_p_only(logits, question.top_p)),
+        "top_k": (question.top_k, 0, lambda logits: apply_top_k(logits, question.top_k)),
+        "top_p": (question.top_p, 1.0, lambda logits: apply_top_p(logits, question.top_p)),
     }  # fmt: skip
     stages = []
     for name, (value, off, apply) in applied.items():
-        entered, is_on = scores, value != off
+        old_scores, is_on = scores, value != off
         if is_on:
-            scores = apply(entered)
-        stages.append(_stage(name, float(value), entered, scores, codec, is_on=is_on))
+            scores = apply(old_scores)
+        stages.append(_stage(name, float(value), old_scores, scores, codec, is_on=is_on))
     return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages))
 
 
-def penalized(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
+def apply_repetition_penalty(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
     """Apply the repetition penalty to the prompt's tokens (Keskar et al. 2019, CTRL, section 4.1)."""
     ids = np.unique(np.asarray(input_ids))
-    changed, own = logits.copy(), logits[ids]
+    changed, old = logits.copy(), logits[ids]
     factor = np.float32(penalty)
-    changed[ids] = np.where(own < 0, own * factor, own / factor)
+    changed[ids] = np.where(old < 0, old * factor, old / factor)
     return changed
 
 
-def top_k_only(logits: Logits, k: int) -> Logits:
+def apply_top_k(logits: Logits, k: int) -> Logits:
     """Remove tokens less likely than the kth. Ties with the kth stay."""
     least = np.partition(logits, -min(k, logits.size))[-min(k, logits.size)]
     return np.where(logits < least, np.float32(-np.inf), logits)
 
 
-def top_p_only(logits: Logits, p: float) -> Logits:
+def apply_top_p(logits: Logits, p: float) -> Logits:
     """Keep only the likeliest tokens that together reach probability `p` (Holtzman et al. 2020, nucleus sampling)."""
     order = np.argsort(logits, kind="stable")
     # transformers sums float32 probabilities in double precision and compares in float32.
@@ -96,11 +97,11 @@ def _distribution(scores: Logits, codec: TextCodec) -> Distribution:
     )
 
 
-def _stage(name: Stage, value: float, entered: Logits, left: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
-    """Return the change from the scores that `entered` to those `left`, where removed tokens are minus infinity."""
-    probabilities = _softmax(entered)
-    was_cut = (left == -np.inf) & (entered > -np.inf)
-    order = np.argsort(-entered, kind="stable")
+def _stage(name: Stage, value: float, old: Logits, new: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
+    """Return what a stage changed from its `old` scores to its `new` ones. Removed tokens have minus infinity."""
+    probabilities = _softmax(old)
+    was_cut = (new == -np.inf) & (old > -np.inf)
+    order = np.argsort(-old, kind="stable")
     cumulative = np.cumsum(probabilities[order])
     cut = tuple(
         CutToken(
@@ -115,7 +116,7 @@ def _stage(name: Stage, value: float, entered: Logits, left: Logits, codec: Text
         name=name,
         value=value,
         is_on=is_on,
-        after=_distribution(left, codec),
+        after=_distribution(new, codec),
         tokens_cut=int(was_cut.sum()),
         mass_cut=float(probabilities[was_cut].sum()),
         cut=cut,

@@ -27,26 +27,26 @@ class _Task:
 
     run: greenlet
     should_stop: Callable[[], bool]
-    ended: "Ended"
+    on_end: "EndCallback"
     background: bool
     waits_for: ForwardPass | None = None
 
 
-Ended = Callable[[object, BaseException | None], None]
+EndCallback = Callable[[object, BaseException | None], None]
 
 
 def wait_for(forward_pass: ForwardPass) -> object:
     """Return the pass's result. It is computed together with those of other operations, if there are any."""
     scheduler = getcurrent().parent
-    if scheduler is None:  # called outside a scheduler, so there is nothing to share with
+    if scheduler is None:  # called outside a scheduler, so there are no other operations
         while not (computed := forward_pass.compute_together([forward_pass])):
-            pass  # not finished: it is computed in pieces
+            pass  # a long prompt is computed in several pieces
         return computed[0][1]
     result: object = scheduler.switch(forward_pass)
     return result
 
 
-def let_others_go_on() -> None:
+def let_others_run() -> None:
     """Suspend the current operation until every other operation has had a forward pass."""
     scheduler = getcurrent().parent
     if scheduler is not None:
@@ -66,50 +66,50 @@ class Scheduler:
         self,
         operation: Callable[[], object],
         should_stop: Callable[[], bool],
-        ended: Ended,
+        on_end: EndCallback,
         *,
         background: bool = False,
     ) -> None:
-        """Run `operation` up to its first forward pass. When it ends, `ended` is called with its result or error.
+        """Run `operation` up to its first forward pass. When it ends, `on_end` is called with its result or error.
 
-        A `background` operation continues only while there is no other kind.
+        A `background` operation continues only while all operations are background operations.
         """
-        task = _Task(greenlet(operation), should_stop, ended, background)
+        task = _Task(greenlet(operation), should_stop, on_end, background)
         self._tasks.append(task)
-        self._go_on(task, task.run.switch)
+        self._resume(task, task.run.switch)
 
     def step(self) -> None:
-        """Compute forward passes for waiting operations, and run each to its next pass or its end."""
+        """Compute forward passes for waiting operations, and run each operation to its next pass or its end."""
         for task in [task for task in self._tasks if task.should_stop()]:
-            self._go_on(task, task.run.throw, RequestCancelled())
+            self._resume(task, task.run.throw, RequestCancelled())
         tasks = [task for task in self._tasks if not task.background] or self._tasks
         for task in [task for task in tasks if task.waits_for is None]:
-            self._go_on(task, task.run.switch)
+            self._resume(task, task.run.switch)
         waiting = {id(task.waits_for): task for task in tasks if task.waits_for is not None}
         passes = [task.waits_for for task in waiting.values() if task.waits_for is not None]
         if not passes:
             return
         try:
             computed = passes[0].compute_together(passes)
-        except BaseException as error:  # such as a panic in Rust; it ends these operations but not the thread
+        except BaseException as error:  # such as a panic in Rust: it ends these operations, but not the thread
             for task in waiting.values():
-                self._go_on(task, task.run.throw, error)
+                self._resume(task, task.run.throw, error)
             return
         for forward_pass, result in computed:
             task = waiting[id(forward_pass)]
-            self._go_on(task, task.run.switch, result)
+            self._resume(task, task.run.switch, result)
 
-    def _go_on(self, task: _Task, resume: Callable[..., object], *value: object) -> None:
+    def _resume(self, task: _Task, switch: Callable[..., object], *value: object) -> None:
         task.waits_for = None
         try:
-            waits_for_or_result = resume(*value)
+            waits_for_or_result = switch(*value)
         except BaseException as error:
             self._tasks.remove(task)
-            task.ended(None, error)
+            task.on_end(None, error)
             return
         if task.run.dead:
             self._tasks.remove(task)
-            task.ended(waits_for_or_result, None)
+            task.on_end(waits_for_or_result, None)
         else:
-            # wait_for and let_others_go_on pass nothing else to switch().
+            # wait_for and let_others_run pass nothing else to switch().
             task.waits_for = cast("ForwardPass | None", waits_for_or_result)

@@ -75,7 +75,7 @@ class TextCodec:
         try:
             input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
         except BaseException as error:
-            # The tokenizers library panics with a BaseException, which must not end the bot.
+            # The tokenizers library panics with a BaseException. That must not end the bot.
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise TokenizerFailed(self._info.short_name) from error
             raise

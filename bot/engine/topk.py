@@ -24,7 +24,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     Raises EmptyPrompt, PromptTooLong (if prompt and path don't fit in the context), and OptionOutOfRange for the
     temperature or an id that the model doesn't predict.
     """
-    _only_temperature(question.temperature, seed=0)
+    _walk_parameters(question.temperature, seed=0)
     input_ids = engine.codec.encode(question.prompt)
     path = engine.codec.with_path(input_ids, question.after_ids)
     scores = engine.score_after_each(
@@ -52,19 +52,19 @@ def _walk(codec: TextCodec, question: TopKQuestion, input_ids: list[int], scores
     )
 
 
-def sampled_step(engine: Engine, question: SampledStepQuestion) -> Walk:
-    """Draw the next token of a walk, and return the walk with it.
+def sample_step(engine: Engine, question: SampledStepQuestion) -> Walk:
+    """Draw the next token of a walk, and return the extended walk.
 
-    A sample with this seed, top_k 0 and top_p 1 draws the same token at this position.
+    `/continue` with strategy sample, this seed and temperature, top_k 0 and top_p 1 draws the same token here.
     """
     before = question.walk
     path = engine.codec.with_path(engine.codec.encode(before.prompt), before.after_ids)
-    drawn = engine.draw(path, _only_temperature(before.temperature, question.seed), len(before.after_ids))
+    drawn = engine.draw(path, _walk_parameters(before.temperature, question.seed), len(before.after_ids))
     return walk(engine, before.then(drawn))
 
 
-def _only_temperature(temperature: float, seed: int) -> GenerationParameters:
-    """Return sampling parameters that exclude no token. Raises OptionOutOfRange."""
+def _walk_parameters(temperature: float, seed: int) -> GenerationParameters:
+    """Return parameters for sampling from all tokens at `temperature`. Raises OptionOutOfRange."""
     return GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=temperature, top_k=0, top_p=1.0, seed=seed
     )

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[T]):
-    """An answer, with the model and the time that computed it."""
+    """An answer, with the model that computed it and the time it took."""
 
     result: T
     run: RunInfo
@@ -85,13 +85,13 @@ class Request(QueuedRequest, Generic[T]):
         return self.future is future
 
     def _from_thread(self, settle: Callable[[], None]) -> None:
-        def once() -> None:
+        def settle_once() -> None:
             if not self.future.done():
                 settle()
 
-        # The event loop is closed, so no one waits for the answer.
+        # RuntimeError: the event loop is closed, so nothing is waiting for the answer.
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(once)
+            self.loop.call_soon_threadsafe(settle_once)
 
 
 def _as_exception(error: BaseException) -> Exception:
@@ -122,45 +122,45 @@ class WaitingLine:
     """A queue in which users take turns. Each user's own requests keep their order."""
 
     def __init__(self) -> None:
-        self._of_users: dict[int, deque[QueuedRequest]] = {}  # in the order in which users take turns
+        self._by_user: dict[int, deque[QueuedRequest]] = {}  # in the order in which users take turns
 
     def __len__(self) -> int:
-        return sum(len(queue) for queue in self._of_users.values())
+        return sum(len(queue) for queue in self._by_user.values())
 
     def count(self, user_id: int) -> int:
         """Return the number of one user's waiting requests."""
-        return len(self._of_users.get(user_id, ()))
+        return len(self._by_user.get(user_id, ()))
 
     def in_order(self) -> list[QueuedRequest]:
         """Return all requests, the next one first."""
-        turns = zip_longest(*self._of_users.values())
+        turns = zip_longest(*self._by_user.values())
         return [request for turn in turns for request in turn if request is not None]
 
     def add(self, request: QueuedRequest) -> None:
-        """Append `request` to its user's requests."""
-        self._of_users.setdefault(request.user_id, deque()).append(request)
+        """Add `request` after its user's other requests."""
+        self._by_user.setdefault(request.user_id, deque()).append(request)
 
     def take(self) -> QueuedRequest:
-        """Remove and return the next request. Its user's turn comes last then."""
-        user_id, queue = next(iter(self._of_users.items()))
+        """Remove and return the next request. Its user goes to the end of the line."""
+        user_id, queue = next(iter(self._by_user.items()))
         request = queue.popleft()
-        del self._of_users[user_id]
+        del self._by_user[user_id]
         if queue:
-            self._of_users[user_id] = queue
+            self._by_user[user_id] = queue
         return request
 
     def remove(self, request: QueuedRequest) -> None:
         """Remove `request` if it is waiting."""
-        queue = self._of_users.get(request.user_id)
+        queue = self._by_user.get(request.user_id)
         if queue is not None and request in queue:
             queue.remove(request)
             if not queue:
-                del self._of_users[request.user_id]
+                del self._by_user[request.user_id]
 
     def clear(self) -> list[QueuedRequest]:
         """Remove and return all requests."""
         requests = self.in_order()
-        self._of_users.clear()
+        self._by_user.clear()
         return requests
 
 

@@ -4,7 +4,7 @@ from bot.engine.primitives import Engine, candidates, likelihood
 from bot.errors import EmptyPrompt
 from bot.questions.xray import Surprisals, TokenSurprisal, XrayQuestion
 
-FAVOURITES = 5  # shown for each position
+FAVOURITES = 5  # for each position
 
 
 def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
@@ -15,11 +15,11 @@ def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
     codec = engine.codec
     input_ids = codec.encode(question.text, what="text")
     if len(input_ids) == 1:
-        found = "is one token, with nothing before it to predict it from"
-        raise EmptyPrompt("text", codec.prompt_limit, least=2, found=found)
+        problem = "is only one token, so there is nothing to predict it from"
+        raise EmptyPrompt("text", codec.prompt_limit, minimum=2, problem=problem)
     if all(map(codec.is_special, input_ids[1:])):
-        found = "has only special tokens after its first, which are not measured"
-        raise EmptyPrompt("text", codec.prompt_limit, least=2, found=found)
+        problem = "has only special tokens after the first token, and special tokens aren't measured"
+        raise EmptyPrompt("text", codec.prompt_limit, minimum=2, problem=problem)
     codec.refuse_unpredicted(input_ids[1:])
     first, *rest = input_ids
     tokens = [TokenSurprisal(codec.token(first), None, (), codec.is_special(first))]

@@ -1,1 +1,1 @@
-"""What can be asked of a language model, and what comes back: frozen data."""
+"""The questions that a language model answers, and its results: frozen data."""

@@ -26,7 +26,7 @@ class ComparedText:
     """A continuation and its probability.
 
     `log_probability` is the sum over the new tokens of the model's natural-log probabilities, at temperature 1 and
-    without penalty. `search_score` is what beam search ranked the text by, transformers' `sequences_scores`:
+    without penalty. `search_score` is the score that beam search ranked the text by (transformers' `sequences_scores`):
     the sum of the log-probabilities after the repetition penalty, divided by the number of new tokens to the power of
     length_penalty, which is 1. Without a penalty it equals `mean_log_probability`; None for other strategies.
     """

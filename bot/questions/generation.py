@@ -23,7 +23,7 @@ from bot.questions.options import (
 
 @dataclass(frozen=True, slots=True)
 class GenerationParameters:
-    """Every parameter of a continuation. None: the strategy doesn't use it. `top_k` 0: no limit."""
+    """Every parameter of a continuation. It is None if the strategy doesn't use it. `top_k` 0 means no limit."""
 
     strategy: Strategy
     max_new_tokens: int
@@ -48,7 +48,7 @@ class GenerationParameters:
         seed: int | None = None,
         max_new_tokens_limit: int = MAX_NEW_TOKENS,
     ) -> "GenerationParameters":
-        """Fill in the defaults of a user's options. A missing seed is random, and is kept to be shown.
+        """Fill in the defaults of a user's options. A missing seed is drawn at random and stored, to be shown.
 
         Raises OptionOutOfRange, and OptionIgnored for an option of another strategy.
         """

@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def display_name(name: str) -> str:
-    """Return a hub id unchanged, and only the last part of a local folder: the path is not disclosed."""
+    """Return a hub id unchanged, or only the last part of a local folder's path, because the path is private."""
     try:
         is_local = name.startswith((".", "/", "~")) or Path(name).exists()
-    except OSError:  # longer than a path can be
+    except OSError:  # too long for a path
         is_local = False
     return Path(name).resolve().name if is_local else name
 
@@ -45,7 +45,7 @@ class Question(Generic[T]):
 
 
 class RepeatableQuestion(Question[T], ABC):
-    """A question that a receipt can store, so that it can be asked again and the outcomes compared.
+    """A question that a receipt can store, to ask it again and compare the outcomes.
 
     `command` is its name in the receipt. Its fields are JSON values or tuples of ids.
     """
@@ -111,6 +111,6 @@ class LanguageModel(Protocol):
         """Answer `question`. `watcher` is offered partial results and can stop the computation.
 
         Raises EmptyPrompt, PromptTooLong, OptionOutOfRange and the other usage errors of `bot.errors`, and
-        RequestCancelled once the watcher says so.
+        RequestCancelled once the watcher cancels.
         """
         ...

@@ -33,8 +33,8 @@ DEFAULT_BEAM_PENALTY = 2.0  # for the second beam search in /compare, as in the 
 class Option:
     """An option of a command.
 
-    `smallest` and `largest` limit a number, or the length of a text in Discord. `without` says what happens if an
-    option without a default is left out. `strategy` is the only strategy that uses the option, and `door` the only
+    `smallest` and `largest` limit a number, or the length of a text in Discord. `without` says what happens if the
+    option is left out and has no default. `strategy` is the only strategy that uses the option, and `door` the only
     interface that offers it; None means all. A positional option is written without its name in a terminal.
     """
 
@@ -109,7 +109,7 @@ def _text(name: str, help_: str, *, without: str = "", is_main: bool = True) -> 
 
 
 NEW_TOKENS = Option(
-    "max_new_tokens", int, "The most new tokens to write", 1, MAX_NEW_TOKENS, default=DEFAULT_NEW_TOKENS
+    "max_new_tokens", int, "Maximum number of new tokens to write", 1, MAX_NEW_TOKENS, default=DEFAULT_NEW_TOKENS
 )
 TEMPERATURE = Option(
     "temperature",

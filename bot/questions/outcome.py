@@ -12,7 +12,7 @@ from typing import Literal
 
 from bot import __version__
 
-TOLERANCE = 1e-4  # for figures, relative and absolute: in a batch, float32 sums run in another order
+TOLERANCE = 1e-4  # for figures, relative and absolute: a batch adds float32 numbers in another order
 _LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
@@ -72,7 +72,7 @@ def first_difference(then: Outcome, now: Outcome) -> Difference | None:
 
 
 def _first_output_difference(then: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> Difference | None:
-    """Return the first difference of several texts. Positions count on from one text to the next."""
+    """Return the first difference of several texts. Positions continue from one text to the next."""
     before = 0
     for old_ids, new_ids in zip_longest(then, now, fillvalue=()):
         if (difference := _first_difference_of("output id", old_ids, new_ids, before)) is not None:

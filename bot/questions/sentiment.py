@@ -57,8 +57,8 @@ class Calibration:
     """The verdict after contextual calibration (Zhao et al. 2021, "Calibrate Before Use").
 
     `content_free_positive` is P(positive) for reviews without content: the mean of both labels' probabilities over
-    `CONTENT_FREE`, scaled to add up to 1. The calibrated probabilities are the review's divided by it and scaled again
-    (W diagonal, b = 0).
+    `CONTENT_FREE`, scaled to add up to 1. The calibrated probabilities are the review's probabilities divided by these
+    and scaled again (W diagonal, b = 0).
     """
 
     content_free_positive: float
@@ -114,7 +114,7 @@ class EvidenceQuestion(RepeatableQuestion[SentimentEvidence]):
 
 
 def word_groups(review: str, limit: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:
-    """Return start and end of at most `limit` groups of adjacent words, and the number of words in a group."""
+    """Return the start and end of each of at most `limit` groups of adjacent words, and the words per group."""
     words = [match.span() for match in _WORD.finditer(review)]
     together = max(1, math.ceil(len(words) / limit))
     groups = [words[first : first + together] for first in range(0, len(words), together)]

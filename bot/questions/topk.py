@@ -77,9 +77,9 @@ class TopKQuestion(RepeatableQuestion[Walk]):
         """Return the candidates, and the log-probability of each step."""
         candidates = [entry.candidate for entry in result.candidates]
         steps = [step.likelihood.log_probability for step in result.steps]
-        read = (*result.input_ids, *self.after_ids)
+        input_ids = (*result.input_ids, *self.after_ids)
         figures = (*steps, *(candidate.probability for candidate in candidates))
-        return Outcome(read, (tuple(candidate.token.id for candidate in candidates),), figures)
+        return Outcome(input_ids, (tuple(candidate.token.id for candidate in candidates),), figures)
 
     def then(self, id_: int) -> "TopKQuestion":
         """Return the question after one more token."""

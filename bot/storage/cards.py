@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.records import CardContent, Case
-from bot.storage.statements import changed_rows, find_case, find_cases, find_history, lock_message_ids
+from bot.storage.statements import execute_and_count, find_case, find_cases, find_history, lock_message_ids
 from bot.storage.tables import CaseEvent, Message, Place, ReviewCase
 
 
@@ -19,7 +19,7 @@ class Cards:
         self._database = database
 
     async def due(self) -> list[Case]:
-        """Return the undecided cases without a card or digest, oldest first; none of a suspended log channel."""
+        """Return the undecided cases without a card or digest, oldest first, except those of suspended log channels."""
         shown_places = select(Place.place_id).where(Place.live, Place.suspended_at.is_(None))
         async with self._database.session() as session:
             return await find_cases(
@@ -50,8 +50,8 @@ class Cards:
     ) -> bool:
         """Record the card of a case, until when it may quote the message, and its channel if that changed.
 
-        The card is up to date if it shows the history up to `last_event` and nothing happened since. False if the case
-        has a card already, or is deleted: the caller deletes the new card.
+        The card is up to date if it shows the history up to `last_event` and nothing happened since. Returns False if
+        the case has a card already or is deleted: the caller must then delete the new card.
         """
         values: dict[str, object] = {"card_message_id": card_message_id, "excerpt_until": excerpt_until}
         if log_channel_id is not None:
@@ -60,7 +60,7 @@ class Cards:
         async with self._database.session() as session:
             if last_event is not None and await _lock_and_count(session, case_id) == last_event:
                 values["card_behind"] = False
-            return await changed_rows(session, update(ReviewCase).where(has_no_card).values(values)) > 0
+            return await execute_and_count(session, update(ReviewCase).where(has_no_card).values(values)) > 0
 
     async def outdated(self, limit: int) -> list[int]:
         """Return the ids of cases whose cards do not show the latest event, oldest first."""
@@ -75,23 +75,23 @@ class Cards:
         async with self._database.session() as session:
             if await _lock_and_count(session, case_id) == last_event:
                 statement = update(ReviewCase).where(ReviewCase.id == case_id)
-                await changed_rows(session, statement.values(card_behind=False))
+                await execute_and_count(session, statement.values(card_behind=False))
 
     async def record_digest(
         self, case_ids: Iterable[int], digest_message_id: int, *, log_channel_id: int | None = None
     ) -> int:
         """Record the digest that lists cases, and its channel if that changed, and return the number of cases.
 
-        Fewer than were given means that some are deleted: rewrite the digest from `in_digest`.
+        If the number is smaller than that of `case_ids`, some cases were deleted: rewrite the digest from `in_digest`.
         """
         values = {"digest_message_id": digest_message_id}
         if log_channel_id is not None:
             values["log_channel_id"] = log_channel_id
-        theirs = select(ReviewCase.message_id).where(ReviewCase.id.in_(list(case_ids)))
+        of_cases = select(ReviewCase.message_id).where(ReviewCase.id.in_(list(case_ids)))
         async with self._database.session() as session:
-            messages = (await session.scalars(lock_message_ids(Message.message_id.in_(theirs)))).all()
+            messages = (await session.scalars(lock_message_ids(Message.message_id.in_(of_cases)))).all()
             statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages))
-            return await changed_rows(session, statement.values(values))
+            return await execute_and_count(session, statement.values(values))
 
     async def in_digest(self, digest_message_id: int) -> list[Case]:
         """Return the cases that a digest lists, oldest first."""
@@ -107,7 +107,7 @@ class Cards:
         """Mark the card of a case as no longer quoting its message."""
         statement = update(ReviewCase).where(ReviewCase.id == case_id)
         async with self._database.session() as session:
-            await changed_rows(session, statement.values(excerpt_until=None))
+            await execute_and_count(session, statement.values(excerpt_until=None))
 
 
 async def _lock_and_count(session: AsyncSession, case_id: int) -> int:

@@ -11,7 +11,7 @@ from bot.storage.database import Database
 from bot.storage.records import Case, CaseEvent, CaseState, Due, EventKind, Verdict
 from bot.storage.statements import (
     add_event,
-    changed_rows,
+    execute_and_count,
     find_case,
     find_history,
     hold_place,
@@ -178,7 +178,7 @@ class Cases:
         async with self._database.session() as session:
             if (await session.execute(select(ReviewCase.id).where(is_case).with_for_update())).first() is None:
                 return None
-            await changed_rows(session, update(ReviewCase).where(is_case).values(card_behind=True))
+            await execute_and_count(session, update(ReviewCase).where(is_case).values(card_behind=True))
             await add_event(session, case_id, "noted", user_id=user_id, note=storable(text))
             return await find_case(session, is_case)
 
@@ -218,7 +218,7 @@ async def _change_state(
 ) -> tuple[bool, Case | None]:
     is_case = ReviewCase.id == case_id
     values = {**changes, "card_behind": True}
-    done = await changed_rows(session, update(ReviewCase).where(is_case, allowed).values(values)) > 0
+    done = await execute_and_count(session, update(ReviewCase).where(is_case, allowed).values(values)) > 0
     if done:
         await add_event(session, case_id, kind, user_id=user_id)
     return done, await find_case(session, is_case)

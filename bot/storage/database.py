@@ -26,7 +26,7 @@ from bot.storage.tables import Setting
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 5
 PRAGMAS = (
-    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, because the others can have to wait
+    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, because setting the others can wait for a lock
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -37,8 +37,8 @@ _SQLITE_REMEDY = (
     "writable."
 )
 _SERVER_REMEDY = (
-    "Check that the server is running and that name, user and password in BOT_DATABASE_URL are right. The characters "
-    "@ : / ? # and % in them must be percent-encoded: p%40ss for p@ss."
+    "Check that the server is running and that the name, user and password in BOT_DATABASE_URL are right. The "
+    "characters @ : / ? # and % in them must be percent-encoded: p%40ss for p@ss."
 )
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Database:
     """A SQLite or PostgreSQL database, closed until it is opened."""
 
     def __init__(self, url: str) -> None:
-        """Raise ValueError for a URL of another kind."""
+        """Raise ValueError for a URL of another database."""
         self._url = async_url(url)
         self._file = sqlite_file(self._url)
         self._is_sqlite = self._file is not None
@@ -70,9 +70,9 @@ class Database:
     async def open(self) -> None:
         """Connect, migrate the tables and read the salt. Raises DatabaseUnavailable."""
         try:
-            with self._explained():
+            with self._convert_errors():
                 await self._connect()
-                async with self._opened().begin() as connection:
+                async with self._require_engine().begin() as connection:
                     await connection.run_sync(migrate)
                 self._salt = await self._read_salt()
                 await self.erase()  # what was deleted before a crash
@@ -92,7 +92,7 @@ class Database:
 
         On SQLite transactions run one at a time: a session inside another would wait for itself.
         """
-        async with AsyncSession(self._opened(), expire_on_commit=False) as session, session.begin():
+        async with AsyncSession(self._require_engine(), expire_on_commit=False) as session, session.begin():
             yield session
 
     def content_hash(self, text: str) -> str:
@@ -109,15 +109,15 @@ class Database:
         if not self._is_sqlite:
             return
         self._erasure_due = True
-        async with self._opened().connect() as connection:
-            if self._erasure_due:  # otherwise a later erasure did it
-                # Without SQLAlchemy, which would begin a transaction.
+        async with self._require_engine().connect() as connection:
+            if self._erasure_due:  # false if another call did it while this one waited for the connection
+                # Not with SQLAlchemy, which would begin a transaction.
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 self._erasure_due = not await _rewrite(driver)
 
     async def _connect(self) -> None:
         if self._file is not None:
-            await asyncio.to_thread(_look_into, self._file)
+            await asyncio.to_thread(_check_file, self._file)
         try:
             self._engine = _sqlite_engine(self._url) if self._is_sqlite else _server_engine(self._url)
             async with self._engine.connect():
@@ -127,18 +127,18 @@ class Database:
             raise DatabaseUnavailable("its URL, or an option in it, is invalid", self._remedy) from None
 
     async def _read_salt(self) -> str:
-        drawn = {"name": "salt", "value": secrets.token_hex(32)}
+        row = {"name": "salt", "value": secrets.token_hex(32)}
         async with self.session() as session:
-            await session.execute(insert_into(session, Setting).values(drawn).on_conflict_do_nothing())
+            await session.execute(insert_into(session, Setting).values(row).on_conflict_do_nothing())
             return (await session.execute(select(Setting.value).where(Setting.name == "salt"))).scalar_one()
 
-    def _opened(self) -> AsyncEngine:
+    def _require_engine(self) -> AsyncEngine:
         if self._engine is None:
             raise DatabaseClosed("the database is not open")
         return self._engine
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _convert_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, SQLAlchemyError, sqlite3.Error) as error:
@@ -147,8 +147,8 @@ class Database:
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
-    # One connection, for which transactions wait in the order of arrival. SQLite has one writer, and by itself waits
-    # for it only by retrying.
+    # Transactions wait for the only connection, in the order of arrival. SQLite allows one writer at a time, and on its
+    # own it waits for that writer only by retrying.
     connect = {"factory": _Connection}
     engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=connect)
     event.listen(engine.sync_engine, "connect", _prepare)
@@ -156,7 +156,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def _look_into(file: Path) -> None:
+def _check_file(file: Path) -> None:
     """Raise sqlite3.Error for a file that is no database: aiosqlite would leave a running thread behind.
 
     A new file is switched to write-ahead logging, with retries: if two programs do that at once, SQLite refuses one.

@@ -1,4 +1,4 @@
-"""URLs of databases, always with a driver that does not block."""
+"""Database URLs, always with an asynchronous driver."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ ALLOWED = "sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@SERVER/NAME"
 
 
 def async_url(url: str) -> str:
-    """Return `url` with its driver. Raises ValueError, without the URL, unless it is of SQLite or PostgreSQL."""
+    """Return `url` with its driver. Raises ValueError, without the URL, unless it is for SQLite or PostgreSQL."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and rest:
         return POSTGRESQL + rest
@@ -34,8 +34,8 @@ def sqlite_file(url: str) -> Path | None:
     return Path(os.path.abspath(name))  # noqa: PTH100 – resolve() would follow links before ".."
 
 
-def _is_file(written: str) -> bool:
+def _is_file(encoded: str) -> bool:
     # SQLite stores nothing without a name or under ":memory:". A path has no null character, and a question mark begins
     # options.
-    name = unquote(written)
-    return name not in {"", ":memory:"} and "\0" not in name and "?" not in written
+    name = unquote(encoded)
+    return name not in {"", ":memory:"} and "\0" not in name and "?" not in encoded

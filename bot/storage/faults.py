@@ -1,4 +1,4 @@
-"""Messages that could not be scored: each is retried a few times and blocks no other meanwhile."""
+"""Messages that could not be scored: each is retried a few times, without blocking the others."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from bot.storage.database import Database
 from bot.storage.records import Fault, Pending, Unscored
-from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, changed_rows, insert_into
+from bot.storage.statements import IS_GIVEN_UP, NO_FAULT, execute_and_count, insert_into
 from bot.storage.tables import Message, Setting
 
 PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))  # before each retry
@@ -31,7 +31,7 @@ class Faults:
                 return False
             next_try_at = (now or datetime.now(UTC)) + PAUSES[tries] if tries < len(PAUSES) else None
             values = {"tries": tries + 1, "fault": fault, "next_try_at": next_try_at}
-            await changed_rows(session, update(Message).where(is_message).values(values))
+            await execute_and_count(session, update(Message).where(is_message).values(values))
         return True
 
     async def given_up(self, place_ids: Collection[int], limit: int) -> tuple[list[Unscored], int]:
@@ -53,18 +53,18 @@ class Faults:
         """Give the failed messages of a place all their retries again, due at once; return how many there are."""
         failed = (Message.place_id == place_id, Message.pending, Message.fault.is_not(None))
         async with self._database.session() as session:
-            return await changed_rows(session, update(Message).where(*failed).values(NO_FAULT))
+            return await execute_and_count(session, update(Message).where(*failed).values(NO_FAULT))
 
     async def retry_with(self, model: str) -> int:
-        """Do the same in every place if `model` is not the model of the last call; return how many there are."""
+        """Do the same as `retry` in every place if `model` is not that of the last call; return how many there are."""
         row = {"name": "model", "value": model[-_MODEL_LENGTH:]}
         async with self._database.session() as session:
-            naming = (
+            statement = (
                 insert_into(session, Setting)
                 .values(row)
                 .on_conflict_do_update(index_elements=[Setting.name], set_=row, where=Setting.value != row["value"])
             )
-            if (await session.execute(naming.returning(Setting.name))).first() is None:
+            if (await session.execute(statement.returning(Setting.name))).first() is None:
                 return 0
             failed = (Message.pending, Message.fault.is_not(None))
-            return await changed_rows(session, update(Message).where(*failed).values(NO_FAULT))
+            return await execute_and_count(session, update(Message).where(*failed).values(NO_FAULT))

@@ -14,9 +14,9 @@ from bot.storage.statements import (
     IS_GIVEN_UP,
     NO_FAULT,
     add_event,
-    changed_rows,
     delete_later,
     delete_messages,
+    execute_and_count,
     find_case,
     insert_into,
     lock_author,
@@ -61,7 +61,7 @@ class Messages:
         """Record a message of a place, and return whether its content is new and now waits for its score.
 
         Nothing is recorded for content that was seen before, an author who opted out, or a place that is not watched.
-        The score is shown later if the place is live and not only a backfill has seen the message. `advance` moves the
+        In a live place, the score will be shown, unless only a backfill has seen the message. `advance` moves the
         place's last seen message up to this one.
         """
         message = {
@@ -122,7 +122,7 @@ class Messages:
             return [RecordedMessage(*row) for row in await session.execute(statement.order_by(*order))]
 
     async def pending_count(self, guild_id: int) -> int:
-        """Return how many messages of a server wait for their score, without those that have no retries left."""
+        """Return how many messages of a server wait for their score, except those without retries left."""
         of_server = (Message.pending, Message.guild_id == guild_id, ~IS_GIVEN_UP)
         waiting = select(func.count()).select_from(Message).where(*of_server)
         async with self._database.session() as session:
@@ -139,8 +139,8 @@ class Messages:
 
     async def backfill_counts(self, place_id: int) -> tuple[int, int]:
         """Return how many messages of a place's backfills wait for their first attempt, and how many are scored."""
-        theirs = (Message.place_id == place_id, Message.backfilled, ~Message.pending | Message.fault.is_(None))
-        counts = select(Message.pending, func.count()).where(*theirs)
+        of_backfill = (Message.place_id == place_id, Message.backfilled, ~Message.pending | Message.fault.is_(None))
+        counts = select(Message.pending, func.count()).where(*of_backfill)
         async with self._database.session() as session:
             rows = await session.execute(counts.group_by(Message.pending))
             counts_by_state = {bool(pending): count for pending, count in rows}
@@ -182,10 +182,10 @@ class Messages:
         content_hash = self._database.content_hash(text)
         is_message = Message.message_id == message_id
         if waited_as is None:
-            is_another = Message.pending | (Message.content_hash != content_hash)
+            is_tracked = Message.pending | (Message.content_hash != content_hash)
         else:
-            is_another = Message.pending & (Message.content_hash == waited_as)
-        statement = select(*_COLUMNS).where(is_message, is_another)
+            is_tracked = Message.pending & (Message.content_hash == waited_as)
+        statement = select(*_COLUMNS).where(is_message, is_tracked)
         async with self._database.session() as session:
             row = (await session.execute(statement.with_for_update())).first()
             if row is None:
@@ -205,12 +205,12 @@ class Messages:
 async def _advance_place(session: AsyncSession, place_id: int, up_to: int) -> bool | None:
     """Advance the last seen message of a place, and return whether the place is live; None if it is not watched.
 
-    The update locks the place: two events, or an event and the end of being live, follow each other.
+    The update locks the place, so two events, or an event and a change to shadow, run one after the other.
     """
     last = Place.last_message_id
     statement = update(Place).where(Place.place_id == place_id)
-    moved = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
-    row = (await session.execute(moved.returning(Place.live))).first()
+    advance = statement.values(last_message_id=case((last < up_to, up_to), else_=last))
+    row = (await session.execute(advance.returning(Place.live))).first()
     return None if row is None else row.live
 
 
@@ -220,11 +220,11 @@ async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_ha
     await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
     content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
     no_label = {"shown_label": None, "label_message_id": None}
-    await changed_rows(session, update(Message).where(which).values(content | no_label))
+    await execute_and_count(session, update(Message).where(which).values(content | no_label))
 
 
 async def _withdraw(session: AsyncSession, case: Case) -> None:
     withdrawn = {"state": "withdrawn", "claimed_by": None} if case.state in {"open", "claimed"} else {}
     statement = update(ReviewCase).where(ReviewCase.id == case.id)
-    await changed_rows(session, statement.values(withdrawn | {"card_behind": True}))
+    await execute_and_count(session, statement.values(withdrawn | {"card_behind": True}))
     await add_event(session, case.id, "unscored")

@@ -9,9 +9,9 @@ from bot.storage import tables
 from bot.storage.database import Database
 from bot.storage.records import Label, WatchedPlace
 from bot.storage.statements import (
-    changed_rows,
     delete_later,
     delete_messages,
+    execute_and_count,
     find_places,
     hold_place,
     insert_into,
@@ -55,9 +55,9 @@ class Places:
             "excerpts": excerpts,
             "suspended_at": None,
         }
-        first = {"place_id": place_id, "last_message_id": last_message_id, "watched_at": datetime.now(UTC)}
+        initial = {"place_id": place_id, "last_message_id": last_message_id, "watched_at": datetime.now(UTC)}
         async with self._database.session() as session:
-            statement = insert_into(session, Place).values(options | first)
+            statement = insert_into(session, Place).values(options | initial)
             await session.execute(statement.on_conflict_do_update(index_elements=[Place.place_id], set_=options))
             if log_channel_id is not None:
                 await _move_cases(session, place_id, log_channel_id)
@@ -70,13 +70,13 @@ class Places:
             await session.execute(select(Place.place_id).where(is_place).with_for_update())
             await delete_messages(session, Message.place_id == place_id)
             await delete_later(session, select(Notice.channel_id, Notice.message_id).where(Notice.place_id == place_id))
-            was_watched = await changed_rows(session, delete(Place).where(is_place)) > 0
+            was_watched = await execute_and_count(session, delete(Place).where(is_place)) > 0
         if was_watched:
             await self._database.erase()
         return was_watched
 
     async def delete_guild(self, guild_id: int) -> None:
-        """Delete everything of a server: places, messages, cases, exemptions and the audit log."""
+        """Delete everything about a server: places, messages, cases, exemptions and the audit log."""
         in_guild = Place.guild_id == guild_id
         places = select(Place.place_id).where(in_guild).order_by(Place.place_id)
         async with self._database.session() as session:
@@ -122,8 +122,8 @@ class Places:
     async def set_live(self, place_id: int, live: bool) -> bool:
         """Start or stop showing the scores of a place; False if it is not watched.
 
-        Starting begins the week of its first digest and ends the suspension of its log channel. Scores that are not
-        shown when it stops are not shown later.
+        Going live begins the week of the first digest and ends the suspension of the log channel. Scores that are not
+        shown before a place goes back to shadow are never shown.
         """
         values: dict[str, object] = {"live": live}
         if live:
@@ -132,9 +132,9 @@ class Places:
         to_show = (Message.place_id == place_id) & Message.acts
         statement = update(Place).where(Place.place_id == place_id)
         async with self._database.session() as session:
-            is_watched = await changed_rows(session, statement.values(values)) > 0
+            is_watched = await execute_and_count(session, statement.values(values)) > 0
             if is_watched and not live and await lock_messages(session, to_show):
-                await changed_rows(session, update(Message).where(to_show).values(acts=False))
+                await execute_and_count(session, update(Message).where(to_show).values(acts=False))
             return is_watched
 
     async def suspend_log(self, log_channel_id: int) -> list[WatchedPlace]:
@@ -143,21 +143,21 @@ class Places:
         places = select(Place.place_id).where(*refused).order_by(Place.place_id)
         async with self._database.session() as session:
             new = Place.place_id.in_((await session.scalars(places.with_for_update())).all())
-            await changed_rows(session, update(Place).where(new).values(suspended_at=datetime.now(UTC)))
+            await execute_and_count(session, update(Place).where(new).values(suspended_at=datetime.now(UTC)))
             return await find_places(session, new)
 
     async def set_digest_at(self, place_id: int, before: datetime | None, now: datetime) -> bool:
-        """Claim the weekly digest of `now`; False if the last one is not from `before`: another program posted it."""
+        """Claim the weekly digest of `now`; False if the last one is not from `before`: another program did."""
         statement = update(Place).where(Place.place_id == place_id, Place.digest_at.is_not_distinct_from(before))
         async with self._database.session() as session:
-            return await changed_rows(session, statement.values(digest_at=now)) > 0
+            return await execute_and_count(session, statement.values(digest_at=now)) > 0
 
     async def advance(self, place_id: int, last_message_id: int) -> None:
         """Mark everything up to `last_message_id` as seen; a place never moves back."""
         last = Place.last_message_id
         statement = update(Place).where(Place.place_id == place_id, last < last_message_id)
         async with self._database.session() as session:
-            await changed_rows(session, statement.values(last_message_id=last_message_id))
+            await execute_and_count(session, statement.values(last_message_id=last_message_id))
 
     async def _select(self, *which: ColumnElement[bool]) -> list[WatchedPlace]:
         async with self._database.session() as session:
@@ -172,7 +172,7 @@ async def _move_cases(session: AsyncSession, place_id: int, log_channel_id: int)
         & ReviewCase.card_message_id.is_(None)
         & ReviewCase.digest_message_id.is_(None)
     )
-    theirs = Message.message_id.in_(select(ReviewCase.message_id).where(not_posted))
-    if messages := (await session.scalars(lock_message_ids(theirs))).all():
+    of_cases = Message.message_id.in_(select(ReviewCase.message_id).where(not_posted))
+    if messages := (await session.scalars(lock_message_ids(of_cases))).all():
         statement = update(ReviewCase).where(ReviewCase.message_id.in_(messages), not_posted)
-        await changed_rows(session, statement.values(log_channel_id=log_channel_id))
+        await execute_and_count(session, statement.values(log_channel_id=log_channel_id))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.storage import tables
 from bot.storage.database import Database
 from bot.storage.records import AuthorRow, Case, Exemption, ExemptionKind
-from bot.storage.statements import changed_rows, delete_messages, find_cases, insert_into, lock_author
+from bot.storage.statements import delete_messages, execute_and_count, find_cases, insert_into, lock_author
 from bot.storage.tables import Message, OptOut, Score
 
 # In the order of AuthorRow's fields.
@@ -95,7 +95,7 @@ class Privacy:
         """End an exemption; False if there was none."""
         key = {"guild_id": guild_id, "kind": kind, "target_id": target_id}
         async with self._database.session() as session:
-            return await changed_rows(session, delete(tables.Exemption).filter_by(**key)) > 0
+            return await execute_and_count(session, delete(tables.Exemption).filter_by(**key)) > 0
 
     async def exemptions(self, guild_id: int) -> list[Exemption]:
         """Return a server's exemptions, roles first."""

@@ -1,4 +1,4 @@
-"""What the store returns: frozen records, detached from the database.
+"""The records that the store returns: frozen, and detached from the database.
 
 `place_id` is a watched place; `channel_id` is the channel or thread in which a message was posted.
 """
@@ -138,7 +138,7 @@ class RecordedMessage:
 
 @dataclass(frozen=True, slots=True)
 class AuthorRow:
-    """One message of an author with one of its scores; the score's fields are None while it has none."""
+    """One message of an author with one of its scores; the score's fields are None if it has none."""
 
     message_id: int
     place_id: int

@@ -9,7 +9,7 @@ from bot.errors import DatabaseUnavailable
 
 # The classes of SQLSTATE that are about values in a statement, not about the server: cardinality, data, integrity,
 # check option, trigger and routine exceptions, limits of a row, and errors raised by PL/pgSQL triggers.
-_OF_VALUES = ("21", "22", "23", "27", "38", "39", "44", "54", "P0")
+_VALUE_CLASSES = ("21", "22", "23", "27", "38", "39", "44", "54", "P0")
 _DRIVERS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -18,7 +18,7 @@ class DatabaseClosed(RuntimeError):
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether `error` means that the database is unavailable, so that another value would fail, too."""
+    """Return whether `error` means that the database is unavailable: any other value would fail as well."""
     if isinstance(error, DatabaseClosed | DatabaseUnavailable | OSError):
         return True
     return isinstance(error, (SQLAlchemyError, *_DRIVERS)) and not is_refusal(error)
@@ -41,6 +41,6 @@ def _is_about_values(error: BaseException | None) -> bool:
         return False
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
-        return state.startswith(_OF_VALUES)
+        return state.startswith(_VALUE_CLASSES)
     # For values, asyncpg and SQLite's driver raise Python's own exceptions.
     return isinstance(error, ValueError | ArithmeticError) or isinstance(error.__cause__, ValueError | ArithmeticError)

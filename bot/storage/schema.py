@@ -8,15 +8,15 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from bot.errors import DatabaseUnavailable
 
-# Two bots that open one database at the same time migrate it one after the other.
+# If two bots open one database at the same time, the second waits until the first has migrated it.
 _LOCK = text("SELECT pg_advisory_xact_lock(78, 1)")
-NEWER_REMEDY = "Start the newer version of Nightword that made them, or restore an older backup."
+NEWER_REMEDY = "Start the newer version of Nightword that created these tables, or restore an older backup."
 
 
 def migrate(connection: Connection) -> None:
     """Migrate the tables to the newest version, in the transaction of `connection`.
 
-    Raises DatabaseUnavailable if a newer program made them.
+    Raises DatabaseUnavailable if a newer version of the program created them.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK)

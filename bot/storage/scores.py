@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, upd
 
 from bot.storage.database import Database
 from bot.storage.records import NewScore, ScoredMessage
-from bot.storage.statements import NO_FAULT, changed_rows, insert_into, newest_score
+from bot.storage.statements import NO_FAULT, execute_and_count, insert_into, newest_score
 from bot.storage.tables import Message, Score, UtcDateTime
 
 PAGE = 1000  # rows of a stream that are read in one transaction
@@ -31,7 +31,7 @@ _COLUMNS: tuple[Any, ...] = (
 class Scores:
     """The scored messages of the watched places of `database`.
 
-    Of several scores of a message, the newest of its current content counts, or else the newest of all.
+    If a message has several scores, the newest of its current content counts, or else the newest of all.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,7 +48,7 @@ class Scores:
             # In the order of ids, so that two programs that write scores can't deadlock.
             for score in sorted(scores, key=attrgetter("message_id")):
                 is_current = (Message.message_id == score.message_id, Message.content_hash == score.content_hash)
-                if await changed_rows(session, update(Message).where(*is_current).values(scored)):
+                if await execute_and_count(session, update(Message).where(*is_current).values(scored)):
                     statement = insert_into(session, Score).values(asdict(score) | {"scored_at": now})
                     added = await session.execute(statement.on_conflict_do_nothing().returning(Score.id))
                     new += added.first() is not None
@@ -68,7 +68,7 @@ class Scores:
 
         A `limit` keeps those that were posted last.
         """
-        statement = _scored(place_id, since).order_by(Message.posted_at.desc(), Message.message_id.desc())
+        statement = _select_scored(place_id, since).order_by(Message.posted_at.desc(), Message.message_id.desc())
         async with self._database.session() as session:
             rows = (await session.execute(statement.limit(limit))).all()
             return [ScoredMessage(*row) for row in reversed(rows)]
@@ -76,22 +76,22 @@ class Scores:
     async def stream(self, place_id: int, since: datetime | None = None) -> AsyncIterator[ScoredMessage]:
         """Yield the same messages one by one.
 
-        Each page is a transaction of its own: a slow reader blocks no writer, and messages deleted meanwhile are left
-        out.
+        Each page is read in its own transaction: a slow reader blocks no writer, and messages deleted meanwhile are
+        left out.
         """
-        statement = _scored(place_id, since).order_by(Message.posted_at, Message.message_id).limit(PAGE)
+        statement = _select_scored(place_id, since).order_by(Message.posted_at, Message.message_id).limit(PAGE)
         after: list[ColumnElement[bool]] = []
         while True:
             async with self._database.session() as session:
                 page = [ScoredMessage(*row) for row in await session.execute(statement.where(*after))]
-            for scored in page:
-                yield scored
+            for message in page:
+                yield message
             if len(page) < PAGE:
                 return
             after = [_after(page[-1])]
 
 
-def _scored(place_id: int, since: datetime | None) -> Select[*tuple[Any, ...]]:
+def _select_scored(place_id: int, since: datetime | None) -> Select[*tuple[Any, ...]]:
     # After an edit back to an earlier content, the score of that content is not the newest.
     chosen = func.coalesce(newest_score(Score.content_hash == Message.content_hash), newest_score())
     statement = select(*_COLUMNS).select_from(Message).where(Message.place_id == place_id)

@@ -1,4 +1,4 @@
-"""Scores that are not shown yet, as a label or as a case."""
+"""Scores that are still to be shown, as a label or as a case."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
 from bot.storage.records import Case, Due, ShownLabel, WatchedPlace
-from bot.storage.statements import changed_rows, find_case, find_places, newest_score
+from bot.storage.statements import execute_and_count, find_case, find_places, newest_score
 from bot.storage.tables import Message, Place, ReviewCase, Score
 
 # In the order of Due's fields.
@@ -51,9 +51,9 @@ class Showing:
             return [Due(*row) for row in await session.execute(statement)]
 
     async def state_of(self, due: Due) -> tuple[WatchedPlace, Case | None] | None:
-        """Return the place and the case of a due message, or None if its score is not to be shown now.
+        """Return the place and the case of a due message.
 
-        That is so when the message was deleted, edited or shown since it was returned as due.
+        None if the message was deleted, edited or shown after it was returned as due: don't show its score now.
         """
         is_due = (Message.message_id == due.message_id, Message.content_hash == due.content_hash, Message.acts)
         place_id = select(Message.place_id).where(*is_due).scalar_subquery()
@@ -64,13 +64,13 @@ class Showing:
     async def mark_shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None
     ) -> bool:
-        """Mark the score of one content of a message as shown, with its label and the reply that carries it.
+        """Mark the score of one content of a message as shown, with its label and the reply that contains it.
 
-        If the message was edited meanwhile, its label is recorded and the new score stays due. False if the message is
-        deleted or nothing is due: the caller deletes the label.
+        If the message was edited meanwhile, its label is recorded and the new score stays due. Returns False if
+        the message is deleted or nothing is due: the caller must then delete the label.
         """
         is_due = (Message.message_id == message_id, Message.acts)
         acts = case((Message.content_hash == content_hash, false()), else_=Message.acts)
         values = {"acts": acts, "shown_label": label, "label_message_id": label_message_id}
         async with self._database.session() as session:
-            return await changed_rows(session, update(Message).where(*is_due).values(values)) > 0
+            return await execute_and_count(session, update(Message).where(*is_due).values(values)) > 0

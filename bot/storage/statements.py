@@ -1,7 +1,8 @@
-"""Statements that several parts of the store share, each safe with others running at the same time.
+"""Statements that several parts of the store share. Each is safe to run at the same time as the others.
 
 Rows are locked in one order everywhere, which rules out deadlocks: the author, the place, messages by their ids, the
-server's case counter, cases, and what is due in Discord. A transaction that locks several cases holds their messages.
+server's case counter, cases, due deletions and stale digests. A transaction that locks several cases locks their
+messages first.
 """
 
 from dataclasses import fields
@@ -19,14 +20,14 @@ from bot.storage.tables import Base, DueDeletion, Message, Place, ReviewCase, Sc
 Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
 NO_FAULT = {"tries": 0, "fault": None, "next_try_at": None}
 IS_GIVEN_UP = Message.fault.is_not(None) & Message.next_try_at.is_(None)
-_OF_THE_MESSAGE = {"channel_id", "author_id", "posted_at"}
+_MESSAGE_FIELDS = {"channel_id", "author_id", "posted_at"}
 _COLUMNS: list[Any] = [
-    getattr(Message if field.name in _OF_THE_MESSAGE else ReviewCase, field.name) for field in fields(Case)
+    getattr(Message if field.name in _MESSAGE_FIELDS else ReviewCase, field.name) for field in fields(Case)
 ]
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Insert:
-    """Return an insertion that can handle a row that exists already."""
+    """Return an INSERT statement that supports ON CONFLICT."""
     return postgresql.insert(table) if _is_postgresql(session) else sqlite.insert(table)
 
 
@@ -58,13 +59,13 @@ async def lock_messages(session: AsyncSession, which: ColumnElement[bool]) -> in
 
 
 def newest_score(*which: ColumnElement[bool]) -> ScalarSelect[int | None]:
-    """Return the id of the newest score of the enclosing query's message, NULL if there is none."""
-    own = select(func.max(Score.id)).where(Score.message_id == Message.message_id, *which)
-    return own.correlate(Message).scalar_subquery()
+    """Return a subquery for the id of the newest score of the enclosing query's message, or NULL if there is none."""
+    newest = select(func.max(Score.id)).where(Score.message_id == Message.message_id, *which)
+    return newest.correlate(Message).scalar_subquery()
 
 
-async def changed_rows(session: AsyncSession, statement: Any) -> int:
-    """Execute a deletion or an update, and return the number of its rows."""
+async def execute_and_count(session: AsyncSession, statement: Any) -> int:
+    """Execute a DELETE or an UPDATE, and return the number of rows that it changed."""
     result = await session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount
 
@@ -114,7 +115,7 @@ async def add_event(
     note: str | None = None,
     positive_probability: float | None = None,
 ) -> None:
-    """Add an event to the history of a case that the caller locked, so that events are numbered without gaps.
+    """Add an event to the history of a case. The caller holds the case's lock, which keeps the numbers without gaps.
 
     The caller also marks the card as outdated, in its only update of the case: a second update makes PostgreSQL check
     the message again, which a deletion locks before the case.
@@ -142,14 +143,14 @@ async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, 
     if in_discord and await lock_messages(session, which):
         await _schedule_deletions(session, which)
     # In the order of ids, so that two deletions can't deadlock.
-    return await changed_rows(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
+    return await execute_and_count(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
 
 
 async def _schedule_deletions(session: AsyncSession, which: ColumnElement[bool]) -> None:
     labels = select(Message.channel_id, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
     await delete_later(session, labels)
     of_them = ReviewCase.message_id.in_(select(Message.message_id).where(which))
-    # Locked: a card may be recorded at the same time.
+    # Locked, because a card can be recorded at the same time.
     if not (await session.execute(select(ReviewCase.id).where(of_them).with_for_update())).all():
         return
     card, digest = ReviewCase.card_message_id, ReviewCase.digest_message_id
@@ -162,7 +163,7 @@ async def _schedule_deletions(session: AsyncSession, which: ColumnElement[bool])
     await session.execute(statement.on_conflict_do_update(index_elements=key, set_={"times": StaleDigest.times + 1}))
 
 
-async def delete_later(session: AsyncSession, own: Select[*tuple[Any, ...]]) -> None:
-    """Schedule the deletion of the bot's messages that `own` selects by channel id and message id."""
-    statement = insert_into(session, DueDeletion).from_select(["channel_id", "message_id"], own)
+async def delete_later(session: AsyncSession, messages: Select[*tuple[Any, ...]]) -> None:
+    """Schedule the deletion of the bot's messages that `messages` selects by channel id and message id."""
+    statement = insert_into(session, DueDeletion).from_select(["channel_id", "message_id"], messages)
     await session.execute(statement.on_conflict_do_nothing())

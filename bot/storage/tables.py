@@ -116,8 +116,8 @@ class Message(Base):
     backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
     shown_label: Mapped[str | None] = mapped_column(String(8))
     label_message_id: Mapped[int | None]
-    # Failed attempts to score the current content, the reason of the last one, and when the next is due: NULL if no
-    # retries are left.
+    # Failed attempts to score the current content, the reason for the last failure, and when the next is due:
+    # NULL if no retries are left.
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
     fault: Mapped[str | None] = mapped_column(String(16))
     next_try_at: Mapped[datetime | None]
@@ -156,7 +156,7 @@ class Exemption(Base):
 
 
 class CaseCounter(Base):
-    """The last case number in a server. Numbers are never used again."""
+    """The last case number in a server. Numbers are never reused."""
 
     __tablename__ = "case_counter"
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -167,7 +167,7 @@ class ReviewCase(Base):
     """A message that moderators are asked to look at."""
 
     __tablename__ = "review_case"
-    # Buttons in Discord have the id, so SQLite must never give it to another case.
+    # Buttons in Discord contain the id, so SQLite must never give it to another case.
     __table_args__ = (UniqueConstraint("guild_id", "number"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     guild_id: Mapped[int]

@@ -45,7 +45,7 @@ def text_of(argument: str) -> str:
 
 
 def read_file(file: str) -> str:
-    """Return the text of a file without a byte order mark, with unchanged line ends; "-" is standard input.
+    """Return the text of a file without a byte order mark, with unchanged line endings; "-" is standard input.
 
     Raises InputUnreadable if it can't be read or is not UTF-8 text.
     """

@@ -70,7 +70,7 @@ def whole_number(smallest: int, largest: int | None) -> Callable[[str], int]:
     return parse
 
 
-def ids_list(text: str) -> tuple[int, ...]:
+def parse_ids(text: str) -> tuple[int, ...]:
     """Parse ids separated by commas."""
     try:
         return tuple(int(part) for part in text.split(","))
@@ -83,7 +83,7 @@ def ids_list(text: str) -> tuple[int, ...]:
 def _value_parser(option: Option) -> tuple[Callable[[str], object], str]:
     """Return the parser of an option's value, and the placeholder for the value in the help."""
     if option.kind is tuple:
-        return ids_list, "ID,ID,…"
+        return parse_ids, "ID,ID,…"
     if option.kind is int and option.largest is None:  # no question checks its range
         return whole_number(int(option.smallest or 0), None), "N"
     if option.is_number:

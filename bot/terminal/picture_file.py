@@ -15,7 +15,7 @@ P = ParamSpec("P")
 def picture_target(file: str | None) -> Path | None:
     """Return the path for the picture, or None if `file` is None. Raises UsageError if the file can't be written.
 
-    Call it before loading the model, so that the error appears at once.
+    Call it before loading the model, to report the error at once.
     """
     if file is None:
         return None
@@ -29,7 +29,7 @@ def picture_target(file: str | None) -> Path | None:
         temporary.touch()
         temporary.unlink()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        raise _unwritable(file, error) from None
+        raise _write_error(file, error) from None
     return target
 
 
@@ -44,14 +44,14 @@ def write_picture(target: Path | None, draw: Callable[P, Picture], *args: P.args
     except OSError as error:
         raise BotError(f"The picture {target} could not be written: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)  # the rest of an interrupted write
+        temporary.unlink(missing_ok=True)  # left over from an interrupted write
 
 
 def _temporary_file(target: Path) -> Path:
-    """Return a path in the same folder, so that a rename replaces the target in one step."""
+    """Return a path in the target's folder: a rename within a folder replaces the target in one step."""
     return target.with_name(f".nightword-{os.getpid()}.png")
 
 
-def _unwritable(file: str | Path, error: OSError | RuntimeError) -> UsageError:
+def _write_error(file: str | Path, error: OSError | RuntimeError) -> UsageError:
     problem = error.strerror if isinstance(error, OSError) else "its links form a loop"
     return UsageError(f"{file} cannot be written: {problem}. Choose a .png file in a folder that you can write to.")

@@ -6,23 +6,23 @@ import json
 
 import psutil
 
-from bot.cli.bench.bursts import burst, continuations, reviews
+from bot.cli.bench.bursts import measure_continuations, measure_reviews, run_burst
 from bot.cli.bench.figures import Figures, figures_table
-from bot.cli.bench.waiting import estimates, newcomer
+from bot.cli.bench.waiting import measure_estimates, measure_newcomer
 from bot.cli.bench.work import ROUNDS, words
 from bot.engine.executor import build_executor
 from bot.errors import UsageError
 from bot.settings import Settings, read_settings
 
-QUEUED = 3  # batches of simultaneous requests, to measure the estimates of waiting times
+QUEUED = 3  # batches that are submitted at once, to measure the estimates of waiting times
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures. Raises ConfigurationError."""
-    people = concurrency(arguments.concurrency)
+    people = parse_concurrency(arguments.concurrency)
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
-    most = max(*people, QUEUED * settings.batch_size, arguments.reviews)
-    settings = settings.model_copy(update={"queue_limit": most, "request_timeout": 840.0})
+    queue_limit = max(*people, QUEUED * settings.batch_size, arguments.reviews)
+    settings = settings.model_copy(update={"queue_limit": queue_limit, "request_timeout": 840.0})
     figures = asyncio.run(_measure(settings, people, arguments.new_tokens, arguments.reviews))
     print(json.dumps(figures) if arguments.json else figures_table(figures))
     return 0
@@ -35,11 +35,11 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
     info = executor.status.model
     assert info is not None  # noqa: S101  # it is loaded
     try:
-        await burst(executor, [words(0)], new_tokens)  # warm up
-        bursts = [await continuations(executor, number, new_tokens) for number in people]
-        scored = await reviews(executor, review_count)
-        newcomers = await newcomer(executor, settings.batch_size - 1, new_tokens)
-        estimated = await estimates(executor, QUEUED * settings.batch_size, new_tokens)
+        await run_burst(executor, [words(0)], new_tokens)  # warm up
+        bursts = [await measure_continuations(executor, number, new_tokens) for number in people]
+        review_rate = await measure_reviews(executor, review_count)
+        newcomer = await measure_newcomer(executor, settings.batch_size - 1, new_tokens)
+        estimates = await measure_estimates(executor, QUEUED * settings.batch_size, new_tokens)
     finally:
         await asyncio.to_thread(executor.close)
     return {
@@ -54,9 +54,9 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
         "new_tokens": new_tokens,
         "rounds": ROUNDS,
         "continuations": bursts,
-        "reviews_per_second": scored,
-        "newcomer": newcomers,
-        "estimate": estimated,
+        "reviews_per_second": review_rate,
+        "newcomer": newcomer,
+        "estimate": estimates,
         "peak_memory_bytes": _peak_memory(),
     }
 
@@ -72,7 +72,7 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def concurrency(text: str) -> list[int]:
+def parse_concurrency(text: str) -> list[int]:
     """Parse numbers such as ``1,8,16``. Raises UsageError."""
     try:
         numbers = [int(part) for part in text.split(",")]

@@ -13,7 +13,7 @@ from bot.questions.sentiment import SentimentQuestion
 LAG_PROBE_SECONDS = 0.005
 
 
-async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -> Burst:
+async def measure_continuations(executor: ModelExecutor, people: int, new_tokens: int) -> Burst:
     """Return medians over a few bursts of `people` simultaneous greedy continuations."""
     speeds, first, gaps, lags = [], [], [], []
     for turn in range(ROUNDS):
@@ -21,7 +21,7 @@ async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -
         lag: list[float] = []
         probe = asyncio.create_task(_probe_loop(lag))
         began = time.perf_counter()
-        stamps, tokens = await burst(executor, prompts, new_tokens)
+        stamps, tokens = await run_burst(executor, prompts, new_tokens)
         speeds.append(tokens / (time.perf_counter() - began))
         probe.cancel()
         lags += lag
@@ -36,7 +36,7 @@ async def continuations(executor: ModelExecutor, people: int, new_tokens: int) -
     }
 
 
-async def burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) -> tuple[list[list[float]], int]:
+async def run_burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) -> tuple[list[list[float]], int]:
     """Return the times of each continuation's new tokens, in seconds, and the total number of tokens."""
     stamps = [Stamps() for _ in prompts]
     written = await asyncio.gather(
@@ -48,8 +48,8 @@ async def burst(executor: ModelExecutor, prompts: list[str], new_tokens: int) ->
     return [stamp.times for stamp in stamps], sum(len(answered.result.output_ids) for answered in written)
 
 
-async def reviews(executor: ModelExecutor, count: int) -> float | None:
-    """Return the reviews per second, all asked at once. None for a model that can't judge sentiment."""
+async def measure_reviews(executor: ModelExecutor, count: int) -> float | None:
+    """Return the reviews per second, all submitted at once. None if `count` is 0 or the model can't judge sentiment."""
     if count == 0:
         return None
     speeds = []

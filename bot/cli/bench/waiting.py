@@ -7,13 +7,13 @@ from bot.cli.bench.figures import Estimates, Newcomer
 from bot.cli.bench.work import ROUNDS, Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
-async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
+async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
     """Return the median time to the first token of a request while `others` run, and of one that runs alone."""
     alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
-    among = []
+    beside_others = []
     for turn in range(ROUNDS):
         stamps = [Stamps() for _ in range(others)]
         writing = [
@@ -22,15 +22,15 @@ async def newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> New
         ]
         while not all(len(stamp.times) > 1 for stamp in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
             await asyncio.sleep(0.001)
-        among.append(await _first_token(executor, 22_000 + turn))
+        beside_others.append(await _first_token(executor, 22_000 + turn))
         for future in writing:
             future.cancel()
         while executor.status.running:  # noqa: ASYNC110  # as above
             await asyncio.sleep(0.001)
-    return {"others": others, "first_token_seconds": median(among), "alone_seconds": median(alone)}
+    return {"others": others, "first_token_seconds": median(beside_others), "alone_seconds": median(alone)}
 
 
-async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Estimates:
+async def measure_estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Estimates:
     """Return the error of the estimates for `people` simultaneous requests, for texts of different lengths."""
     stamps = [Stamps() for _ in range(people)]
     futures = [
@@ -42,9 +42,9 @@ async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Es
         now = time.perf_counter()
         places = [(number, executor.place(future)) for number, future in enumerate(futures)]
         seen += [(number, now, place.seconds) for number, place in places if place and place.seconds is not None]
-        await asyncio.sleep(LOOK_SECONDS)
-    errors = [abs(now + seconds - stamps[number].begun) for number, now, seconds in seen]
-    waited = [stamps[number].begun - now for number, now, _ in seen]
+        await asyncio.sleep(POLL_SECONDS)
+    errors = [abs(now + seconds - stamps[number].began) for number, now, seconds in seen]
+    waited = [stamps[number].began - now for number, now, _ in seen]
     return {
         "seen": len(seen),
         "wait_seconds": median(waited),
@@ -55,6 +55,6 @@ async def estimates(executor: ModelExecutor, people: int, new_tokens: int) -> Es
 
 async def _first_token(executor: ModelExecutor, seed: int) -> float:
     stamps = Stamps()
-    asked = time.perf_counter()
+    submitted = time.perf_counter()
     await executor.submit(1000, continuation(words(seed), 2), stamps)
-    return stamps.times[0] - asked
+    return stamps.times[0] - submitted

@@ -27,12 +27,12 @@ class Stamps(Watcher[Continuation]):
     """Records when the computation began and when each token arrived, by time.perf_counter()."""
 
     def __init__(self) -> None:
-        self.begun = 0.0
+        self.began = 0.0
         self.times: list[float] = []
 
     def begin(self) -> None:
         """Record the beginning."""
-        self.begun = time.perf_counter()
+        self.began = time.perf_counter()
 
     def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # only the time matters
         """Record the time."""

@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Iterator
 
 from bot import __version__
-from bot.cli.doctor.application import look_at_application
+from bot.cli.doctor.application import check_application
 from bot.cli.doctor.finding import Finding, Mark
-from bot.cli.doctor.machine import look_at_database, look_at_machine
-from bot.cli.doctor.model import look_at_model
+from bot.cli.doctor.machine import check_database, check_machine
+from bot.cli.doctor.model import check_model
 from bot.errors import EXIT_CONFIGURATION, InvalidSettings
 from bot.settings import Settings, read_settings, unknown_variables
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print(Finding.open("other checks", "not run until the settings are fixed."))
         return EXIT_CONFIGURATION
     wrong = 0
-    for finding in _look(settings):
+    for finding in _run_checks(settings):
         wrong += finding.mark is Mark.BAD
         _print(finding)
     problems = "1 problem" if wrong == 1 else f"{wrong} problems"
@@ -35,12 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_CONFIGURATION if wrong else 0
 
 
-def _look(settings: Settings) -> Iterator[Finding]:
+def _run_checks(settings: Settings) -> Iterator[Finding]:
     yield _settings(settings)
-    yield from look_at_machine(settings)
-    yield from look_at_model(settings)
-    yield from asyncio.run(look_at_database(settings))
-    yield from asyncio.run(look_at_application(settings))
+    yield from check_machine(settings)
+    yield from check_model(settings)
+    yield from asyncio.run(check_database(settings))
+    yield from asyncio.run(check_application(settings))
 
 
 def _settings(settings: Settings) -> Finding:

@@ -16,7 +16,7 @@ JoinedGuild: TypeAlias = Mapping[str, object]  # as Discord sends it
 PORTAL = "https://discord.com/developers/applications"
 NEEDS_THE_TOKEN = ("application", "intents", "installation", "servers", "permissions")
 
-# The portal's name of each privileged intent, and its flags: an application with the intent has one of them.
+# The portal's name of each privileged intent, and the flags for it: an application with the intent has one of them.
 PRIVILEGED = {
     "presences": ("Presence Intent", ("gateway_presence", "gateway_presence_limited")),
     "members": ("Server Members Intent", ("gateway_guild_members", "gateway_guild_members_limited")),
@@ -24,7 +24,7 @@ PRIVILEGED = {
 }
 
 
-async def look_at_application(settings: Settings) -> list[Finding]:
+async def check_application(settings: Settings) -> list[Finding]:
     """Log in as the bot without connecting. Return the results, with the invitation links last."""
     token = None
     try:
@@ -33,14 +33,14 @@ async def look_at_application(settings: Settings) -> list[Finding]:
             with login_errors():
                 await client.login(token)
                 guilds = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
-            return list(_of(client, guilds, settings))
+            return list(_check_login(client, guilds, settings))
     except BotError as error:
         unknown = [Finding.open(subject, "not checked until Discord accepts the token.") for subject in NEEDS_THE_TOKEN]
         client_id = application_id(token) if token is not None else None
         return [Finding.bad("token", str(error)), *unknown, *_invitations(client_id, settings)]
 
 
-def _of(client: discord.Client, guilds: Sequence[JoinedGuild], settings: Settings) -> Iterator[Finding]:
+def _check_login(client: discord.Client, guilds: Sequence[JoinedGuild], settings: Settings) -> Iterator[Finding]:
     application = client.application
     assert application is not None  # noqa: S101  # known since the login
     yield Finding.good("token", f"accepted by Discord; the bot is {client.user}")

@@ -17,13 +17,13 @@ DISTRIBUTION = "nightword"
 SHOWN = ("discord.py", "torch", "transformers")
 
 
-def look_at_machine(settings: Settings) -> Iterator[Finding]:
+def check_machine(settings: Settings) -> Iterator[Finding]:
     """Yield the results for versions and threads."""
     yield _versions()
     yield _threads(settings)
 
 
-async def look_at_database(settings: Settings) -> list[Finding]:
+async def check_database(settings: Settings) -> list[Finding]:
     """Open the database, which also migrates its tables. Return no results if review channels are off."""
     if not settings.reviews:
         return []

@@ -12,10 +12,10 @@ from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
 from bot.settings import Settings
 
-_CGROUP = Path("/sys/fs/cgroup")  # has a container's memory limit, which psutil doesn't read
+_CGROUP = Path("/sys/fs/cgroup")  # contains a container's memory limit, which psutil doesn't read
 
 
-def look_at_model(settings: Settings) -> Iterator[Finding]:
+def check_model(settings: Settings) -> Iterator[Finding]:
     """Yield the results for the model, the device, the cache, the disk and the memory."""
     survey: ModelSurvey | None = None
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
@@ -49,7 +49,7 @@ def _model_text(name: str, survey: ModelSurvey) -> str:
 
 
 def _cache(folder: Path) -> Finding:
-    """Report whether downloaded models can be stored. Local models are not copied."""
+    """Report whether the cache is writable. Only models from the hub are stored there."""
     if os.access(_existing(folder), os.W_OK):
         return Finding.good("cache", f"models from the hub are stored in {folder}")
     return Finding.bad(

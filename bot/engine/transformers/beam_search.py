@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
-from bot.engine.scheduler import let_others_go_on
+from bot.engine.scheduler import let_others_run
 from bot.engine.tokenizer import TextCodec
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Fate
 from bot.questions.generation import GenerationParameters
@@ -28,12 +28,13 @@ def generate(
 ) -> list[int]:
     """Return the new ids after `input_ids`, up to and including the first of `end_ids`.
 
-    `should_stop` gets the new ids after each step (of a beam search, those of the best beam) and can end the text.
-    `check` gets the scores of each step and raises if they are not finite. `observers` are called after it, following
-    the repetition penalty.
+    `should_stop` gets the new ids after each step (in a beam search, the best beam's) and can end the text. `check`
+    gets the scores of each step, after the repetition penalty, and raises if they are not finite. `observers` are
+    called after `check`.
 
     Other requests run between the steps if `serve_others` is true. It must be false for a model that stores its state
-    in itself. They don't run between the steps of a sample, which uses and restores the process's random generator.
+    in its own modules. During a sample, no other requests run, because it uses the process's random generator and
+    restores it afterwards.
     """
     ids = torch.tensor([input_ids], device=model.device)
     between = _BetweenSteps(should_stop, len(input_ids), serve_others=serve_others and not parameters.do_sample)
@@ -88,7 +89,7 @@ class _BetweenSteps(StoppingCriteria):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
         if self.serve_others:
-            let_others_go_on()
+            let_others_run()
         best = input_ids[0, self.prompt_length :].tolist()  # beam search sorts its beams, best first
         return torch.full((input_ids.shape[0],), self.should_stop(best), device=input_ids.device, dtype=torch.bool)
 
@@ -122,7 +123,7 @@ class _Candidate:
     id: int
     log_probability: float
     score: float
-    row: int | None = None  # its beam in the next step, once that is known
+    row: int | None = None  # its beam in the next step, set when that step is recorded
 
 
 class BeamRecorder(LogitsProcessor):

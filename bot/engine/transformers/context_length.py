@@ -7,8 +7,8 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from bot.engine.transformers.forward_passes import input_rows, plain_logits
 
-# The attributes of configurations that state it; the first one found counts. Most have the first. The others are
-# for GPT-2, MPT and DBRX, Whisper's decoder, Bloom's checkpoints, and converted or older checkpoints.
+# The configuration attributes that state it. The first one that is set counts. Most models have the first name. The
+# others are for GPT-2, MPT and DBRX, Whisper's decoder, Bloom's checkpoints, and converted or older checkpoints.
 _NAMES = (
     "max_position_embeddings",
     "n_positions",
@@ -20,8 +20,8 @@ _NAMES = (
     "context_length",
 )
 _SWITCHING = ("dynamic", "longrope")  # transformers' rotary embeddings that depend on the length of the text
-# Limits for trying a length, which takes one forward pass: the number of products (about ten seconds on two cores) and
-# the number of logits (1 GB).
+# Limits for testing a length, which takes one forward pass: the number of multiplications (about ten seconds on two
+# cores) and the number of logits (1 GB).
 _MOST_PRODUCTS = 1e12
 _MOST_LOGITS = 2.5e8
 
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def stated_context_length(config: PreTrainedConfig) -> int | None:
-    """Return the number of positions that a configuration states. For models of text and pictures, that of the text.
+    """Return the number of positions that a configuration states. For models of text and pictures, it is the text's.
 
-    None if it states no number, as for models whose state has a fixed size.
+    None if it states no number, as with models whose state has a fixed size.
     """
     text_config = _text_config(config)
     values = (getattr(text_config, name, None) for name in _NAMES)
@@ -60,38 +60,38 @@ def _switching_length(text_config: PreTrainedConfig, rotary: dict[str, int]) -> 
 def _text_config(config: PreTrainedConfig) -> PreTrainedConfig:
     try:
         return config.get_text_config(decoder=True)
-    except ValueError:  # several texts, as in models of music
+    except ValueError:  # several texts, as in music models
         return config
 
 
-def tried_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:
-    """Try how many tokens the model can read, up to `wanted`. Return the result, or `stated` if that many work.
+def measure_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:
+    """Test how many tokens the model can read, up to `wanted`. Return the result, or `stated` if that many work.
 
     Some models number positions from 2, and so have two fewer than they state. The result is None if nothing is stated
     and `wanted` tokens work.
     """
     most = wanted if stated is None else min(stated, wanted)
     if model.num_parameters() * most > _MOST_PRODUCTS or input_rows(model) * most > _MOST_LOGITS:
-        log.info("the model is too large to try whether it reads %d tokens", most)
+        log.info("the model is too large to test whether it can read %d tokens", most)
         return stated
     device = model.device
     model.to("cpu")  # type: ignore[arg-type]  # typed as a bound method; an index error would make CUDA unusable
     try:
-        if _reads(model, most):
+        if _can_read(model, most):
             return stated
         least = 1  # known to work from the self-test
         while most - least > 1:
             middle = (least + most) // 2
-            least, most = (middle, most) if _reads(model, middle) else (least, middle)
+            least, most = (middle, most) if _can_read(model, middle) else (least, middle)
         return least
     finally:
         model.to(device)  # type: ignore[arg-type]  # as above
 
 
-def _reads(model: PreTrainedModel, tokens: int) -> bool:
+def _can_read(model: PreTrainedModel, tokens: int) -> bool:
     rows = input_rows(model)
     try:
-        plain_logits(model, [(7 + 131 * place) % rows for place in range(tokens)], 1)
+        plain_logits(model, [(7 + 131 * position) % rows for position in range(tokens)], 1)
     except (IndexError, RuntimeError, ValueError) as error:
         log.info("the model can't read %d tokens: %s", tokens, str(error).partition("\n")[0])
         return False

@@ -29,7 +29,7 @@ def decode(
 ) -> list[int]:
     """Return `written` and the new ids after it, up to and including the first of `end_ids`. Raises RequestCancelled.
 
-    `decoding` is empty. The prompt is `input_ids`, and `written` are output ids of an earlier call.
+    `decoding` must be empty. The prompt is `input_ids`, and `written` are output ids of an earlier call.
     """
     choose = TokenChooser(parameters)
     new_ids = list(written)

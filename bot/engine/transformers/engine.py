@@ -34,7 +34,7 @@ class TransformersEngine:
             max_prompt_tokens=max_prompt_tokens,
         )
         self._beginnings: OrderedDict[tuple[int, ...], Decoding | None] = OrderedDict()
-        self._problems: dict[bool, str | None] = {}  # why generation fails, by is_search; found at the first use
+        self._problems: dict[bool, str | None] = {}  # why generation fails, by is_search; tested at the first use
 
     @property
     def info(self) -> ModelInfo:
@@ -65,7 +65,7 @@ class TransformersEngine:
         """Yield the scores after each of `input_ids` from position `first` on. At most 64 are computed at a time."""
         done = 0
         for logits in self.passes.logits_after(input_ids, first):
-            chosen = [following[place : place + 1] for place in range(done, done + len(logits))]
+            chosen = [following[position : position + 1] for position in range(done, done + len(logits))]
             yield from _scores(logits, top, chosen, temperature)
             done += len(logits)
 
@@ -75,7 +75,7 @@ class TransformersEngine:
         return logits
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
-        """Return the id after `input_ids` that draw `number` (from 0) of the parameters' seed gives."""
+        """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""
         choose = TokenChooser(parameters)
         logits = self.passes.last_logits(input_ids)
         choose.skip(number, logits)
@@ -96,7 +96,7 @@ class TransformersEngine:
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
     ) -> list[int]:
-        """Return new ids, decoded together with other texts, or by `generate` without `supports_incremental`."""
+        """Decode together with other texts, or use `generate` if the model doesn't support that."""
         if self.passes.supports_incremental:
             return decode(self.passes.begin(), input_ids, parameters, self.codec.end_ids, steps, written)
         return self._generate(input_ids, parameters, steps, written)

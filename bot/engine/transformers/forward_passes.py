@@ -12,15 +12,15 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from bot.engine.transformers.kv_cache import Batch, PreallocatedLayer, merge_caches
-from bot.engine.transformers.sequences import YIELD_TO, Decoding, ForwardRequest, Place, wait_for_passes
+from bot.engine.transformers.sequences import YIELD_TO, CacheRow, Decoding, ForwardRequest, wait_for_passes
 from bot.errors import NumbersNotFinite
 from bot.questions.language_model import ModelInfo
 
 PREFILL_TOKENS = 512  # in one pass, of several prompts
 PIECE_TOKENS = 256  # in one pass, of one long prompt; all other requests wait for that pass
-PADDING_ALLOWED = 1.2  # computed tokens for each token of a prompt
+PADDING_ALLOWED = 1.2  # computed tokens, with padding, for each token of the prompts
 LOGITS_ROWS = 64  # over the vocabulary, in one pass: 39 MB for 151,936 tokens
-WIDTH_STEP = 16  # prompts are padded to a multiple, because each new shape costs a twelfth of its pass
+WIDTH_STEP = 16  # prompts are padded to a multiple of it, because each new shape costs a twelfth of its pass
 
 
 class ForwardPasses:
@@ -51,7 +51,7 @@ class ForwardPasses:
         requests = [ForwardRequest(Decoding(self, is_cached=False, ids=ids), self.next_turn()) for ids in texts]
         for decoding in (request.decoding for request in requests):
             if beginning is not None and decoding.ids[: beginning.length] == beginning.ids:
-                decoding.length, decoding.place = beginning.length, beginning.place
+                decoding.length, decoding.cache_row = beginning.length, beginning.cache_row
         return [logits[-1] for logits in wait_for_passes(self, requests)]
 
     def logits_after(self, input_ids: list[int], first: int = 0) -> Iterator[torch.Tensor]:
@@ -74,7 +74,7 @@ class ForwardPasses:
             yield wait_for_passes(self, [ForwardRequest(decoding, self.next_turn(), rows=end - start)])[0]
 
     def begin(self) -> Decoding:
-        """Return an empty text that keeps its keys and values."""
+        """Return an empty text whose keys and values will be cached."""
         return Decoding(self, is_cached=True)
 
     def compute_beginning(self, input_ids: list[int]) -> Decoding | None:
@@ -119,15 +119,15 @@ class ForwardPasses:
         except Exception as error:
             if len(waiting) == 1:
                 return [(waiting[0], error)]
-            return [finished for alone in waiting for finished in self._compute_alone(alone)]
+            return [finished for request in waiting for finished in self._compute_alone(request)]
 
-    def _compute_alone(self, alone: ForwardRequest) -> list[tuple[ForwardRequest, torch.Tensor | Exception]]:
+    def _compute_alone(self, request: ForwardRequest) -> list[tuple[ForwardRequest, torch.Tensor | Exception]]:
         """Compute a text from its beginning, because the error may have left its cache incomplete."""
-        alone.decoding.length, alone.decoding.place = 0, None
+        request.decoding.length, request.decoding.cache_row = 0, None
         self.release_batch()
         computed: list[tuple[ForwardRequest, torch.Tensor | Exception]] = []
         while not computed:
-            computed = self.compute([alone])
+            computed = self.compute([request])
         return computed
 
     @torch.no_grad()
@@ -194,7 +194,7 @@ class ForwardPasses:
         logits = self._forward(ids, starts, cache, last)
         for row, (request, end) in enumerate(zip(requests, ends, strict=True)):
             request.decoding.length = end
-            request.decoding.place = None if cache is None else Place(cache, row)
+            request.decoding.cache_row = None if cache is None else CacheRow(cache, row)
             request.turn = self.next_turn() + YIELD_TO  # newer requests run before its next piece
         results = zip(requests, logits, strict=True)
         return [(request, result[-request.rows :]) for request, result in results if not request.decoding.uncomputed]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from bot.engine.transformers.sequences import Decoding, Place
+from bot.engine.transformers.sequences import CacheRow, Decoding
 
 SPARE_COLUMNS = 64  # free columns after each reallocation
 
@@ -35,7 +35,7 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # trans
         return self.keys, self.values
 
     def fill(self, rows: "list[RowStart]", end: int) -> None:
-        """Copy the start of each row from another layer, so that all end in column `end`."""
+        """Copy the start of each row from another layer. All rows then end in column `end`."""
         source = rows[0].layer
         self.lazy_initialization(source.keys, source.values)
         self._use(
@@ -50,7 +50,7 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # trans
 
 
 class RowStart(NamedTuple):
-    """The first `kept` columns of a text with `length` columns, which ends in the last column of `row`."""
+    """The first `kept` of a text's `length` columns. The text ends in the last column of `row`."""
 
     layer: PreallocatedLayer
     row: int
@@ -74,16 +74,16 @@ def _right_aligned(rows: list[torch.Tensor], end: int, spare: int = SPARE_COLUMN
 
 def merge_caches(decodings: list[Decoding], kept: list[int]) -> Cache:
     """Return a new cache with the first `kept` columns of each text, all ending in the same column."""
-    places = [decoding.place for decoding in decodings]
-    any_cache = next(place.cache for place in places if place is not None)
+    cache_rows = [decoding.cache_row for decoding in decodings]
+    any_cache = next(cache_row.cache for cache_row in cache_rows if cache_row is not None)
     cache = Cache(layer_class_to_replicate=PreallocatedLayer)
     for index in range(len(any_cache.layers)):
 
         def row_start(decoding: Decoding, count: int, index: int = index) -> RowStart:
-            place = decoding.place or Place(any_cache, 0)
-            layer = place.cache.layers[index]
+            cache_row = decoding.cache_row or CacheRow(any_cache, 0)
+            layer = cache_row.cache.layers[index]
             assert isinstance(layer, PreallocatedLayer)  # noqa: S101  # these caches have no other kind of layer
-            return RowStart(layer, place.row, decoding.length, count)
+            return RowStart(layer, cache_row.row, decoding.length, count)
 
         merged = PreallocatedLayer()  # type: ignore[no-untyped-call]  # as transformers' own
         merged.fill(list(map(row_start, decodings, kept)), max(kept))
@@ -100,8 +100,8 @@ class Batch:
 
     @classmethod
     def of(cls, decodings: list[Decoding]) -> "Batch":
-        """Merge the caches of `decodings`, and point their places to the new cache."""
+        """Merge the caches of `decodings`, and point each `cache_row` to the new cache."""
         cache = merge_caches(decodings, [decoding.length for decoding in decodings])
         for row, decoding in enumerate(decodings):
-            decoding.place = Place(cache, row)
+            decoding.cache_row = CacheRow(cache, row)
         return cls(decodings, cache)

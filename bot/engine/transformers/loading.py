@@ -20,8 +20,8 @@ from bot.engine.model_files import ModelFiles, find_model
 from bot.engine.transformers.context_length import (
     changes_with_length,
     has_position_table,
+    measure_context_length,
     stated_context_length,
-    tried_context_length,
 )
 from bot.engine.transformers.engine import TransformersEngine
 from bot.engine.transformers.forward_passes import ForwardPasses
@@ -85,7 +85,7 @@ def load_model(
             model = _load_model(files, dtype, chosen_device)
         passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), supports_incremental=False)
     if stated is None or (not passes.supports_incremental and has_position_table(model)):
-        passes.info = replace(passes.info, context_length=tried_context_length(model, stated, wanted))
+        passes.info = replace(passes.info, context_length=measure_context_length(model, stated, wanted))
     return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
 
 
@@ -142,11 +142,11 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
         )
     except SafetensorError as error:
         raise ModelUnavailable(
-            files.name, f"its weights are damaged ({_line(error)})", "Download it again, or try BOT_MODEL=demo."
+            files.name, f"its weights are damaged ({_first_line(error)})", "Download it again, or try BOT_MODEL=demo."
         ) from None
     except Exception as error:
         # A damaged config.json fails wherever its values are used, with any error.
-        raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_line(error)})") from None
+        raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_first_line(error)})") from None
     model, report = cast("tuple[PreTrainedModel, dict[str, list[str]]]", loaded)  # because of output_loading_info
     for kind in ("missing", "mismatched"):
         if names := sorted(str(name) for name in report[f"{kind}_keys"]):
@@ -187,6 +187,6 @@ def _end_of_text_only(name: str, checkpoint: GenerationConfig | None) -> Generat
     return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

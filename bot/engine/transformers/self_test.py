@@ -14,7 +14,11 @@ from bot.engine.transformers.sequences import Decoding
 from bot.errors import ModelUnavailable
 from bot.questions.generation import GenerationParameters
 
-LENGTHS = (3, 18, 21)  # in tokens; two are similar enough to share a pass, and longer than small models' windows
+LENGTHS = (
+    3,
+    18,
+    21,
+)  # in tokens; the last two are similar enough to share a pass, and longer than small models' windows
 # Differences of logits, relative to the largest. A different order of summation gives less than 1e-5 in float32, and
 # about a hundredth in bfloat16. A wrong position or mask gives far more.
 TOLERANCE = {torch.float32: 1e-4}
@@ -69,21 +73,22 @@ def take_reference(model: PreTrainedModel, name: str, context_length: int | None
         raise ModelUnavailable(name, f"it can't run on token ids alone ({line})") from None
     if not all(bool(result.isfinite().all()) for result in [*logits, otherwise]):
         log.info(
-            "in %s the model computes numbers that are not finite; questions with such numbers will fail", model.dtype
+            "the model computes numbers that are not finite in %s; questions that meet such a number will fail",
+            model.dtype,
         )
         return Reference(texts, logits)
     tolerance = CAUSAL_TOLERANCE.get(model.dtype, LOW_PRECISION_CAUSAL_TOLERANCE)
-    if not _close([otherwise[:half]], [logits[-1][:half]], tolerance):
-        if not _close([plain_logits(model, longest)], [logits[-1]], tolerance):
+    if not _are_close([otherwise[:half]], [logits[-1][:half]], tolerance):
+        if not _are_close([plain_logits(model, longest)], [logits[-1]], tolerance):
             raise ModelUnavailable(name, "it gives different numbers for the same text")
         raise ModelUnavailable(
             name, "later tokens change its earlier predictions, so it is not a causal language model"
         )
-    return Reference(texts, logits, _written(model, longest))
+    return Reference(texts, logits, _generated_ids(model, longest))
 
 
-def _written(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
-    """Return the ids that `generate` adds. Some classes use other positions or a window there."""
+def _generated_ids(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
+    """Return the ids that `generate` adds. Some classes use other positions or a window in `generate`."""
     if model.dtype != torch.float32:
         return ()
     try:
@@ -108,16 +113,16 @@ def passes_self_test(passes: ForwardPasses, reference: Reference) -> bool:
         in_pieces = _in_pieces(passes, reference.texts)
         written = decode(passes.begin(), longest, _WRITING, (), _NoEarlyEnd())
     except Exception as error:  # models fail differently with a cache or a mask that they don't support
-        log.info("the model is used without batching, by plain transformers: %s", str(error).partition("\n")[0])
+        log.info("the model runs in plain transformers, without batching: %s", str(error).partition("\n")[0])
         return False
     finally:
         passes.release_batch()
     computed = [*alone, *together, *in_pieces, *rows]
     references = [*expected, *expected, *expected, *after_each]
     tolerance = TOLERANCE.get(passes.model.dtype, LOW_PRECISION_TOLERANCE)
-    is_equal = _close(computed, references, tolerance) and reference.written in ((), tuple(written))
+    is_equal = _are_close(computed, references, tolerance) and reference.written in ((), tuple(written))
     if not is_equal:
-        log.info("the model is used without batching, by plain transformers: batching changes its numbers")
+        log.info("the model runs in plain transformers, without batching: batching changes its numbers")
     return is_equal
 
 
@@ -146,7 +151,7 @@ def _texts(model: PreTrainedModel, context_length: int | None) -> tuple[list[int
     return tuple(texts)
 
 
-def _close(computed: list[torch.Tensor], expected: list[torch.Tensor], tolerance: float) -> bool:
+def _are_close(computed: list[torch.Tensor], expected: list[torch.Tensor], tolerance: float) -> bool:
     """Return whether all logits agree within `tolerance`, relative to the largest. False if one is not finite."""
     return all(
         bool((result - reference).abs().max() / reference.abs().max() < tolerance)

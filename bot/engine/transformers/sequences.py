@@ -1,4 +1,4 @@
-"""Texts in computation, and the forward passes that they request."""
+"""Texts being computed, and the forward passes that they request."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,7 +31,7 @@ class PassComputer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CacheRow:
     """The row of a cache that holds a text's keys and values. They end in the cache's last column."""
 
     cache: Cache  # its layers are PreallocatedLayers
@@ -40,15 +40,15 @@ class Place:
 
 @dataclass(eq=False, slots=True)
 class Decoding:
-    """A text in computation. The first `length` of its `ids` are computed.
+    """A text being computed. The first `length` of its `ids` are computed.
 
-    If `is_cached`, their keys and values are stored in `place`.
+    If `is_cached` is true, their keys and values are stored in `cache_row`.
     """
 
     passes: PassComputer
     is_cached: bool
     length: int = 0
-    place: Place | None = None
+    cache_row: CacheRow | None = None
     ids: list[int] = field(default_factory=list)
 
     @property

@@ -4,7 +4,7 @@ from alembic import context
 
 from bot.storage.tables import Base
 
-# SQLite can roll back changes of tables, too, but alembic does not assume it.
+# SQLite can roll back schema changes too, but alembic doesn't assume that it can.
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True
 )

@@ -72,5 +72,5 @@ def matches_reference(
 
 
 def linspace_states(rows: int, features: int, dtype: torch.dtype) -> torch.Tensor:
-    """Return input for a check, from -1 to 1: [rows, features]."""
+    """Return inputs for a check, evenly spaced from -1 to 1: [rows, features]."""
     return torch.linspace(-1, 1, rows * features, dtype=dtype).view(rows, features)

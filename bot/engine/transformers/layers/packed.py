@@ -84,7 +84,7 @@ def pack_gated_mlps(model: torch.nn.Module) -> None:
 
 
 def _mlp_matches(plain: torch.nn.Module, packed: PackedMLP) -> bool:
-    """Return whether `packed` computes the same. It doesn't for another activation or formula."""
+    """Return whether `packed` computes the same. It doesn't if `plain` uses another activation or formula."""
     dtype = packed.gate_proj.dtype
     states = linspace_states(3, packed.gate_proj.in_features, dtype)[None]
     return matches_reference(
