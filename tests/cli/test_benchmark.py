@@ -7,6 +7,7 @@ import pytest
 from bot.cli.main import run
 
 
+@pytest.mark.slow
 def test_it_measures_concurrent_requests_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bench", "--model", "demo", "--concurrency", "1,3", "--new-tokens", "4", "--reviews", "2"]
     assert run([*arguments, "--json"]) == 0

@@ -38,7 +38,9 @@ def model(request: pytest.FixtureRequest) -> EngineModel:
     return loaded
 
 
-@pytest.mark.parametrize("batch_size", [3, 16, 32])
+@pytest.mark.parametrize(
+    "batch_size", [pytest.param(3, marks=pytest.mark.slow), 16, pytest.param(32, marks=pytest.mark.slow)]
+)
 async def test_each_of_32_requests_gives_the_same_result_alone_and_together(
     start: Start, model: EngineModel, batch_size: int
 ) -> None:

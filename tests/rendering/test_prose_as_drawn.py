@@ -89,6 +89,7 @@ def test_bold_text_is_bold_line_by_line() -> None:
     assert bold_excerpt("one\rtwo\x85\n\x1c", 60).text == "**one\\\\u000dtwo\\\\u0085**\n**\\\\u001c**"
 
 
+@pytest.mark.slow
 def test_no_escape_is_cut_in_two() -> None:
     part_of_one = re.compile(r"(?<!\\)(?:\\\\)*(?:\\|\\\\u\w{0,3}|\\\\U\w{0,7})( ?…)?$")
     for length in range(400, 430):

@@ -215,6 +215,7 @@ async def test_nothing_that_was_deleted_is_left_on_the_disk(
     assert bool(await store.own_messages.due_deletions(1)) == (how != "guild")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["SQLite"], indirect=True)
 async def test_nothing_is_left_in_the_unused_space_of_pages(
     store: ReviewStore, database: Database, tmp_path: Path

@@ -120,6 +120,7 @@ async def test_an_edit_that_is_judged_while_moderators_act_is_in_the_history_onc
         assert [event.kind for event in history].count("edited") == 1
 
 
+@pytest.mark.slow
 async def test_actions_at_once_never_deadlock(store: ReviewStore, other: ReviewStore) -> None:
     drawn = random.Random(11)
     for attempt in range(8):

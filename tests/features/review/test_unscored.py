@@ -143,7 +143,8 @@ async def test_a_message_in_a_deleted_channel_is_deleted_and_blocks_no_other(pla
     assert "Could not be scored" not in str((await status(place)).embeds[0].to_dict())
 
 
-@pytest.mark.parametrize("settings", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", ["SQLite", "PostgreSQL"], indirect=True)
 async def test_an_outage_of_the_database_uses_up_no_retries(
     place: ReviewPlace, sentiment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
