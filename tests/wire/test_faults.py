@@ -137,7 +137,8 @@ async def test_an_expired_token_is_given_up_at_once_and_logged(tmp_path: Path, p
     assert (code, "Traceback" in err, interaction.edits, interaction.followups) == (0, False, 0, [])
     assert f"could not deliver the answer to interaction {interaction.id} (expired): 404" in err
     assert len(discord.posted) == (0 if private else 1)
-    assert discord.count(EDIT) - seen == 2  # this edit, and the edit of check_still_serves()
+    # The answer, perhaps a draft before it if the machine is slow, and the answer of check_still_serves().
+    assert discord.count(EDIT) - seen in {2, 3}
 
 
 async def test_an_outage_while_answering_ends_after_few_requests(tmp_path: Path) -> None:
