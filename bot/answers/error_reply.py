@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Concatenate, ParamSpec, TypeVar
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 SelfT = TypeVar("SelfT")  # a cog, or a modal
 Callback = Callable[Concatenate[SelfT, Interaction, P], Awaitable[None]]
+
+# A channel that an error names, escaped. Discord shows its name. It notifies no one and reveals nothing.
+_CHANNEL = re.compile(r"\\<#(\d+)\\>")
 
 # One title for each error that a member can see. The description is the error's message.
 TITLES: dict[type[errors.BotError], str] = {
@@ -107,7 +111,8 @@ def error_embed(error: errors.BotError) -> discord.Embed:
     """Return an embed with the error's title and message."""
     title = next(TITLES[kind] for kind in type(error).__mro__ if kind in TITLES)
     colour = RED if isinstance(error, errors.ConfigurationError) else AMBER
-    return discord.Embed(title=title, description=plain_excerpt(str(error), DESCRIPTION_LIMIT).text, colour=colour)
+    text = plain_excerpt(str(error), DESCRIPTION_LIMIT).text
+    return discord.Embed(title=title, description=_CHANNEL.sub(r"<#\1>", text), colour=colour)
 
 
 def bug_embed(reference: str) -> discord.Embed:

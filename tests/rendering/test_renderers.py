@@ -68,3 +68,8 @@ def test_errors(text: str) -> None:
     check_embed(error_embed(errors.ModelUnavailable("x", text or "x")))
     check_embed(error_embed(errors.SentimentUnsupported("x", text, [text])))
     check_embed(bug_embed("0123abcd"))
+
+
+def test_an_error_shows_a_channel_s_name_and_nothing_else_unescaped() -> None:
+    description = error_embed(errors.UsageError("<#5> is not watched, **and** neither is <@&6> or <#x>.")).description
+    assert description == "<#5> is not watched, \\*\\*and\\*\\* neither is \\<@&6\\> or \\<#x\\>."
