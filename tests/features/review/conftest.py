@@ -118,8 +118,3 @@ def reviews(count: int) -> list[str]:
         f"{choose.choice(OPENINGS)} {choose.choice(WORDS)} and {choose.choice(WORDS)}, number {number}."
         for number in range(count)
     ]
-
-
-@pytest.fixture(autouse=True)
-def _contract() -> None:
-    """Skip the check against Discord's document: it doesn't allow bit fields as strings, which discord.py sends."""
