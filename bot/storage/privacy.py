@@ -85,11 +85,12 @@ class Privacy:
         async with self._database.session() as session:
             return await find_cases(session, Message.author_id == user_id)
 
-    async def exempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> None:
-        """Exempt the messages of a role or a user from being read in a server."""
+    async def exempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> bool:
+        """Exempt the messages of a role or a user from being read in a server; False if they are exempt already."""
         row = {"guild_id": guild_id, "kind": kind, "target_id": target_id}
         async with self._database.session() as session:
-            await session.execute(insert_into(session, tables.Exemption).values(row).on_conflict_do_nothing())
+            insert = insert_into(session, tables.Exemption).values(row).on_conflict_do_nothing()
+            return await execute_and_count(session, insert) > 0
 
     async def end_exemption(self, guild_id: int, kind: ExemptionKind, target_id: int) -> bool:
         """End an exemption; False if there was none."""

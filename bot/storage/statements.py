@@ -65,7 +65,7 @@ def newest_score(*which: ColumnElement[bool]) -> ScalarSelect[int | None]:
 
 
 async def execute_and_count(session: AsyncSession, statement: Any) -> int:
-    """Execute a DELETE or an UPDATE, and return the number of rows that it changed."""
+    """Execute a DELETE, an UPDATE or an INSERT, and return the number of rows that it changed."""
     result = await session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount
 

@@ -118,8 +118,8 @@ async def test_deletions_at_once_never_deadlock(store: ReviewStore, other: Revie
 
 
 async def test_exemptions_belong_to_a_server(store: ReviewStore) -> None:
-    await store.privacy.exempt(GUILD, "user", ADA)
-    await store.privacy.exempt(GUILD, "user", ADA)
+    assert await store.privacy.exempt(GUILD, "user", ADA)
+    assert not await store.privacy.exempt(GUILD, "user", ADA)
     await store.privacy.exempt(GUILD, "role", 7)
     await store.privacy.exempt(OTHER_GUILD, "role", 8)
     assert await store.privacy.exemptions(GUILD) == [Exemption(GUILD, "role", 7), Exemption(GUILD, "user", ADA)]

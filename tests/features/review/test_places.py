@@ -110,11 +110,13 @@ async def test_exempt_people_and_roles_are_not_read(place: ReviewPlace) -> None:
     assert set(await scored_in(place, place.channel.id)) == {read.id, later.id}
 
 
-async def test_ending_an_exemption_that_does_not_exist_is_not_in_the_audit_log(place: ReviewPlace) -> None:
+async def test_only_changes_of_exemptions_are_in_the_audit_log(place: ReviewPlace) -> None:
     for _ in range(2):
         await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     assert await place.store.audit.latest(place.guild.id, 10) == []
-    await place.moderator.slash(place.channel, "review exempt", who=place.other)
+    for text in ("are not read in this server", "already exempt"):
+        result = await place.moderator.slash(place.channel, "review exempt", who=place.other)
+        assert text in description(result)
     for _ in range(2):
         await place.moderator.slash(place.channel, "review exempt", who=place.other, remove=True)
     assert [entry.action for entry in await place.store.audit.latest(place.guild.id, 10)] == ["unexempt", "exempt"]

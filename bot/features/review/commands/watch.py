@@ -231,11 +231,8 @@ class Exempting(ReviewCommands):
             return
         kind: ExemptionKind = "role" if isinstance(who, discord.Role) else "user"
         store = self._reader.store
-        if remove:
-            changed = await store.privacy.end_exemption(guild.id, kind, who.id)
-        else:
-            changed = True
-            await store.privacy.exempt(guild.id, kind, who.id)
+        change = store.privacy.end_exemption if remove else store.privacy.exempt
+        changed = await change(guild.id, kind, who.id)
         self._reader.intake.exemptions.invalidate(guild.id)
         if changed:
             action = "unexempt" if remove else "exempt"

@@ -127,7 +127,8 @@ def exempt_answer(who: str, *, remove: bool, changed: bool) -> Answer:
     if remove:
         text = f"New messages of {who} in watched channels are read again." if changed else f"{who} was not exempt."
         return _answer("Not exempt", text)
-    return _answer("Exempt", f"New messages of {who} are not read in this server. Scores so far are kept.")
+    text = f"New messages of {who} are not read in this server. Scores so far are kept."
+    return _answer("Exempt", text if changed else f"{who} is already exempt.")
 
 
 def case_answer(case: Case, history: Sequence[CaseEvent]) -> Answer:
