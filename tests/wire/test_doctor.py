@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -183,10 +184,14 @@ async def test_a_hub_model_s_size_is_compared_with_disk_and_memory_without_a_dow
             fits = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
         async with hub(size=10**16, parameters=10**15) as address:
             huge = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
+        async with hub(size=10**6, parameters=psutil.virtual_memory().total // 4) as address:
+            halved = await doctor(port, tmp_path, HF_ENDPOINT=address, **model)
     assert (fits.code, fits.bad) == (0, [])
     assert fits["model"][1] == ("some/model, 250,000,000 parameters, on the hub; 1.0 GB to download at the first start")
     assert fits["memory"][1].endswith("the bot needs about 2.9 GB")
     assert (huge.code, huge.bad) == (78, ["disk", "memory"])
     assert "but the model needs 10,000,000.0 GB. Free some space, or set HF_HOME" in huge["disk"][1]
     assert "some/model in float32 needs about 6,000,001.4 GB" in huge["memory"][1]
+    assert huge["memory"][1].endswith(" Provide more memory, or choose a smaller BOT_MODEL.")
+    assert "Provide more memory, set BOT_DTYPE=bfloat16, or choose a smaller BOT_MODEL." in halved["memory"][1]
     assert not (tmp_path / "cache").exists()

@@ -4,14 +4,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import psutil
 
 from bot.cli.doctor.finding import Finding
 from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
-from bot.settings import Settings
+from bot.settings import DType, Settings
 
+_SMALLER_DTYPES = ("bfloat16", "int8")
 _CGROUP = Path("/sys/fs/cgroup")  # contains a container's memory limit, which psutil doesn't read
 
 
@@ -71,14 +73,17 @@ def _disk(folder: Path, survey: ModelSurvey | None) -> Finding:
 
 def _memory(settings: Settings, survey: ModelSurvey | None) -> Finding:
     available = _available_memory()
-    needed = survey.memory_bytes(settings.dtype) if survey is not None else None
+    needs = {} if survey is None else {dtype: survey.memory_bytes(dtype) for dtype in get_args(DType)}
+    needed = needs.get(settings.dtype)
     if needed is None:
         return Finding.open("memory", f"{_gigabytes(available)} available; how much the model needs is unknown.")
     if needed > available:
+        fitting = next((dtype for dtype in _SMALLER_DTYPES if (needs[dtype] or needed) <= available), None)
+        remedy = f"set BOT_DTYPE={fitting}, " if fitting else ""
         return Finding.bad(
             "memory",
             f"{_gigabytes(available)} available, but {settings.model} in {settings.dtype} needs about "
-            f"{_gigabytes(needed)}. Provide more memory, set BOT_DTYPE=bfloat16, or choose a smaller BOT_MODEL.",
+            f"{_gigabytes(needed)}. Provide more memory, {remedy}or choose a smaller BOT_MODEL.",
         )
     return Finding.good("memory", f"{_gigabytes(available)} available; the bot needs about {_gigabytes(needed)}")
 
