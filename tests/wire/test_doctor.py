@@ -85,7 +85,7 @@ async def test_with_review_channels_intent_history_and_database_are_checked_too(
         with_it = await doctor(port, tmp_path, BOT_REVIEWS="true")
     assert without.bad == ["database", "intents"]
     assert without["database"][1].startswith("The database of BOT_DATABASE_URL cannot be used: ")
-    assert without["intents"][1].startswith("Message Content Intent off. Turn it on: ")
+    assert without["intents"][1].startswith("off: Message Content Intent. To turn on: ")
     assert (with_it.code, with_it.bad) == (0, [])
     assert with_it["intents"] == ("✓", "Message Content Intent")
     assert with_it["database"] == ("✓", f"SQLite, {tmp_path / 'nightword.db'}")

@@ -86,7 +86,7 @@ def intents_finding(wanted_intents: discord.Intents, flags: discord.ApplicationF
     if missing:
         return Finding.bad(
             "intents",
-            f"{' and '.join(missing)} off. Turn it on: {PORTAL}, your application, Bot, Privileged Gateway Intents.",
+            f"off: {' and '.join(missing)}. To turn on: {PORTAL}, your application, Bot, Privileged Gateway Intents.",
         )
     return Finding.good("intents", ", ".join(wanted.values()) or "no privileged intent is needed")
 
