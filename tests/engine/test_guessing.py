@@ -1,14 +1,17 @@
 """Guesses are scored as in plain transformers, by the first token that a reader would mean."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from bot.engine.model import EngineModel
+from bot.engine.transformers.loading import load_model
 from bot.errors import EmptyPrompt, PromptTooLong
 from bot.questions.topk import GuessQuestion, RevealQuestion
 from tests.engine.exploring import close
+from tests.engine.small_models import llama, plain_model, random_model
 
 PROMPT = "It was a dark and stormy"
 
@@ -45,6 +48,16 @@ def test_the_more_probable_way_to_write_a_guess_counts(
 def test_a_guessed_word_gets_the_space_before_it(demo_model: EngineModel) -> None:
     assert demo_model.answer(GuessQuestion(PROMPT, "night")).token.text == " night"
     assert demo_model.answer(GuessQuestion(PROMPT, ", and")).token.text == ","
+
+
+def test_equally_probable_tokens_share_the_best_rank(tmp_path: Path) -> None:
+    folder = random_model(tmp_path, llama(), lambda model: model.lm_head.weight[2048:].zero_())
+    model = load_model(str(folder), max_prompt_tokens=100)
+    scored = model.answer(RevealQuestion(PROMPT, 1, (2048, 4095)))
+    with torch.no_grad():
+        logits = plain_model(folder)(torch.tensor([scored.top.input_ids])).logits[0, -1]
+    assert [guess.logit for guess in scored.guesses] == [0, 0]
+    assert [guess.rank for guess in scored.guesses] == [int((logits > 0).sum()) + 1] * 2
 
 
 def test_no_guesses_give_no_scores(demo_model: EngineModel) -> None:

@@ -10,15 +10,16 @@ from transformers import TokenizersBackend
 
 from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.errors import BotError
+from bot.errors import BotError, NumbersNotFinite
 from bot.features.xray.terminal import surprisals_object
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, Question
+from bot.questions.sampler import SamplerQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.tokens import Likelihood, Token
 from bot.questions.topk import TopKQuestion
-from bot.questions.xray import Surprisals, TokenSurprisal
+from bot.questions.xray import Surprisals, TokenSurprisal, XrayQuestion
 from tests.console import PROMPT, Console
 from tests.engine.small_models import llama, overflowing_demo, random_model
 from tests.engine.together import written_together
@@ -72,6 +73,22 @@ def test_the_suggested_dtypes_answer(overflowing: Path, dtype: str) -> None:
         .answer(TopKQuestion(PROMPT, 3))
         .next_tokens.candidates
     )
+
+
+def test_an_infinite_logit_is_refused_too(tmp_path: Path) -> None:
+    def spoil(model: Any) -> None:
+        model.lm_head.weight[7] = 0.0
+        model.lm_head.weight[7, 0] = float("inf")
+
+    model = load_model(str(random_model(tmp_path, llama(), spoil)), max_prompt_tokens=100)
+    questions: list[Question[Any]] = [
+        TopKQuestion(PROMPT, 3),
+        XrayQuestion(PROMPT),
+        SamplerQuestion(PROMPT, 1.0, 0, 1.0, 1.0),
+    ]
+    for question in questions:
+        with pytest.raises(NumbersNotFinite):
+            model.answer(question)
 
 
 def test_a_bad_text_does_not_fail_the_texts_computed_with_it(bad_word_model: EngineModel) -> None:

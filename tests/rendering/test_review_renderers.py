@@ -12,7 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.features.review.embeds.backfill import backfill_answer
-from bot.features.review.embeds.card import case_card, digest_embed, digest_options, label_text, spoilered_excerpt
+from bot.features.review.embeds.card import (
+    DIGEST_CASES,
+    case_card,
+    digest_embed,
+    digest_options,
+    label_text,
+    spoilered_excerpt,
+)
 from bot.features.review.embeds.figures import Week, preview_answer, stats_answer, weekly_embed
 from bot.features.review.embeds.privacy import export_answer
 from bot.features.review.embeds.status import PlaceStatus, case_answer, live_answer, status_answer, watch_answer
@@ -91,6 +98,17 @@ def test_a_digest(flagged: list[Case]) -> None:
         check_text(label_text(says, flagged[0].positive_probability))
 
 
+@given(cases)
+@settings(max_examples=5, deadline=None)
+def test_a_digest_says_how_many_cases_it_does_not_list(case: Case) -> None:
+    for count, rest in ((DIGEST_CASES, None), (DIGEST_CASES + 1, "… and 1 more"), (DIGEST_CASES + 9, "… and 9 more")):
+        digest = digest_embed([case] * count)
+        listed = (digest.description or "").splitlines()[1:]
+        assert (digest.title, len(digest_options([case] * count))) == (f"{count} more messages flagged", DIGEST_CASES)
+        assert len(listed) == DIGEST_CASES + (rest is not None)
+        assert rest is None or listed[-1].startswith(f"{rest}, up to case {case.number:,}")
+
+
 statuses = st.builds(
     PlaceStatus, st.just(f"<#{WIDEST}>"), watched, st.integers(0, 10**9), st.integers(0, 10**6), verdicts
 )
@@ -161,6 +179,12 @@ async def test_statistics(messages: list[ScoredMessage], days: int) -> None:
 @settings(max_examples=40, deadline=None)
 def test_a_week(scores: Sequence[float], decided: list[Verdict], all_decided: list[Verdict], open_cases: int) -> None:
     check_review(weekly_embed(f"<#{WIDEST}>", Week(scores, decided, all_decided, open_cases)))
+
+
+def test_a_week_of_few_messages_does_not_say_how_many_are_positive() -> None:
+    few, enough = (weekly_embed("<#1>", Week([0.9] * count, [], [], 0)).description or "" for count in (4, 5))
+    assert "4 messages scored." in few
+    assert "5 messages scored, 100% of them positive." in enough
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans(), st.booleans())

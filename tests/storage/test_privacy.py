@@ -25,6 +25,8 @@ from tests.storage.people import (
     MORGAN,
     NOON,
     OTHER_GUILD,
+    flag,
+    go_live,
     judge,
     watch,
     write,
@@ -70,6 +72,18 @@ async def test_deleting_one_author_s_messages_keeps_the_others(store: ReviewStor
     assert await store.privacy.delete_messages_of(ADA) == 0
     assert [row.author_id for row in await store.scores.latest(CHANNEL)] == [GRACE]
     assert await write(store), "their next message is recorded"
+
+
+async def test_what_an_author_did_as_a_moderator_stays(store: ReviewStore) -> None:
+    await go_live(store)
+    case = await flag(store, author=GRACE)
+    await store.cases.claim(case.id, ADA)
+    await store.audit.record(GUILD, CHANNEL, ADA, "watch", "flag_below 0.25")
+    await write(store, FIRST + 1)
+    assert await store.privacy.delete_messages_of(ADA) == 1
+    assert await store.privacy.opt_out(ADA) == 0
+    assert [entry.user_id for entry in await store.audit.latest(GUILD, 10)] == [ADA]
+    assert [(event.kind, event.user_id) for event in await store.cases.history(case.id)][1:] == [("claimed", ADA)]
 
 
 async def test_opting_out_deletes_messages_and_stops_recording_until_opting_in(store: ReviewStore) -> None:

@@ -127,10 +127,11 @@ async def test_excerpts_are_shown_if_turned_on_and_for_thirty_days(place: Review
     assert case is not None
     moment = discord.utils.utcnow()
     assert await place.store.cards.expired_excerpts(moment) == []
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(discord.utils, "utcnow", lambda: moment.replace(year=moment.year + 1))
-        await place.reader.publisher.alerts.erase_excerpts()
-    assert "Excerpt" not in {embed_field.name for embed_field in place.cards[0].embeds[0].fields}
+    for days, is_shown in ((29, True), (31, False)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(discord.utils, "utcnow", lambda later=moment + timedelta(days=days): later)
+            await place.reader.publisher.alerts.erase_excerpts()
+        assert ("Excerpt" in {embed_field.name for embed_field in place.cards[0].embeds[0].fields}) == is_shown
 
 
 async def test_many_flags_in_a_minute_become_one_digest(place: ReviewPlace) -> None:
@@ -172,19 +173,23 @@ async def test_a_log_channel_that_refuses_is_suspended_with_one_notice(place: Re
 
 async def test_the_log_channel_gets_a_digest_once_a_week(place: ReviewPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     await place.start_flagging()
-    for text in (GOOD, BAD):
-        await place.member.send(place.channel, text)
+    messages = [await place.member.send(place.channel, text) for text in (GOOD, BAD)]
     await place.moderator.click(place.cards[0], label="Confirm")
     now = discord.utils.utcnow()
-    start = (await place.store.places.all())[0].digest_at
-    assert start is not None
+    (watched,) = await place.store.places.all()
+    assert watched.digest_at is not None
+    start = discord.utils.snowflake_time(messages[0].id) - timedelta(minutes=1)
+    assert await place.store.places.set_digest_at(watched.place_id, watched.digest_at, start)
     for days, count in ((6, 0), (7, 1), (8, 1), (14, 2)):
         monkeypatch.setattr(discord.utils, "utcnow", lambda later=start + timedelta(days=days): later)
         await post_weekly_digests(place.env.bot, place.store)
         digests = [message for message in place.log.history() if message.embeds[0].title == "The week in review"]
         assert len(digests) == count
     monkeypatch.setattr(discord.utils, "utcnow", lambda: now)
-    assert "In total 1 of 1 decided cases were confirmed (100%)" in str(digests[0].embeds[0].description)
+    first, second = (str(digest.embeds[0].description) for digest in digests)
+    assert "2 messages scored." in first
+    assert "In total 1 of 1 decided cases were confirmed (100%)" in first
+    assert "0 messages scored." in second
 
 
 @pytest.mark.parametrize(
