@@ -20,8 +20,9 @@ _LIBRARIES = ("torch", "transformers", "tokenizers")
 class Outcome:
     """The ids and figures of a result.
 
-    `input_ids` are all ids that the model read. `outputs` are the output ids of each text, and `figures` the other
-    numbers. If `is_cut_short`, a person stopped the answer, and the outputs are only its beginning.
+    `input_ids` are all ids that the model read. `outputs` are the output ids of each text, or the candidates. `figures`
+    are the numbers that rounding can change a little, so no counts or ranks. If `is_cut_short`, a person stopped the
+    answer, and the outputs are only its beginning.
     """
 
     input_ids: tuple[int, ...]
