@@ -42,7 +42,7 @@ def details_answer(receipt: Receipt[T]) -> Answer:
         shown += f"\nReplace the value of `--model` with the path of the folder {escape_prose(model.name)}."
     embed = discord.Embed(title="Details", description=shown, colour=BLURPLE)
     embed.add_field(name="Model", value=_field_value(_model_text(model)))
-    embed.add_field(name="Computed in", value=_field_value(_path_text(model)))
+    embed.add_field(name="Computation", value=_field_value(_path_text(model)))
     embed.add_field(name="Options", value=_options_text(receipt), inline=False)
     embed.add_field(name=_count("input id", len(outcome.input_ids)), value=_ids_text([outcome.input_ids]), inline=False)
     embed.add_field(name=_count("output id", outcome.output_count), value=_ids_text(outcome.outputs), inline=False)

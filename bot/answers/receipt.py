@@ -75,7 +75,7 @@ class Receipt(Generic[T]):
 def receipt_file(question: RepeatableQuestion[T], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
     """Return the receipt of an answer that was computed just now, as a file."""
     receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
-    return Attachment(RECEIPT, write_receipt(receipt), "The receipt: question and outcome, used by the buttons")
+    return Attachment(RECEIPT, write_receipt(receipt), "The question and outcome, used by the buttons")
 
 
 def write_receipt(receipt: Receipt[T]) -> str:

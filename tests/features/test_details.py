@@ -91,7 +91,7 @@ async def test_details_are_those_of_the_answer(
         ]
     shown_fields = fields(shown)
     assert shown_fields["Model"] == "demo"
-    assert shown_fields["Computed in"].startswith("float32 on cpu")
+    assert shown_fields["Computation"].startswith("float32 on cpu")
     assert receipt["output_sha256"] == "".join(shown_fields["SHA-256 of the output ids"].split("\n")[1:3])
     for name, value in options.items():
         if not isinstance(value, str) or name == "strategy":

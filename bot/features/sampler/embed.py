@@ -95,7 +95,7 @@ def _cut_text(stage: SamplerStage, more: Callable[[CutToken], str] = lambda _: "
         return f"{cut}."
     first = stage.cut[0]
     named = f"{token_in_prose(first.token.text)}, rank {first.rank:,}, {percentage(first.probability)}"
-    return f"{cut}. The most probable: {named}.{more(first)}"
+    return f"{cut}. The most probable of them: {named}.{more(first)}"
 
 
 _WHY = {

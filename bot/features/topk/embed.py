@@ -82,7 +82,7 @@ def _name(name: str) -> str:
 def _joint_text(walk: Walk) -> str:
     log_probability = walk.log_probability
     mean = log_probability / len(walk.steps)
-    return f"log-probability **{log_probability:.2f}** ({mean:.3f} per step), that is {_share(log_probability)}"
+    return f"log-probability **{log_probability:.2f}** ({mean:.3f} per step), or {_share(log_probability)}"
 
 
 def _share(log_probability: float) -> str:
