@@ -1,6 +1,7 @@
 """The source tree keeps the structure described in CONTRIBUTING."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import discord
@@ -59,19 +60,23 @@ def test_the_package_has_only_four_modules_at_its_top() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py", "settings.py"}
 
 
+def replies_on_errors(callback: Callable[..., object]) -> bool:
+    return callback.__code__.co_qualname.startswith("reply_on_error.")
+
+
 async def test_every_command_is_registered_replies_on_errors_and_has_descriptions(simcord_bot: Nightword) -> None:
     await add_commands(simcord_bot)
     commands = list(simcord_bot.tree.walk_commands())
     menus = simcord_bot.tree.get_commands(type=discord.AppCommandType.message)
     assert {menu.name for menu in menus} == {"Score sentiment", "Tokenize", "X-ray"}
     for menu in menus:
-        assert menu.callback.__code__.co_qualname.startswith("reply_on_error."), "the context menu has no @reply_on_error"
+        assert replies_on_errors(menu.callback), "the context menu has no @reply_on_error"
     assert {command.name for command in commands} == {
         "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess",
     }  # fmt: skip
     for command in commands:
         assert isinstance(command, app_commands.Command)
-        assert command.callback.__code__.co_qualname.startswith("reply_on_error."), "the command has no @reply_on_error"
+        assert replies_on_errors(command.callback), "the command has no @reply_on_error"
         assert 10 < len(command.description) <= 100
         for parameter in command.parameters:
             assert 10 < len(str(parameter.description)) <= 100
