@@ -11,8 +11,8 @@ import torch
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
+from bot.features.guess.command import OPENINGS
 from bot.features.guess.embed import MOST_GUESSERS
-from bot.features.guess.openings import OPENINGS
 from bot.questions.topk import TopKQuestion
 from bot.rendering.tables import PHONE_WIDTH, next_tokens_table, percentage
 from bot.settings import Settings
