@@ -81,7 +81,9 @@ async def test_stop_keeps_what_is_written_and_says_so(tmp_path: Path, slow_model
         assert pressed.callbacks[0]["type"] == 6
         fields = {field["name"]: field["value"] for field in interaction.original["embeds"][0]["fields"]}  # type: ignore[index]  # it is there
         assert fields["Stopped"].startswith("by a person, after ")
-        assert len(text(interaction.original)) >= len(text(draft))
+        # In a beam search, another beam with fewer characters can take the lead.
+        shortest = len(f"{PROMPT} **a**") if strategy == "beam" else len(text(draft))
+        assert len(text(interaction.original)) >= shortest
         assert labels(interaction.original)[0] == "Continue (20 more)"
         more = await discord.press("Continue", interaction.original, user=2)  # type: ignore[arg-type]  # as above
         assert text((await wait_for_final_answer(more)).original).startswith(
