@@ -89,12 +89,12 @@ def expected_answer(result: Surprisals, position: int, run: RunInfo) -> Answer:
 
 
 def figure(value: float | None) -> str:
-    """Return a figure: ``12.3``, ``1,234``, ``4.5e+17``. None means beyond the range of a float."""
+    """Return a figure: ``1.30``, ``12.3``, ``1,234``, ``4.5e+17``. None means beyond the range of a float."""
     if value is None:
         return "over 1e+304"
     if value >= 1e6:
         return f"{value:.1e}"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def _classes(result: Surprisals) -> str:
