@@ -60,7 +60,8 @@ class EmptyPrompt(UsageError):
     """The text has too few tokens to compute anything from."""
 
     def __init__(self, what: str, limit: int, *, minimum: int = 1, problem: str = "is empty: 0 tokens") -> None:
-        super().__init__(f"The {what} {problem}. It must have {minimum} to {limit:,} tokens. Write some text.")
+        remedy = "Write some text." if minimum == 1 else "Write more text."
+        super().__init__(f"The {what} {problem}. It must have {minimum} to {limit:,} tokens. {remedy}")
 
 
 class PromptTooLong(UsageError):

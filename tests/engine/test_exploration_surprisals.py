@@ -107,7 +107,10 @@ def test_the_first_token_s_characters_are_not_predicted(demo_model: EngineModel,
 
 
 def test_a_text_of_one_token_is_refused(demo_model: EngineModel, stories_model: EngineModel) -> None:
-    message = "The text is only one token, so there is nothing to predict it from. It must have 2 to 512 tokens"
+    message = (
+        "The text is only one token, so there is nothing to predict it from. It must have 2 to 512 tokens. "
+        "Write more text."
+    )
     with pytest.raises(EmptyPrompt, match=message):
         demo_model.answer(XrayQuestion("It"))
     with pytest.raises(EmptyPrompt, match="The text is empty: 0 tokens"):
