@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
-from bot.storage.records import Case, CaseEvent, CaseState, Due, EventKind, Verdict
+from bot.storage.records import Case, CaseEvent, CaseOutcome, CaseState, Due, EventKind
 from bot.storage.statements import (
     add_event,
     execute_and_count,
@@ -147,7 +147,7 @@ class Cases:
             return await _change_state(session, case_id, is_theirs, "released", user_id, changes)
 
     async def decide(self, case_id: int, user_id: int, confirmed: bool) -> tuple[bool, Case | None]:
-        """Confirm or dismiss an undecided case, no matter who claimed it; the verdict is stored without names."""
+        """Confirm or dismiss an undecided case, no matter who claimed it; the outcome is stored without names."""
         undecided = ReviewCase.state.in_(["open", "claimed", "withdrawn"])
         outcome: EventKind = "confirmed" if confirmed else "dismissed"
         async with self._database.session() as session:
@@ -158,13 +158,13 @@ class Cases:
             changes = {"state": outcome, "decided_by": user_id}
             done, case = await _change_state(session, case_id, undecided, outcome, user_id, changes)
             if done and case is not None:
-                verdict = {
+                row = {
                     "place_id": place_id,
                     "positive_probability": round(case.positive_probability, 2),
                     "confirmed": confirmed,
                     "decided_on": datetime.now(UTC).date(),
                 }
-                await session.execute(insert(tables.Verdict).values(verdict))
+                await session.execute(insert(tables.CaseOutcome).values(row))
             return done, case
 
     async def add_note(self, case_id: int, user_id: int, text: str) -> Case | None:
@@ -182,13 +182,13 @@ class Cases:
             await add_event(session, case_id, "noted", user_id=user_id, note=storable(text))
             return await find_case(session, is_case)
 
-    async def verdicts(self, place_id: int, since: date | None = None) -> list[Verdict]:
+    async def outcomes(self, place_id: int, since: date | None = None) -> list[CaseOutcome]:
         """Return the decisions in a place on `since` or later, in order."""
-        table = tables.Verdict
+        table = tables.CaseOutcome
         statement = select(table.positive_probability, table.confirmed, table.decided_on)
         which = [table.place_id == place_id, *([] if since is None else [table.decided_on >= since])]
         async with self._database.session() as session:
-            return [Verdict(*row) for row in await session.execute(statement.where(*which).order_by(table.id))]
+            return [CaseOutcome(*row) for row in await session.execute(statement.where(*which).order_by(table.id))]
 
 
 async def _next_number(session: AsyncSession, guild_id: int) -> int:

@@ -247,7 +247,7 @@ class CardContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CaseOutcome:
     """A decision about a message, with its probability rounded to 2 decimals."""
 
     positive_probability: float

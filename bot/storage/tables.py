@@ -206,7 +206,7 @@ class CaseEvent(Base):
     positive_probability: Mapped[float | None]
 
 
-class Verdict(Base):
+class CaseOutcome(Base):
     """A moderator's decision. It names neither message nor author, and stays when the message is deleted."""
 
     __tablename__ = "verdict"

@@ -30,10 +30,10 @@ from bot.storage.records import (
     AuthorRow,
     Case,
     CaseEvent,
+    CaseOutcome,
     Exemption,
     ScoredMessage,
     Unscored,
-    Verdict,
     WatchedPlace,
 )
 from tests.rendering.results import check_limits, check_text, computed, logits, long_texts, probabilities, texts
@@ -47,7 +47,7 @@ watched = st.builds(
     WatchedPlace, ids, ids, thresholds, ids, ids, st.booleans(), ids, moments,
     st.sampled_from(["none", "react", "reply"]), thresholds, st.booleans(), st.none() | moments, st.none() | moments,
 )  # fmt: skip
-verdicts = st.lists(st.builds(Verdict, probabilities, st.booleans(), st.dates()), max_size=30)
+outcomes = st.lists(st.builds(CaseOutcome, probabilities, st.booleans(), st.dates()), max_size=30)
 scored = st.builds(ScoredMessage, ids, ids, ids, moments, probabilities, logits, probabilities, texts)
 cases = st.builds(
     Case, ids, ids, st.integers(1, 10**9), ids, ids, ids, ids, moments, ids, st.booleans(), probabilities,
@@ -110,7 +110,7 @@ def test_a_digest_says_how_many_cases_it_does_not_list(case: Case) -> None:
 
 
 statuses = st.builds(
-    PlaceStatus, st.just(f"<#{WIDEST}>"), watched, st.integers(0, 10**9), st.integers(0, 10**6), verdicts
+    PlaceStatus, st.just(f"<#{WIDEST}>"), watched, st.integers(0, 10**9), st.integers(0, 10**6), outcomes
 )
 unscored = st.builds(Unscored, ids, ids, st.sampled_from(["not_finite", "model", "database", "unreadable", "bot"]))
 exemptions = st.builds(Exemption, ids, st.sampled_from(["role", "user"]), ids)
@@ -154,10 +154,14 @@ def test_watching_and_going_live(place: WatchedPlace, is_new: bool, notice: bool
     check_review(live_answer(channel(), place, on=is_new).embed)
 
 
-@given(watched, st.lists(scored, max_size=30), verdicts, probabilities, st.booleans())
+@given(watched, st.lists(scored, max_size=30), outcomes, probabilities, st.booleans())
 @settings(max_examples=20, deadline=None)
 async def test_a_preview(
-    place: WatchedPlace, messages: list[ScoredMessage], decided: list[Verdict], flag_below: float, is_suggested: bool
+    place: WatchedPlace,
+    messages: list[ScoredMessage],
+    decided: list[CaseOutcome],
+    flag_below: float,
+    is_suggested: bool,
 ) -> None:
     suggestion = Suggestion(flag_below, 10**6, 10**6, 10**6, 10**6) if is_suggested else None
     answer = await preview_answer(channel(), place, messages, decided, flag_below, suggestion)
@@ -175,9 +179,11 @@ async def test_statistics(messages: list[ScoredMessage], days: int) -> None:
         assert 0 < len(file.description) <= 1024
 
 
-@given(st.lists(probabilities, max_size=60), verdicts, verdicts, st.integers(0, 10**6))
+@given(st.lists(probabilities, max_size=60), outcomes, outcomes, st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
-def test_a_week(scores: Sequence[float], decided: list[Verdict], all_decided: list[Verdict], open_cases: int) -> None:
+def test_a_week(
+    scores: Sequence[float], decided: list[CaseOutcome], all_decided: list[CaseOutcome], open_cases: int
+) -> None:
     check_review(weekly_embed(f"<#{WIDEST}>", Week(scores, decided, all_decided, open_cases)))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
 from bot.storage.store import ReviewStore
-from bot.storage.tables import CaseEvent, Message, ReviewCase, Score, Verdict
+from bot.storage.tables import CaseEvent, CaseOutcome, Message, ReviewCase, Score
 from tests.storage.people import FIRST
 from tests.storage.writer import AT_ONCE, settle
 
@@ -58,7 +58,7 @@ async def stored_steps(database: Database) -> Steps:
         number, events = CaseEvent.number, func.count()
         histories = select(func.min(number), func.max(number), events).group_by(CaseEvent.case_id)
         spans = (await session.execute(histories)).all()
-        verdicts = await session.scalar(select(func.count()).select_from(Verdict))
+        outcomes = await session.scalar(select(func.count()).select_from(CaseOutcome))
         recorded = set((await session.scalars(select(Message.message_id))).all())
     assert len(scored) == len(set(scored)), "scored once"
     assert sorted(case.number for case in cases) == list(range(1, len(cases) + 1))
@@ -66,7 +66,7 @@ async def stored_steps(database: Database) -> Steps:
     assert all((first, last) == (1, count) for first, last, count in spans), "a history without gaps"
     decided = {case.message_id for case in cases if case.state == "confirmed"}
     assert sum(count for *_, count in spans) == len(cases) + len(decided)
-    assert verdicts == len(decided)
+    assert outcomes == len(decided)
     opened = {case.message_id for case in cases}
     return dict(zip(STEPS, (recorded, set(scored), opened, decided), strict=True))
 

@@ -92,8 +92,8 @@ async def test_a_case_decided_while_its_message_is_deleted_is_deleted(
         )
         decided += done
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
-    # A verdict belongs to the place, and is deleted only with it.
-    assert await count(database, tables.Verdict) == (0 if how in {"unwatch", "delete_guild"} else decided)
+    # An outcome belongs to the place, and is deleted only with it.
+    assert await count(database, tables.CaseOutcome) == (0 if how in {"unwatch", "delete_guild"} else decided)
 
 
 async def test_a_message_recorded_while_its_place_is_unwatched_is_deleted(

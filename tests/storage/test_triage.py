@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.storage.database import Database
-from bot.storage.records import Case, Verdict
+from bot.storage.records import Case, CaseOutcome
 from bot.storage.store import ReviewStore
 from tests.storage.people import ADA, CHANNEL, FIRST, MAX, MORGAN, OTHER_CHANNEL, apply_edit, flag
 
@@ -68,7 +68,7 @@ async def test_a_deleted_message_s_case_cannot_be_claimed_decided_or_noted(store
     assert await store.cases.release(case.id, MORGAN) == (False, None)
     assert await store.cases.decide(case.id, MORGAN, True) == (False, None)
     assert await store.cases.add_note(case.id, MORGAN, "Too late.") is None
-    assert await store.cases.verdicts(CHANNEL) == []
+    assert await store.cases.outcomes(CHANNEL) == []
     assert await store.cases.history(case.id) == []
 
 
@@ -84,19 +84,19 @@ async def test_notes_are_kept_in_any_state(store: ReviewStore) -> None:
         await store.cases.add_note(case.id, MORGAN, "é" * 1001)
 
 
-async def test_a_verdict_outlives_its_message_without_naming_anyone(store: ReviewStore, database: Database) -> None:
+async def test_an_outcome_outlives_its_message_without_naming_anyone(store: ReviewStore, database: Database) -> None:
     today = datetime.now(UTC).date()
     for step, (probability, confirmed) in enumerate([(0.123456, True), (0.2, False)]):
         case = await flag(store, FIRST + step, probability)
         await store.cases.decide(case.id, MORGAN, confirmed)
     await store.privacy.delete_messages_of(ADA)
-    expected = [Verdict(0.12, True, today), Verdict(0.2, False, today)]
-    assert await store.cases.verdicts(CHANNEL) == expected
-    assert await store.cases.verdicts(CHANNEL, today) == expected
-    assert await store.cases.verdicts(CHANNEL, today + timedelta(days=1)) == []
-    assert await store.cases.verdicts(OTHER_CHANNEL) == []
+    expected = [CaseOutcome(0.12, True, today), CaseOutcome(0.2, False, today)]
+    assert await store.cases.outcomes(CHANNEL) == expected
+    assert await store.cases.outcomes(CHANNEL, today) == expected
+    assert await store.cases.outcomes(CHANNEL, today + timedelta(days=1)) == []
+    assert await store.cases.outcomes(OTHER_CHANNEL) == []
     await store.places.unwatch(CHANNEL)
-    assert await store.cases.verdicts(CHANNEL) == []
+    assert await store.cases.outcomes(CHANNEL) == []
 
 
 async def test_a_case_that_many_claim_at_once_has_one_claimant(store: ReviewStore, other: ReviewStore) -> None:
@@ -120,7 +120,7 @@ async def test_a_case_that_many_decide_at_once_has_one_outcome(store: ReviewStor
         outcome = "confirmed" if winner % 3 == 0 else "dismissed"
         assert {(after.state, after.decided_by) for _, after in results if after is not None} == {(outcome, winner)}
         assert await kinds(store, case) == [("opened", None), (outcome, winner)]
-    assert len(await store.cases.verdicts(CHANNEL)) == 10
+    assert len(await store.cases.outcomes(CHANNEL)) == 10
 
 
 async def test_claiming_deciding_and_an_edit_at_once_leave_one_decision(store: ReviewStore, other: ReviewStore) -> None:
@@ -139,4 +139,4 @@ async def test_claiming_deciding_and_an_edit_at_once_leave_one_decision(store: R
         assert after.state in {"confirmed", "dismissed"}
         story = [kind for kind, _ in await kinds(store, case)]
         assert len([kind for kind in story if kind in {"confirmed", "dismissed"}]) == 1
-    assert len(await store.cases.verdicts(CHANNEL)) == 10
+    assert len(await store.cases.outcomes(CHANNEL)) == 10

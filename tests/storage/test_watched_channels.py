@@ -138,7 +138,7 @@ async def test_a_removed_server_s_cases_are_deleted_and_no_message_is_due(store:
     await store.places.delete_guild(GUILD)
     assert await store.cases.get(case.id) is None
     assert await store.cases.history(case.id) == []
-    assert await store.cases.verdicts(CHANNEL) == []
+    assert await store.cases.outcomes(CHANNEL) == []
     assert await store.own_messages.due_deletions(10) == [], "the bot is no longer in that server"
     await go_live(store)
     again = await flag(store)

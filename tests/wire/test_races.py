@@ -42,14 +42,14 @@ async def press(discord: Discord, card: Json, label: str, user: int) -> Interact
 
 
 async def only_case(url: str) -> tuple[Case, list[str], int]:
-    """Return the case, the kinds of its events, and the number of verdicts."""
+    """Return the case, the kinds of its events, and the number of outcomes."""
     async with store_of(url) as store:
         case = await store.cases.by_number(int(GUILD), 1)
         assert case is not None
         return (
             case,
             [event.kind for event in await store.cases.history(case.id)],
-            len(await store.cases.verdicts(case.place_id)),
+            len(await store.cases.outcomes(case.place_id)),
         )
 
 
@@ -70,8 +70,8 @@ async def test_of_two_decisions_at_once_one_counts_and_the_other_is_refused(tmp_
     by, outcome = (900 + MORGAN, "confirmed") if late.user == MIKA else (900 + MIKA, "dismissed")
     assert [followup["content"] for followup in late.followups] == [f"Case 1 was {outcome} by <@{by}>."]
     assert late.followups[0]["flags"] & 64
-    case, kinds, verdicts = await only_case(url)
-    assert (case.state, case.decided_by, kinds, verdicts) == (outcome, by, ["opened", outcome], 1)
+    case, kinds, outcomes = await only_case(url)
+    assert (case.state, case.decided_by, kinds, outcomes) == (outcome, by, ["opened", outcome], 1)
     assert title(card) == f"Case 1 · flagged · {outcome}"
     assert events(card)[1:] == [f"`2` **{outcome}** by <@{by}>"]
 
@@ -97,8 +97,8 @@ async def test_a_decision_made_before_a_kill_counts_once_and_reaches_the_card(tm
             await until(lambda: buttons(discord.messages_in(LOG)[0]) == ["Note"])
         (card,) = discord.messages_in(LOG)
     assert [followup["content"] for followup in late.followups] == [f"Case 1 was confirmed by <@{900 + MORGAN}>."]
-    case, kinds, verdicts = await only_case(url)
-    assert (case.state, case.decided_by, kinds, verdicts) == ("confirmed", 900 + MORGAN, ["opened", "confirmed"], 1)
+    case, kinds, outcomes = await only_case(url)
+    assert (case.state, case.decided_by, kinds, outcomes) == ("confirmed", 900 + MORGAN, ["opened", "confirmed"], 1)
     assert title(card) == "Case 1 · flagged · confirmed"
     assert events(card)[1:] == [f"`2` **confirmed** by <@{900 + MORGAN}>"]
 

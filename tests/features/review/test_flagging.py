@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.features.review.showing.thresholds import HYSTERESIS, Flag, Suggestion, flag, suggested_threshold
-from bot.storage.records import Verdict
+from bot.storage.records import CaseOutcome
 
 PROBABILITIES = st.integers(0, 100).map(lambda hundredths: hundredths / 100)
 
@@ -35,24 +35,24 @@ def test_urgent_messages_can_have_their_own_threshold() -> None:
     assert not flag(0.0, 0.2, 0.0).is_urgent
 
 
-def verdicts(confirmed: list[float], dismissed: list[float]) -> list[Verdict]:
+def outcomes(confirmed: list[float], dismissed: list[float]) -> list[CaseOutcome]:
     day = date(2026, 11, 22)
     return [
-        *(Verdict(probability, True, day) for probability in confirmed),
-        *(Verdict(probability, False, day) for probability in dismissed),
+        *(CaseOutcome(probability, True, day) for probability in confirmed),
+        *(CaseOutcome(probability, False, day) for probability in dismissed),
     ]
 
 
 def test_the_suggested_threshold_separates_confirmed_from_dismissed() -> None:
-    suggestion = suggested_threshold(verdicts([0.01, 0.02, 0.05], [0.04, 0.12, 0.18, 0.19]))
+    suggestion = suggested_threshold(outcomes([0.01, 0.02, 0.05], [0.04, 0.12, 0.18, 0.19]))
     assert suggestion == Suggestion(flag_below=0.12, kept=3, confirmed=3, spared=3, dismissed=4)
 
 
 def test_few_or_mixed_decisions_suggest_no_threshold() -> None:
     assert suggested_threshold([]) is None
-    assert suggested_threshold(verdicts([0.01, 0.02], [0.1] * 9)) is None
-    assert suggested_threshold(verdicts([0.1, 0.1, 0.1], [0.1, 0.1, 0.1])) is None
-    assert suggested_threshold(verdicts([0.2, 0.2, 0.2], [0.1, 0.1, 0.1])) is None
+    assert suggested_threshold(outcomes([0.01, 0.02], [0.1] * 9)) is None
+    assert suggested_threshold(outcomes([0.1, 0.1, 0.1], [0.1, 0.1, 0.1])) is None
+    assert suggested_threshold(outcomes([0.2, 0.2, 0.2], [0.1, 0.1, 0.1])) is None
 
 
 @given(st.lists(PROBABILITIES, min_size=3, max_size=20), st.lists(PROBABILITIES, min_size=3, max_size=20))
@@ -62,7 +62,7 @@ def test_no_threshold_separates_better(confirmed: list[float], dismissed: list[f
         return kept - sum(probability < threshold for probability in dismissed) / len(dismissed)
 
     best = max(youden(threshold / 100) for threshold in range(1, 101))
-    suggestion = suggested_threshold(verdicts(confirmed, dismissed))
+    suggestion = suggested_threshold(outcomes(confirmed, dismissed))
     if suggestion is None:
         assert best <= 0
     else:

@@ -61,7 +61,7 @@ async def test_only_one_of_simultaneous_decisions_counts(place: ReviewPlace) -> 
         *(act(("confirm", "dismiss")[user_id % 2], case.id, user_id) for user_id in range(8))
     )
     assert refusals.count(None) == 1
-    assert len(await place.store.cases.verdicts(place.channel.id)) == 1
+    assert len(await place.store.cases.outcomes(place.channel.id)) == 1
     assert len(field(place.cards[0], "History").splitlines()) == 2
 
 

@@ -52,8 +52,8 @@ class Inspecting(ReviewCommands):
                 scored, cases = await store.scores.count(place.id), await store.cases.open_count(place.id)
                 excluded = (*excluded_channels(place), *excluded_threads(place))
                 visible = visible_to(asker(interaction), [part for part in excluded if part.id not in watched_ids])
-                verdicts = await store.cases.verdicts(place.id)
-                statuses.append(PlaceStatus(place.mention, watched, scored, cases, verdicts, visible))
+                outcomes = await store.cases.outcomes(place.id)
+                statuses.append(PlaceStatus(place.mention, watched, scored, cases, outcomes, visible))
         actions = [entry for entry in await store.audit.latest(guild.id, 50) if entry.place_id in {None, *place_ids}]
         model = interaction.client.executor.status.model
         unscored, unscored_count = await store.faults.given_up(place_ids, UNSCORED_SHOWN)
@@ -84,11 +84,11 @@ class Inspecting(ReviewCommands):
         if not await defer(interaction, private=True):
             return
         scored = await self._reader.store.scores.latest(channel.id)
-        verdicts = await self._reader.store.cases.verdicts(channel.id)
+        outcomes = await self._reader.store.cases.outcomes(channel.id)
         thresholds = (flag_below, watched.flag_below, 0.2)
         threshold = next(value for value in thresholds if value is not None)  # 0 is a threshold too
-        suggestion = suggested_threshold(verdicts)
-        await reply(interaction, await preview_answer(channel, watched, scored, verdicts, threshold, suggestion))
+        suggestion = suggested_threshold(outcomes)
+        await reply(interaction, await preview_answer(channel, watched, scored, outcomes, threshold, suggestion))
 
     @app_commands.command(extras={"example": "/review stats channel:#film-reviews days:30"})
     @app_commands.describe(channel=PLACE_OPTION, days="How many days to look back, from 1 to 365")

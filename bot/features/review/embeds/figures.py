@@ -16,18 +16,18 @@ from bot.features.review.embeds.trend import trend_picture
 from bot.features.review.showing.thresholds import Suggestion
 from bot.rendering.pictures.picture import draw_in_thread
 from bot.rendering.tables import percentage
-from bot.storage.records import ScoredMessage, Verdict, WatchedPlace
+from bot.storage.records import CaseOutcome, ScoredMessage, WatchedPlace
 
 LINKS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The scores and verdicts of one week in a place, with all verdicts so far."""
+    """The scores and outcomes of one week in a place, with all outcomes so far."""
 
     probabilities: Sequence[float]
-    verdicts: Sequence[Verdict]
-    all_verdicts: Sequence[Verdict]
+    outcomes: Sequence[CaseOutcome]
+    all_outcomes: Sequence[CaseOutcome]
     open_cases: int
 
 
@@ -35,7 +35,7 @@ async def preview_answer(
     channel: discord.abc.GuildChannel | discord.Thread,
     watched: WatchedPlace,
     scored: Sequence[ScoredMessage],
-    verdicts: Sequence[Verdict],
+    outcomes: Sequence[CaseOutcome],
     flag_below: float,
     suggestion: Suggestion | None,
 ) -> Answer:
@@ -50,7 +50,7 @@ async def preview_answer(
         for message in flagged[:LINKS]
     ]
     more = [f"… and {len(flagged) - LINKS:,} more"] if len(flagged) > LINKS else []
-    decided = [f"So far {precision_text(verdicts)}.{_suggestion_text(suggestion)}"] if verdicts else []
+    decided = [f"So far {precision_text(outcomes)}.{_suggestion_text(suggestion)}"] if outcomes else []
     lines = [f"{summary} in {channel.mention}.", *links, *more, *decided]
     embed = discord.Embed(title="Preview", description="\n".join(lines), colour=BLURPLE)
     embed.set_footer(text=f"P(positive) compares two labels. Lowest first. {CAUTION}")
@@ -59,8 +59,8 @@ async def preview_answer(
         [message.positive_probability for message in scored],
         flag_below,
         watched.urgent_below,
-        [verdict.positive_probability for verdict in verdicts if verdict.confirmed],
-        [verdict.positive_probability for verdict in verdicts if not verdict.confirmed],
+        [outcome.positive_probability for outcome in outcomes if outcome.confirmed],
+        [outcome.positive_probability for outcome in outcomes if not outcome.confirmed],
     )
     return Answer(embed).with_picture(picture, "spread.png")
 
@@ -98,7 +98,7 @@ def weekly_embed(place: str, week: Week) -> discord.Embed:
     mood = f", {positive / count:.0%} of them positive" if count >= SMALLEST_GROUP else ""
     lines = [
         f"{place}: {count:,} messages scored{mood}.",
-        f"This week {precision_text(week.verdicts)}. In total {precision_text(week.all_verdicts)}.",
+        f"This week {precision_text(week.outcomes)}. In total {precision_text(week.all_outcomes)}.",
         "1 case is open." if week.open_cases == 1 else f"{week.open_cases:,} cases are open.",
     ]
     embed = discord.Embed(title="The week in review", description="\n".join(lines), colour=BLURPLE)

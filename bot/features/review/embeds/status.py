@@ -9,7 +9,7 @@ import discord
 from bot.answers.answer import BLURPLE, GREEN, Answer
 from bot.features.review.embeds.card import CAUTION, case_history, message_link, model_text
 from bot.questions.language_model import ModelInfo
-from bot.storage.records import AuditEntry, Case, CaseEvent, Exemption, Fault, Unscored, Verdict, WatchedPlace
+from bot.storage.records import AuditEntry, Case, CaseEvent, CaseOutcome, Exemption, Fault, Unscored, WatchedPlace
 
 FIELD_LIMIT = 1024
 MOST_NAMED = 10  # channels listed in a line
@@ -59,7 +59,7 @@ class PlaceStatus:
     watched: WatchedPlace
     scored: int
     open_cases: int
-    verdicts: Sequence[Verdict]
+    outcomes: Sequence[CaseOutcome]
     left_out: Sequence[Mentioned] = ()
 
 
@@ -178,11 +178,11 @@ def status_answer(
     return Answer(embed)
 
 
-def precision_text(verdicts: Sequence[Verdict]) -> str:
+def precision_text(outcomes: Sequence[CaseOutcome]) -> str:
     """Return the precision, such as ``7 of 12 decided cases were confirmed (58%)``."""
-    confirmed = sum(verdict.confirmed for verdict in verdicts)
-    share = f" ({confirmed / len(verdicts):.0%})" if verdicts else ""
-    return f"{confirmed:,} of {len(verdicts):,} decided cases were confirmed{share}"
+    confirmed = sum(outcome.confirmed for outcome in outcomes)
+    share = f" ({confirmed / len(outcomes):.0%})" if outcomes else ""
+    return f"{confirmed:,} of {len(outcomes):,} decided cases were confirmed{share}"
 
 
 def _place(status: PlaceStatus) -> str:
@@ -198,8 +198,8 @@ def _place(status: PlaceStatus) -> str:
     if watched.suspended_at is not None:
         when = discord.utils.format_dt(watched.suspended_at, "R")
         lines.append(f"  **suspended** {when}: the bot can't post in the log channel. `/review live` tries again.")
-    if status.verdicts or status.open_cases:
-        lines.append(f"  {precision_text(status.verdicts)} · {status.open_cases:,} open")
+    if status.outcomes or status.open_cases:
+        lines.append(f"  {precision_text(status.outcomes)} · {status.open_cases:,} open")
     return "\n".join(lines)
 
 

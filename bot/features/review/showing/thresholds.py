@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.storage.records import Verdict
+from bot.storage.records import CaseOutcome
 
 URGENT_SHARE = 0.25  # urgent_below as a share of flag_below, unless it is given
 HYSTERESIS = 0.05  # an edited message must be this far above a threshold, or small edits would toggle its case
@@ -44,14 +44,14 @@ class Suggestion:
     dismissed: int
 
 
-def suggested_threshold(verdicts: Sequence[Verdict]) -> Suggestion | None:
+def suggested_threshold(outcomes: Sequence[CaseOutcome]) -> Suggestion | None:
     """Return the threshold that separates confirmed from dismissed cases best.
 
     None if no threshold separates them, or without at least 3 confirmed and 3 dismissed cases. Best is measured by
     Youden's J (1950): the share of confirmed cases that the threshold flags, less the share of dismissed ones.
     """
-    confirmed = [verdict.positive_probability for verdict in verdicts if verdict.confirmed]
-    dismissed = [verdict.positive_probability for verdict in verdicts if not verdict.confirmed]
+    confirmed = [outcome.positive_probability for outcome in outcomes if outcome.confirmed]
+    dismissed = [outcome.positive_probability for outcome in outcomes if not outcome.confirmed]
     if min(len(confirmed), len(dismissed)) < FEWEST:
         return None
     suggestions = [_suggestion(round(step * STEP, 2), confirmed, dismissed) for step in range(1, 101)]

@@ -31,8 +31,8 @@ async def _post(bot: discord.Client, store: ReviewStore, watched: WatchedPlace, 
     since = discord.utils.utcnow() - WEEK
     week = Week(
         probabilities=[message.positive_probability for message in await store.scores.latest(watched.place_id, since)],
-        verdicts=await store.cases.verdicts(watched.place_id, since.date()),
-        all_verdicts=await store.cases.verdicts(watched.place_id),
+        outcomes=await store.cases.outcomes(watched.place_id, since.date()),
+        all_outcomes=await store.cases.outcomes(watched.place_id),
         open_cases=await store.cases.open_count(watched.place_id),
     )
     channel = bot.get_partial_messageable(log_channel_id, guild_id=watched.guild_id)
