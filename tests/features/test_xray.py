@@ -32,8 +32,8 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: EngineM
     assert embed["title"] == f"X-ray of {len(own.tokens)} tokens"
     assert embed["description"] == f"> {TEXT}"
     perplexity, bits, classes, surprising = [field["value"] for field in embed["fields"]]
-    assert perplexity == f"{own.perplexity:.3g}"
-    assert bits == f"{own.bits_per_character:.3g}"
+    assert perplexity == f"{own.perplexity:#.3g}"
+    assert bits == f"{own.bits_per_character:#.3g}"
     assert sum(int(part.split("**")[1]) for part in classes.split(" · ")) == len(own.likelihoods)
     most = own.most_surprising(5)
     assert [line.split()[0] for line in surprising.split("\n")[2:-1]] == [
