@@ -39,6 +39,8 @@ def modules() -> Iterator[str]:
 def next_bot(listener: socket.socket) -> tuple[str, list[str]]:
     """Fork a bot for each connection. Return only in a bot's process, with its port and arguments."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so supervisors leave no zombies
+    # A shell without job control starts background processes with this signal ignored, and bots would inherit that.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     while True:
         ready, _, _ = select.select([sys.stdin, listener], [], [])
         if sys.stdin in ready:
