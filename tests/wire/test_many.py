@@ -84,7 +84,7 @@ async def test_a_cancelled_a_failing_and_a_timed_out_request_leave_the_others_un
 
         async def fail(user: int) -> None:
             if user == 1:
-                discord.callback_faults = [Fault(400)]  # nobody can get the answer now, so the request is cancelled
+                discord.callback_faults = [Fault(400)]  # no answer can be delivered now, so the request is cancelled
                 failures.append(await discord.slash("continue", user=11, prompt="Once", max_new_tokens=10))
                 await until(failures[-1].refused.is_set)
             elif user == 2:

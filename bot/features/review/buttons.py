@@ -67,7 +67,7 @@ def cases_in_digest(message: discord.Message, case_ids: Collection[int]) -> list
 
 
 def retry_view() -> discord.ui.View:
-    """Return a view with the button."""
+    """Return the *Try again* button below `/review status`."""
     return view_of(RetryButton())
 
 
