@@ -11,7 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from benchmarks.architectures.comparison import Comparison, compare
 from benchmarks.architectures.tiny_models import causal_classes, make_tiny
 from bot.engine import primitives
-from bot.engine.primitives import TokenScore
+from bot.engine.primitives import RankedScore
 from bot.engine.tokenizer import TextCodec
 from bot.questions.tokens import TokenProbability
 
@@ -60,8 +60,8 @@ def test_a_refusal_for_a_wrong_reason_is_reported(tmp_path: Path, monkeypatch: p
 def test_numbers_that_differ_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = primitives.candidates
 
-    def a_little_more(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
-        return tuple(replace(candidate, logit=candidate.logit + 0.01) for candidate in exact(scores, codec))
+    def a_little_more(scores: Iterable[RankedScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+        return tuple(replace(candidate, logit=(candidate.logit or 0.0) + 0.01) for candidate in exact(scores, codec))
 
     monkeypatch.setattr("bot.engine.topk.candidates", a_little_more)
     comparison = compare(tiny_model("llama", tmp_path))

@@ -153,7 +153,7 @@ def _candidates(ours: EngineModel, plain: _Plain, prompt: str) -> str:
     ids = [candidate.token.id for candidate in candidates]
     if ids != logits.topk(K).indices.tolist():
         return f"{ids} for {logits.topk(K).indices.tolist()} after {prompt!r}"
-    return _difference([candidate.logit for candidate in candidates], logits[ids], logits) or _difference(
+    return _difference([candidate.logit or 0.0 for candidate in candidates], logits[ids], logits) or _difference(
         [10 * candidate.probability for candidate in candidates], 10 * logits.softmax(0)[ids], torch.ones(1)
     )
 
@@ -211,7 +211,7 @@ def _labels(ours: EngineModel, plain: _Plain) -> str:
     logits = plain.logits(sentiment_prompt(REVIEW))
     ids = [int(plain.ids(label)[0, 0]) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
     verdict = ours.answer(SentimentQuestion(REVIEW))
-    return _difference([verdict.positive_logit, verdict.negative_logit], logits[ids], logits)
+    return _difference(list(verdict.scores), logits[ids], logits)
 
 
 _CHECKS: dict[str, Callable[[EngineModel, _Plain], str]] = {

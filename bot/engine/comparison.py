@@ -54,7 +54,9 @@ class _TextWatcher(Watcher[Continuation]):
 def _log_probability(engine: Engine, written: Continuation) -> float:
     """Return the sum of the natural-log probabilities of the new tokens, at temperature 1."""
     input_ids, output_ids = list(written.input_ids), written.output_ids
-    scores = engine.score_after_each([*input_ids, *output_ids[:-1]], first=len(input_ids) - 1, following=output_ids)
+    scores = engine.score_after_each(
+        [*input_ids, *output_ids[:-1]], first=len(input_ids) - 1, following=[(id_,) for id_ in output_ids]
+    )
     return sum(position.chosen[0].log_probability for position in scores)
 
 

@@ -16,16 +16,28 @@ from bot.questions.tokens import Likelihood, TokenProbability
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
-    """A possible next token. `rank` counts from 1, and `probability` is over the whole vocabulary.
+    """A possible next token. `probability` is over the whole vocabulary.
 
     `log_probability` is the natural logarithm. It is computed separately, because `probability` can underflow to 0.
+    `logit` is None if the engine doesn't know it.
     """
 
     id: int
-    rank: int
-    logit: float
+    logit: float | None
     probability: float
     log_probability: float
+
+    @property
+    def score(self) -> float:
+        """The logit, or the log-probability if there is no logit. Differences of both are the same."""
+        return self.log_probability if self.logit is None else self.logit
+
+
+@dataclass(frozen=True, slots=True)
+class RankedScore(TokenScore):
+    """A possible next token with its rank, from 1."""
+
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +47,20 @@ class NextScores:
     `at_temperature` has the probabilities of `top` at the temperature that the caller asked for.
     """
 
-    top: tuple[TokenScore, ...]
-    chosen: tuple[TokenScore, ...]
+    top: tuple[RankedScore, ...]
+    chosen: tuple[RankedScore, ...]
     at_temperature: tuple[float, ...]
 
 
-def candidates(scores: Iterable[TokenScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
+def candidates(scores: Iterable[RankedScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
     """Return tokens with their texts, in the order of `scores`."""
     return tuple(
-        TokenProbability(score.rank, codec.token(score.id), score.logit, score.probability) for score in scores
+        TokenProbability(score.rank, codec.token(score.id), score.logit, score.probability, score.log_probability)
+        for score in scores
     )
 
 
-def likelihood(score: TokenScore) -> Likelihood:
+def likelihood(score: RankedScore) -> Likelihood:
     """Return the log probability and rank that the model gave a token."""
     return Likelihood(score.log_probability, score.rank)
 
@@ -90,10 +103,15 @@ class Engine(Protocol):
         """The model's tokenizer."""
         ...
 
+    @property
+    def has_logits(self) -> bool:
+        """Whether the engine knows logits, or only log-probabilities."""
+        ...
+
     def score_next(
-        self, texts: Sequence[list[int]], *, top: int = 0, chosen: Sequence[int] = (), beginning: Sequence[int] = ()
-    ) -> list[NextScores]:
-        """Score the token after each of `texts`: the `top` most probable ones and the `chosen` ones.
+        self, texts: Sequence[list[int]], chosen: Sequence[int], *, beginning: Sequence[int] = ()
+    ) -> list[tuple[TokenScore, ...]]:
+        """Score the `chosen` tokens after each of `texts`.
 
         `beginning` is a common beginning of these and later texts. It is computed once and cached.
         """
@@ -104,18 +122,22 @@ class Engine(Protocol):
         input_ids: list[int],
         *,
         first: int = 0,
-        following: Sequence[int] = (),
+        following: Sequence[Sequence[int]] = (),
         top: int = 0,
         temperature: float = 1.0,
     ) -> Iterator[NextScores]:
-        """Yield the scores after each of `input_ids` from position `first` on.
+        """Yield the scores after each of `input_ids` from position `first` on: the `top` most probable tokens.
 
-        `following[n]` is scored at the nth of these positions. `temperature` only changes `at_temperature`.
+        The ids in `following[n]` are scored at the nth of these positions. `temperature` only changes
+        `at_temperature`, which is set at the last position.
         """
         ...
 
-    def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:
-        """Return the logits of the token after `input_ids`: [vocab_size]."""
+    def next_scores(self, input_ids: list[int]) -> NDArray[np.float32]:
+        """Return the scores of the token after `input_ids`: [vocab_size].
+
+        They are logits, or log-probabilities if `has_logits` is false. Both differ by a constant.
+        """
         ...
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:

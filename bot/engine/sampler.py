@@ -30,8 +30,8 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     )  # fmt: skip
     codec = engine.codec
     input_ids = codec.encode(question.prompt)
-    scores = engine.next_logits(input_ids)
-    before = _distribution(scores, codec)
+    scores = engine.next_scores(input_ids)
+    before = _distribution(scores, codec, has_logits=engine.has_logits)
     applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that turns it off, stage
         "repetition_penalty": (
             question.repetition_penalty, 1.0,
@@ -46,7 +46,8 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
         old_scores, is_on = scores, value != off
         if is_on:
             scores = apply(old_scores)
-        stages.append(_stage(name, float(value), old_scores, scores, codec, is_on=is_on))
+        after = _distribution(scores, codec, has_logits=engine.has_logits)
+        stages.append(_stage(name, float(value), old_scores, scores, after, codec, is_on=is_on))
     return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages))
 
 
@@ -82,22 +83,31 @@ def _softmax(logits: Logits) -> NDArray[np.float64]:
     return normalized
 
 
-def _distribution(scores: Logits, codec: TextCodec) -> Distribution:
+def _distribution(scores: Logits, codec: TextCodec, *, has_logits: bool) -> Distribution:
     probabilities = _softmax(scores)
     possible = probabilities[probabilities > 0]
     left = int((scores > -np.inf).sum())
+    total = float(np.logaddexp.reduce(scores.astype(np.float64)))
     order = np.argsort(-scores, kind="stable")[: min(SHOWN, left)].tolist()
     return Distribution(
         tokens_left=left,
         entropy=abs(float((possible * np.log2(possible)).sum())),
         top=tuple(
-            TokenProbability(rank, codec.token(id_), float(scores[id_]), float(probabilities[id_]))
+            TokenProbability(
+                rank,
+                codec.token(id_),
+                float(scores[id_]) if has_logits else None,
+                float(probabilities[id_]),
+                float(scores[id_]) - total,
+            )
             for rank, id_ in enumerate(order, start=1)
         ),
     )
 
 
-def _stage(name: Stage, value: float, old: Logits, new: Logits, codec: TextCodec, *, is_on: bool) -> SamplerStage:
+def _stage(
+    name: Stage, value: float, old: Logits, new: Logits, after: Distribution, codec: TextCodec, *, is_on: bool
+) -> SamplerStage:
     """Return what a stage changed from its `old` scores to its `new` ones. Removed tokens have minus infinity."""
     probabilities = _softmax(old)
     was_cut = (new == -np.inf) & (old > -np.inf)
@@ -116,7 +126,7 @@ def _stage(name: Stage, value: float, old: Logits, new: Logits, codec: TextCodec
         name=name,
         value=value,
         is_on=is_on,
-        after=_distribution(new, codec),
+        after=after,
         tokens_cut=int(was_cut.sum()),
         mass_cut=float(probabilities[was_cut].sum()),
         cut=cut,

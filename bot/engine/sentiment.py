@@ -3,7 +3,7 @@
 import math
 from itertools import takewhile
 
-from bot.engine.primitives import Engine, NextScores
+from bot.engine.primitives import Engine, TokenScore
 from bot.errors import EmptyPrompt
 from bot.questions.sentiment import (
     CONTENT_FREE,
@@ -47,7 +47,7 @@ class SentimentReader:
         return SentimentEvidence(
             sentiment=whole,
             words=tuple(
-                WordEvidence(start, end, review[start:end], _margin(whole) - _margin(other))
+                WordEvidence(start, end, review[start:end], whole.margin - other.margin)
                 for (start, end), other in zip(groups, others[len(CONTENT_FREE) :], strict=True)
             ),
             words_together=together,
@@ -57,7 +57,7 @@ class SentimentReader:
     def _verdicts(self, reviews: list[str]) -> list[Sentiment]:
         labels = self._labels()
         texts = [self._ids(review) for review in reviews]
-        scores = self._engine.score_next(texts, chosen=labels, beginning=self._beginning)
+        scores = self._engine.score_next(texts, labels, beginning=self._beginning)
         return [_verdict(*parts) for parts in zip(reviews, texts, scores, strict=True)]
 
     def _refuse_empty(self, review: str) -> None:
@@ -74,18 +74,19 @@ class SentimentReader:
         return self._label_ids
 
 
-def _verdict(review: str, input_ids: list[int], scores: NextScores) -> Sentiment:
+def _verdict(review: str, input_ids: list[int], scores: tuple[TokenScore, ...]) -> Sentiment:
     """Return the verdict from the scores of both labels after the prompt."""
-    positive, negative = scores.chosen
-    label = _label(positive.logit, negative.logit)
-    share = _share(positive.logit, negative.logit)
+    positive, negative = scores
+    label = _label(positive.score, negative.score)
     return Sentiment(
         review=review,
         label=label,
         positive_logit=positive.logit,
         negative_logit=negative.logit,
-        positive_probability=share,
-        negative_probability=_share(negative.logit, positive.logit),
+        positive_log_probability=positive.log_probability,
+        negative_log_probability=negative.log_probability,
+        positive_probability=_share(positive.score, negative.score),
+        negative_probability=_share(negative.score, positive.score),
         label_mass=min(1.0, positive.probability + negative.probability),
         input_ids=tuple(input_ids),
         label_id=positive.id if label == "Positive" else negative.id,
@@ -97,13 +98,9 @@ def _label(positive: float, negative: float) -> SentimentLabel:
 
 
 def _share(own: float, other: float) -> float:
-    """Return the softmax of `own` over both logits."""
+    """Return the softmax of `own` over both scores."""
     highest = max(own, other)
     return math.exp(own - highest) / (math.exp(own - highest) + math.exp(other - highest))
-
-
-def _margin(verdict: Sentiment) -> float:
-    return verdict.positive_logit - verdict.negative_logit
 
 
 def _calibrated(verdict: Sentiment, content_free: list[Sentiment]) -> Calibration:

@@ -30,7 +30,7 @@ def walk(engine: Engine, question: TopKQuestion) -> Walk:
     scores = engine.score_after_each(
         path,
         first=len(input_ids) - 1,
-        following=question.after_ids,
+        following=[(id_,) for id_ in question.after_ids],
         top=question.k,
         temperature=question.temperature,
     )
@@ -78,8 +78,9 @@ def score_guess(engine: Engine, question: GuessQuestion) -> TokenProbability:
     """
     codec = engine.codec
     ids = codec.first_ids(question.prompt, question.guess, what="guess")
-    (scores,) = engine.score_next([codec.encode(question.prompt)], chosen=ids)
-    return max(candidates(scores.chosen, codec), key=lambda candidate: candidate.logit)
+    input_ids = codec.encode(question.prompt)
+    (scores,) = engine.score_after_each(input_ids, first=len(input_ids) - 1, following=[ids])
+    return candidates([max(scores.chosen, key=lambda guess: guess.score)], codec)[0]
 
 
 def score_guesses(engine: Engine, question: RevealQuestion) -> ScoredGuesses:
@@ -90,6 +91,6 @@ def score_guesses(engine: Engine, question: RevealQuestion) -> ScoredGuesses:
     codec, ids = engine.codec, question.guessed_ids
     codec.refuse_unpredicted(ids)
     input_ids = codec.encode(question.prompt)
-    (scores,) = engine.score_next([input_ids], top=question.k, chosen=ids)
+    (scores,) = engine.score_after_each(input_ids, first=len(input_ids) - 1, following=[ids], top=question.k)
     top = _walk(codec, question.top, input_ids, [scores])
     return ScoredGuesses(top, candidates(scores.chosen, codec))

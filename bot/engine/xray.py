@@ -23,7 +23,7 @@ def surprisals(engine: Engine, question: XrayQuestion) -> Surprisals:
     codec.refuse_unpredicted(input_ids[1:])
     first, *rest = input_ids
     tokens = [TokenSurprisal(codec.token(first), None, (), codec.is_special(first))]
-    scores = engine.score_after_each(input_ids[:-1], following=rest, top=FAVOURITES)
+    scores = engine.score_after_each(input_ids[:-1], following=[(id_,) for id_ in rest], top=FAVOURITES)
     tokens += [
         TokenSurprisal(
             codec.token(id_), likelihood(score.chosen[0]), candidates(score.top, codec), codec.is_special(id_)

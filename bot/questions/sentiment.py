@@ -24,18 +24,33 @@ class Sentiment:
 
     The two probabilities are normalised over the labels and add up to 1. `label_mass` is the probability of both
     labels over the whole vocabulary: the lower it is, the less reliable the verdict. `input_ids` are the ids of the
-    whole prompt, and `label_id` is the label's token.
+    whole prompt, and `label_id` is the label's token. The logits are None if the engine doesn't know them.
     """
 
     review: str
     label: SentimentLabel
-    positive_logit: float
-    negative_logit: float
+    positive_logit: float | None
+    negative_logit: float | None
+    positive_log_probability: float
+    negative_log_probability: float
     positive_probability: float
     negative_probability: float
     label_mass: float
     input_ids: tuple[int, ...]
     label_id: int
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """The labels' logits, or their log-probabilities if there are no logits: positive, then negative."""
+        if self.positive_logit is None or self.negative_logit is None:
+            return self.positive_log_probability, self.negative_log_probability
+        return self.positive_logit, self.negative_logit
+
+    @property
+    def margin(self) -> float:
+        """The logit of " positive" minus the logit of " negative". Log-probabilities differ by the same."""
+        positive, negative = self.scores
+        return positive - negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ class SentimentEvidence:
     @property
     def margin(self) -> float:
         """The logit of " positive" minus the logit of " negative"."""
-        return self.sentiment.positive_logit - self.sentiment.negative_logit
+        return self.sentiment.margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +110,8 @@ class SentimentQuestion(RepeatableQuestion[Sentiment]):
     review: str
 
     def outcome(self, result: Sentiment) -> Outcome:
-        """Return the label's token, both logits and the label mass."""
-        figures = (result.positive_logit, result.negative_logit, result.label_mass)
+        """Return the label's token, both logits (or log-probabilities) and the label mass."""
+        figures = (*result.scores, result.label_mass)
         return Outcome(result.input_ids, ((result.label_id,),), figures)
 
 

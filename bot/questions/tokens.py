@@ -17,12 +17,16 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenProbability:
-    """A candidate for the next token. `rank` counts from 1; `probability` is over the whole vocabulary."""
+    """A candidate for the next token. `rank` counts from 1; `probability` is over the whole vocabulary.
+
+    `logit` is None if the engine doesn't know it. `log_probability` is the natural logarithm.
+    """
 
     rank: int
     token: Token
-    logit: float
+    logit: float | None
     probability: float
+    log_probability: float
 
 
 @dataclass(frozen=True, slots=True)

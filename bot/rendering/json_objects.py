@@ -17,10 +17,11 @@ def token_object(token: Token) -> JsonObject:
 
 
 def candidate_object(candidate: TokenProbability) -> JsonObject:
-    """Return a candidate for the next token."""
+    """Return a candidate for the next token. It has a log-probability only if its logit is unknown."""
     return {
         "rank": candidate.rank,
         **token_object(candidate.token),
         "logit": candidate.logit,
         "probability": candidate.probability,
+        **({"log_probability": candidate.log_probability} if candidate.logit is None else {}),
     }

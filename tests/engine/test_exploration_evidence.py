@@ -29,7 +29,7 @@ def test_a_word_s_effect_is_the_change_in_margin_without_it(ours: EngineModel, r
     result = ours.answer(EvidenceQuestion(review))
     verdict = ours.answer(SentimentQuestion(review))
     assert result.sentiment.label == verdict.label
-    assert result.margin == close(verdict.positive_logit - verdict.negative_logit)
+    assert result.margin == close(verdict.margin)
     assert result.sentiment.label_mass == close(verdict.label_mass)
     assert result.words_together == 1
     assert [word.text for word in result.words] == review.split()
@@ -38,9 +38,7 @@ def test_a_word_s_effect_is_the_change_in_margin_without_it(ours: EngineModel, r
         reduced = without(review, word.start, word.end)
         if reduced.strip():
             other = ours.answer(SentimentQuestion(reduced))
-            assert word.effect == pytest.approx(
-                result.margin - (other.positive_logit - other.negative_logit), abs=1e-4, rel=1e-5
-            )
+            assert word.effect == pytest.approx(result.margin - other.margin, abs=1e-4, rel=1e-5)
 
 
 @pytest.mark.parametrize("model_folder", ["demo", "random Qwen2"], indirect=True)

@@ -95,7 +95,7 @@ def test_a_combining_mark_without_a_letter_gets_a_dotted_circle() -> None:
 
 def test_no_cell_of_a_table_is_blank() -> None:
     tokens = [Token(number, text) for number, text in enumerate(UNIT)]
-    candidates = tuple(TokenProbability(rank, token, 1.0, 0.05) for rank, token in enumerate(tokens, start=1))
+    candidates = tuple(TokenProbability(rank, token, 1.0, 0.05, -3.0) for rank, token in enumerate(tokens, start=1))
     header, *rows = next_tokens_table(NextTokens("x", (1,), candidates)).split("\n")
     column = header.index("token")
     assert [row[column:] for row in rows[:-1]] == [code_point(text) for text in UNIT]

@@ -1,5 +1,7 @@
 """Tables: aligned with any characters, white space visible, narrow enough for a phone."""
 
+import math
+
 import pytest
 from wcwidth import width
 
@@ -11,7 +13,7 @@ TOKENS = [" night", "你好", " 🤷", "\n", "\t", "\u200d", "שלום", "a" * 4
 
 def distribution(texts: list[str], probability: float = 0.05) -> NextTokens:
     candidates = tuple(
-        TokenProbability(rank, Token(100_000 + rank, text), 1.0, probability)
+        TokenProbability(rank, Token(100_000 + rank, text), 1.0, probability, math.log(probability))
         for rank, text in enumerate(texts, start=1)
     )
     return NextTokens("x", (1,), candidates)
@@ -19,8 +21,8 @@ def distribution(texts: list[str], probability: float = 0.05) -> NextTokens:
 
 def test_a_whole_table() -> None:
     candidates = (
-        TokenProbability(1, Token(3729, " night"), 17.0, 0.8871),
-        TokenProbability(2, Token(11458, " evening"), 14.0, 0.0430),
+        TokenProbability(1, Token(3729, " night"), 17.0, 0.8871, math.log(0.8871)),
+        TokenProbability(2, Token(11458, " evening"), 14.0, 0.0430, math.log(0.0430)),
     )
     assert next_tokens_table(NextTokens("It was a dark and stormy", (1,), candidates)).split("\n") == [
         "#  prob.         id token",

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from bot.engine.primitives import NextScores, Search, Steps, TokenScore
+from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore
 from bot.engine.tokenizer import TextCodec
 from bot.engine.transformers.beam_search import BeamRecorder, generate, generation_problem
 from bot.engine.transformers.decoding import TokenChooser, decode
@@ -41,35 +41,37 @@ class TransformersEngine:
         """Which model this is."""
         return self.passes.info
 
+    @property
+    def has_logits(self) -> bool:
+        """Logits are known."""
+        return True
+
     def score_next(
-        self,
-        texts: Sequence[list[int]],
-        *,
-        top: int = 0,
-        chosen: Sequence[int] = (),
-        beginning: Sequence[int] = (),
-    ) -> list[NextScores]:
-        """Score the token after each of `texts`. The texts are computed together."""
+        self, texts: Sequence[list[int]], chosen: Sequence[int], *, beginning: Sequence[int] = ()
+    ) -> list[tuple[TokenScore, ...]]:
+        """Score the `chosen` tokens after each of `texts`. The texts are computed together."""
         logits = self.passes.last_logits_of(list(texts), self._cached_beginning(tuple(beginning)))
-        return [_scores(row[None], top, [chosen])[0] for row in logits]
+        return [_scores(row[None], 0, [chosen])[0].chosen for row in logits]
 
     def score_after_each(
         self,
         input_ids: list[int],
         *,
         first: int = 0,
-        following: Sequence[int] = (),
+        following: Sequence[Sequence[int]] = (),
         top: int = 0,
         temperature: float = 1.0,
     ) -> Iterator[NextScores]:
         """Yield the scores after each of `input_ids` from position `first` on. At most 64 are computed at a time."""
         done = 0
         for logits in self.passes.logits_after(input_ids, first):
-            chosen = [following[position : position + 1] for position in range(done, done + len(logits))]
+            chosen = [
+                following[position] if position < len(following) else () for position in range(done, done + len(logits))
+            ]
             yield from _scores(logits, top, chosen, temperature)
             done += len(logits)
 
-    def next_logits(self, input_ids: list[int]) -> NDArray[np.float32]:
+    def next_scores(self, input_ids: list[int]) -> NDArray[np.float32]:
         """Return the logits of the token after `input_ids`: [vocab_size]."""
         logits: NDArray[np.float32] = self.passes.last_logits(input_ids).numpy()
         return logits
@@ -158,11 +160,11 @@ def _scores(
     totals = logits.logsumexp(-1, keepdim=True)
     probabilities = logits.softmax(-1)
 
-    def rows_of(ids: torch.Tensor, ranks: torch.Tensor) -> list[list[TokenScore]]:
+    def rows_of(ids: torch.Tensor, ranks: torch.Tensor) -> list[list[RankedScore]]:
         values = logits.gather(1, ids)
-        figures = (ids, ranks, values, probabilities.gather(1, ids), (values - totals).clamp(max=0))
+        figures = (ids, values, probabilities.gather(1, ids), (values - totals).clamp(max=0), ranks)
         rows = zip(*(figure.tolist() for figure in figures), strict=True)
-        return [[TokenScore(*values) for values in zip(*row, strict=True)] for row in rows]
+        return [[RankedScore(*values) for values in zip(*row, strict=True)] for row in rows]
 
     best = logits.topk(min(top, logits.shape[1])).indices
     best_rows = rows_of(best, torch.arange(1, best.shape[1] + 1).expand_as(best))

@@ -165,7 +165,7 @@ class Scoring:
                 waiting.content_hash,
                 model=f"{info.short_name}@{info.revision or 'local'}",
                 positive_probability=verdict.positive_probability,
-                margin=verdict.positive_logit - verdict.negative_logit,
+                margin=verdict.margin,
                 label_mass=verdict.label_mass,
             )
         except Exception as problem:

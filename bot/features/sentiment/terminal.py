@@ -31,12 +31,14 @@ from bot.terminal.options import Commands, add_model_options, add_option, add_ou
 
 
 def sentiment_object(result: Sentiment, model: ModelInfo) -> JsonObject:
-    """Return the verdict, both logits and probabilities, and the label mass."""
+    """Return the verdict, the labels' logits (or log-probabilities) and probabilities, and the label mass."""
+    positive, negative = result.scores
+    scores = "log_probabilities" if result.positive_logit is None else "logits"
     return {
         "command": "sentiment",
         "model": model_object(model),
         "label": result.label,
-        "logits": {"positive": result.positive_logit, "negative": result.negative_logit},
+        scores: {"positive": positive, "negative": negative},
         "probabilities": {"positive": result.positive_probability, "negative": result.negative_probability},
         "label_mass": result.label_mass,
     }

@@ -39,19 +39,14 @@ def label_mass_text(label_mass: float) -> str:
 
 
 def sentiment_table(result: Sentiment) -> str:
-    """Return each label with its probability and its logit."""
+    """Return each label with its probability and its logit, or its log-probability if the logit is unknown."""
+    positive, negative = result.scores
     rows = [
-        (
-            percentage(result.positive_probability),
-            bar(result.positive_probability),
-            f"{result.positive_logit:.2f}",
-            "·positive",
-        ),
-        (
-            percentage(result.negative_probability),
-            bar(result.negative_probability),
-            f"{result.negative_logit:.2f}",
-            "·negative",
-        ),
+        (percentage(share), bar(share), f"{score:.2f}", token)
+        for share, score, token in (
+            (result.positive_probability, positive, "·positive"),
+            (result.negative_probability, negative, "·negative"),
+        )
     ]
-    return table(("prob.", "", "logit", "token"), rows, right=(0, 2))
+    score_name = "log p" if result.positive_logit is None else "logit"
+    return table(("prob.", "", score_name, "token"), rows, right=(0, 2))

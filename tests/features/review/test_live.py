@@ -74,7 +74,7 @@ async def test_a_flagged_message_gets_one_card(place: ReviewPlace, demo_model: E
     assert {embed_field.name: embed_field.value for embed_field in embed.fields if embed_field.name != "History"} == {
         "P(positive)": escape_prose(percentage(verdict.positive_probability)),
         "Flagged below": "0.5",
-        "Margin": f"{verdict.positive_logit - verdict.negative_logit:+.2f} logits",
+        "Margin": f"{verdict.margin:+.2f} logits",
         "Label mass": escape_prose(percentage(verdict.label_mass)),
         "Model": "demo · local",
     }

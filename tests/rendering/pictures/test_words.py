@@ -21,7 +21,7 @@ def evidence(review: str, effects: list[float], positive: float = 0.75, calibrat
         WordEvidence(start, end, review[start:end], effects[position % len(effects)])
         for position, (start, end) in enumerate(spans)
     ]
-    sentiment = Sentiment(review, "Positive", 2.5, 1.5, positive, 1 - positive, 0.25, (1,), 2)
+    sentiment = Sentiment(review, "Positive", 2.5, 1.5, -2.0, -3.0, positive, 1 - positive, 0.25, (1,), 2)
     calibration = Calibration(0.6, 0.4, calibrated, 1 - calibrated, "Negative")
     return SentimentEvidence(sentiment, tuple(words), together, calibration)
 

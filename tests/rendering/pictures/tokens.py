@@ -1,5 +1,7 @@
 """Hypothesis strategies for tokens: of any script, parts of characters, invisible, empty."""
 
+import math
+
 from hypothesis import strategies as st
 
 from bot.questions.tokens import Token, TokenProbability
@@ -16,4 +18,4 @@ probabilities = st.sampled_from([0.0, 1.0, 1e-300, 0.5]) | st.floats(0, 1)
 
 
 def candidate(rank: int, token: Token, probability: float) -> TokenProbability:
-    return TokenProbability(rank, token, 0.0, probability)
+    return TokenProbability(rank, token, 0.0, probability, math.log(probability or 1e-300))
