@@ -52,6 +52,7 @@ class Answer:
 
 
 def footer(run: RunInfo) -> str:
-    """Return a footer with the model, its dtype and the time taken."""
-    text = f"{run.model.short_name} · {run.model.dtype} · {duration(run.seconds)}"
+    """Return a footer with the model, its dtype, the engine if it isn't the default one, and the time taken."""
+    engine = "" if run.model.engine == "transformers" else f" · {run.model.engine}"
+    text = f"{run.model.short_name} · {run.model.dtype}{engine} · {duration(run.seconds)}"
     return visible_excerpt(text, FOOTER_LIMIT)

@@ -69,12 +69,12 @@ class ReplayButton(PersistentButton, template="replay"):
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Ask the receipt's question again, unless the model or its dtype has changed."""
+        """Ask the receipt's question again, unless the model, its dtype or the engine has changed."""
         if not await defer(interaction, private=True):
             return
         receipt = await read_attachment(interaction.message, RECEIPT, read_receipt)
         model = interaction.client.executor.status.model
-        if model is not None and not (receipt.model.is_model(model) and receipt.model.dtype == model.dtype):
+        if model is not None and not receipt.model.is_comparable(model):
             await reply(interaction, incomparable_answer(receipt, model))
             return
         question = receipt.question.again(receipt.outcome)

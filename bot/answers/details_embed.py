@@ -76,20 +76,38 @@ def replay_answer(receipt: Receipt[T], now: Outcome, difference: Difference | No
 
 
 def incomparable_answer(receipt: Receipt[T], model: ModelInfo) -> Answer:
-    """Say that the model or its dtype has changed, and how to reproduce the answer anyway."""
+    """Say that the model, its dtype or the engine has changed, and how to reproduce the answer anyway."""
     then, now = receipt.model, AnsweredBy.of(model)
-    what = "uses another dtype" if then.is_model(model) else "runs another model"
     embed = discord.Embed(
         title="Replay: not comparable",
         description=(
-            f"The bot now {what}, so different numbers wouldn't mean that the answer above is wrong. To reproduce it, "
-            "run the bot with the old model and dtype, or run the command from *Details* in a terminal."
+            f"The bot now {_what_changed(then, model)}, so different numbers wouldn't mean that the answer above is "
+            f"wrong. To reproduce it, run the bot with the old {_what_to_restore(then, model)}, or run the command "
+            "from *Details* in a terminal."
         ),
         colour=AMBER,
     )
-    embed.add_field(name="Then", value=_field_value(f"{_model_text(then)}, {then.dtype}"))
-    embed.add_field(name="Now", value=_field_value(f"{_model_text(now)}, {now.dtype}"))
+    embed.add_field(name="Then", value=_field_value(_then_and_now(then, now)))
+    embed.add_field(name="Now", value=_field_value(_then_and_now(now, then)))
     return Answer(embed)
+
+
+def _what_changed(then: AnsweredBy, now: ModelInfo) -> str:
+    if not then.is_model(now):
+        return "runs another model"
+    if then.dtype != now.dtype:
+        return "uses another dtype"
+    return f"uses another engine ({now.engine}), which rounds differently and draws other texts from the same seed"
+
+
+def _then_and_now(one: AnsweredBy, other: AnsweredBy) -> str:
+    """Return model and dtype, and the engine if it differs from the other one's."""
+    engine = "" if one.engine == other.engine else f", engine {one.engine}"
+    return f"{_model_text(one)}, {one.dtype}{engine}"
+
+
+def _what_to_restore(then: AnsweredBy, now: ModelInfo) -> str:
+    return "model and dtype" if then.engine == now.engine else f"engine (BOT_ENGINE={then.engine})"
 
 
 def _command(receipt: Receipt[T]) -> str | None:

@@ -11,7 +11,7 @@ from bot.answers.answer import Attachment
 from bot.engine.model_files import DEMO
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
-from bot.questions.language_model import ModelInfo, RepeatableQuestion
+from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
 from bot.questions.sampler import SamplerQuestion
@@ -45,11 +45,12 @@ class AnsweredBy:
     dtype: str
     device: str
     engine_path: str
+    engine: EngineName = "transformers"
 
     @classmethod
     def of(cls, model: ModelInfo) -> "AnsweredBy":
         """Return a receipt's description of `model`."""
-        return cls(model.short_name, model.revision, model.dtype, model.device, model.engine_path)
+        return cls(model.short_name, model.revision, model.dtype, model.device, model.engine_path, model.engine)
 
     @property
     def is_local(self) -> bool:
@@ -59,6 +60,10 @@ class AnsweredBy:
     def is_model(self, model: ModelInfo) -> bool:
         """Return whether `model` has the same name and revision."""
         return (self.name, self.revision) == (model.short_name, model.revision)
+
+    def is_comparable(self, model: ModelInfo) -> bool:
+        """Return whether `model` is the same, and computes in the same dtype with the same engine."""
+        return self.is_model(model) and (self.dtype, self.engine) == (model.dtype, model.engine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
         )
     lines.append(["-"] if text == "-" else ["--", text])
     before = ["printf %s - |"] if text == "-" else []  # a lone dash means standard input
+    if model.engine != "transformers":
+        before.append(f"BOT_ENGINE={model.engine}")
     if model.revision is not None:
         before.append(f"BOT_MODEL_REVISION={model.revision}")
     return _NEW_LINE.join([*before, *map(shlex.join, lines)])

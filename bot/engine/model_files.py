@@ -67,31 +67,31 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A complete model folder. `revision` is the hub's commit, or None for a local folder."""
+    """A model folder. `revision` is the hub's commit, or None for a local folder."""
 
     name: str
     folder: Path
     revision: str | None
 
 
-def find_model(name: str, *, revision: str | None = None, token: str | None = None) -> ModelFiles:
-    """Return the files of `name`. Files that are not in the cache are downloaded.
+def find_model(name: str, *, revision: str | None = None, token: str | None = None, weights: bool = True) -> ModelFiles:
+    """Return the files of `name`, without the weights if `weights` is false. Missing files are downloaded.
 
     Raises ModelUnavailable, within 10 seconds if the hub is unreachable.
     """
-    return local_model(name, revision) or _download(name, revision, token)
+    return local_model(name, revision, weights=weights) or _download(name, revision, token, weights=weights)
 
 
-def local_model(name: str, revision: str | None) -> ModelFiles | None:
+def local_model(name: str, revision: str | None, *, weights: bool = True) -> ModelFiles | None:
     """Return the files of `name` if they are on this machine, else None. Raises ModelUnavailable."""
     if name == DEMO:
-        return _local(name, DEMO_FOLDER)
+        return _local(name, DEMO_FOLDER, weights=weights)
     folder = _folder(name)
     if folder is not None:
-        return _local(name, folder)
+        return _local(name, folder, weights=weights)
     if name.startswith((".", "/", "~")):
         raise ModelUnavailable(name, "this folder does not exist")
-    return _cached(name, revision)
+    return _cached(name, revision, weights=weights)
 
 
 def hub_info(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
@@ -112,28 +112,39 @@ def _folder(name: str) -> Path | None:
         return None
 
 
-def _local(name: str, folder: Path) -> ModelFiles:
-    problem = _folder_problem(folder)
+def _local(name: str, folder: Path, *, weights: bool) -> ModelFiles:
+    problem = _folder_problem(folder, weights=weights)
     if problem is not None:
         raise ModelUnavailable(name, problem)
     return ModelFiles(name, folder, revision=None)
 
 
-def _cached(name: str, revision: str | None) -> ModelFiles | None:
+def _cached(name: str, revision: str | None, *, weights: bool) -> ModelFiles | None:
     try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=NEEDED, local_files_only=True))
+        folder = Path(
+            snapshot_download(name, revision=revision, allow_patterns=_patterns(weights=weights), local_files_only=True)
+        )
     except LocalEntryNotFoundError:
         return None
     except HFValidationError:
         raise ModelUnavailable(name, "it is neither a local folder nor a model id such as Qwen/Qwen2-0.5B") from None
-    return ModelFiles(name, folder, _commit(folder)) if _folder_problem(folder) is None else None
+    is_complete = _folder_problem(folder, weights=weights) is None
+    return ModelFiles(name, folder, _commit(folder)) if is_complete else None
 
 
-def _download(name: str, revision: str | None, token: str | None) -> ModelFiles:
+def _patterns(*, weights: bool) -> list[str]:
+    return [pattern for pattern in NEEDED if weights or "safetensors" not in pattern]
+
+
+def _download(name: str, revision: str | None, token: str | None, *, weights: bool) -> ModelFiles:
     hub_info(name, revision=revision, token=token)
     with _hub_errors(name, revision):
         folder = snapshot_download(
-            name, revision=revision, token=token, allow_patterns=NEEDED, etag_timeout=HUB_TIMEOUT
+            name,
+            revision=revision,
+            token=token,
+            allow_patterns=_patterns(weights=weights),
+            etag_timeout=HUB_TIMEOUT,
         )
     return ModelFiles(name, Path(folder), _commit(Path(folder)))
 
@@ -167,11 +178,11 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
         ) from None
 
 
-def _folder_problem(folder: Path) -> str | None:
+def _folder_problem(folder: Path, *, weights: bool) -> str | None:
     """Return why `folder` is not a complete model, or None if it is complete."""
-    problem = _listing_problem([path.name for path in folder.iterdir()])
+    problem = _listing_problem([path.name for path in folder.iterdir()], weights=weights)
     index = folder / "model.safetensors.index.json"
-    if problem is None and not (folder / "model.safetensors").exists():
+    if weights and problem is None and not (folder / "model.safetensors").exists():
         try:
             shards = set(json.loads(index.read_text())["weight_map"].values())
             absent = sorted(shard for shard in shards if not (folder / shard).exists())
@@ -182,10 +193,10 @@ def _folder_problem(folder: Path) -> str | None:
     return problem
 
 
-def _listing_problem(names: list[str]) -> str | None:
+def _listing_problem(names: list[str], *, weights: bool = True) -> str | None:
     if "config.json" not in names:
         return "it has no config.json, so it is not a transformers model"
-    if not any(name in names for name in WEIGHTS):
+    if weights and not any(name in names for name in WEIGHTS):
         pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
         unsafe = " (pickled weights are not loaded, because they can run code)" if pickled else ""
         return f"it has no model.safetensors{unsafe}"

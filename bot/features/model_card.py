@@ -38,7 +38,7 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
     if model is not None:
         facts = {
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
-            "Parameters": f"{model.parameter_count:,}",
+            "Parameters": "unknown" if model.parameter_count is None else f"{model.parameter_count:,}",
             "Computation": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
             "Context": "not stated" if model.context_length is None else f"{model.context_length:,} tokens",
             "Vocabulary": f"{model.vocab_size:,} tokens",

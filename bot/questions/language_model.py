@@ -4,11 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from bot.questions.outcome import Outcome
 
 T = TypeVar("T")
+
+EngineName = Literal["transformers", "vllm"]
 
 
 def display_name(name: str) -> str:
@@ -26,7 +28,9 @@ class ModelInfo:
 
     `short_name` is public: it leaves out the path of a local folder. `revision` is the hub's commit, or None for a
     local folder. `context_length` is in tokens, or None if the model does not state one. `vocab_size` is the number of
-    tokens that the model predicts. `engine_path` names the method of matrix multiplication, or is "" for the default.
+    tokens that the model predicts. `parameter_count` is None if it isn't known. `engine_path` names the method of
+    matrix multiplication or the version of the server, or is "" for the default. `problem` says why the engine can't
+    answer now, and is "" if it can.
     """
 
     name: str
@@ -36,8 +40,10 @@ class ModelInfo:
     device: str
     context_length: int | None
     vocab_size: int
-    parameter_count: int
+    parameter_count: int | None
     engine_path: str = ""
+    engine: EngineName = "transformers"
+    problem: str = ""
 
 
 class Question(Generic[T]):

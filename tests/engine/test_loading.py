@@ -159,7 +159,7 @@ def test_a_damaged_model_is_refused(
 
 def test_safetensors_are_preferred_to_pickled_weights(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"not a checkpoint")
-    assert load_model(str(folder), max_prompt_tokens=10).info.parameter_count > 1_000_000
+    assert load_model(str(folder), max_prompt_tokens=10).info.vocab_size == 4096
 
 
 def test_a_tokenizer_that_panics_is_refused(folder: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_loaded_model_is_described_by_its_info(folder: Path) -> None:
     info = load_model(str(folder), max_prompt_tokens=10).info
     assert (info.name, info.revision, info.dtype, info.device) == (str(folder), None, "float32", "cpu")
     assert (info.context_length, info.vocab_size) == (512, 4096)
-    assert 3_000_000 <= info.parameter_count <= 6_000_000
+    assert 3_000_000 <= (info.parameter_count or 0) <= 6_000_000
 
 
 SENTENCEPIECE_FILES = [

@@ -81,6 +81,7 @@ async def test_details_are_those_of_the_answer(
         "dtype": "float32",
         "device": "cpu",
         "engine_path": demo_model.info.engine_path,
+        "engine": "transformers",
     }
     assert receipt["versions"] == versions()
     assert receipt["output_sha256"] == output_hash(receipt["outputs"])

@@ -10,7 +10,7 @@ class ModelFigures(TypedDict):
     revision: str | None
     dtype: str
     device: str
-    parameters: int
+    parameters: int | None
     engine_path: str
 
 

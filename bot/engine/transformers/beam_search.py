@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
+from bot.engine.beam_record import BeamRecord, Candidate, candidate_count
 from bot.engine.scheduler import let_others_run
-from bot.engine.tokenizer import TextCodec
-from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Fate
 from bot.questions.generation import GenerationParameters
 
 _NOT_RUNNING = -1e9  # transformers' initial score of all beams but the first
@@ -117,15 +116,6 @@ def _up_to_first(ids: list[int], ends: Collection[int]) -> list[int]:
     return ids
 
 
-@dataclass(slots=True)
-class _Candidate:
-    parent: int
-    id: int
-    log_probability: float
-    score: float
-    row: int | None = None  # its beam in the next step, set when that step is recorded
-
-
 class BeamRecorder(LogitsProcessor):
     """Records the steps of one beam search. It is the search's last processor and changes no score.
 
@@ -134,70 +124,28 @@ class BeamRecorder(LogitsProcessor):
     """
 
     def __init__(self, num_beams: int, end_ids: Collection[int]) -> None:
-        self._num_beams = num_beams
-        self._end_ids = end_ids
-        self._steps: list[list[_Candidate]] = []
+        self.record = BeamRecord(num_beams, end_ids)
+        self._count = candidate_count(num_beams, end_ids)
         self._running: list[list[int]] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Record one step: `scores` are the log-probabilities [beams, vocabulary] after `input_ids`."""
         running = input_ids.tolist()
         totals = [0.0] + [_NOT_RUNNING] * (len(running) - 1)
-        if self._steps:
-            by_ids = {(*self._running[candidate.parent], candidate.id): candidate for candidate in self._steps[-1]}
+        if self.record.steps:
+            candidates = self.record.steps[-1]
+            by_ids = {(*self._running[candidate.parent], candidate.id): candidate for candidate in candidates}
             for row, ids in enumerate(running):
                 by_ids[tuple(ids)].row = row
                 totals[row] = by_ids[tuple(ids)].score
         self._running = running
         accumulated = scores.float() + torch.tensor(totals, device=scores.device)[:, None]
-        best = accumulated.flatten().topk(max(2, 1 + len(self._end_ids)) * self._num_beams)
-        self._steps.append(
+        best = accumulated.flatten().topk(self._count)
+        places = [divmod(index, scores.shape[1]) for index in best.indices.tolist()]
+        self.record.steps.append(
             [
-                _Candidate(index // scores.shape[1], index % scores.shape[1], 0.0, score)
-                for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                Candidate(row, id_, scores[row, id_].item(), score)
+                for score, (row, id_) in zip(best.values.tolist(), places, strict=True)
             ]
         )
-        for candidate in self._steps[-1]:
-            candidate.log_probability = scores[candidate.parent, candidate.id].item()
         return scores
-
-    def score(self, output_ids: Sequence[int]) -> float:
-        """Return the search's score of `output_ids`: transformers' `sequences_scores` with a length_penalty of 1."""
-        last = self._steps[len(output_ids) - 1][self._path(output_ids)[-1]]
-        return last.score / len(output_ids)
-
-    def tree(self, output_ids: Sequence[int], max_new_tokens: int, codec: TextCodec) -> BeamTree:
-        """Return all steps, with the path to the result `output_ids`."""
-        steps = [
-            BeamStep(
-                tuple(
-                    BeamCandidate(
-                        candidate.parent,
-                        codec.token(candidate.id),
-                        candidate.log_probability,
-                        candidate.score,
-                        self._fate(candidate, index, is_last=number == max_new_tokens),
-                        candidate.row,
-                    )
-                    for index, candidate in enumerate(candidates)
-                )
-            )
-            for number, candidates in enumerate(self._steps, start=1)
-        ]
-        return BeamTree(self._num_beams, tuple(steps), tuple(self._path(output_ids)))
-
-    def _fate(self, candidate: _Candidate, index: int, *, is_last: bool) -> Fate:
-        if candidate.row is not None:
-            return "kept"
-        ended = is_last or candidate.id in self._end_ids
-        return "finished" if ended and index < self._num_beams else "pruned"
-
-    def _path(self, output_ids: Sequence[int]) -> list[int]:
-        """Return the index of the candidate that leads to `output_ids`, for each step."""
-        path: list[int] = []
-        row: int | None = 0
-        for id_, candidates in zip(output_ids, self._steps, strict=False):
-            index = next(n for n, candidate in enumerate(candidates) if (candidate.parent, candidate.id) == (row, id_))
-            path.append(index)
-            row = candidates[index].row
-        return path

@@ -5,20 +5,9 @@ import logging
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from bot.engine.model_config import stated_context_length, text_config_of
 from bot.engine.transformers.forward_passes import input_rows, plain_logits
 
-# The configuration attributes that state it. The first one that is set counts. Most models have the first name. The
-# others are for GPT-2, MPT and DBRX, Whisper's decoder, Bloom's checkpoints, and converted or older checkpoints.
-_NAMES = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_seq_len",
-    "max_target_positions",
-    "seq_length",
-    "max_sequence_length",
-    "n_ctx",
-    "context_length",
-)
 _SWITCHING = ("dynamic", "longrope")  # transformers' rotary embeddings that depend on the length of the text
 # Limits for testing a length, which takes one forward pass: the number of multiplications (about ten seconds on two
 # cores) and the number of logits (1 GB).
@@ -28,22 +17,12 @@ _MOST_LOGITS = 2.5e8
 log = logging.getLogger(__name__)
 
 
-def stated_context_length(config: PreTrainedConfig) -> int | None:
-    """Return the number of positions that a configuration states. For models of text and pictures, it is the text's.
-
-    None if it states no number, as with models whose state has a fixed size.
-    """
-    text_config = _text_config(config)
-    values = (getattr(text_config, name, None) for name in _NAMES)
-    return next((value for value in values if isinstance(value, int) and value > 0), None)
-
-
 def changes_with_length(config: PreTrainedConfig, tokens: int) -> bool:
     """Return whether the rotary frequencies can change within a text of `tokens` tokens.
 
     If they do, cached keys and values become wrong, and texts in one pass would share one set of frequencies.
     """
-    text_config = _text_config(config)
+    text_config = text_config_of(config)
     rotary = getattr(text_config, "rope_parameters", None) or {}
     per_kind = [options for options in rotary.values() if isinstance(options, dict)]  # one for each kind of layer
     switching = [options for options in per_kind or [rotary] if options.get("rope_type") in _SWITCHING]
@@ -55,13 +34,6 @@ def _switching_length(text_config: PreTrainedConfig, rotary: dict[str, int]) -> 
     """Return the number of tokens after which the frequencies change, or 0 if it isn't stated."""
     name = "original_max_position_embeddings"
     return rotary.get(name) or getattr(text_config, name, None) or stated_context_length(text_config) or 0
-
-
-def _text_config(config: PreTrainedConfig) -> PreTrainedConfig:
-    try:
-        return config.get_text_config(decoder=True)
-    except ValueError:  # several texts, as in music models
-        return config
 
 
 def measure_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
+from bot.engine.model_config import end_ids_of
 from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore
 from bot.engine.tokenizer import TextCodec
 from bot.engine.transformers.beam_search import BeamRecorder, generate, generation_problem
@@ -29,7 +30,7 @@ class TransformersEngine:
         self.codec = TextCodec(
             tokenizer,
             passes.info,
-            _eos_ids(passes.model),
+            end_ids_of(passes.model.generation_config),
             input_rows=input_rows(passes.model),
             max_prompt_tokens=max_prompt_tokens,
         )
@@ -117,8 +118,8 @@ class TransformersEngine:
             return Search(self._generate(input_ids, parameters, steps, written))
         recorder = BeamRecorder(parameters.num_beams or 1, self.codec.end_ids)
         output_ids = self._generate(input_ids, parameters, steps, written, recorder)
-        tree = recorder.tree(output_ids, parameters.max_new_tokens, self.codec)
-        return Search(output_ids, recorder.score(output_ids), tree)
+        tree = recorder.record.tree(output_ids, parameters.max_new_tokens, self.codec)
+        return Search(output_ids, recorder.record.score(output_ids), tree)
 
     def _generate(
         self,
@@ -178,9 +179,3 @@ def _scores(
         NextScores(tuple(best_row), tuple(row[: len(wanted)]), tuple(warped_row))
         for best_row, row, wanted, warped_row in zip(best_rows, chosen_rows, chosen, at_temperature, strict=True)
     ]
-
-
-def _eos_ids(model: PreTrainedModel) -> frozenset[int]:
-    generation_config = model.generation_config
-    eos = None if generation_config is None else generation_config.eos_token_id
-    return frozenset([eos] if isinstance(eos, int) else eos or [])

@@ -8,20 +8,17 @@ from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
-    GenerationConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers.utils import logging as transformers_logging
 
 from bot.engine.model import EngineModel
+from bot.engine.model_config import SAFE, end_of_text_only, load_tokenizer, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model
 from bot.engine.transformers.context_length import (
     changes_with_length,
     has_position_table,
     measure_context_length,
-    stated_context_length,
 )
 from bot.engine.transformers.engine import TransformersEngine
 from bot.engine.transformers.forward_passes import ForwardPasses
@@ -34,7 +31,6 @@ from bot.questions.language_model import ModelInfo, display_name
 from bot.questions.options import MAX_NEW_TOKENS
 
 OWN_PATH = "transformers' own path"  # for models whose numbers would change in batches
-_SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 
 def load_model(
@@ -61,7 +57,7 @@ def load_model(
         )
     files = find_model(name, revision=revision, token=token)
     model = _load_model(files, dtype, chosen_device)
-    tokenizer = _load_tokenizer(files)
+    tokenizer = load_tokenizer(files)
     stated = stated_context_length(model.config)
     wanted = max_prompt_tokens + MAX_NEW_TOKENS
     reference = take_reference(model, name, stated)
@@ -93,7 +89,7 @@ def _load_model(files: ModelFiles, dtype: str, device: str) -> PreTrainedModel:
     """Return transformers' model, with 8-bit weights if `dtype` is int8."""
     model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype)
     model.to(device)  # type: ignore[arg-type]  # typed as a bound method
-    model.generation_config = _end_of_text_only(files.name, model.generation_config)
+    model.generation_config = end_of_text_only(files.name, model.generation_config)
     if dtype == "int8":
         quantize_linear_layers(model)
     return model
@@ -131,14 +127,14 @@ def choose_device(name: str, device: str) -> str:
 def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
     """Return the model in evaluation mode. Refuse missing weights, which transformers would initialize at random."""
     try:
-        config = AutoConfig.from_pretrained(files.folder, **_SAFE)
+        config = AutoConfig.from_pretrained(files.folder, **SAFE)
         loaded = AutoModelForCausalLM.from_pretrained(
             files.folder,
             config=config,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             output_loading_info=True,
-            **_SAFE,
+            **SAFE,
         )
     except SafetensorError as error:
         raise ModelUnavailable(
@@ -155,36 +151,6 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
             )
     model.eval()  # type: ignore[no-untyped-call]  # as above
     return model
-
-
-def _load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFE)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        # Tokenizer files fail in many ways. The tokenizers library panics with a BaseException.
-        # Some error texts are lists whose first line says nothing, so the whole text is used.
-        problem = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({problem})") from None
-    read = {"tokenizer.json", "tekken.json", *tokenizer.vocab_files_names.values()}
-    if not any((files.folder / name).exists() for name in read):
-        raise ModelUnavailable(
-            files.name,
-            f"its tokenizer is a {type(tokenizer).__name__}, which needs {' or '.join(sorted(read))} in the folder",
-        )
-    if len(tokenizer) == 0 or not tokenizer("a", add_special_tokens=False).input_ids:
-        raise ModelUnavailable(files.name, "its tokenizer has an empty vocabulary")
-    return tokenizer
-
-
-def _end_of_text_only(name: str, checkpoint: GenerationConfig | None) -> GenerationConfig:
-    """Return a generation config with only the checkpoint's token ids. The options that users see decide the rest."""
-    ids = {key: getattr(checkpoint, key, None) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    for key, value in ids.items():
-        if not all(isinstance(id_, int) for id_ in (value if isinstance(value, list) else [value or 0])):
-            raise ModelUnavailable(name, f"{key} in its generation_config.json is not a number")
-    return GenerationConfig(**ids)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
 
 def _first_line(error: BaseException) -> str:
