@@ -8,6 +8,7 @@ BotError
 │   ├── TokenizerFailed
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
+│   ├── OptionUnsupported
 │   ├── MessageWithoutText
 │   ├── ReceiptUnusable
 │   ├── NotYours
@@ -23,7 +24,8 @@ BotError
 ├── Interrupted                the request started and ended without a result
 │   ├── RequestTimedOut
 │   ├── RequestCancelled
-│   └── AcknowledgedLate
+│   ├── AcknowledgedLate
+│   └── ModelServerUnavailable
 └── ConfigurationError         the operator has to change something
     ├── InvalidSettings
     ├── ModelUnavailable
@@ -102,6 +104,13 @@ class OptionIgnored(UsageError):
     def __init__(self, option: str, strategy: str, suitable: str) -> None:
         problem = f"{option} has no effect with strategy {strategy}"
         super().__init__(f"{problem}. Leave it out, or choose strategy {suitable}.")
+
+
+class OptionUnsupported(UsageError):
+    """The engine can't compute with this value of an option; `reason` is a clause that says why."""
+
+    def __init__(self, option: str, value: object, reason: str, remedy: str) -> None:
+        super().__init__(f"{option} {value} isn't available here: {reason}. {remedy}")
 
 
 class MessageWithoutText(UsageError):
@@ -184,6 +193,13 @@ class AcknowledgedLate(Interrupted):
 
     def __init__(self) -> None:
         super().__init__("Discord took too long to confirm this request, so nothing was computed. Ask again.")
+
+
+class ModelServerUnavailable(Interrupted):
+    """The server that computes for the model can't be used; `problem` is a clause that says why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The model's server can't be used right now: {problem}. Try again in a minute.")
 
 
 class ConfigurationError(BotError):

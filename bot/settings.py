@@ -1,9 +1,11 @@
 """Every setting, read from the environment and `.env`. No other module reads the environment."""
 
 import difflib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -11,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
+from bot.questions.language_model import EngineName
 from bot.questions.options import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
 
@@ -40,6 +43,24 @@ def _split(listed: object) -> object:
 
 def _expand_home(file: Path | None) -> Path | None:
     return None if file is None else file.expanduser()
+
+
+def _server_url(url: str) -> str:
+    """Return the address of a vLLM server, without a path. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("not an address")
+    if parts.path.rstrip("/") not in ("", "/v1") or (parts.scheme == "http" and _is_public(parts.hostname)):
+        raise ValueError("not the address of a private server")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_public(host: str) -> bool:
+    """Return whether `host` is a public IP address. A name is resolved later, and its address is checked then."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 def _with_driver(url: SecretStr) -> SecretStr:
@@ -75,6 +96,13 @@ class Settings(BaseSettings):
         "Qwen/Qwen2-0.5B"
     )
     model_revision: str | None = None
+    engine: Annotated[EngineName, _one_of(EngineName)] = "transformers"
+    vllm_url: Annotated[
+        str | None,
+        AfterValidator(lambda url: url and _server_url(url)),
+        Field(description="https://HOST, or http://HOST:PORT with a private address, such as http://127.0.0.1:8000"),
+    ] = None
+    vllm_api_key: SecretStr | None = None
     dtype: Annotated[DType, _one_of(DType)] = "float32"
     device: Annotated[Device, _one_of(Device)] = "auto"
     threads: Annotated[int | None, _whole_number(1, 1024)] = None
@@ -92,6 +120,15 @@ class Settings(BaseSettings):
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
 
+    @property
+    def server_url(self) -> str:
+        """The address of the vLLM server. Raises InvalidSettings if the settings name none."""
+        if self.vllm_url is None:
+            raise InvalidSettings(
+                "BOT_ENGINE=vllm needs BOT_VLLM_URL, the address of the server, such as http://127.0.0.1:8000."
+            )
+        return self.vllm_url
+
 
 def read_settings(**overrides: object) -> Settings:
     """Return the settings. `overrides` take precedence over the environment unless they are None or empty.
@@ -100,12 +137,21 @@ def read_settings(**overrides: object) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None and value != ""}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # the overrides are checked by pydantic
+        settings = Settings(**given)  # type: ignore[arg-type]  # the overrides are checked by pydantic
     except (UnicodeDecodeError, OSError):
         raise InvalidSettings(".env is not valid UTF-8 text. Save it as UTF-8.") from None
     except ValidationError as error:
         fields = dict.fromkeys(str(entry["loc"][0]) for entry in error.errors())
         raise InvalidSettings(" ".join(_problem(field) for field in fields)) from None
+    if settings.engine == "vllm":
+        _check_server_settings(settings)
+    return settings
+
+
+def _check_server_settings(settings: Settings) -> None:
+    """Raise InvalidSettings if there is no address, or a dtype that a server doesn't compute in."""
+    if settings.server_url and settings.dtype == "int8":
+        raise InvalidSettings("BOT_DTYPE=int8 needs BOT_ENGINE=transformers. Set BOT_DTYPE to the server's --dtype.")
 
 
 def variable_name(field: str) -> str:
@@ -137,6 +183,11 @@ def limit_kernel_cache() -> None:
 def hide_download_bars() -> None:
     """Turn off huggingface_hub's progress bars. It reads the variable once, when it is imported."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def hide_torch_advice() -> None:
+    """Turn off the advice of transformers to install torch. It reads the variable when it is imported."""
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
 
 def wants_escape_sequences() -> bool | None:

@@ -1,11 +1,13 @@
 """Runs requests on the model's thread: several at once, with a bounded queue, turns, deadlines and cancellation."""
 
 import asyncio
+import contextlib
 import logging
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bot.engine.scheduler import Scheduler
@@ -19,7 +21,7 @@ from bot.errors import (
     UserLimitReached,
 )
 from bot.questions.language_model import LanguageModel, Question, Watcher, display_name
-from bot.settings import Settings, limit_kernel_cache
+from bot.settings import Settings, hide_torch_advice, limit_kernel_cache
 
 log = logging.getLogger(__name__)
 
@@ -269,6 +271,8 @@ def build_executor(settings: Settings) -> ModelExecutor:
 
 def load_language_model(settings: Settings) -> LanguageModel:
     """Load the model of `settings`. Raises ModelUnavailable."""
+    if settings.engine == "vllm":
+        return _load_from_server(settings)
     limit_kernel_cache()
     # torch and transformers take seconds to import. Importing them here keeps the event loop and `--help` fast.
     from bot.engine.transformers.loading import load_model
@@ -282,3 +286,36 @@ def load_language_model(settings: Settings) -> LanguageModel:
         threads=settings.threads,
         max_prompt_tokens=settings.max_prompt_tokens,
     )
+
+
+def _load_from_server(settings: Settings) -> LanguageModel:
+    with without_torch():
+        from bot.engine.vllm.loading import load_model
+
+        return load_model(
+            settings.model,
+            url=settings.server_url,
+            api_key=settings.vllm_api_key,
+            revision=settings.model_revision,
+            token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+            dtype=settings.dtype,
+            read_timeout=settings.request_timeout,
+            max_prompt_tokens=settings.max_prompt_tokens,
+        )
+
+
+@contextlib.contextmanager
+def without_torch() -> Iterator[None]:
+    """Keep transformers from importing torch, which takes 200 MB and a second, unless it is imported already.
+
+    transformers then only offers tokenizers and configurations, for the rest of the process.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    hide_torch_advice()
+    sys.modules["torch"] = None  # type: ignore[assignment]  # Python's way to say that a module can't be imported
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]

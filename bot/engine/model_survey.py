@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 
-from bot.engine.model_files import NEEDED, hub_info, local_model
+from bot.engine.model_files import NEEDED, ModelFiles, hub_info, local_model
 from bot.errors import ModelUnavailable
 
 _BYTES_PER_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2}
@@ -37,7 +37,7 @@ def survey_model(name: str, *, revision: str | None, token: str | None) -> Model
     """Look for `name` on this machine, then on the hub. Raises ModelUnavailable."""
     files = local_model(name, revision)
     if files is not None:
-        return ModelSurvey(files.folder, 0, _parameter_count(name, files.folder))
+        return ModelSurvey(files.folder, 0, parameter_count(files))
     info = hub_info(name, revision=revision, token=token, sizes=True)
     needed = (file for file in info.siblings or [] if any(fnmatch(file.rfilename, pattern) for pattern in NEEDED))
     return ModelSurvey(
@@ -52,12 +52,13 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def _parameter_count(name: str, folder: Path) -> int:
+def parameter_count(files: ModelFiles) -> int:
+    """Return the number of weights in a model's files, 0 if there are none. Raises ModelUnavailable."""
     total = 0
-    for file in folder.glob("model*.safetensors"):
+    for file in files.folder.glob("model*.safetensors"):
         try:
             with safe_open(file, framework="numpy") as weights:
                 total += sum(math.prod(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118  # no mapping
         except (SafetensorError, OSError) as error:
-            raise ModelUnavailable(name, f"{file.name} is damaged ({error})", "Download it again.") from None
+            raise ModelUnavailable(files.name, f"{file.name} is damaged ({error})", "Download it again.") from None
     return total

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bot.engine.primitives import Engine
 from bot.engine.tokenizer import TextCodec
+from bot.errors import OptionUnsupported
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages, Stage
 from bot.questions.tokens import TokenProbability
@@ -22,12 +23,19 @@ Logits = NDArray[np.float32]
 def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     """Return the distribution after a prompt, before and after each stage.
 
-    Raises EmptyPrompt, PromptTooLong and OptionOutOfRange.
+    Raises EmptyPrompt, PromptTooLong, OptionOutOfRange, and OptionUnsupported for a repetition penalty without logits.
     """
     parameters = GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=question.temperature, top_k=question.top_k,
         top_p=question.top_p, repetition_penalty=question.repetition_penalty, seed=0,
     )  # fmt: skip
+    if question.repetition_penalty != 1.0 and not engine.has_logits:
+        raise OptionUnsupported(
+            "repetition_penalty",
+            question.repetition_penalty,
+            "it divides positive logits and multiplies negative ones, and this engine only knows log-probabilities",
+            "Use 1, or the transformers engine (BOT_ENGINE=transformers).",
+        )
     codec = engine.codec
     input_ids = codec.encode(question.prompt)
     scores = engine.next_scores(input_ids)

@@ -1,0 +1,79 @@
+"""The server's JSON as scores. Log-probabilities are natural, over the whole vocabulary, before any penalty."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.engine.primitives import RankedScore, TokenScore
+from bot.engine.vllm.server import Json
+
+# vLLM replaces minus infinity by -9999, because JSON has no infinity.
+LOWEST = -9998.0
+_PREFIX = "token_id:"
+
+
+class NotFinite(Exception):
+    """The server computed a number that is infinite or not a number."""
+
+
+def prompt_choices(answer: Json) -> list[Json]:
+    """Return the choices of an answer in the order of its prompts."""
+    return sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+
+
+def next_log_probabilities(choice: Json) -> dict[int, float]:
+    """Return the log-probabilities after the prompt by id, in the server's order. Raises NotFinite."""
+    (by_key,) = choice["logprobs"]["top_logprobs"]
+    by_id = {int(key.removeprefix(_PREFIX)): value for key, value in by_key.items()}
+    _refuse_not_finite(by_id.values())
+    return by_id
+
+
+def chosen_scores(choice: Json, chosen: Sequence[int]) -> tuple[TokenScore, ...]:
+    """Return the scores of the `chosen` ids after the prompt. Raises NotFinite."""
+    by_id = next_log_probabilities(choice)
+    return tuple(TokenScore(id_, None, math.exp(by_id[id_]), by_id[id_]) for id_ in chosen)
+
+
+def top_scores(choice: Json, count: int) -> tuple[RankedScore, ...]:
+    """Return the `count` most probable tokens after the prompt, best first. Raises NotFinite."""
+    best = sorted(next_log_probabilities(choice).items(), key=lambda item: -item[1])[:count]
+    return tuple(_ranked(id_, value, rank) for rank, (id_, value) in enumerate(best, start=1))
+
+
+def position_scores(
+    choice: Json, position: int, actual: int, count: int
+) -> tuple[tuple[RankedScore, ...], RankedScore]:
+    """Return the `count` most probable tokens at a position of the prompt, and the `actual` token there.
+
+    Raises NotFinite.
+    """
+    entries: Mapping[str, Mapping[str, Any]] = choice["prompt_logprobs"][position]
+    _refuse_not_finite(entry["logprob"] for entry in entries.values())
+    best = sorted(entries.items(), key=lambda item: -item[1]["logprob"])[:count]
+    top = tuple(_ranked(int(id_), entry["logprob"], rank) for rank, (id_, entry) in enumerate(best, start=1))
+    entry = entries[str(actual)]
+    return top, _ranked(actual, entry["logprob"], entry["rank"])
+
+
+def whole_distribution(choice: Json, vocab_size: int) -> NDArray[np.float32]:
+    """Return the log-probabilities after the prompt of all ids: [vocab_size]. Raises NotFinite."""
+    by_id = next_log_probabilities(choice)
+    values = np.full(vocab_size, np.nan, dtype=np.float32)
+    ids = np.fromiter(by_id.keys(), dtype=np.int64, count=len(by_id))
+    values[ids[ids < vocab_size]] = np.fromiter(by_id.values(), dtype=np.float32, count=len(by_id))[ids < vocab_size]
+    if np.isnan(values).any():
+        raise NotFinite
+    return values
+
+
+def _ranked(id_: int, log_probability: float, rank: int) -> RankedScore:
+    return RankedScore(id_, None, math.exp(log_probability), log_probability, rank)
+
+
+def _refuse_not_finite(values: Iterable[float | None]) -> None:
+    if not all(value is not None and math.isfinite(value) and value > LOWEST for value in values):
+        raise NotFinite

@@ -1,0 +1,131 @@
+"""Beam search over a server's distributions, with the ids and scores of transformers' `generate`.
+
+vLLM's own beam search ignores the repetition penalty and ranks finished beams differently. The steps below are those of
+transformers' `_beam_search` (5.23) with early_stopping False and a length_penalty of 1, in float32.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.engine.beam_record import BeamRecord, Candidate, candidate_count
+from bot.engine.primitives import Steps
+from bot.errors import RequestCancelled
+from bot.questions.generation import GenerationParameters
+
+_NOTHING = np.float32(-1e9)  # transformers' score of a place without a beam
+SPARE = 16  # more tokens than candidates at first, because a repetition penalty changes their order
+
+# Returns the log-probabilities of the most probable tokens after each text, at least as many as asked for.
+TopOf = Callable[[Sequence[list[int]], int], list[dict[int, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Beam:
+    """The new ids of a beam, and the sum of their log-probabilities after the penalty."""
+
+    ids: list[int]
+    score: np.float32
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    ids: list[int]
+    score: np.float32  # divided by the number of ids
+
+
+class BeamSearch:
+    """One beam search after `input_ids`. `record` has its candidates."""
+
+    def __init__(
+        self,
+        top_of: TopOf,
+        input_ids: list[int],
+        parameters: GenerationParameters,
+        end_ids: Collection[int],
+        vocab_size: int,
+    ) -> None:
+        self._top_of = top_of
+        self._input_ids = input_ids
+        self._num_beams = parameters.num_beams or 1
+        self._penalty = np.float32(parameters.repetition_penalty)
+        self._max_new_tokens = parameters.max_new_tokens
+        self._end_ids = end_ids
+        self._vocab_size = vocab_size
+        self._count = candidate_count(self._num_beams, end_ids)
+        self.record = BeamRecord(self._num_beams, end_ids)
+
+    def run(self, steps: Steps) -> list[int]:
+        """Return the new ids of the best beam, up to and including its end of text. Raises RequestCancelled."""
+        running = [_Beam([], np.float32(0))]
+        finished: list[_Finished] = []
+        can_improve = True
+        for length in range(1, self._max_new_tokens + 1):
+            candidates = self._candidates(running)
+            self.record.steps.append(candidates)
+            texts = [[*running[candidate.parent].ids, candidate.id] for candidate in candidates]
+            must_stop = steps.is_cancelled() or steps.is_enough(texts[0])
+            if steps.is_cancelled():
+                raise RequestCancelled
+            is_last = must_stop or length == self._max_new_tokens
+            ended = [is_last or candidate.id in self._end_ids for candidate in candidates]
+            if can_improve:
+                finished = self._keep_finished(finished, candidates, texts, ended)
+            kept = sorted(range(len(candidates)), key=lambda n: (ended[n], -candidates[n].score))[: self._num_beams]
+            running = [_Beam(texts[n], np.float32(candidates[n].score)) for n in kept]
+            # A running beam with an end of text has so low a score that it can't win.
+            best = _NOTHING if ended[kept[0]] else running[0].score
+            worst = finished[-1].score if len(finished) == self._num_beams else _NOTHING
+            can_improve = can_improve and bool(best / np.float32(length) > worst)
+            if not can_improve or all(ended):
+                break
+            for row, n in enumerate(kept):
+                candidates[n].row = row
+        return finished[0].ids
+
+    def _keep_finished(
+        self, finished: list[_Finished], candidates: list[Candidate], texts: list[list[int]], ended: list[bool]
+    ) -> list[_Finished]:
+        """Return the best finished beams. Only candidates among the first `num_beams` can finish."""
+        new = [
+            _Finished(text, np.float32(candidate.score) / np.float32(len(text)))
+            for candidate, text, has_ended in zip(candidates, texts, ended, strict=True)
+            if has_ended
+        ][: sum(ended[: self._num_beams])]
+        return sorted([*finished, *new], key=lambda beam: -beam.score)[: self._num_beams]
+
+    def _candidates(self, running: list[_Beam]) -> list[Candidate]:
+        """Return the best extensions of all beams by one token, best first.
+
+        A penalty can lift a token above those that the server returned. More are requested until none can be missing.
+        """
+        count = self._count + (0 if self._penalty == 1 else SPARE)
+        found: dict[int, dict[int, float]] = {}
+        missing = list(range(len(running)))
+        while True:
+            texts = [[*self._input_ids, *running[row].ids] for row in missing]
+            found.update(zip(missing, self._top_of(texts, min(count, self._vocab_size)), strict=True))
+            scored = [candidate for row in found for candidate in self._extensions(row, running[row], found[row])]
+            best = sorted(scored, key=lambda candidate: (-candidate.score, candidate.parent))[: self._count]
+            missing = [
+                row
+                for row, top in found.items()
+                if len(top) < self._vocab_size and self._bound(running[row], top) > best[-1].score
+            ]
+            if not missing:
+                return best
+            count *= 2
+
+    def _extensions(self, row: int, beam: _Beam, top: dict[int, float]) -> list[Candidate]:
+        ids, values = np.array(list(top)), np.array(list(top.values()), dtype=np.float32)
+        seen = np.isin(ids, [*self._input_ids, *beam.ids])
+        values = np.where(seen, values * self._penalty, values)  # log-probabilities are never above 0
+        scores = values + beam.score
+        order = np.argsort(-scores, kind="stable")[: self._count]
+        return [Candidate(row, int(ids[n]), float(values[n]), float(scores[n])) for n in order]
+
+    def _bound(self, beam: _Beam, top: dict[int, float]) -> float:
+        """Return the highest score that an extension of `beam` by a token outside of `top` can have."""
+        lowest = np.float32(min(top.values()))
+        return float(max(lowest, lowest * self._penalty) + beam.score)
