@@ -132,15 +132,15 @@ class VllmEngine:
         self._refuse_too_long(text, room)
         body = self._sampling(parameters, len(written)) | {"prompt": text, "max_tokens": room}
         stream = self.connection.stream(body | {"stop_token_ids": sorted(self.codec.end_ids), "ignore_eos": True})
-        for ids in stream:
-            for id_ in ids:
-                if steps.is_cancelled():
-                    raise RequestCancelled
-                new_ids.append(id_)
-                is_complete = id_ in self.codec.end_ids or len(new_ids) >= parameters.max_new_tokens
-                if is_complete or steps.is_enough(new_ids):
-                    stream.close()
-                    return new_ids
+        with contextlib.closing(stream):
+            for ids in stream:
+                for id_ in ids:
+                    if steps.is_cancelled():
+                        raise RequestCancelled
+                    new_ids.append(id_)
+                    is_complete = id_ in self.codec.end_ids or len(new_ids) >= parameters.max_new_tokens
+                    if not is_complete and steps.is_enough(new_ids):
+                        return new_ids
         return new_ids
 
     def search(
