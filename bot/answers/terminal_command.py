@@ -20,7 +20,7 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     """Return the command for a POSIX shell, or None.
 
     There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
-    or for a beam search that continued an earlier text.
+    or for one that starts from an earlier text.
     """
     options = question.options()
     text = str(options.pop(next(name for name in _TEXTS if name in options)))
@@ -49,8 +49,7 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
 
 
 def _terminal_can_write(question: ContinuationQuestion) -> bool:
-    continued_search = bool(question.parameters.num_beams and question.written)
-    return question.parameters.max_new_tokens <= MAX_NEW_TOKENS and not continued_search
+    return question.parameters.max_new_tokens <= MAX_NEW_TOKENS and not question.written
 
 
 def _is_used(name: str, options: dict[str, object]) -> bool:

@@ -11,6 +11,8 @@ from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
 from bot.answers.parameters import describe_options
 from bot.engine.waiting import ExecutorStatus
+from bot.questions.capabilities import capabilities
+from bot.questions.language_model import ModelInfo
 from bot.rendering.escaping import escape_prose
 
 
@@ -45,6 +47,8 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
         }
         for name, value in facts.items():
             embed.add_field(name=name, value=value)
+        if model.engine != "transformers":
+            embed.add_field(name="Questions", value=_capabilities_text(model), inline=False)
     embed.add_field(name="State", value=state(status))
     embed.add_field(name="Queue", value=f"{status.waiting} of {status.queue_limit} waiting")
     embed.set_footer(text=f"Nightword {version}")
@@ -52,15 +56,23 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
 
 
 def state(status: ExecutorStatus) -> str:
-    """Return the model's state in a word or two."""
+    """Return the model's state, with the reason if it is degraded."""
     if status.failed:
         return "could not be loaded"
     if status.model is None:
         return "loading"
+    if status.model.problem:
+        return f"degraded: the model's server can't be used, because {status.model.problem}"
     return "computing" if status.running else "ready"
 
 
 def _colour(status: ExecutorStatus) -> discord.Colour:
     if status.failed:
         return RED
-    return AMBER if status.model is None else BLURPLE
+    return AMBER if status.model is None or status.model.problem else BLURPLE
+
+
+def _capabilities_text(model: ModelInfo) -> str:
+    return "\n".join(
+        f"- {escape_prose(entry.questions)}: **{entry.level}** ({entry.note})" for entry in capabilities(model)
+    )

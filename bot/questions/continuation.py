@@ -43,17 +43,19 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
         """Return the new ids, including those written before."""
         return Outcome(result.input_ids, (result.output_ids,), is_cut_short=result.finish_reason == "stopped")
 
-    def again(self, outcome: Outcome) -> Self:
+    def again(self, outcome: Outcome, *, draws_in_parts: bool = False) -> Self:
         """Return the question that writes the same number of tokens, from the prompt on.
 
-        A beam search that extended an earlier text starts from that text again. Raises ReceiptUnusable.
+        A beam search that extended an earlier text starts from that text again, as does a sample that is drawn in
+        parts. Raises ReceiptUnusable.
         """
         parameters = self.parameters
         if outcome.is_cut_short:
             if outcome.output_count <= len(self.written):
                 raise ReceiptUnusable("This was stopped before anything was written, so there is nothing to repeat.")
             parameters = parameters.with_max_new_tokens(outcome.output_count)
-        return replace(self, parameters=parameters, written=self.written if parameters.num_beams else ())
+        continues = parameters.num_beams is not None or (parameters.do_sample and draws_in_parts)
+        return replace(self, parameters=parameters, written=self.written if continues else ())
 
     def options(self) -> dict[str, object]:
         """Return the prompt, all parameters and the ids written before; parameters of other strategies are None."""

@@ -62,8 +62,11 @@ class RepeatableQuestion(Question[T], ABC):
     def outcome(self, result: T) -> Outcome:
         """Return the ids and figures that two answers are compared by."""
 
-    def again(self, outcome: Outcome) -> Self:  # noqa: ARG002  # overrides use it
-        """Return the question whose answer is comparable with `outcome`. Raises ReceiptUnusable if there is none."""
+    def again(self, outcome: Outcome, *, draws_in_parts: bool = False) -> Self:  # noqa: ARG002  # overrides use them
+        """Return the question whose answer is comparable with `outcome`. Raises ReceiptUnusable if there is none.
+
+        `draws_in_parts` is true for engines that start their random generator anew when they continue a text.
+        """
         return self
 
     def options(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bot.engine.model import EngineModel
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import LanguageModel
 from tests.engine.operations import Operating, Operation
+from tests.fakes import fake_model
 from tests.features.people import Place
 
 
@@ -36,6 +38,23 @@ async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) ->
     }
     assert not result.response.ephemeral
     assert (await place.member.slash(place.channel, "model", private=True)).response.ephemeral
+
+
+class TestOnAServer:
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        info = replace(
+            demo_model.info, engine="vllm", device="vllm", engine_path="vLLM 0.32.0", problem="it is busy (status 429)"
+        )
+        return lambda: fake_model(info, {})
+
+    async def test_its_state_and_what_it_can_answer(self, place: Place) -> None:
+        shown = facts((await place.member.slash(place.channel, "model")).response)
+        assert shown["Computation"] == "float32 on vllm, vLLM 0.32.0"
+        assert shown["State"] == "degraded: the model's server can't be used, because it is busy (status 429)"
+        questions = shown["Questions"].splitlines()
+        assert questions[0] == "- /tokenize: **exact** (the model's own tokenizer)"
+        assert questions[-1].startswith("- /sampler with repetition\\_penalty: **refused** (a penalty needs logits")
 
 
 class TestWhileItComputes:

@@ -18,7 +18,12 @@ _CGROUP = Path("/sys/fs/cgroup")  # contains a container's memory limit, which p
 
 
 def check_model(settings: Settings) -> Iterator[Finding]:
-    """Yield the results for the model, the device, the cache, the disk and the memory."""
+    """Yield the results for the model, the device, the cache, the disk and the memory, or for a vLLM server."""
+    if settings.engine == "vllm":
+        from bot.cli.doctor.server import check_server  # transformers takes a second to import
+
+        yield from check_server(settings)
+        return
     survey: ModelSurvey | None = None
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     try:

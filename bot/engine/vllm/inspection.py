@@ -93,7 +93,7 @@ class Inspection:
             warm = prompt_choices(await server.complete(request | {"logprobs": 1, "temperature": 2.0, "seed": 0}))[0]
             first = max(next_log_probabilities(warm).values())
         except RefusedRequest as error:
-            raise _option_error(error) from None
+            raise self._option_error(error) from None
         except NotFinite:
             raise ServerError(
                 "it computes numbers that are not finite: try another --dtype, or other weights"
@@ -116,9 +116,10 @@ class Inspection:
             )
         return difference
 
-
-def _option_error(error: RefusedRequest) -> ServerError:
-    allowed = re.search(r"max allowed: (\d+)", error.reason)
-    if allowed is None:
+    def _option_error(self, error: RefusedRequest) -> ServerError:
+        """Return what a refused request says about the server."""
+        if allowed := re.search(r"max allowed: (\d+)", error.reason):
+            return ServerError(f"it was started with --max-logprobs {allowed[1]}, which is too small: start it with -1")
+        if "out of vocabulary" in error.reason:
+            return ServerError(f"it has fewer tokens than {self.info.short_name}, so it serves another model")
         return error
-    return ServerError(f"it was started with --max-logprobs {allowed[1]}, which is too small: start it with -1")

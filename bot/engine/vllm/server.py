@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import aiohttp
@@ -76,57 +76,70 @@ class VllmServer:
             await self._session.close()
 
     async def get(self, path: str, *, seconds: float = CONNECT_SECONDS) -> Json | None:
-        """Return the JSON at `path`, or None for an empty body. There is one attempt. Raises ServerError."""
-        async with asyncio.timeout(seconds), self._request("GET", path) as response:
-            body = await response.read()
+        """Return the JSON at `path`, or None for an empty body. There is one attempt.
+
+        Raises ServerError, and TimeoutError after `seconds`.
+        """
+        async with asyncio.timeout(seconds):
+            body = await self._read("GET", path)
         return _parse(body) if body else None
 
     async def complete(self, body: Json) -> Json:
         """Return the answer of `/v1/completions`. Raises ServerError after the last attempt."""
 
-        async def attempt() -> Json:
-            async with self._request("POST", "/v1/completions", body) as response:
-                return _parse(await response.read())
+        async def attempt() -> bytes:
+            return await self._read("POST", "/v1/completions", body)
 
-        return await _retry(attempt)
+        return _parse(await _retry(attempt))
 
     async def stream(self, body: Json) -> AsyncIterator[list[int]]:
         """Yield new token ids of `/v1/completions` as they come. Closing the iterator ends the request on the server.
 
         It is only tried again before the first ids. Raises ServerError.
         """
-        stack = contextlib.AsyncExitStack()
-        async with stack:
+        body = body | {"stream": True, "return_token_ids": True}
+        async with contextlib.AsyncExitStack() as stack:
 
             async def begin() -> tuple[AsyncIterator[list[int]], list[int]]:
                 await stack.aclose()  # the attempt before
-                response = await stack.enter_async_context(
-                    self._request("POST", "/v1/completions", body | {"stream": True, "return_token_ids": True})
-                )
-                events = _token_ids(response)
-                return events, await anext(events, [])
+                with _connection_errors():
+                    response = await stack.enter_async_context(self._request("POST", "/v1/completions", body))
+                    events = _token_ids(response)
+                    return events, await anext(events, [])
 
             events, first = await _retry(begin)
             yield first
-            async for ids in events:
-                yield ids
+            with _connection_errors():
+                async for ids in events:
+                    yield ids
+
+    async def _read(self, method: str, path: str, body: Json | None = None) -> bytes:
+        with _connection_errors():
+            async with self._request(method, path, body) as response:
+                return await response.read()
 
     @contextlib.asynccontextmanager
     async def _request(self, method: str, path: str, body: Json | None = None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Open a request with a successful status. Raises ServerError, also if the connection is lost later."""
+        """Open a request. Raises ServerError for any status but 200."""
         if self._session is None:
             raise ServerError("it was closed")
-        try:
-            async with self._session.request(method, self._url + path, json=body, allow_redirects=False) as response:
-                if response.status != 200:
-                    raise await _status_error(response)
-                yield response
-        except TimeoutError:  # also aiohttp's own timeouts
-            raise TemporaryError("it did not answer in time") from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise ServerError("its TLS certificate is not valid for this address") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise TemporaryError(_connection_problem(error), is_lost=True) from None
+        async with self._session.request(method, self._url + path, json=body, allow_redirects=False) as response:
+            if response.status != 200:
+                raise await _status_error(response)
+            yield response
+
+
+@contextlib.contextmanager
+def _connection_errors() -> Iterator[None]:
+    """Convert errors of the connection to ServerError."""
+    try:
+        yield
+    except TimeoutError:  # aiohttp's are TimeoutErrors too
+        raise TemporaryError("it did not answer in time") from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise ServerError("its TLS certificate is not valid for this address") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise TemporaryError(_connection_problem(error), is_lost=True) from None
 
 
 class PrivateResolver(AbstractResolver):

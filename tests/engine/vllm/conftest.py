@@ -1,4 +1,4 @@
-"""Servers of the demo model and of a random Qwen2 with the real tokenizer: a fake one, and the real vLLM if installed."""
+"""Servers of the demo model and of a random Qwen2 with the real tokenizer: a fake one, and the real vLLM."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.vllm.engine import VllmEngine
 from bot.engine.vllm.loading import load_model
+from tests.engine.vllm.equality import Row
 from tests.engine.vllm.fake_server import FakeVllm, Serving, serving
 
 Connect = Callable[..., EngineModel]
@@ -52,3 +53,21 @@ def engine_of(model: EngineModel) -> VllmEngine:
 def remote(server: Serving, connect: Connect) -> EngineModel:
     """The demo model on the fake server."""
     return connect(server.fake.url)
+
+
+Table = list[Row]
+TABLES = pytest.StashKey[dict[str, Table]]()
+
+
+@pytest.fixture
+def record_table(request: pytest.FixtureRequest) -> Callable[[str, Table], None]:
+    """Keep an equality table, to print it after the tests."""
+    return request.config.stash.setdefault(TABLES, {}).__setitem__
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, rows in config.stash.get(TABLES, {}).items():
+        terminalreporter.section(f"vLLM against plain transformers in float32: {name}")
+        for row in rows:
+            ids = "equal" if row.ids_agree else "DIFFERENT"
+            terminalreporter.write_line(f"{row.question:40} ids {ids}, log-probabilities within {row.difference:.1e}")

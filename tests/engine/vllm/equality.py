@@ -167,7 +167,7 @@ def _sampler(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     for prompt in PROMPTS:
         result = ours.answer(SamplerQuestion.from_options(prompt, temperature=0.8, top_k=20, top_p=0.9))
         processors = LogitsProcessorList([TemperatureLogitsWarper(0.8), TopKLogitsWarper(20), TopPLogitsWarper(0.9)])
-        input_ids = torch.tensor([plain.ids(prompt)])
+        input_ids: Any = torch.tensor([plain.ids(prompt)])
         scores = plain.log_probabilities(plain.ids(prompt))[-1:]
         expected = processors(input_ids, scores)[0].log_softmax(-1)
         after = result.stages[-1].after

@@ -123,7 +123,7 @@ class FakeVllm:
         choice: Json = {"index": index, "token_ids": ids if body.get("return_token_ids") else None}
         choice["logprobs"] = None
         if (count := body.get("logprobs")) is not None:
-            shown = raw[-1] if self.mode != "processed_logprobs" else raw[-1] / max(body["temperature"], 1e-3)
+            shown = raw[-1] if self.mode != "processed_logprobs" else raw[-1] / (body["temperature"] or 1.0)
             values = shown if self.mode == "raw_logits" else shown.log_softmax(-1)
             chosen = body.get("logprob_token_ids")
             best = values.topk(self.vocab_size if count == -1 else count).indices.tolist()
@@ -193,8 +193,8 @@ class FakeVllm:
         number = 0
         while (id_ := await asyncio.to_thread(next, ids, None)) is not None:
             if self.pace is not None and number:
-                while not self.pace.is_set():
-                    await asyncio.sleep(0.01)  # a thread that waits could not be cancelled
+                while not self.pace.is_set():  # noqa: ASYNC110  # set from another thread
+                    await asyncio.sleep(0.01)
             yield number, id_
             number += 1
 

@@ -1,0 +1,38 @@
+"""How exactly an engine answers each question, compared with plain transformers in the same dtype."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.questions.language_model import ModelInfo
+
+Level = Literal["exact", "within rounding", "own draws", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What an engine can do for some questions, with the measured tolerance or the reason."""
+
+    questions: str
+    level: Level
+    note: str
+
+
+# Measured by `make test-vllm` with vLLM 0.32 in float32: all ids equal, and log-probabilities within 3.1e-5.
+_SAME = "the ids of plain transformers, and log-probabilities within 1e-4"
+_ROUNDED = "the server's rounding can change the order of almost equal tokens"
+
+
+def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
+    """Return what the engine of `model` can do."""
+    if model.engine == "transformers":
+        return (Capability("every question", "exact", "the ids of plain transformers, and probabilities within 1e-5"),)
+    level: Level = "exact" if model.dtype == "float32" else "within rounding"
+    computed = _SAME if level == "exact" else _ROUNDED
+    return (
+        Capability("/tokenize", "exact", "the model's own tokenizer"),
+        Capability("/topk, /xray, /guess, /sentiment, reviews", level, f"{computed}; logits are not available"),
+        Capability("/continue and /compare, greedy and beam", level, computed),
+        Capability("/continue sample, Sample under /topk", "own draws", "a seed draws another text than transformers'"),
+        Capability("/sampler", level, computed),
+        Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
+    )

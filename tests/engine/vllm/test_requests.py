@@ -1,0 +1,145 @@
+"""Requests over a server: several at once, each with its deadline, and only what the question needs."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from bot.engine.executor import ModelExecutor
+from bot.engine.model import EngineModel
+from bot.errors import OptionUnsupported, PromptTooLong, RequestTimedOut
+from bot.questions.continuation import ContinuationQuestion
+from bot.questions.generation import GenerationParameters
+from bot.questions.sampler import SamplerQuestion
+from bot.questions.sentiment import EvidenceQuestion
+from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.xray import XrayQuestion
+from tests.engine.vllm.conftest import engine_of
+from tests.engine.vllm.fake_server import FakeVllm
+from tests.engine.vllm.waiting import PATIENCE, until
+
+PROMPT = "It was a dark and stormy"
+Run = Callable[..., ModelExecutor]
+
+
+@pytest_asyncio.fixture
+async def run(remote: EngineModel) -> AsyncIterator[Run]:
+    executors: list[ModelExecutor] = []
+
+    def start(*, batch_size: int = 16, request_timeout: float = PATIENCE) -> ModelExecutor:
+        executor = ModelExecutor(
+            lambda: remote, name="demo", batch_size=batch_size, queue_limit=64, user_limit=64,
+            request_timeout=request_timeout,
+        )  # fmt: skip
+        executors.append(executor)
+        executor.start()
+        executor.wait_until_loaded()
+        return executor
+
+    yield start
+    for executor in executors:
+        await asyncio.to_thread(executor.close)
+
+
+def long_question(tokens: int = 30) -> ContinuationQuestion:
+    return ContinuationQuestion(PROMPT, GenerationParameters.from_options(max_new_tokens=tokens))
+
+
+async def test_as_many_requests_run_at_once_as_the_batch_size_allows(run: Run, fake: FakeVllm) -> None:
+    fake.pace = threading.Event()
+    executor = run(batch_size=3)
+    answers = [executor.submit(user, long_question(4)) for user in range(8)]
+    await asyncio.to_thread(until, lambda: fake.running == 3)
+    fake.pace.set()
+    texts = {(await answer).result.text for answer in answers}
+    assert len(texts) == 1
+    assert fake.most_running == 3
+
+
+async def test_a_request_runs_while_another_one_waits_for_the_server(run: Run, fake: FakeVllm) -> None:
+    fake.pace = threading.Event()
+    executor = run()
+    slow = executor.submit(1, long_question())
+    await asyncio.to_thread(until, lambda: fake.running)
+    quick = await executor.submit(2, TopKQuestion(PROMPT, 3))
+    assert quick.result.candidates
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.to_thread(until, lambda: not fake.running)
+
+
+async def test_a_deadline_ends_the_request_on_the_server_too(run: Run, fake: FakeVllm) -> None:
+    fake.pace = threading.Event()
+    with pytest.raises(RequestTimedOut):
+        await run(request_timeout=0.2).submit(1, long_question())
+    await asyncio.to_thread(until, lambda: fake.aborted == 1 and not fake.running)
+
+
+async def test_reviews_wait_for_the_people_who_ask(run: Run, fake: FakeVllm) -> None:
+    executor = run()
+    evidence = executor.submit_background(1, EvidenceQuestion("I loved it."))
+    answer = await executor.submit(2, TopKQuestion(PROMPT, 3))
+    assert answer.result.candidates
+    assert (await evidence).result.words
+
+
+def test_all_texts_of_an_explanation_are_one_request(remote: EngineModel, fake: FakeVllm) -> None:
+    fake.requests.clear()
+    remote.answer(EvidenceQuestion("I loved every minute of it."))
+    (request,) = fake.requests
+    assert len(request["prompt"]) == 1 + 3 + 6
+    assert request["logprobs"] == 1
+
+
+def test_only_the_sampler_and_a_temperature_ask_for_the_whole_vocabulary(remote: EngineModel, fake: FakeVllm) -> None:
+    fake.requests.clear()
+    remote.answer(TopKQuestion(PROMPT, 5, (269,)))
+    remote.answer(XrayQuestion("It was a dark night."))
+    remote.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(strategy="beam", max_new_tokens=4)))
+    assert all(-1 < (request.get(name) or 0) <= 100 for request in fake.requests for name in ("logprobs",))
+    fake.requests.clear()
+    remote.answer(SamplerQuestion.from_options(PROMPT))
+    remote.answer(TopKQuestion(PROMPT, 5, (), 0.5))
+    whole = [request for request in fake.requests if request["logprobs"] == -1]
+    assert [request["prompt"] for request in whole] == [[remote.engine.codec.encode(PROMPT)]] * 2
+    assert all("prompt_logprobs" not in request for request in whole)
+
+
+def test_a_penalty_needs_logits_so_the_sampler_refuses_it(remote: EngineModel) -> None:
+    with pytest.raises(OptionUnsupported, match=r"repetition_penalty 1\.2 isn't available here.*BOT_ENGINE"):
+        remote.answer(SamplerQuestion.from_options(PROMPT, repetition_penalty=1.2))
+
+
+def test_a_continued_sample_is_the_same_each_time(remote: EngineModel) -> None:
+    parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=8, seed=3)
+    first = remote.answer(ContinuationQuestion(PROMPT, parameters.with_max_new_tokens(4)))
+    question = ContinuationQuestion(PROMPT, parameters, first.output_ids)
+    continued = remote.answer(question)
+    assert continued.output_ids[:4] == first.output_ids
+    assert remote.answer(question) == continued
+    again = question.again(question.outcome(continued), draws_in_parts=True)
+    assert remote.answer(again) == continued
+
+
+def test_a_drawn_step_is_the_same_each_time(remote: EngineModel) -> None:
+    question = SampledStepQuestion(TopKQuestion(PROMPT, 3), seed=4)
+    assert remote.answer(question) == remote.answer(question)
+
+
+def test_a_prompt_needs_room_for_one_more_token(remote: EngineModel) -> None:
+    engine = engine_of(remote)
+    assert engine.connection.facts is not None
+    full = [1121] * engine.connection.facts.max_model_len
+    with pytest.raises(PromptTooLong, match="512"):
+        engine.score_next([full], [7])
+    assert engine.score_next([full[1:]], [7])
+
+
+def test_more_chosen_ids_than_the_server_allows_at_once(remote: EngineModel, fake: FakeVllm) -> None:
+    fake.requests.clear()
+    ids = [*range(200), 5]
+    (scores,) = remote.engine.score_next([remote.engine.codec.encode(PROMPT)], ids)
+    assert [score.id for score in scores] == ids
+    assert [len(request["logprob_token_ids"]) for request in fake.requests] == [128, 72]
