@@ -135,3 +135,41 @@ def test_no_error_and_no_print_shows_a_token(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_example_file_lists_every_setting_in_the_same_order() -> None:
     listed = re.findall(r"^#?([A-Z_]+)=$", ENV_EXAMPLE.read_text(), re.MULTILINE)
     assert listed == [variable_name(name) for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000/v1/", "http://localhost:8000"),
+        ("http://10.1.2.3", "http://10.1.2.3"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("http://vllm:8000", "http://vllm:8000"),  # a name is resolved when the bot connects
+        ("https://models.example.org/", "https://models.example.org"),
+    ],
+)
+def test_the_address_of_a_server(url: str, address: str) -> None:
+    assert read_settings(engine="vllm", vllm_url=url).server_url == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://8.8.8.8:8000", "ftp://127.0.0.1", "127.0.0.1:8000", "http://", "https://user:planted@example.org",
+        "https://example.org/?key=planted", "https://example.org/some/path", "http://[::1",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        read_settings(engine="vllm", vllm_url=url)
+    assert str(refused.value).startswith("BOT_VLLM_URL has an invalid value. It must be https://HOST, or http://HOST")
+    assert "planted" not in str(refused.value)
+
+
+def test_a_server_needs_an_address_and_a_dtype_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidSettings, match="BOT_ENGINE=vllm needs BOT_VLLM_URL"):
+        read_settings(engine="vllm")
+    with pytest.raises(InvalidSettings, match="BOT_DTYPE=int8 needs BOT_ENGINE=transformers"):
+        read_settings(engine="vllm", vllm_url="http://127.0.0.1:1", dtype="int8")
+    monkeypatch.setenv("BOT_VLLM_API_KEY", "planted")
+    assert "planted" not in repr(read_settings())

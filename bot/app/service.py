@@ -72,6 +72,9 @@ async def _load(bot: Nightword) -> None:
     except ShuttingDown:  # the cause of the shutdown is reported elsewhere
         return
     info = bot.executor.status.model
+    if info is not None and info.problem:
+        log.warning("the model %s waits for its server: %s", bot.settings.model, info.problem)
+        return
     how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
     log.info("the model %s is ready%s", bot.settings.model, how)
 

@@ -47,6 +47,8 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
         }
         for name, value in facts.items():
             embed.add_field(name=name, value=value)
+        if model.weights:
+            embed.add_field(name="Weights", value=model.weights)
         if model.engine != "transformers":
             embed.add_field(name="Questions", value=_capabilities_text(model), inline=False)
     embed.add_field(name="State", value=state(status))

@@ -30,7 +30,8 @@ class ModelInfo:
     local folder. `context_length` is in tokens, or None if the model does not state one. `vocab_size` is the number of
     tokens that the model predicts. `parameter_count` is None if it isn't known. `engine_path` names the method of
     matrix multiplication or the version of the server, or is "" for the default. `problem` says why the engine can't
-    answer now, and is "" if it can.
+    answer now, and is "" if it can. `weights` says whether a server has the model's own weights, and is "" for weights
+    that were loaded here.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelInfo:
     engine_path: str = ""
     engine: EngineName = "transformers"
     problem: str = ""
+    weights: str = ""
 
 
 class Question(Generic[T]):

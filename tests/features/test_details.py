@@ -226,6 +226,37 @@ async def test_a_replay_with_another_model_or_dtype_is_not_comparable(
         await bot.close()
 
 
+class TestAnotherEngine:
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        infos = iter([replace(demo_model.info, engine="vllm", device="vllm", engine_path="vLLM 0.32.0")])
+        return lambda: fake_model(next(infos), {ContinuationQuestion: demo_model.answer})
+
+    async def test_its_receipt_names_it_and_a_replay_elsewhere_says_why_it_can_differ(
+        self, place: Place, settings: Settings, demo_model: EngineModel
+    ) -> None:
+        answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=3)).response
+        assert (await receipt_of(answer))["model"]["engine"] == "vllm"
+        assert embed_of(answer)["footer"] == "demo · float32 · vllm"
+        shown = (await place.member.click(answer, label="Details")).response
+        assert "BOT_ENGINE=vllm" in str(embed_of(shown)["description"])
+        bot = Nightword(settings, make_executor(lambda: demo_model, settings))
+        await place.env.restart_bot(bot)
+        bot.executor.wait_until_loaded()
+        replayed = embed_of((await place.member.click(shown, label="Replay")).response)
+        assert replayed["title"] == "Replay: not comparable"
+        assert str(replayed["description"]).startswith(
+            "The bot now uses another engine (transformers), which rounds differently and draws other texts from the "
+            "same seed, so different numbers wouldn't mean that the answer above is wrong. To reproduce it, run the "
+            "bot with the old engine (BOT_ENGINE=vllm), or run the command"
+        )
+        assert [entry["value"] for entry in replayed["fields"]] == [
+            "demo, float32, engine vllm",
+            "demo, float32, engine transformers",
+        ]
+        await bot.close()
+
+
 class TestWhereAnotherTextComesOut:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:

@@ -162,7 +162,7 @@ class Connection:
         if problem:
             log.warning("the model server can't be used, will retry: %s", problem)
         elif self.facts is not None:
-            log.info("the model server is ready: %s", self.facts.text)
+            log.info("the model server is ready: %s, weights %s", self.facts.engine_text, self.facts.weights_text)
 
     async def _end(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}

@@ -41,9 +41,10 @@ class VllmEngine:
     @property
     def info(self) -> ModelInfo:
         """Which model this is, and the server's state at this moment."""
-        facts = self.connection.facts
-        text = "" if facts is None else facts.text
-        return replace(self._info, engine_path=text, problem=self.connection.problem)
+        facts, problem = self.connection.facts, self.connection.problem
+        if facts is None:
+            return replace(self._info, problem=problem, weights="not checked yet")
+        return replace(self._info, engine_path=facts.engine_text, problem=problem, weights=facts.weights_text)
 
     @property
     def has_logits(self) -> bool:

@@ -40,12 +40,14 @@ class ServerFacts:
         return self.version in TESTED_VERSIONS
 
     @property
-    def text(self) -> str:
-        """The version, and whether the weights are the model's."""
-        version = f"vLLM {self.version}" + ("" if self.is_tested else " (untested version)")
-        if self.difference is None:
-            return f"{version}, weights unverified"
-        return f"{version}, weights verified within {self.difference:.0e}"
+    def engine_text(self) -> str:
+        """The server's version."""
+        return f"vLLM {self.version}" + ("" if self.is_tested else " (untested version)")
+
+    @property
+    def weights_text(self) -> str:
+        """Whether the weights are the model's."""
+        return "unverified" if self.difference is None else f"verified within {self.difference:.0e}"
 
 
 @dataclass(frozen=True, slots=True)

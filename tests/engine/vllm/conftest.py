@@ -70,4 +70,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"vLLM against plain transformers in float32: {name}")
         for row in rows:
             ids = "equal" if row.ids_agree else "DIFFERENT"
-            terminalreporter.write_line(f"{row.question:40} ids {ids}, log-probabilities within {row.difference:.1e}")
+            figures = f", {row.figures} log-probabilities within {row.difference:.1e}" if row.figures else ""
+            terminalreporter.write_line(f"{row.question:40} ids {ids}{figures}")

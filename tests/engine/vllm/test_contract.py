@@ -71,7 +71,7 @@ def test_every_question_gives_plain_transformers_numbers(
     monkeypatch.setattr("bot.engine.vllm.inspection.Inspection._is_named", lambda *_: True)
     model = connect(server.url, server.folder)
     rows = equality_table(model, Plain(*plain_transformers(server.folder)))
-    record_table(f"{name}, {model.info.engine_path}", rows)
+    record_table(f"{name}, {model.info.engine_path}, weights {model.info.weights}", rows)
     assert len(rows) == 14
     assert [row for row in rows if not row.ids_agree or row.difference > TOLERANCE] == []
 

@@ -41,7 +41,7 @@ def test_a_server_that_is_down_is_used_once_it_answers(
     assert model.answer(QUESTION).candidates
     assert [record.getMessage() for record in caplog.records if record.name.startswith("bot.")] == [
         "the model server can't be used, will retry: nothing listens at its address",
-        f"the model server is ready: {model.info.engine_path}",
+        f"the model server is ready: vLLM 0.32.0, weights {model.info.weights}",
     ]
 
 
