@@ -14,3 +14,17 @@ class Cancelling(Watcher[Any]):
 
     def is_cancelled(self) -> bool:
         return self._is_over()
+
+
+class Stopping(Watcher[Any]):
+    """Wants the end after a number of drafts."""
+
+    def __init__(self, drafts: int) -> None:
+        self._drafts = drafts
+        self._seen = 0
+
+    def wants_end(self) -> bool:
+        return self._seen >= self._drafts
+
+    def offer(self, partial: object) -> None:
+        self._seen += 1

@@ -20,8 +20,8 @@ from tests.engine.vllm.conftest import Connect, engine_of
 from tests.engine.vllm.equality import TOLERANCE, Plain, equality_table
 from tests.engine.vllm.fake_server import FakeVllm, serving
 from tests.engine.vllm.real_server import OPTIONS, RealServer, closing, metric, need_vllm, post
-from tests.engine.vllm.test_outages import Stopping
 from tests.engine.vllm.waiting import until
+from tests.engine.watching import Stopping
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 

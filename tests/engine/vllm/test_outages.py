@@ -9,14 +9,13 @@ from pydantic import SecretStr
 
 from bot.engine.model import EngineModel
 from bot.errors import ModelServerUnavailable, RequestCancelled
-from bot.questions.continuation import Continuation, ContinuationQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.language_model import Watcher
 from bot.questions.topk import TopKQuestion
 from tests.engine.vllm.conftest import Connect
 from tests.engine.vllm.fake_server import FakeVllm, Serving
 from tests.engine.vllm.waiting import until
-from tests.engine.watching import Cancelling
+from tests.engine.watching import Cancelling, Stopping
 
 QUESTION = TopKQuestion("It was a dark and stormy", 3)
 GREEDY = ContinuationQuestion(QUESTION.prompt, GenerationParameters.from_options(max_new_tokens=6))
@@ -117,20 +116,6 @@ def test_a_stream_is_only_repeated_before_its_first_token(remote: EngineModel, f
     with pytest.raises(ModelServerUnavailable, match="the connection was lost"):
         remote.answer(GREEDY)
     assert sum(bool(request.get("stream")) for request in fake.requests) == 1
-
-
-class Stopping(Watcher[Continuation]):
-    """Wants the end after a number of drafts."""
-
-    def __init__(self, drafts: int) -> None:
-        self._drafts = drafts
-        self._seen = 0
-
-    def wants_end(self) -> bool:
-        return self._seen >= self._drafts
-
-    def offer(self, partial: object) -> None:
-        self._seen += 1
 
 
 LONG = ContinuationQuestion(QUESTION.prompt, GenerationParameters.from_options(max_new_tokens=200))
