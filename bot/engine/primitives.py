@@ -128,8 +128,8 @@ class Engine(Protocol):
     ) -> Iterator[NextScores]:
         """Yield the scores after each of `input_ids` from position `first` on: the `top` most probable tokens.
 
-        The ids in `following[n]` are scored at the nth of these positions. `temperature` only changes
-        `at_temperature`, which is set at the last position.
+        The ids in `following[n]` are scored at the nth of these positions: anything at the last one, and at the others
+        the id that follows in `input_ids`. `temperature` only changes `at_temperature`, which is set at the last one.
         """
         ...
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from bot.engine.scheduler import ForwardPass, wait_for
-from bot.engine.vllm.inspection import ServerFacts
+from bot.engine.vllm.inspection import INSPECTION_SECONDS, ServerFacts
 from bot.engine.vllm.server import Json, RefusedRequest, ServerError, TemporaryError, VllmServer
 from bot.errors import ModelServerUnavailable
 
@@ -111,7 +111,7 @@ class Connection:
     def _note_failure(self, error: ServerError) -> ModelServerUnavailable:
         """Open the circuit if the server can't be used, and return the error for the user."""
         if isinstance(error, RefusedRequest):
-            log.warning("the model server refused a request: %s", error.reason)
+            log.warning("the model server refused a request with status 400; its own log has the reason")
         else:
             self._failures += 1
             is_busy = isinstance(error, TemporaryError) and not error.is_lost
@@ -138,7 +138,8 @@ class Connection:
     async def _check(self) -> None:
         try:
             if self.problem:
-                self.facts = await self._inspect(self._server)
+                async with asyncio.timeout(INSPECTION_SECONDS):
+                    self.facts = await self._inspect(self._server)
             else:
                 await self._server.get("/health")
         except TimeoutError:

@@ -38,7 +38,10 @@ class TemporaryError(ServerError):
 
 
 class RefusedRequest(ServerError):
-    """The server refused the request itself, with status 400. `reason` is the server's own text."""
+    """The server refused the request itself, with status 400.
+
+    `reason` is the server's own text. It can quote the prompt, so it is neither shown nor logged.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__("it refused a request with status 400")
@@ -143,7 +146,7 @@ def _connection_errors() -> Iterator[None]:
 
 
 class PrivateResolver(AbstractResolver):
-    """Resolves a host name, and refuses addresses that are neither private nor of this machine."""
+    """Resolves a host name, and refuses public addresses."""
 
     def __init__(self) -> None:
         self._resolver = ThreadedResolver()
@@ -153,7 +156,7 @@ class PrivateResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the addresses of `host`. Raises OSError."""
         found = await self._resolver.resolve(host, port, family)
-        if not all(is_private(address["host"]) for address in found):
+        if any(ipaddress.ip_address(address["host"]).is_global for address in found):
             raise PublicAddress
         return found
 
@@ -164,12 +167,6 @@ class PrivateResolver(AbstractResolver):
 
 class PublicAddress(OSError):
     """An http URL names a host with a public address."""
-
-
-def is_private(address: str) -> bool:
-    """Return whether an IP address is private or of this machine."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.is_private or parsed.is_loopback or parsed.is_link_local
 
 
 async def _retry(attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:

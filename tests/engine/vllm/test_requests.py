@@ -1,14 +1,17 @@
 """Requests over a server: several at once, each with its deadline, and only what the question needs."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
+from aiohttp.resolver import ThreadedResolver
 
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
+from bot.engine.vllm.server import ServerError, VllmServer
 from bot.errors import OptionUnsupported, PromptTooLong, RequestTimedOut
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
@@ -143,3 +146,15 @@ def test_more_chosen_ids_than_the_server_allows_at_once(remote: EngineModel, fak
     (scores,) = remote.engine.score_next([remote.engine.codec.encode(PROMPT)], ids)
     assert [score.id for score in scores] == ids
     assert [len(request["logprob_token_ids"]) for request in fake.requests] == [128, 72]
+
+
+async def test_an_http_address_that_turns_out_to_be_public_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **__: object) -> list[dict[str, object]]:
+        return [{"hostname": "vllm", "host": "8.8.8.8", "port": 80, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    server = VllmServer("http://vllm:8000", None, read_timeout=1.0)
+    server.open()
+    with pytest.raises(ServerError, match="its address is public, which needs https in BOT_VLLM_URL"):
+        await server.get("/health")
+    await server.close()
