@@ -1,6 +1,7 @@
 """The composition root: builds executor and bot, loads the commands, owns their lifetime."""
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ class Nightword(BotClient):
         self.needs_database = settings.reviews
         self.database: Database | None = None
         self.is_draining = False
+        self._has_left_gateway = False
         file = settings.heartbeat_file
         self._heartbeat = None if file is None else Heartbeat(executor, file)
 
@@ -93,11 +95,30 @@ class Nightword(BotClient):
             log.warning("could not remove the commands of review channels, will retry at the next start: %s", problem)
 
     async def close(self) -> None:
-        """Refuse new requests, finish the accepted ones or report their failure to their users, then disconnect."""
+        """Refuse new requests, finish the accepted ones or report their failure to their users, then disconnect.
+
+        The gateway is left before the last answers are sent. Otherwise an interaction could arrive too late for its
+        answer, and its user would see "thinking…" for 15 minutes.
+        """
         self.is_draining = True
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
+        await self._leave_gateway()
         await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()
+
+    def is_closed(self) -> bool:
+        """Return whether the bot receives no more events, or will not soon."""
+        return self._has_left_gateway or super().is_closed()
+
+    async def _leave_gateway(self) -> None:
+        """Close the gateway's connections for good. Answers can still be sent."""
+        self._has_left_gateway = True  # from now on, the library doesn't reconnect
+        with contextlib.suppress(TimeoutError):  # a connection that hangs is cut when the process ends
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if isinstance(self, commands.AutoShardedBot):
+                    await asyncio.gather(*(shard.disconnect() for shard in self.shards.values()))
+                elif self.ws is not None:
+                    await self.ws.close(code=1000)
 
 
 async def add_commands(bot: BotClient) -> None:
