@@ -12,7 +12,16 @@ from typing import get_args
 import aiohttp
 import discord
 from discord.ext import commands
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.gc_collector import GCCollector
 
 from bot import __version__
@@ -38,6 +47,8 @@ class Metrics(AnswerObserver, EngineObserver):
     """Every metric of one bot, in a registry of its own. All methods can be called from any thread."""
 
     def __init__(self) -> None:
+        # They are a timestamp for each series, which no alert needs.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
