@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -15,6 +16,7 @@ from tests.conftest import administer
 from tests.wire.discord_peer import TOKEN, discord_on_loopback
 from tests.wire.endpoints import Endpoints, Samples, free_port
 from tests.wire.objects import APPLICATION, CHANNEL, GUILD
+from tests.wire.rest import Fault
 from tests.wire.review_server import LOG, grant_message_content, post_review, watch
 from tests.wire.running import (
     PROMPT,
@@ -247,3 +249,42 @@ async def test_without_a_port_the_bot_listens_nowhere(tmp_path: Path) -> None:
         rows = [line.split() for line in sockets.read_text().splitlines()[1:]]
         listening_rows = [row for row in rows if row[3] == "0A" and row[9] in inodes]
     assert listening_rows == []
+
+
+async def test_each_interaction_ends_in_one_way(tmp_path: Path, endpoints: Endpoints, slow_model: Path) -> None:
+    settings = {"BOT_MODEL": str(slow_model), "BOT_BATCH_SIZE": "1", "BOT_QUEUE_LIMIT": "1", **listening(endpoints)}
+    long: dict[str, Any] = {"prompt": PROMPT, "max_new_tokens": 256}
+    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, **settings):
+        await until_loaded(discord)
+        before = (await endpoints.samples()).total("nightword_interactions_total")
+        running = await discord.slash("continue", user=1, **long)
+        await until(lambda: running.is_draft)
+        waiting = await discord.slash("continue", user=2, **long)
+        await until(lambda: waiting.is_draft)
+        refused = await wait_for_answer(await discord.slash("topk", user=3, prompt=PROMPT))
+        assert refused.titles == ["Busy"]
+        assert (await endpoints.samples()).total("nightword_queue_length") == 1
+        assert (await endpoints.samples()).total("nightword_interactions_in_progress") == 2
+        for interaction in (waiting, running):
+            assert interaction.original is not None
+            await discord.press("Stop", interaction.original, user=interaction.user)
+            await wait_for_answer(interaction)
+        assert (waiting.titles, running.titles) == (["Cancelled"], ["Continuation"])
+        discord.callback_faults.append(Fault(404, body={"code": 10062, "message": "Unknown interaction"}))
+        unacknowledged = await discord.slash("topk", user=4, prompt=PROMPT)
+        await until(unacknowledged.refused.is_set)
+        discord.edit_faults.append(Fault(404, body={"code": 10008, "message": "Unknown Message"}))
+        undelivered = await discord.slash("topk", user=5, prompt=PROMPT)
+        samples = await endpoints.until_counted("nightword_interactions_total", before + 7)
+    assert undelivered.edits == 0
+    counted = {(labels["command"], labels["outcome"]): n for labels, n in samples.find("nightword_interactions_total")}
+    counted = {key: count for key, count in counted.items() if key[0] != "tokenize"}  # asked until the model was there
+    assert counted == {
+        ("continue", "stopped"): 1,
+        ("continue", "cancelled"): 1,
+        ("topk", "refused"): 1,
+        ("StopButton", "answered"): 2,
+        ("topk", "unacknowledged"): 1,
+        ("topk", "undelivered"): 1,
+    }
+    assert samples.total("nightword_discord_requests_total", resource="webhooks", status="404") == 1
