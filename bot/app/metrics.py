@@ -32,7 +32,7 @@ from bot.storage.records import Fault
 OTHER = "other"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 # The first part of a path below the API's version. Everything else is "other", such as the gateway's connection.
-_RESOURCES = frozenset({"applications", "channels", "gateway", "guilds", "interactions", "oauth2", "users", "webhooks"})
+RESOURCES = frozenset({"applications", "channels", "gateway", "guilds", "interactions", "oauth2", "users", "webhooks"})
 _API = "/api/v"
 _FAULTS = frozenset(get_args(Fault))
 
@@ -269,4 +269,4 @@ def _resource(path: str) -> str:
     """Return the kind of object that a path of Discord's API names, without its id."""
     below = path.removeprefix(_API).partition("/")[2] if path.startswith(_API) else ""
     resource = below.partition("/")[0]
-    return resource if resource in _RESOURCES else OTHER
+    return resource if resource in RESOURCES else OTHER
