@@ -117,6 +117,10 @@ class Settings(BaseSettings):
         "sqlite+aiosqlite:///nightword.db"
     )
     heartbeat_file: Annotated[Path | None, AfterValidator(_expand_home)] = None
+    http_port: Annotated[int | None, _whole_number(1, 65_535)] = None
+    http_host: Annotated[str, Field(min_length=1, description="an IP address or host name of this machine")] = (
+        "127.0.0.1"
+    )
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
 

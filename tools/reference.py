@@ -1,7 +1,7 @@
-"""`make reference`: generate the reference pages for commands, settings and the terminal from the code.
+"""`make reference`: generate the reference pages for commands, settings, metrics and the terminal from the code.
 
-`docs/reference/commands.md`, `settings.md` and `terminal.md` are committed: people can read them without building the
-site. A test compares them with what this module returns.
+`commands.md`, `settings.md`, `metrics.md` and `terminal.md` in `docs/reference/` are committed: people can read them
+without building the site. A test compares them with what this module returns.
 """
 
 import argparse
@@ -9,19 +9,24 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import discord
 from discord import app_commands
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
 
+from bot.answers.observer import Ending
 from bot.app.client import Nightword, add_commands
+from bot.app.metrics import OTHER, RESOURCES, Metrics
 from bot.cli.main import build_parser
 from bot.engine.executor import build_executor
+from bot.engine.observer import Work
 from bot.features.review.reader import ReviewReader
 from bot.questions.options import OPTIONS
 from bot.settings import Settings, variable_name
 from bot.storage.database import Database
+from bot.storage.records import Fault
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
@@ -44,6 +49,7 @@ def pages() -> dict[Path, str]:
     return {
         FOLDER / "commands.md": commands_page(asyncio.run(_registered_commands())),
         FOLDER / "settings.md": settings_page(ENV_EXAMPLE.read_text()),
+        FOLDER / "metrics.md": metrics_page(Metrics()),
         FOLDER / "terminal.md": terminal_page(build_parser()),
     }
 
@@ -219,6 +225,74 @@ def _default(value: object) -> str:
     if isinstance(value, bool):
         return f"`{value}`".lower()
     return "" if value in (None, ()) else f"`{_typed(value)}`"
+
+
+def metrics_page(metrics: Metrics) -> str:
+    """Return the page of the bot's own metrics."""
+    own = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
+    lines = [
+        "# Metrics",
+        "",
+        GENERATED.format(source="bot/app/metrics.py"),
+        "The bot serves these on `/metrics` if `BOT_HTTP_PORT` is set. [Operate it](../how-to/operations.md) says",
+        "which ones to watch. A histogram `x` has the series `x_bucket`, `x_sum` and `x_count`.",
+        "",
+        *_table("metric", "type", "labels", "meaning", rows=map(_metric, own)),
+        "`nightword_build_info` has the running version. The Python client adds `process_…` (memory, CPU time, open",
+        "files; Linux only) and `python_…`.",
+        "",
+        "## Labels",
+        "",
+        "Every label has a fixed set of values. None is an id, a text, a URL or an error's message.",
+        "",
+        *_table(
+            "label",
+            "values",
+            rows=[
+                (
+                    "`command`",
+                    "the name of a command (`topk`, `review watch`, `Score sentiment`), the class of a button, menu or "
+                    "form (`DetailsButton`), or `other`",
+                ),
+                ("`outcome`", ", ".join(f"`{ending.value}`" for ending in Ending)),
+                ("`component`", "`gateway`, `model`, `database` (only with `BOT_REVIEWS=true`)"),
+                ("`work`", ", ".join(f"`{work}`" for work in get_args(Work))),
+                ("`phase`", "`prefill`: over prompts; `decode`: over the last token of each text"),
+                ("`reason`", ", ".join(f"`{fault}`" for fault in sorted(get_args(Fault)))),
+                ("`state`", "`waiting`, `given_up`"),
+                ("`kind`", "`card`, `digest`"),
+                ("`method`", "an HTTP method, or `other`"),
+                ("`resource`", ", ".join(f"`{resource}`" for resource in (*sorted(RESOURCES), OTHER))),
+                ("`status`", "an HTTP status, or `error`"),
+                ("`how`", "`resumed`, `identified`"),
+            ],
+        ),
+        "What the outcomes mean:",
+        "",
+        *_table(
+            "outcome",
+            "meaning",
+            rows=[
+                ("`answered`", "The user got a complete answer."),
+                ("`stopped`", "The user got the text so far, because someone pressed *Stop*."),
+                ("`invalid`", "The request couldn't be done as asked, such as a prompt that is too long."),
+                ("`refused`", "The request was not accepted: a full queue, a loading model, a shutdown."),
+                ("`timed_out`", "The computation reached `BOT_REQUEST_TIMEOUT`."),
+                ("`cancelled`", "The user withdrew the request before anything was written."),
+                ("`unacknowledged`", "Discord didn't accept the first response, so nothing was computed."),
+                ("`undelivered`", "Discord didn't accept the answer, or the bot was stopped before."),
+                ("`failed`", "The operator has to change something, as the reply says, or there is a bug, which the log has."),
+            ],
+        ),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _metric(metric: MetricWrapperBase) -> tuple[str, ...]:
+    kind = str(metric._type)
+    suffix = "_total" if kind == "counter" else ""
+    labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+    return f"`{metric._name}{suffix}`", kind, labels, metric._documentation
 
 
 def terminal_page(parser: argparse.ArgumentParser) -> str:

@@ -1,4 +1,4 @@
-"""The part of the bot that answers use: settings, executor, open answers and turns; and the type `Interaction`."""
+"""The part of the bot that answers use: settings, executor, open answers, turns, observer; the type `Interaction`."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import discord
 from discord.ext import commands
 
+from bot.answers.observer import AnswerObserver
 from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
 
@@ -43,6 +44,9 @@ class OpenAnswers:
         finally:
             if self._stoppable.get(interaction_id) is answer:
                 del self._stoppable[interaction_id]
+
+    def __len__(self) -> int:
+        return len(self._tasks)
 
     def find(self, interaction_id: int) -> Stoppable | None:
         """Return the answer that is being computed for this interaction, or None."""
@@ -107,6 +111,7 @@ class BotClient(commands.Bot):
     executor: ModelExecutor
     open_answers: OpenAnswers
     turns: Turns
+    observer: AnswerObserver
 
 
 Interaction: TypeAlias = discord.Interaction[BotClient]

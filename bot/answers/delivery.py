@@ -9,6 +9,8 @@ import aiohttp
 import discord
 
 from bot.answers.client import Interaction
+from bot.answers.endings import report_acknowledged, set_ending
+from bot.answers.observer import Ending
 from bot.errors import AcknowledgedLate
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord waits 3 s; discord.py on its own would still retry after that
@@ -28,11 +30,13 @@ async def acknowledge(interaction: Interaction, response: Awaitable[object]) -> 
             await response
     except discord.HTTPException as refusal:
         log.warning("interaction %s could not be acknowledged: %s", interaction.id, refusal)
+        set_ending(interaction, Ending.UNACKNOWLEDGED)
         return False
     except NO_NEWS_FROM_DISCORD:
         log.warning("interaction %s was not acknowledged within %g s", interaction.id, ACKNOWLEDGE_SECONDS)
         interaction.extras[MAYBE_ACKNOWLEDGED] = True
         raise AcknowledgedLate from None
+    report_acknowledged(interaction)
     return True
 
 
@@ -74,6 +78,7 @@ async def deliver(interaction: Interaction, edit: Callable[[], Awaitable[object]
             break
         await asyncio.sleep(max(pause, _retry_after(problem)))
     token_expired = isinstance(problem, discord.HTTPException) and problem.code in TOKEN_EXPIRED
+    set_ending(interaction, Ending.UNDELIVERED)
     outcome = Delivery.EXPIRED if token_expired or interaction.is_expired() else Delivery.GIVEN_UP
     log.warning(
         "could not deliver the answer to interaction %s (%s): %s",

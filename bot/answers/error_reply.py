@@ -6,7 +6,7 @@ import functools
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
 import discord
@@ -24,6 +24,7 @@ from bot.answers.delivery import (
     deliver,
     send_private,
 )
+from bot.answers.endings import UNKNOWN_COMMAND, begin, report_ending, set_ending
 from bot.rendering.prose import plain_excerpt
 
 IS_PRIVATE = "is_private"  # key in an interaction's extras: whether only the asker sees the deferred response
@@ -73,9 +74,11 @@ def reply_on_error(
 
     @functools.wraps(callback)
     async def wrapper(self: SelfT, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        begin(interaction)
         with interaction.client.open_answers.track():
             try:
-                await callback(self, interaction, *args, **kwargs)
+                with _reported(interaction, self):
+                    await callback(self, interaction, *args, **kwargs)
             except errors.BotError as error:
                 await _send(interaction, error_embed(error))
             except Exception as error:
@@ -84,6 +87,19 @@ def reply_on_error(
                 await answer_bug(interaction, error, "a button")  # discord.py would only log it
 
     return wrapper
+
+
+@contextlib.contextmanager
+def _reported(interaction: Interaction, owner: object) -> Iterator[None]:
+    """Report how the interaction ends, under the name of its command, or else of its owner's class."""
+    command = interaction.command
+    try:
+        yield
+    except BaseException as error:
+        set_ending(interaction, error)
+        raise
+    finally:
+        report_ending(interaction, type(owner).__name__ if command is None else command.qualified_name)
 
 
 class CommandTree(app_commands.CommandTree[BotClient]):
@@ -98,6 +114,8 @@ class CommandTree(app_commands.CommandTree[BotClient]):
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Reply to a bug in a command."""
+        set_ending(interaction, error)
+        report_ending(interaction, interaction.command.qualified_name if interaction.command else UNKNOWN_COMMAND)
         command = interaction.command.qualified_name if interaction.command else "an unknown command"
         await answer_bug(interaction, getattr(error, "original", error), command)
 

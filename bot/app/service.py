@@ -9,7 +9,9 @@ import discord
 from pythonjsonlogger.json import JsonFormatter
 
 from bot.app.client import Nightword
+from bot.app.http import serve_endpoints
 from bot.app.login import bot_token, login_errors
+from bot.app.metrics import Metrics
 from bot.engine.executor import build_executor
 from bot.errors import ShuttingDown
 from bot.settings import Settings, read_settings
@@ -29,12 +31,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, token: str) -> None:
-    """Load the model and connect at the same time. While the model loads, commands answer that it is loading."""
-    bot = Nightword(settings, build_executor(settings))
+    metrics = Metrics()
+    bot = Nightword(settings, build_executor(settings, metrics), metrics)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    bot.executor.start()
+    async with serve_endpoints(bot, settings):
+        bot.executor.start()
+        await _run(bot, token, stopped)
+
+
+async def _run(bot: Nightword, token: str, stopped: asyncio.Event) -> None:
+    """Load the model and connect at the same time. While the model loads, commands answer that it is loading."""
     tasks = [asyncio.create_task(work) for work in (_connect(bot, token), _load(bot), stopped.wait())]
     connection, _, stop = tasks
     try:

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as folder:
         # Settings for the real Discord don't apply here, and neither does the real database.
-        overrides: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        overrides: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "http_port": None, "reviews": True}
         overrides["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
         return _run(settings.model_copy(update=overrides), arguments)
 

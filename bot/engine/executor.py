@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from bot.engine.observer import EngineObserver
 from bot.engine.scheduler import Scheduler
 from bot.engine.waiting import Answered, ExecutorStatus, Place, QueuedRequest, Request, WaitingLine
 from bot.errors import (
@@ -49,13 +50,16 @@ class ModelExecutor:
         queue_limit: int,
         user_limit: int,
         request_timeout: float,
+        observer: EngineObserver | None = None,
     ) -> None:
+        """`load` is called on the model's thread. `observer` is told about each request."""
         self._load = load
         self._name = name
         self._batch_size = batch_size
         self._queue_limit = queue_limit
         self._user_limit = user_limit
         self._request_timeout = request_timeout
+        self._observer = observer or EngineObserver()
         self._model: LanguageModel | None = None
         self._load_error: BotError | None = None
         self._changed = threading.Condition()
@@ -101,7 +105,7 @@ class ModelExecutor:
         Raises ModelLoading, QueueFull, UserLimitReached, ShuttingDown or the loading error immediately.
         """
         loop = asyncio.get_running_loop()
-        request = Request(user_id, loop, question, watcher or Watcher(), loop.create_future())
+        request = Request(user_id, loop, question, watcher or Watcher(), loop.create_future(), observer=self._observer)
         with self._changed:
             self._check_open()
             running = sum(other.user_id == user_id for other in self._interactive())
@@ -118,7 +122,9 @@ class ModelExecutor:
         ShuttingDown or the loading error.
         """
         loop = asyncio.get_running_loop()
-        request = Request(owner_id, loop, question, Watcher(), loop.create_future(), background=True)
+        request = Request(
+            owner_id, loop, question, Watcher(), loop.create_future(), background=True, observer=self._observer
+        )
         with self._changed:
             self._check_open()
             return self._queue(request, self._background)
@@ -257,19 +263,23 @@ class ModelExecutor:
         scheduler.start(lambda: request.compute(model), should_stop, finish, background=request.background)
 
 
-def build_executor(settings: Settings) -> ModelExecutor:
-    """Return an executor that loads the model of `settings` on its own thread when started."""
+def build_executor(settings: Settings, observer: EngineObserver | None = None) -> ModelExecutor:
+    """Return an executor that loads the model of `settings` on its own thread when started.
+
+    `observer` is told about each request and each forward pass.
+    """
     return ModelExecutor(
-        lambda: load_language_model(settings),
+        lambda: load_language_model(settings, observer),
         name=display_name(settings.model),
         batch_size=settings.batch_size,
         queue_limit=settings.queue_limit,
         user_limit=settings.user_limit,
         request_timeout=settings.request_timeout,
+        observer=observer,
     )
 
 
-def load_language_model(settings: Settings) -> LanguageModel:
+def load_language_model(settings: Settings, observer: EngineObserver | None = None) -> LanguageModel:
     """Load the model of `settings`. Raises ModelUnavailable."""
     if settings.engine == "vllm":
         return _load_from_server(settings)
@@ -285,6 +295,7 @@ def load_language_model(settings: Settings) -> LanguageModel:
         device=settings.device,
         threads=settings.threads,
         max_prompt_tokens=settings.max_prompt_tokens,
+        observer=observer,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Generic, TypeVar
 
+from bot.engine.observer import EngineObserver
 from bot.questions.language_model import LanguageModel, ModelInfo, Question, RunInfo, Watcher
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class QueuedRequest(ABC):
     user_id: int
     loop: asyncio.AbstractEventLoop
     background: bool = field(default=False, kw_only=True)
-    began: float = field(default=0.0, kw_only=True)  # when its computation began, by time.perf_counter()
+    queued: float = field(default_factory=time.perf_counter, kw_only=True)  # when it was queued
+    began: float = field(default=0.0, kw_only=True)  # when its computation began, by the same clock
     stop: threading.Event = field(default_factory=threading.Event, kw_only=True)
 
     @abstractmethod
@@ -62,13 +64,18 @@ class Request(QueuedRequest, Generic[T]):
     watcher: Watcher[T]
     future: "asyncio.Future[Answered[T]]"
     answered: Answered[T] | None = None
+    observer: EngineObserver = field(default_factory=EngineObserver, kw_only=True)
 
     def compute(self, model: LanguageModel) -> None:
         """Let the model answer the question."""
         self.watcher.begin()
         began = time.perf_counter()
-        result = model.answer(self.question, _Stoppable(self.watcher, self.stop))
+        self.observer.begin_request("background" if self.background else "interactive", began - self.queued)
+        result = model.answer(self.question, _Stoppable(self.watcher, self.stop, self._note_first_token))
         self.answered = Answered(result, RunInfo(model.info, time.perf_counter() - began))
+
+    def _note_first_token(self) -> None:
+        self.observer.write_first_token(time.perf_counter() - self.queued)
 
     def resolve(self) -> None:
         """Set the future's result from the model's thread."""
@@ -104,9 +111,11 @@ def _as_exception(error: BaseException) -> Exception:
 class _Stoppable(Watcher[T]):
     """A request's watcher that the executor can also cancel, at a deadline or when the user cancels."""
 
-    def __init__(self, watcher: Watcher[T], stop: threading.Event) -> None:
+    def __init__(self, watcher: Watcher[T], stop: threading.Event, on_first_offer: Callable[[], None]) -> None:
         self._watcher = watcher
         self._stop = stop
+        self._on_first_offer = on_first_offer
+        self._has_offered = False
 
     def is_cancelled(self) -> bool:
         return self._stop.is_set() or self._watcher.is_cancelled()
@@ -115,6 +124,9 @@ class _Stoppable(Watcher[T]):
         return self._watcher.wants_end()
 
     def offer(self, partial: Callable[[], T]) -> None:
+        if not self._has_offered:
+            self._has_offered = True
+            self._on_first_offer()
         self._watcher.offer(partial)
 
 

@@ -86,6 +86,18 @@ class Database:
         if engine is not None:
             await engine.dispose()
 
+    async def ping(self) -> None:
+        """Raise an error unless the server answers a query, or unless SQLite's file is there.
+
+        SQLite gets no query: it would wait for the only connection, which a long transaction can hold.
+        """
+        engine = self._require_engine()
+        if self._file is not None:
+            await asyncio.to_thread(self._file.stat)
+            return
+        async with engine.connect() as connection:
+            await connection.execute(select(1))
+
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction, which is committed at the end, or rolled back if an error is raised.

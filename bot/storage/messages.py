@@ -128,6 +128,14 @@ class Messages:
         async with self._database.session() as session:
             return (await session.execute(waiting)).scalar_one()
 
+    async def backlog(self) -> tuple[int, int]:
+        """Return how many messages wait for their score in all servers, and how many have no retries left."""
+        given_up = func.count().filter(IS_GIVEN_UP)
+        counts = select(func.count() - given_up, given_up).select_from(Message).where(Message.pending)
+        async with self._database.session() as session:
+            waiting, failed = (await session.execute(counts)).one()
+        return waiting, failed
+
     async def delete_pending_backfill(self, place_id: int) -> int:
         """Delete the messages of a place's backfill that still wait for their score, and return their number."""
         waiting = and_(Message.place_id == place_id, Message.backfilled, Message.pending)

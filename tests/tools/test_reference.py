@@ -5,6 +5,7 @@ import re
 import pytest
 from pydantic import SecretStr
 
+from bot.app.metrics import Metrics
 from bot.questions.options import OPTIONS
 from bot.settings import Settings, variable_name
 from tools.reference import FOLDER, pages, settings_page
@@ -15,7 +16,7 @@ def generated() -> dict[str, str]:
     return {file.name: page for file, page in pages().items()}
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md", "terminal.md"])
+@pytest.mark.parametrize("name", ["commands.md", "settings.md", "metrics.md", "terminal.md"])
 def test_a_page_is_up_to_date(generated: dict[str, str], name: str) -> None:
     assert (FOLDER / name).read_text() == generated[name], f"docs/reference/{name} is stale: run `make reference`"
 
@@ -42,6 +43,16 @@ def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:
     assert "| **`prompt`** | text, 1 to 6,000 characters |  |" in page
     assert "| `k` | integer, 1 to 25 | `10` |" in page
     assert "- *Score sentiment*" in page
+
+
+def test_every_metric_is_listed_with_its_labels(generated: dict[str, str]) -> None:
+    page = generated["metrics.md"]
+    listed = set(re.findall(r"^\| `(nightword_[a-z_]+)` \|", page, re.MULTILINE))
+    families = [family for family in Metrics().registry.collect() if family.name.startswith("nightword_")]
+    assert listed | {"nightword_build"} == {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in families
+    }
+    assert "| `nightword_interactions_total` | counter | `command`, `outcome` | " in page
 
 
 def test_every_terminal_command_is_listed(generated: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from bot.engine.model import EngineModel
 from bot.engine.model_config import SAFE, end_of_text_only, load_tokenizer, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model
+from bot.engine.observer import EngineObserver
 from bot.engine.transformers.context_length import (
     changes_with_length,
     has_position_table,
@@ -25,6 +26,7 @@ from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.layers.half import halve_linear_layers
 from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, quantize_linear_layers
 from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
+from bot.engine.transformers.observing import observe_passes
 from bot.engine.transformers.self_test import passes_self_test, take_reference
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import ModelInfo, display_name
@@ -42,8 +44,12 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     max_prompt_tokens: int,
+    observer: EngineObserver | None = None,
 ) -> EngineModel:
-    """Find, load and check the model `name`. Raises ModelUnavailable with a remedy."""
+    """Find, load and check the model `name`. Raises ModelUnavailable with a remedy.
+
+    `observer` is told about each later forward pass.
+    """
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as above
     if threads is not None:
@@ -82,6 +88,8 @@ def load_model(
         passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), supports_incremental=False)
     if stated is None or (not passes.supports_incremental and has_position_table(model)):
         passes.info = replace(passes.info, context_length=measure_context_length(model, stated, wanted))
+    if observer is not None:
+        observe_passes(passes.model, observer)
     return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
 
 

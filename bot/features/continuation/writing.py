@@ -15,7 +15,9 @@ from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
+from bot.answers.endings import set_ending
 from bot.answers.message_state import check_model, read_attachment
+from bot.answers.observer import Ending
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.engine.waiting import Place
 from bot.errors import NotYours
@@ -32,7 +34,8 @@ async def write(interaction: Interaction, question: ContinuationQuestion, *, pri
     writing = _Writing(interaction, question)
     render = with_receipt_below(question, with_buttons)
     with interaction.client.open_answers.stoppable(interaction.id, writing):
-        await answer(interaction, question, render, private=private, progress=writing)
+        if await answer(interaction, question, render, private=private, progress=writing) and writing.wants_end():
+            set_ending(interaction, Ending.STOPPED)
 
 
 class _Writing(Progress[Continuation]):

@@ -117,7 +117,7 @@ class Scoring:
         if not scored:
             return {}
         try:
-            await self._store.scores.record(list(scored.values()))
+            count = await self._store.scores.record(list(scored.values()))
         except Exception as problem:
             if is_outage(problem):
                 log.warning(
@@ -128,6 +128,7 @@ class Scoring:
                 return {message: await self._fail(message, "database", problem) for message in scored}
             half = list(scored.items())[: len(scored) // 2]
             return await self._record(dict(half)) | await self._record(dict(list(scored.items())[len(half) :]))
+        self._bot.dispatch("reviews_scored", count)  # counted by bot.app.metrics
         self._publisher.wake()
         self.discard_texts(*(message.message_id for message in scored))
         return dict.fromkeys(scored, True)
@@ -196,7 +197,8 @@ class Scoring:
         """Record a failed attempt on a message; False if that could not be recorded either."""
         log.warning("could not score message %d (%s): %s", waiting.message_id, fault, error_location(problem))
         try:
-            await self._store.faults.record(waiting, fault, discord.utils.utcnow())
+            if await self._store.faults.record(waiting, fault, discord.utils.utcnow()):
+                self._bot.dispatch("review_failed", fault)
         except Exception as second:
             log.warning("could not record that failure either: %s", error_location(second))
             return False

@@ -72,6 +72,7 @@ class Alerts:
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
         embed, view = case_card(content.case, content.history, excerpt), case_view(content.case)
         card = await channel.send(embed=embed, view=view, nonce=f"case-{case.id}")
+        self._bot.dispatch("review_post", "card")  # counted by bot.app.metrics
         until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
         is_recorded = await self._store.cards.record(
             case.id, card.id, until, log_channel_id=case.log_channel_id, last_event=len(content.history)
@@ -189,6 +190,7 @@ class Alerts:
         channel = self._bot.get_partial_messageable(log_channel_id, guild_id=cases[0].guild_id)
         nonce = f"digest-{cases[0].id}"[:25]
         digest = await channel.send(embed=digest_embed(cases), view=digest_view(cases), nonce=nonce)
+        self._bot.dispatch("review_post", "digest")
         case_ids = [case.id for case in cases]
         if await self._store.cards.record_digest(case_ids, digest.id, log_channel_id=log_channel_id) < len(cases):
             remaining = await self._store.cards.in_digest(digest.id)  # cases were deleted meanwhile
