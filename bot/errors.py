@@ -19,6 +19,7 @@ BotError
 │   ├── UserLimitReached
 │   └── ShuttingDown
 ├── DiscordUnreachable         the network or Discord is down
+├── TurnNotTaken               other processes of the bot kept this one from connecting
 ├── Unhealthy                  the running bot is not working
 ├── Interrupted                the request started and ended without a result
 │   ├── RequestTimedOut
@@ -285,6 +286,17 @@ class DiscordUnreachable(BotError):
     def __init__(self, problem: str) -> None:
         remedy = "Check this machine's network and discordstatus.com, then start the bot again."
         super().__init__(f"Discord cannot be reached: {problem}. {remedy}")
+
+
+class TurnNotTaken(BotError):
+    """The other processes of the bot, or its database, kept this one from connecting to Discord."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"This process could not connect a shard: it waited {seconds:g} seconds for its turn. Discord limits how "
+            "many shards connect within 5 seconds. Check that the database of BOT_DATABASE_URL answers, start fewer "
+            "processes at the same time, and start this one again."
+        )
 
 
 def _requests(count: int) -> str:

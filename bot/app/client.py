@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
@@ -9,13 +10,17 @@ from discord.ext import commands
 from bot.answers.client import BotClient, OpenAnswers, Turns
 from bot.answers.details import DetailsButton, ReplayButton
 from bot.answers.error_reply import CommandTree
-from bot.app.command_sync import PROBLEMS, sync_commands
+from bot.app.command_sync import sync_commands
 from bot.app.heartbeat import Heartbeat
-from bot.app.login import INTENTS, intents
+from bot.app.login import intents
 from bot.engine.executor import ModelExecutor
+from bot.errors import BotError, TurnNotTaken
 from bot.features import feature_modules
-from bot.features.review.access import ReviewCog, Reviews
+from bot.features.review.access import Reviews
 from bot.settings import Settings
+
+if TYPE_CHECKING:  # the database's packages take a third of a second to import, and most bots need none
+    from bot.storage.turns import ProcessTurns
 
 DRAIN_SECONDS = 8.0  # at shutdown, to compute the accepted requests
 ANSWER_SECONDS = 5.0  # at shutdown, to send the last answers to Discord
@@ -31,25 +36,29 @@ class Nightword(BotClient):
     def __init__(self, settings: Settings, executor: ModelExecutor) -> None:
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot doesn't use voice
         super().__init__(
+            shard_count=settings.shard_count,
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=CommandTree,
         )
+        self.shard_ids = None if settings.shard_ids is None else list(settings.shard_ids)
         self.settings = settings
         self.executor = executor
         self.open_answers = OpenAnswers()
         self.turns = Turns()
         self.reviews: Reviews | None = None
+        self.connected_shards = set()
+        self.failure: asyncio.Queue[BotError] = asyncio.Queue()  # what ends the bot, found outside its connection
+        self._identify_turns: ProcessTurns | None = None
         file = settings.heartbeat_file
-        self._heartbeat = None if file is None else Heartbeat(executor, file)
+        self._heartbeat = None if file is None else Heartbeat(executor, self.is_connected, file)
 
     async def setup_hook(self) -> None:
         """Start loading the model, add the commands and register them with Discord."""
         self.executor.start()
         if self.settings.reviews:
-            # The database's packages take a third of a second to import. Bots without review channels skip that.
             from bot.features.review.reader import ReviewReader
             from bot.storage.database import Database
 
@@ -62,27 +71,54 @@ class Nightword(BotClient):
         self.add_dynamic_items(DetailsButton, ReplayButton)
         if self._heartbeat is not None:
             await self.add_cog(self._heartbeat)
-        await sync_commands(self, self.settings.guild_ids)
-
-    async def turn_off_reviews(self) -> None:
-        """Continue without review channels after Discord refused their intent. The caller then connects again."""
-        self._connection._intents = INTENTS  # the library only accepts them at construction
-        self.reviews = None
-        # The reader was added first and is removed last, because its commands use it.
-        for cog in [cog for cog in reversed(list(self.cogs.values())) if isinstance(cog, ReviewCog)]:
-            await self.remove_cog(cog.qualified_name)
-            if isinstance(cog, commands.GroupCog):
-                self.tree.remove_command(str(cog.__cog_group_name__))  # the library looks a group up by its cog's name
-        try:
+        if self.settings.shards.has_first:  # the commands belong to the bot, not to a process
             await sync_commands(self, self.settings.guild_ids)
-        except PROBLEMS as problem:  # the other commands are registered already
-            log.warning("could not remove the commands of review channels, will retry at the next start: %s", problem)
+        if not self.settings.shards.has_all:
+            from bot.app.identify import identify_turns
+
+            self._identify_turns = await identify_turns(self, self.settings)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait until this shard can connect. The library calls this before a new session, not before a resumed one."""
+        if self._identify_turns is None:
+            await super().before_identify_hook(shard_id, initial=initial)
+        else:
+            try:
+                await self._identify_turns.take(shard_id or 0)
+            except TurnNotTaken as error:
+                # The library would try the shard again without an end, so this waits until the service closes the bot.
+                log.error("%s", error)  # noqa: TRY400  # it says everything
+                self.failure.put_nowait(error)
+                closed: asyncio.Future[None] = asyncio.Future()
+                await closed
+        # The new session lists the servers that the bot is in. With several shards the library keeps the others, too.
+        for guild in [guild for guild in self.guilds if guild.shard_id == shard_id]:
+            self._connection._remove_guild(guild)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Note that a shard is connected and its servers are known."""
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """Note that a shard is connected again, and its servers are still known."""
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """Note that a shard is disconnected."""
+        self.connected_shards.discard(shard_id)
+
+    def is_connected(self) -> bool:
+        """Return whether all shards of this process are connected."""
+        shards = self.shard_ids or range(self.shard_count or 0)  # None until Discord has said how many there are
+        return bool(shards) and self.connected_shards.issuperset(shards)
 
     async def close(self) -> None:
         """Refuse new requests, finish the accepted ones or report their failure to their users, then disconnect."""
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
         await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()
+        if self._identify_turns is not None:
+            await self._identify_turns.close()
 
 
 async def add_commands(bot: BotClient) -> None:

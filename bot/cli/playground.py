@@ -113,7 +113,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
     import simcord
 
     try:
-        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False) as simulation:
+        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False, shard_count=1) as simulation:
             simulation.backend.bot_user.name = "Nightword"
             guild = simulation.create_guild("Nightword's playground")
             moderators = guild.create_role(

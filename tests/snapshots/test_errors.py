@@ -45,6 +45,7 @@ ERRORS = (
     errors.IntentsMissing(),
     errors.Unhealthy("What is not done."),
     errors.DiscordUnreachable("the name cannot be resolved"),
+    errors.TurnNotTaken(45.0),
 )
 
 

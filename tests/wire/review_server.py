@@ -13,6 +13,7 @@ from tests.wire.objects import CHANNEL, GUILD, GUILD_OBJECT, ME, Json, message, 
 from tests.wire.people import MEMBER
 
 LOG = "444444444444444444"
+MESSAGE_CONTENT_LIMITED = 1 << 19  # an application's flag
 MODERATORS = "555555555555555555"
 READS = library.Permissions(view_channel=True, send_messages=True, read_message_history=True).value
 MODERATES = MEMBER | library.Permissions(manage_messages=True).value
@@ -48,6 +49,7 @@ REVIEW_SERVER: Json = {
 def grant_message_content(discord: Discord) -> None:
     """Grant the message content intent, in a server with channels."""
     discord.gateway.grants_message_content = True
+    discord.application["flags"] = MESSAGE_CONTENT_LIMITED
     discord.gateway.guild = REVIEW_SERVER
 
 
