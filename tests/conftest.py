@@ -184,9 +184,8 @@ def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> Mode
 @pytest_asyncio.fixture
 async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> AsyncIterator[Nightword]:
     """The real bot, connected to SimCord's simulated Discord."""
-    bot = Nightword(settings, make_executor(load, settings))
-    yield bot
-    await bot.close()
+    async with Nightword(settings, make_executor(load, settings)) as bot:
+        yield bot
 
 
 async def administer(statement: str) -> None:
