@@ -64,7 +64,7 @@ def test_a_process_has_the_listed_shards_or_all(monkeypatch: pytest.MonkeyPatch)
     assert (len(read_settings().shards.ids), read_settings().shards.has_all) == (6, True)
     monkeypatch.setenv("BOT_SHARD_IDS", "3, 4")
     shards = read_settings().shards
-    assert (shards.ids, shards.has_all, shards.has_first) == ({3, 4}, False, False)
+    assert (shards.ids, shards.has_all, shards.has_first) == (frozenset({3, 4}), False, False)
 
 
 def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
