@@ -1,7 +1,6 @@
 """The composition root: builds executor and bot, loads the commands, owns their lifetime."""
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 import discord
@@ -14,17 +13,16 @@ from bot.app.command_sync import sync_commands
 from bot.app.heartbeat import Heartbeat
 from bot.app.login import intents
 from bot.engine.executor import ModelExecutor
-from bot.errors import BotError, TurnNotTaken
+from bot.errors import BotError
 from bot.features import feature_modules
 from bot.features.review.access import Reviews
 from bot.settings import Settings
 
 if TYPE_CHECKING:  # the database's packages take a third of a second to import, and most bots need none
-    from bot.storage.turns import ProcessTurns
+    from bot.app.processes import Processes
 
 DRAIN_SECONDS = 8.0  # at shutdown, to compute the accepted requests
 ANSWER_SECONDS = 5.0  # at shutdown, to send the last answers to Discord
-log = logging.getLogger(__name__)
 
 
 class Nightword(BotClient):
@@ -51,13 +49,18 @@ class Nightword(BotClient):
         self.reviews: Reviews | None = None
         self.connected_shards = set()
         self.failure: asyncio.Queue[BotError] = asyncio.Queue()  # what ends the bot, found outside its connection
-        self._identify_turns: ProcessTurns | None = None
+        self._processes: Processes | None = None
         file = settings.heartbeat_file
         self._heartbeat = None if file is None else Heartbeat(executor, self.is_connected, file)
 
     async def setup_hook(self) -> None:
         """Start loading the model, add the commands and register them with Discord."""
         self.executor.start()
+        if not self.settings.shards.has_all:  # before anything else that another process with these shards would do too
+            from bot.app.processes import Processes
+
+            self._processes = Processes(self.settings, self.failure.put_nowait)
+            await self._processes.join(self)
         if self.settings.reviews:
             from bot.features.review.reader import ReviewReader
             from bot.storage.database import Database
@@ -73,24 +76,13 @@ class Nightword(BotClient):
             await self.add_cog(self._heartbeat)
         if self.settings.shards.has_first:  # the commands belong to the bot, not to a process
             await sync_commands(self, self.settings.guild_ids)
-        if not self.settings.shards.has_all:
-            from bot.app.identify import identify_turns
-
-            self._identify_turns = await identify_turns(self, self.settings)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait until this shard can connect. The library calls this before a new session, not before a resumed one."""
-        if self._identify_turns is None:
+        if self._processes is None:
             await super().before_identify_hook(shard_id, initial=initial)
         else:
-            try:
-                await self._identify_turns.take(shard_id or 0)
-            except TurnNotTaken as error:
-                # The library would try the shard again without an end, so this waits until the service closes the bot.
-                log.error("%s", error)  # noqa: TRY400  # it says everything
-                self.failure.put_nowait(error)
-                closed: asyncio.Future[None] = asyncio.Future()
-                await closed
+            await self._processes.wait_for_turn(shard_id or 0)
         # The new session lists the servers that the bot is in. With several shards the library keeps the others, too.
         for guild in [guild for guild in self.guilds if guild.shard_id == shard_id]:
             self._connection._remove_guild(guild)
@@ -117,8 +109,8 @@ class Nightword(BotClient):
         await asyncio.to_thread(self.executor.close, DRAIN_SECONDS)
         await self.open_answers.finish(ANSWER_SECONDS)
         await super().close()
-        if self._identify_turns is not None:
-            await self._identify_turns.close()
+        if self._processes is not None:
+            await self._processes.leave()
 
 
 async def add_commands(bot: BotClient) -> None:

@@ -1,4 +1,4 @@
-"""Turns that processes take through PostgreSQL."""
+"""Turns and shards that processes take through PostgreSQL."""
 
 import asyncio
 import logging
@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.errors import TurnNotTaken
-from bot.storage.turns import ProcessTurns
+from bot.errors import DatabaseUnavailable, ShardsTaken, TurnNotTaken
+from bot.storage.turns import ProcessTurns, ShardClaim
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)]
 LONG, SHORT, NO_TIME = 60.0, 0.5, 0.1
+CUT = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+WAITING = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 
 
 def process(url: str, *, wait: float = LONG, keep: float = LONG, buckets: int = 2) -> ProcessTurns:
@@ -50,9 +52,7 @@ async def test_a_turn_ends_with_its_process(url: str) -> None:
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as server:
         waiting = asyncio.create_task(process(url, keep=NO_TIME).take(0))
-        await server.execute(  # as when the process is killed, which closes its connections
-            text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
-        )
+        await server.execute(CUT)  # as when the process is killed, which closes its connections
         await waiting
     await engine.dispose()
 
@@ -65,3 +65,48 @@ async def test_a_database_that_is_away_is_tried_again_and_named_in_no_log(
         await process(away, wait=1.5).take(0)
     assert caplog.records
     assert "canary" not in caplog.text
+
+
+async def test_a_shard_belongs_to_one_process(url: str) -> None:
+    first, other = (ShardClaim(url, ids, wait_seconds=LONG) for ids in ([2, 3], [4, 5]))
+    await first.take()
+    await other.take()
+    with pytest.raises(ShardsTaken, match=r"has one of the shards 1, 2 and kept it for 0\.1 seconds"):
+        await ShardClaim(url, [2, 1], wait_seconds=NO_TIME).take()
+    successor = ShardClaim(url, [3, 2], wait_seconds=LONG)
+    waiting = asyncio.create_task(successor.take())
+    await first.close()
+    await waiting
+    for claim in (other, successor):
+        await claim.close()
+
+
+async def test_shards_are_claimed_again_after_an_outage_of_the_server(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.storage.turns.CHECK_SECONDS", 0.05)
+    claim, rival = ShardClaim(url, [0], wait_seconds=NO_TIME), ShardClaim(url, [0], wait_seconds=LONG)
+    await claim.take()
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    with caplog.at_level(logging.INFO):
+        keeping = asyncio.create_task(claim.keep())
+        async with engine.connect() as server:
+            await server.execute(CUT)
+            async with asyncio.timeout(LONG):
+                while "has its shards again" not in caplog.text:  # noqa: ASYNC110  # the log is what tells
+                    await asyncio.sleep(0.05)
+            waiting = asyncio.create_task(rival.take())
+            async with asyncio.timeout(LONG):
+                while not (await server.execute(WAITING)).scalar():  # noqa: ASYNC110  # the server knows
+                    await asyncio.sleep(0.05)
+            await server.execute(CUT)  # now the rival is first
+            await waiting
+            with pytest.raises(ShardsTaken):
+                await keeping
+    await rival.close()
+    await engine.dispose()
+
+
+async def test_a_claim_needs_the_database(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="Check that the server is running"):
+        await ShardClaim("postgresql+asyncpg://bot@127.0.0.1:1/reviews", [0], wait_seconds=LONG).take()

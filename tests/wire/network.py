@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,3 +106,30 @@ def digests(discord: Discord) -> list[str]:
     logs = {server.log for server in SERVERS}
     posted = [message for message in discord.posted if message["channel_id"] in logs]
     return sorted(message["channel_id"] for message in posted if message["embeds"][0]["title"] == DIGEST)
+
+
+class Fleet:
+    """The processes of the bot, each of which can be killed and started again."""
+
+    def __init__(self, port: int, cwd: Path, url: str) -> None:
+        self._port, self._cwd, self._url = port, cwd, url
+        self._stacks = [AsyncExitStack() for _ in SPLIT]
+        self._processes: list[BotProcess] = []
+
+    async def __aenter__(self) -> "Fleet":
+        for number, stack in enumerate(self._stacks):
+            self._processes.append(await stack.enter_async_context(self._start(number)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for stack in self._stacks:
+            await stack.aclose()
+
+    def _start(self, number: int) -> AbstractAsyncContextManager[BotProcess]:
+        return started(self._port, cwd=self._cwd, **settings_of(SPLIT[number], self._url))
+
+    async def replace(self, number: int) -> None:
+        """Kill a process and start it again."""
+        self._processes[number].kill()
+        await self._stacks[number].aclose()
+        self._processes[number] = await self._stacks[number].enter_async_context(self._start(number))

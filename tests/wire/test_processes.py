@@ -1,5 +1,6 @@
 """Three processes with six shards and one PostgreSQL: each thing is done once, by whichever process it belongs to."""
 
+import random
 import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.engine.model import EngineModel
@@ -22,6 +23,7 @@ from tests.wire.network import (
     SERVERS,
     SHARDS,
     SPLIT,
+    Fleet,
     digests,
     prepare_network,
     processes,
@@ -30,7 +32,7 @@ from tests.wire.network import (
     watch_all,
 )
 from tests.wire.objects import Json, outside
-from tests.wire.review_server import store_of
+from tests.wire.review_server import edit_review, store_of
 from tests.wire.running import (
     PROMPT,
     patiently,
@@ -45,6 +47,9 @@ pytestmark = pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)
 
 REMOVED = str(int(SERVERS[3].id) + (SHARDS << 22))  # a server on shard 3 that removed the bot
 FLAG_BELOW = 0.3
+KILLS = 12
+ENDING = "A wonderful film, and I loved every minute of it."
+PRESENT = (Message.message_id == Score.message_id) & (Message.content_hash == Score.content_hash)
 WINDOW = 5.0  # seconds in which Discord accepts one IDENTIFY of each bucket
 
 
@@ -159,26 +164,52 @@ async def test_a_resumed_session_waits_for_no_turn(tmp_path: Path, url: str) -> 
         await engine.dispose()
 
 
-async def test_a_process_that_gets_no_turn_ends_and_says_why(tmp_path: Path, url: str) -> None:
+async def test_a_process_that_gets_no_turn_or_no_shard_ends_and_says_why(tmp_path: Path, url: str) -> None:
     engine = create_async_engine(url)
     async with engine.connect() as others, discord_on_loopback(prepare_network) as (discord, port):
-        await others.execute(text("SELECT pg_advisory_lock(79, 0)"))
-        settings = settings_of("0,1", url) | {"BOT_LOG_LEVEL": "ERROR"}
-        async with started(port, cwd=tmp_path, **settings) as process:
-            code, _, err = await wait_for_end(process)
+        await others.execute(text("SELECT pg_advisory_lock(79, 0), pg_advisory_lock(80, 5)"))
+        async with processes(port, tmp_path, url, [SPLIT[0], SPLIT[2]], BOT_LOG_LEVEL="ERROR") as (first, third):
+            code, _, err = await wait_for_end(first)
+            assert code == 1
+            logged, shown = err.splitlines()
+            assert "ERROR   bot.app.processes: This process could not connect a shard: it waited 45 seconds" in logged
+            assert shown.startswith("nightword: This process could not connect a shard: it waited 45 seconds")
+            code, _, err = await wait_for_end(third)
+            assert code == 1
+            problem = "nightword: Another process of this bot has one of the shards 4, 5 and kept it for 45 seconds."
+            assert only_line(err).startswith(problem)
         assert discord.gateway.identified == 0
     await engine.dispose()
-    assert code == 1
-    logged, shown = err.splitlines()
-    assert "ERROR   bot.app.client: This process could not connect a shard: it waited 45 seconds" in logged
-    assert shown.startswith("nightword: This process could not connect a shard: it waited 45 seconds")
 
 
-async def rows(url: str, *columns: Any) -> list[tuple[Any, ...]]:
+async def test_a_process_hands_its_shards_over_to_the_next_one(tmp_path: Path, url: str) -> None:
+    async with discord_on_loopback(prepare_network) as (discord, port), processes(port, tmp_path, url) as (_, old, _):
+        await until_connected(discord)
+        async with started(port, cwd=tmp_path, **settings_of(SPLIT[1], url)) as new:
+            await until(lambda: discord.count("GET /users/@me") == 2 * (len(SPLIT) + 1))  # it waits for its shards
+            asked = [
+                await discord.slash("continue", user=user, prompt=PROMPT, where=SERVERS[2 + user % 2].where(user))
+                for user in range(10)
+            ]
+            for interaction in asked:
+                await until(interaction.acknowledged.is_set)
+            before = discord.gateway.identified
+            await end([old])
+            assert discord.gateway.identified == before
+            for interaction in asked:
+                assert (len(interaction.callbacks), interaction.titles) == (1, ["Continuation"])
+            await until_connected(discord)
+            assert discord.gateway.identified == before + 2
+            await end([new])
+
+
+async def rows(url: str, *columns: Any, on: ColumnElement[bool] | None = None) -> list[tuple[Any, ...]]:
+    """Return columns of a table, or of its join `on` a condition with the messages."""
+    statement = select(*columns) if on is None else select(*columns).join(Message, on)
     database = Database(url)
     await database.open()
     async with database.session() as session:
-        result = [tuple(row) for row in await session.execute(select(*columns))]
+        result = [tuple(row) for row in await session.execute(statement)]
     await database.close()
     return result
 
@@ -203,7 +234,7 @@ async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothin
                 flagged = number // SHARDS in (5, 40)  # two in each server, so each case gets a card at once
                 reviews.append(server.post(discord, BAD if flagged else texts[number % len(texts)], number % 5))
                 await discord.gateway.dispatch("MESSAGE_CREATE", reviews[-1])
-            await until_some_are_scored(url, reviews, shard=2)
+            await until_scored(url, {int(it["id"]) for it in reviews if it["guild_id"] == SERVERS[2].id}, 1)
             victim.kill()
             await victim.wait()
             lost = Counter(int(review["id"]) for review in reviews) - await scored(url)
@@ -226,20 +257,61 @@ async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothin
     assert Counter(card for *_, card in cases) == Counter(int(card["id"]) for card in cards)
 
 
-async def until_some_are_scored(url: str, reviews: list[Json], shard: int) -> None:
-    """Wait until some reviews of a shard's server are scored, but not all."""
-    of_shard = {int(review["id"]) for review in reviews if review["guild_id"] == SERVERS[shard].id}
-    async for _ in patiently():
-        if of_shard & set(await scored(url)):
-            return
-
-
 async def is_settled(url: str, count: int) -> bool:
-    """Return whether so many messages are scored and shown, and each case has a card."""
+    """Return whether so many messages are scored and shown, and each open case has a card."""
     waiting = await rows(url, Message.pending, Message.acts)
-    cards = await rows(url, ReviewCase.card_message_id)
-    return (
-        len(waiting) == count
-        and not any(pending or acts for pending, acts in waiting)
-        and all(card is not None for (card,) in cards)
-    )
+    cases = await rows(url, ReviewCase.state, ReviewCase.card_message_id)
+    is_shown = not any(pending or acts for pending, acts in waiting)
+    return len(waiting) == count and is_shown and not any(state == "open" and card is None for state, card in cases)
+
+
+async def test_kills_of_any_process_while_all_score_lose_and_repeat_nothing(
+    tmp_path: Path, url: str, demo_model: EngineModel
+) -> None:
+    drawn = random.Random(11)
+    judged = {
+        text: demo_model.answer(SentimentQuestion(text)).positive_probability for text in {*written(60), BAD, ENDING}
+    }
+    texts = [text for text in written(60) if judged[text] >= FLAG_BELOW]
+    async with discord_on_loopback(prepare_network) as (discord, port):
+        await watch_all(url, discord, flag_below=FLAG_BELOW)
+        reviews: list[Json] = []
+        interrupted = 0
+        async with Fleet(port, tmp_path, url) as fleet:
+            for number in range(KILLS):
+                await until(lambda: len(discord.gateway.connected) == SHARDS)
+                again = reviews[-2 * SHARDS :]  # Discord sends some events again, as after a resumed session
+                flagged = drawn.choice(SERVERS) if number % 5 == 1 else None
+                new = [
+                    server.post(discord, BAD if server is flagged and not step else drawn.choice(texts), step)
+                    for step in range(4)
+                    for server in SERVERS
+                ]
+                edited = [edit_review(review, ENDING) for review in drawn.sample(again, min(3, len(again)))]
+                reviews += new
+                for review in (*again, *new):
+                    await discord.gateway.dispatch("MESSAGE_UPDATE" if review in edited else "MESSAGE_CREATE", review)
+                if number % 3:  # a kill while some are scored, else before
+                    await until_scored(url, {int(review["id"]) for review in new}, drawn.randint(1, len(new) // 2))
+                interrupted += len(await scored(url)) < len(reviews)
+                await fleet.replace(drawn.randrange(len(SPLIT)))
+            await until_connected(discord)
+            async for _ in patiently():
+                if await is_settled(url, len(reviews)):
+                    break
+    present = await rows(url, Score.message_id, Score.positive_probability, on=PRESENT)
+    assert interrupted > KILLS // 2
+    assert Counter(message_id for message_id, _ in present) == Counter(int(review["id"]) for review in reviews)
+    assert dict(present) == pytest.approx({int(it["id"]): judged[it["content"]] for it in reviews}, abs=1e-5)
+    cases = await rows(url, ReviewCase.message_id, ReviewCase.card_message_id)
+    assert {message_id for message_id, _ in cases} >= {int(it["id"]) for it in reviews if it["content"] == BAD}
+    logs = {server.log for server in SERVERS}
+    cards = [message for message in discord.posted if message["channel_id"] in logs]
+    assert Counter(card for _, card in cases if card is not None) == Counter(int(card["id"]) for card in cards)
+
+
+async def until_scored(url: str, message_ids: set[int], count: int) -> None:
+    """Wait until so many of some messages are scored."""
+    async for _ in patiently():
+        if len(message_ids & set(await scored(url))) >= count:
+            return
