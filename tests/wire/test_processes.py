@@ -187,7 +187,7 @@ async def test_a_process_hands_its_shards_over_to_the_next_one(tmp_path: Path, u
     async with discord_on_loopback(prepare_network) as (discord, port), processes(port, tmp_path, url) as (_, old, _):
         await until_connected(discord)
         async with started(port, cwd=tmp_path, **settings_of(SPLIT[1], url)) as new:
-            # Each process logs in twice: once for the intents of review channels. Then the new one waits for its shards.
+            # Each process logs in twice: once to look at its intents. Then the new one waits for its shards.
             await until(lambda: discord.requests.count("GET /users/@me") == 2 * (len(SPLIT) + 1))
             asked = [
                 await discord.slash("continue", user=user, prompt=PROMPT, where=SERVERS[2 + user % 2].where(user))
