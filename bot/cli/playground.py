@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Settings for the real Discord don't apply here, and neither does the real database.
         overrides: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "reviews": True}
+        overrides |= {"shard_count": 1, "shard_ids": None}
         overrides["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
         return _run(settings.model_copy(update=overrides), arguments)
 

@@ -100,7 +100,8 @@ class ShardClaim:
                 else:
                     await self._connection.execute(_CHECK)
             except _AWAY as problem:
-                log.warning("the database that holds this process's shards is away: %s", type(problem).__name__)
+                if self._connection is not None:  # once for each outage
+                    log.warning("the database that holds this process's shards is away: %s", type(problem).__name__)
                 await self.close()
 
     async def close(self) -> None:
