@@ -102,7 +102,9 @@ class Nightword(BotClient):
     def is_connected(self) -> bool:
         """Return whether all shards of this process are connected."""
         shards = self.shard_ids or range(self.shard_count or 0)  # None until Discord has said how many there are
-        return bool(shards) and self.connected_shards.issuperset(shards)
+        # The library reports a lost connection only once it deals with it, which can be after another shard's turn.
+        is_lost = any(shard.is_closed() for shard in self.shards.values())
+        return bool(shards) and self.connected_shards.issuperset(shards) and not is_lost
 
     async def close(self) -> None:
         """Refuse new requests, finish the accepted ones or report their failure to their users, then disconnect."""
