@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: playground run doctor install test test-slow test-vllm test-all test-nightly coverage test-reference check format train bench bench-peers \
+.PHONY: playground run doctor install test test-slow test-vllm test-all test-nightly coverage test-reference check format train bench bench-peers bench-load \
 	architectures clean reference docs lock upgrade package
 
 playground: $(INSTALLED)
@@ -67,6 +67,9 @@ bench: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	@$(BIN)/python -m benchmarks --peers
+
+bench-load: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.load
 
 architectures: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.architectures

@@ -20,6 +20,8 @@ BotError
 │   ├── UserLimitReached
 │   └── ShuttingDown
 ├── DiscordUnreachable         the network or Discord is down
+├── TurnNotTaken               other processes of the bot kept this one from connecting
+├── ShardsTaken                another process of the bot has a shard of this one
 ├── Unhealthy                  the running bot is not working
 ├── Interrupted                the request started and ended without a result
 │   ├── RequestTimedOut
@@ -39,6 +41,7 @@ BotError
     └── IntentsMissing
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 EXIT_FAILURE = 1
@@ -301,6 +304,28 @@ class DiscordUnreachable(BotError):
     def __init__(self, problem: str) -> None:
         remedy = "Check this machine's network and discordstatus.com, then start the bot again."
         super().__init__(f"Discord cannot be reached: {problem}. {remedy}")
+
+
+class TurnNotTaken(BotError):
+    """The other processes of the bot, or its database, kept this one from connecting to Discord."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"This process could not connect a shard: it waited {seconds:g} seconds for its turn. Discord limits how "
+            "many shards connect within 5 seconds. Check that the database of BOT_DATABASE_URL answers, start fewer "
+            "processes at the same time, and start this one again."
+        )
+
+
+class ShardsTaken(BotError):
+    """Another process of the bot has a shard of this one."""
+
+    def __init__(self, shard_ids: Sequence[int], seconds: float) -> None:
+        listed = ", ".join(str(shard) for shard in shard_ids)
+        super().__init__(
+            f"Another process of this bot has one of the shards {listed} and kept it for {seconds:g} seconds. Give "
+            "each process other shards in BOT_SHARD_IDS, or stop the process that this one replaces."
+        )
 
 
 def _requests(count: int) -> str:

@@ -3,12 +3,14 @@
 import difflib
 import ipaddress
 import os
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -16,6 +18,7 @@ from bot.errors import InvalidSettings
 from bot.questions.language_model import EngineName
 from bot.questions.options import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
+from bot.storage.shards import Shards
 
 DType = Literal["float32", "bfloat16", "float16", "int8"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -67,6 +70,40 @@ def _with_driver(url: SecretStr) -> SecretStr:
     return SecretStr(async_url(url.get_secret_value()))
 
 
+class _Explained(ValueError):
+    """An invalid value whose message is the whole line for the operator."""
+
+
+def _check_shard_ids(ids: tuple[int, ...] | None, info: ValidationInfo) -> tuple[int, ...] | None:
+    if ids is None or "shard_count" not in info.data:
+        return ids  # an invalid count is reported by itself
+    count = info.data["shard_count"]
+    if count is None:
+        raise _Explained("BOT_SHARD_IDS needs BOT_SHARD_COUNT, the number of shards of all processes. Set both.")
+    allowed = f"whole numbers from 0 to {count - 1}, because BOT_SHARD_COUNT is {count}"
+    if not ids:
+        raise _Explained(f"BOT_SHARD_IDS names no shard. List {allowed}, or leave it empty for all shards.")
+    if twice := sorted(shard for shard, times in Counter(ids).items() if times > 1):
+        raise _Explained(f"BOT_SHARD_IDS names shard {twice[0]} more than once. List each shard once.")
+    if wrong := sorted(shard for shard in ids if shard >= count):
+        raise _Explained(f"BOT_SHARD_IDS names shard {wrong[0]}, which doesn't exist. List {allowed}.")
+    return ids
+
+
+def _check_proxy_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    try:
+        has_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        has_address = False
+    extras = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not has_address or extras:
+        raise ValueError("not the address of a server")
+    return url.rstrip("/")
+
+
 Snowflake = Annotated[int, Field(ge=1, lt=2**63)]
 
 
@@ -92,6 +129,19 @@ class Settings(BaseSettings):
         BeforeValidator(_split),
         Field(description="server ids (whole numbers) separated by commas"),
     ] = ()
+    shard_count: Annotated[int | None, _whole_number(1, 16_384)] = None
+    shard_ids: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...] | None,
+        NoDecode,
+        BeforeValidator(_split),
+        AfterValidator(_check_shard_ids),
+        Field(description="shard ids (whole numbers from 0) separated by commas"),
+    ] = None
+    discord_proxy_url: Annotated[
+        str | None,
+        AfterValidator(_check_proxy_url),
+        Field(description="http://SERVER:PORT or https://SERVER:PORT, without a path"),
+    ] = None
     model: Annotated[str, Field(min_length=1, description="a Hugging Face model id, a local folder, or demo")] = (
         "Qwen/Qwen2-0.5B"
     )
@@ -133,6 +183,11 @@ class Settings(BaseSettings):
             )
         return self.vllm_url
 
+    @property
+    def shards(self) -> Shards:
+        """The shards of this process."""
+        return Shards.of(self.shard_count, self.shard_ids)
+
 
 def read_settings(**overrides: object) -> Settings:
     """Return the settings. `overrides` take precedence over the environment unless they are None or empty.
@@ -145,8 +200,8 @@ def read_settings(**overrides: object) -> Settings:
     except (UnicodeDecodeError, OSError):
         raise InvalidSettings(".env is not valid UTF-8 text. Save it as UTF-8.") from None
     except ValidationError as error:
-        fields = dict.fromkeys(str(entry["loc"][0]) for entry in error.errors())
-        raise InvalidSettings(" ".join(_problem(field) for field in fields)) from None
+        problems = dict.fromkeys(_problem(str(entry["loc"][0]), entry.get("ctx", {})) for entry in error.errors())
+        raise InvalidSettings(" ".join(problems)) from None
     if settings.engine == "vllm":
         _check_server_settings(settings)
     return settings
@@ -171,7 +226,10 @@ def unknown_variables() -> dict[str, str | None]:
     return {name: next(iter(difflib.get_close_matches(name.upper(), known, n=1)), None) for name in unknown}
 
 
-def _problem(field: str) -> str:
+def _problem(field: str, context: Mapping[str, object]) -> str:
+    reason = context.get("error")
+    if isinstance(reason, _Explained):
+        return str(reason)
     allowed = Settings.model_fields[field].description
     return f"{variable_name(field)} has an invalid value. It must be {allowed}."
 

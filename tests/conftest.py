@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.timeout(times * seconds))
         if "simcord_env" in getattr(item, "fixturenames", ()):
             given = item.get_closest_marker("simcord")
-            options = {"settle_timeout": times * SETTLE_SECONDS, **(given.kwargs if given else {})}
+            options = {"settle_timeout": times * SETTLE_SECONDS, "shard_count": 1, **(given.kwargs if given else {})}
             item.add_marker(pytest.mark.simcord(**options), append=False)
 
 
@@ -194,9 +194,8 @@ def make_executor(load: Callable[[], LanguageModel], settings: Settings) -> Mode
 @pytest_asyncio.fixture
 async def simcord_bot(load: Callable[[], LanguageModel], settings: Settings) -> AsyncIterator[Nightword]:
     """The real bot, connected to SimCord's simulated Discord."""
-    bot = Nightword(settings, make_executor(load, settings))
-    yield bot
-    await bot.close()
+    async with Nightword(settings, make_executor(load, settings)) as bot:
+        yield bot
 
 
 async def administer(statement: str) -> None:

@@ -94,6 +94,8 @@ def test_every_error_is_in_the_docstring_s_tree_and_has_a_title() -> None:
         errors.InputUnreadable,
         errors.DatabaseUnavailable,
         errors.PlaygroundUnavailable,
+        errors.TurnNotTaken,
+        errors.ShardsTaken,
         errors.TokenMissing,
         errors.TokenRejected,
         errors.IntentsMissing,

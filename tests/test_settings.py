@@ -39,6 +39,34 @@ def test_servers_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch, listed:
     assert read_settings().guild_ids == (12, 34)
 
 
+@pytest.mark.parametrize(
+    ("count", "ids", "problem"),
+    [
+        ("", "0", "BOT_SHARD_IDS needs BOT_SHARD_COUNT, the number of shards of all processes. Set both."),
+        ("6", " , ", "BOT_SHARD_IDS names no shard. List whole numbers from 0 to 5"),
+        ("6", "0,1,0", "BOT_SHARD_IDS names shard 0 more than once. List each shard once."),
+        ("6", "5 6", "BOT_SHARD_IDS names shard 6, which doesn't exist. List whole numbers from 0 to 5"),
+        ("6", "-1", "BOT_SHARD_IDS has an invalid value. It must be shard ids (whole numbers from 0) separated by"),
+        ("six", "7", "BOT_SHARD_COUNT has an invalid value. It must be a whole number from 1 to 16,384."),
+    ],
+)
+def test_wrong_shards_are_refused(monkeypatch: pytest.MonkeyPatch, count: str, ids: str, problem: str) -> None:
+    monkeypatch.setenv("BOT_SHARD_COUNT", count)
+    monkeypatch.setenv("BOT_SHARD_IDS", ids)
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings()
+    assert str(refusal.value).startswith(problem)
+
+
+def test_a_process_has_the_listed_shards_or_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().shards.has_all
+    monkeypatch.setenv("BOT_SHARD_COUNT", "6")
+    assert (len(read_settings().shards.ids), read_settings().shards.has_all) == (6, True)
+    monkeypatch.setenv("BOT_SHARD_IDS", "3, 4")
+    shards = read_settings().shards
+    assert (shards.ids, shards.has_all, shards.has_first) == (frozenset({3, 4}), False, False)
+
+
 def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.setenv(variable_name(name), "")
@@ -59,6 +87,13 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BOT_MAX_PROMPT_TOKENS", "1.5", "must be a whole number from 1 to 131,072."),
         ("BOT_GUILD_IDS", "12,x,y", "must be server ids (whole numbers) separated by commas."),
         ("BOT_GUILD_IDS", "-1", "must be server ids (whole numbers) separated by commas."),
+        ("BOT_SHARD_COUNT", "0", "must be a whole number from 1 to 16,384."),
+        ("BOT_DISCORD_PROXY_URL", "ftp://proxy", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
+        ("BOT_DISCORD_PROXY_URL", "proxy:80", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
+        ("BOT_DISCORD_PROXY_URL", "http://", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
+        ("BOT_DISCORD_PROXY_URL", "http://a/api", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
+        ("BOT_DISCORD_PROXY_URL", "http://a:b@c", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
+        ("BOT_DISCORD_PROXY_URL", "http://a:x", "must be http://SERVER:PORT or https://SERVER:PORT, without a path."),
         ("BOT_REVIEWS", "perhaps", "must be true or false."),
         *(
             ("BOT_DATABASE_URL", url, "must be sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@SERVER/NAME.")

@@ -66,15 +66,13 @@ async def _registered_commands() -> tuple[list[Command], list[app_commands.Conte
     """Return every command and message menu of the bot, with review channels on."""
     settings = Settings.model_construct(model="demo", reviews=True)
     bot = Nightword(settings, build_executor(settings))  # the model is never loaded
-    try:
+    async with bot:
         database = Database(settings.database_url.get_secret_value())  # never opened
         bot.reviews = _ClosedReader(bot, database, bot.executor)
         await bot.add_cog(bot.reviews)
         await add_commands(bot)
         commands = [command for command in bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
         return commands, bot.tree.get_commands(type=discord.AppCommandType.message)
-    finally:
-        await bot.close()
 
 
 def commands_page(registered: tuple[list[Command], list[app_commands.ContextMenu]]) -> str:
@@ -281,7 +279,10 @@ def metrics_page(metrics: Metrics) -> str:
                 ("`cancelled`", "The user withdrew the request before anything was written."),
                 ("`unacknowledged`", "Discord didn't accept the first response, so nothing was computed."),
                 ("`undelivered`", "Discord didn't accept the answer, or the bot was stopped before."),
-                ("`failed`", "The operator has to change something, as the reply says, or there is a bug, which the log has."),
+                (
+                    "`failed`",
+                    "The operator has to change something, as the reply says, or there is a bug, which the log has.",
+                ),
             ],
         ),
     ]

@@ -14,6 +14,7 @@ from discord.ext import commands
 from bot.answers.observer import AnswerObserver
 from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
+from bot.storage.shards import shard_of
 
 REMEMBERED = 1000  # messages whose latest turn is kept; presses only collide within seconds of each other
 
@@ -104,7 +105,7 @@ class Turns:
         return self._changing.setdefault(message_id, asyncio.Lock())
 
 
-class BotClient(commands.Bot):
+class BotClient(commands.AutoShardedBot):
     """A client with settings and a model. The app's subclass adds login, shutdown and everything else."""
 
     settings: Settings
@@ -112,6 +113,11 @@ class BotClient(commands.Bot):
     open_answers: OpenAnswers
     turns: Turns
     observer: AnswerObserver
+    connected_shards: set[int]  # those whose servers are known and whose events arrive
+
+    def has_seen(self, guild_id: int) -> bool:
+        """Return whether this process knows all servers on the shard of a server, so that a missing one is gone."""
+        return self.shard_count is not None and shard_of(guild_id, self.shard_count) in self.connected_shards
 
 
 Interaction: TypeAlias = discord.Interaction[BotClient]

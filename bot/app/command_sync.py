@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import discord
-from discord.ext import commands
 
+from bot.answers.client import BotClient
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.errors import InvalidSettings
 
@@ -30,7 +30,7 @@ _COMPARED = frozenset(
 _COMPARED_GLOBALLY = _COMPARED | {"contexts", "integration_types"}  # a server's commands have neither
 
 
-async def sync_commands(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
+async def sync_commands(bot: BotClient, guild_ids: Sequence[int]) -> None:
     """Register the commands of `bot` globally, or only in the servers `guild_ids`, and remove them elsewhere.
 
     A failed registration raises Discord's error, or InvalidSettings for a server that refuses the commands. A failed
@@ -61,7 +61,7 @@ async def sync_commands(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
     await _remove_left_over(bot, guild_ids)
 
 
-async def _remove_left_over(bot: commands.Bot, guild_ids: Sequence[int]) -> None:
+async def _remove_left_over(bot: BotClient, guild_ids: Sequence[int]) -> None:
     """Remove the commands of an earlier BOT_GUILD_IDS from servers that are not in `guild_ids`; log failures."""
     try:
         joined_ids = [guild.id async for guild in bot.fetch_guilds(limit=MAX_SERVERS_SEARCHED, with_counts=False)]
@@ -79,7 +79,7 @@ async def _remove_left_over(bot: commands.Bot, guild_ids: Sequence[int]) -> None
                 return  # an outage: the library would try five times for each of the remaining servers
 
 
-async def _put_globally(bot: commands.Bot, wanted: list[Json]) -> bool:
+async def _put_globally(bot: BotClient, wanted: list[Json]) -> bool:
     """Register `wanted` as the global commands if they differ; return whether there were any before."""
     assert bot.application_id is not None  # noqa: S101  # known since the login
     registered = await bot.http.get_global_commands(bot.application_id)
@@ -89,7 +89,7 @@ async def _put_globally(bot: commands.Bot, wanted: list[Json]) -> bool:
     return bool(registered)
 
 
-async def _put_in_server(bot: commands.Bot, guild_id: int, wanted: list[Json]) -> None:
+async def _put_in_server(bot: BotClient, guild_id: int, wanted: list[Json]) -> None:
     """Register `wanted` as the commands of one server if they differ."""
     assert bot.application_id is not None  # noqa: S101  # as above
     registered = await bot.http.get_guild_commands(bot.application_id, guild_id)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from discord.ext import commands, tasks
@@ -14,13 +15,13 @@ INTERVAL_SECONDS = 10.0
 
 
 class Heartbeat(commands.Cog):
-    """Writes every ten seconds whether the gateway is connected and the model is ready."""
+    """Writes every ten seconds whether all shards are connected and the model is ready."""
 
-    def __init__(self, executor: ModelExecutor, file: Path) -> None:
+    def __init__(self, executor: ModelExecutor, is_connected: Callable[[], bool], file: Path) -> None:
         """Raise InvalidSettings if `file` can't be written."""
         self._executor = executor
+        self._is_connected = is_connected
         self._file = file
-        self._connected = False
         self._write()
 
     async def cog_load(self) -> None:
@@ -32,22 +33,13 @@ class Heartbeat(commands.Cog):
         self._beat.cancel()
         self._file.unlink(missing_ok=True)
 
-    @commands.Cog.listener("on_ready")
-    @commands.Cog.listener("on_resumed")
-    async def _connect(self) -> None:
-        self._connected = True
-
-    @commands.Cog.listener("on_disconnect")
-    async def _disconnect(self) -> None:
-        self._connected = False
-
     @tasks.loop(seconds=INTERVAL_SECONDS)
     async def _beat(self) -> None:
         self._write()
 
     def _write(self) -> None:
         status = self._executor.status
-        state = HeartbeatState(time=time.time(), gateway=self._connected, model=status.model is not None)
+        state = HeartbeatState(time=time.time(), gateway=self._is_connected(), model=status.model is not None)
         new = self._file.with_name(self._file.name + ".new")
         try:
             new.write_text(json.dumps(state))  # 60 bytes: not worth a thread

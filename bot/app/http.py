@@ -106,7 +106,7 @@ class _Endpoints:
 
         try:
             async with asyncio.timeout(DATABASE_SECONDS):
-                return await Messages(database).backlog()
+                return await Messages(database, self._bot.settings.shards).backlog()
         except Exception:  # /readyz reports it
             return None
 

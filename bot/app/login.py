@@ -10,8 +10,9 @@ import aiohttp
 import discord
 from yarl import URL
 
-from bot.errors import DiscordUnreachable, IntentsMissing, TokenMissing, TokenRejected
+from bot.errors import DiscordUnreachable, IntentsMissing, InvalidSettings, TokenMissing, TokenRejected
 from bot.settings import Settings
+from bot.storage.database_url import sqlite_file
 
 # Three base64 parts: the bot's id, a timestamp, a signature.
 _TOKEN = re.compile(r"([\w-]{18,})\.[\w-]{5,}\.[\w-]{20,}")
@@ -76,6 +77,37 @@ def _request(error: discord.HTTPException) -> str:
     if not isinstance(response, aiohttp.ClientResponse):
         return ""
     return f"{response.method} {response.url.path.removeprefix(URL(discord.http.Route.BASE).path)} "
+
+
+def use_proxy(settings: Settings) -> None:
+    """Send REST requests through the proxy of `settings`, if there is one; the gateway is connected directly.
+
+    The library's own `proxy=` would carry the gateway, too.
+    """
+    if settings.discord_proxy_url is not None:
+        discord.http.Route.BASE = f"{settings.discord_proxy_url}/api/v{discord.http.INTERNAL_API_VERSION}"
+
+
+def check_processes(settings: Settings) -> None:
+    """Raise InvalidSettings if this process has only some shards, and the processes can't share its database."""
+    if not settings.shards.has_all and sqlite_file(settings.database_url.get_secret_value()) is not None:
+        raise InvalidSettings(
+            f"BOT_SHARD_IDS names {len(settings.shards.ids)} of {settings.shards.count} shards, so other processes "
+            "have the rest, and processes can't share a SQLite database. Set BOT_DATABASE_URL=postgresql://USER:"
+            "PASSWORD@SERVER/NAME in all of them, or leave BOT_SHARD_IDS empty to have all shards in this process."
+        )
+
+
+async def has_review_intents(token: str) -> bool:
+    """Log in without connecting, and return whether the application has the privileged intent of review channels.
+
+    Raises what `login_errors` converts.
+    """
+    async with discord.Client(intents=INTENTS) as client:
+        await client.login(token)
+        assert client.application is not None  # noqa: S101  # known since the login
+        flags = client.application.flags
+        return flags.gateway_message_content or flags.gateway_message_content_limited
 
 
 def intents(settings: Settings) -> discord.Intents:

@@ -219,7 +219,7 @@ class Metrics(AnswerObserver, EngineObserver):
         for state, count in zip(("waiting", "given_up"), counts or (), strict=False):
             self._reviews_pending.labels(state).set(count)
 
-    def listen(self, bot: commands.Bot) -> None:
+    def listen(self, bot: commands.AutoShardedBot) -> None:
         """Count the events that review channels dispatch in `bot`."""
         bot.add_listener(self._on_reviews_scored, "on_reviews_scored")
         bot.add_listener(self._on_review_failed, "on_review_failed")

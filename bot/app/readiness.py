@@ -66,4 +66,6 @@ def model_problem(status: ExecutorStatus) -> str:
     """Return why the model can't answer now, or "" if it can."""
     if status.failed:
         return "could not be loaded"
-    return "loading" if status.model is None else ""
+    if status.model is None:
+        return "loading"
+    return "its server can't be used" if status.model.problem else ""

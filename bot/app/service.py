@@ -5,15 +5,14 @@ import asyncio
 import logging
 import signal
 
-import discord
 from pythonjsonlogger.json import JsonFormatter
 
 from bot.app.client import Nightword
 from bot.app.http import serve_endpoints
-from bot.app.login import bot_token, login_errors
+from bot.app.login import bot_token, check_processes, has_review_intents, login_errors, use_proxy
 from bot.app.metrics import Metrics
 from bot.engine.executor import build_executor
-from bot.errors import ShuttingDown
+from bot.errors import IntentsMissing, ShuttingDown
 from bot.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -25,26 +24,37 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the bot until SIGTERM or SIGINT. Raises ConfigurationError and DiscordUnreachable."""
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     token = bot_token(settings)
+    check_processes(settings)
     configure_logging(settings)
-    asyncio.run(_serve(settings, token))
+    use_proxy(settings)
+    try:
+        asyncio.run(_serve(settings, token))
+    except IntentsMissing:
+        if not settings.reviews:
+            raise
+        # The application has the intent, but Discord refused it all the same, or it was turned off meanwhile.
+        asyncio.run(_serve(_without_reviews(settings), token))
     return 0
 
 
 async def _serve(settings: Settings, token: str) -> None:
-    metrics = Metrics()
-    bot = Nightword(settings, build_executor(settings, metrics), metrics)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with serve_endpoints(bot, settings):
+    if settings.reviews:
+        with login_errors():
+            settings = settings if await has_review_intents(token) else _without_reviews(settings)
+    metrics = Metrics()
+    bot = Nightword(settings, build_executor(settings, metrics), metrics)
+    async with bot, serve_endpoints(bot, settings):  # a bot that is not entered can't be closed before it has logged in
         bot.executor.start()
         await _run(bot, token, stopped)
 
 
 async def _run(bot: Nightword, token: str, stopped: asyncio.Event) -> None:
     """Load the model and connect at the same time. While the model loads, commands answer that it is loading."""
-    tasks = [asyncio.create_task(work) for work in (_connect(bot, token), _load(bot), stopped.wait())]
-    connection, _, stop = tasks
+    tasks = [asyncio.create_task(work) for work in (_connect(bot, token), _load(bot), _fail(bot), stopped.wait())]
+    connection, _, _, stop = tasks
     try:
         while not (connection.done() or stop.done()):
             done, _ = await asyncio.wait([task for task in tasks if not task.done()], return_when="FIRST_COMPLETED")
@@ -60,18 +70,20 @@ async def _run(bot: Nightword, token: str, stopped: asyncio.Event) -> None:
 
 async def _connect(bot: Nightword, token: str) -> None:
     with login_errors():
-        try:
-            await bot.start(token)
-        except discord.PrivilegedIntentsRequired:
-            if not bot.settings.reviews:
-                raise
-            log.warning(
-                "review channels are off, because Discord refused the message content intent. Turn the intent on "
-                "(Discord's developer portal, your application, Bot, Privileged Gateway Intents) and restart the bot, "
-                "or set BOT_REVIEWS=false"
-            )
-            await bot.turn_off_reviews()
-            await bot.connect()
+        await bot.start(token)
+
+
+async def _fail(bot: Nightword) -> None:
+    raise await bot.failure.get()
+
+
+def _without_reviews(settings: Settings) -> Settings:
+    log.warning(
+        "review channels are off, because Discord refused the message content intent. Turn the intent on "
+        "(Discord's developer portal, your application, Bot, Privileged Gateway Intents) and restart the bot, "
+        "or set BOT_REVIEWS=false"
+    )
+    return settings.model_copy(update={"reviews": False})
 
 
 async def _load(bot: Nightword) -> None:

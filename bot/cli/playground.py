@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Settings for the real Discord don't apply here, and neither does the real database.
         overrides: dict[str, object] = {"guild_ids": (), "heartbeat_file": None, "http_port": None, "reviews": True}
+        overrides |= {"shard_count": 1, "shard_ids": None}
         overrides["database_url"] = SecretStr(f"sqlite+aiosqlite:///{folder}/playground.db")
         return _run(settings.model_copy(update=overrides), arguments)
 
@@ -113,7 +114,7 @@ async def _page(bot: Nightword, channel_name: str, port: int) -> AsyncIterator[s
     import simcord
 
     try:
-        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False) as simulation:
+        async with simcord.run(bot, settle_timeout=SETTLE_TIMEOUT, check_errors=False, shard_count=1) as simulation:
             simulation.backend.bot_user.name = "Nightword"
             guild = simulation.create_guild("Nightword's playground")
             moderators = guild.create_role(

@@ -22,7 +22,7 @@ INTRODUCTION = (
 class Help(commands.Cog):
     """The command `/help`. Its answer is always private."""
 
-    def __init__(self, bot: commands.Bot) -> None:
+    def __init__(self, bot: BotClient) -> None:
         self._bot = bot
 
     @app_commands.command(name="help", extras={"example": "/help"})

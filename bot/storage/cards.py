@@ -8,15 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.records import CardContent, Case
-from bot.storage.statements import execute_and_count, find_case, find_cases, find_history, lock_message_ids
+from bot.storage.shards import Shards
+from bot.storage.statements import execute_and_count, find_case, find_cases, find_history, is_on, lock_message_ids
 from bot.storage.tables import CaseEvent, Message, Place, ReviewCase
 
 
 class Cards:
-    """The cards and digests of the cases of `database`."""
+    """The cards and digests of the cases of `database`. What is due is due in this process's servers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shards: Shards) -> None:
         self._database = database
+        self._is_ours = is_on(shards, ReviewCase.guild_id)
 
     async def due(self) -> list[Case]:
         """Return the undecided cases without a card or digest, oldest first, except those of suspended log channels."""
@@ -28,6 +30,7 @@ class Cards:
                 ReviewCase.digest_message_id.is_(None),
                 ReviewCase.state.in_(["open", "claimed"]),
                 ReviewCase.place_id.in_(shown_places),
+                self._is_ours,
             )
 
     async def content(self, case_id: int) -> CardContent | None:
@@ -64,7 +67,7 @@ class Cards:
 
     async def outdated(self, limit: int) -> list[int]:
         """Return the ids of cases whose cards do not show the latest event, oldest first."""
-        behind = (ReviewCase.card_behind, ReviewCase.card_message_id.is_not(None))
+        behind = (ReviewCase.card_behind, ReviewCase.card_message_id.is_not(None), self._is_ours)
         async with self._database.session() as session:
             return list(
                 await session.scalars(select(ReviewCase.id).where(*behind).order_by(ReviewCase.id).limit(limit))
@@ -101,7 +104,7 @@ class Cards:
     async def expired_excerpts(self, now: datetime) -> list[Case]:
         """Return the cases whose excerpts must be removed from their cards at `now`."""
         async with self._database.session() as session:
-            return await find_cases(session, ReviewCase.excerpt_until <= now)
+            return await find_cases(session, ReviewCase.excerpt_until <= now, self._is_ours)
 
     async def mark_excerpt_erased(self, case_id: int) -> None:
         """Mark the card of a case as no longer quoting its message."""

@@ -32,6 +32,14 @@ PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",
 )
+# If a process disappears with its machine or its network, the server ends its connections, and with them its locks,
+# within a minute: 20 + 3 × 10 seconds. By default that takes hours.
+SERVER_SETTINGS = {
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60s",  # of a process that stands still
+}
 _SQLITE_REMEDY = (
     "Set BOT_DATABASE_URL=sqlite+aiosqlite:///FILE to a file that only the bot uses, in a folder that exists and is "
     "writable."
@@ -131,7 +139,9 @@ class Database:
         if self._file is not None:
             await asyncio.to_thread(_check_file, self._file)
         try:
-            self._engine = _sqlite_engine(self._url) if self._is_sqlite else _server_engine(self._url)
+            self._engine = (
+                _sqlite_engine(self._url) if self._is_sqlite else server_engine(self._url, pool_pre_ping=True)
+            )
             async with self._engine.connect():
                 pass
         except (ArgumentError, TypeError, ValueError, OverflowError):
@@ -149,13 +159,21 @@ class Database:
             raise DatabaseClosed("the database is not open")
         return self._engine
 
-    @contextlib.contextmanager
-    def _convert_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, SQLAlchemyError, sqlite3.Error) as error:
-            where = "" if self._file is None else f"{self._file}: "
-            raise DatabaseUnavailable(where + _problem(error), self._remedy) from None
+    def _convert_errors(self) -> contextlib.AbstractContextManager[None]:
+        return convert_server_errors() if self._file is None else _convert_errors(f"{self._file}: ", _SQLITE_REMEDY)
+
+
+def convert_server_errors() -> contextlib.AbstractContextManager[None]:
+    """Convert errors of a PostgreSQL server or its driver to DatabaseUnavailable."""
+    return _convert_errors("", _SERVER_REMEDY)
+
+
+@contextlib.contextmanager
+def _convert_errors(where: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+        raise DatabaseUnavailable(where + _problem(error), remedy) from None
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
@@ -187,9 +205,10 @@ def _check_file(file: Path) -> None:
                 return
 
 
-def _server_engine(url: str) -> AsyncEngine:
-    connect = {"timeout": CONNECT_SECONDS}
-    return create_async_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=connect)
+def server_engine(url: str, **options: Any) -> AsyncEngine:
+    """Return an engine for a PostgreSQL server, with SQLAlchemy's `options`."""
+    connect = {"timeout": CONNECT_SECONDS, "server_settings": SERVER_SETTINGS}
+    return create_async_engine(url, hide_parameters=True, connect_args=connect, **options)
 
 
 def _prepare(connection: DBAPIConnection, _: object) -> None:

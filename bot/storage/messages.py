@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
 from bot.storage.records import Case, Pending, RecordedMessage, UntrackedMessage
+from bot.storage.shards import Shards
 from bot.storage.statements import (
     IS_GIVEN_UP,
     NO_FAULT,
@@ -19,6 +20,7 @@ from bot.storage.statements import (
     execute_and_count,
     find_case,
     insert_into,
+    is_on,
     lock_author,
 )
 from bot.storage.tables import Message, OptOut, Place, ReviewCase, Score
@@ -42,8 +44,9 @@ class Messages:
     Discord. Reactions stay.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shards: Shards) -> None:
         self._database = database
+        self._is_ours = is_on(shards, Message.guild_id)
 
     async def record(
         self,
@@ -96,7 +99,7 @@ class Messages:
             return (await session.execute(statement.returning(Message.message_id))).first() is not None
 
     async def pending(self, limit: int, now: datetime | None = None) -> list[Pending]:
-        """Return the oldest messages that wait for their score, those of a backfill last.
+        """Return the oldest messages of this process's servers that wait for their score, those of a backfill last.
 
         A message that failed is left out until its next attempt is due.
         """
@@ -108,7 +111,7 @@ class Messages:
             Message.backfilled,
         )
         is_due = Message.fault.is_(None) | (Message.next_try_at <= (now or datetime.now(UTC)))
-        waiting = select(*columns).where(Message.pending, is_due)
+        waiting = select(*columns).where(Message.pending, is_due, self._is_ours)
         order = (Message.backfilled, Message.posted_at, Message.message_id)
         async with self._database.session() as session:
             return [Pending(*row) for row in await session.execute(waiting.order_by(*order).limit(limit))]
@@ -129,9 +132,9 @@ class Messages:
             return (await session.execute(waiting)).scalar_one()
 
     async def backlog(self) -> tuple[int, int]:
-        """Return how many messages wait for their score in all servers, and how many have no retries left."""
+        """Return how many messages on this process's shards wait for their score, and how many have no retries left."""
         given_up = func.count().filter(IS_GIVEN_UP)
-        counts = select(func.count() - given_up, given_up).select_from(Message).where(Message.pending)
+        counts = select(func.count() - given_up, given_up).select_from(Message).where(self._is_ours, Message.pending)
         async with self._database.session() as session:
             waiting, failed = (await session.execute(counts)).one()
         return waiting, failed
@@ -223,8 +226,8 @@ async def _advance_place(session: AsyncSession, place_id: int, up_to: int) -> bo
 
 
 async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_hash: str) -> None:
-    labels = select(Message.channel_id, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
-    await delete_later(session, labels)
+    columns = (Message.guild_id, Message.channel_id, Message.label_message_id)
+    await delete_later(session, select(*columns).where(which, Message.label_message_id.is_not(None)))
     await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
     content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
     no_label = {"shown_label": None, "label_message_id": None}

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.storage import tables
 from bot.storage.database import Database
 from bot.storage.records import Label, WatchedPlace
+from bot.storage.shards import Shards
 from bot.storage.statements import (
     delete_later,
     delete_messages,
@@ -15,6 +16,7 @@ from bot.storage.statements import (
     find_places,
     hold_place,
     insert_into,
+    is_on,
     lock_message_ids,
     lock_messages,
 )
@@ -24,8 +26,9 @@ from bot.storage.tables import Audit, CaseCounter, Message, Notice, Place, Revie
 class Places:
     """The watched places of `database`: channels, threads, forums and categories."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shards: Shards) -> None:
         self._database = database
+        self._shards = shards
 
     async def watch(
         self,
@@ -69,7 +72,8 @@ class Places:
             # The place is locked before its messages, in the order of all transactions.
             await session.execute(select(Place.place_id).where(is_place).with_for_update())
             await delete_messages(session, Message.place_id == place_id)
-            await delete_later(session, select(Notice.channel_id, Notice.message_id).where(Notice.place_id == place_id))
+            notices = select(Place.guild_id, Notice.channel_id, Notice.message_id).join_from(Notice, Place)
+            await delete_later(session, notices.where(Notice.place_id == place_id))
             was_watched = await execute_and_count(session, delete(Place).where(is_place)) > 0
         if was_watched:
             await self._database.erase()
@@ -88,8 +92,11 @@ class Places:
         await self._database.erase()
 
     async def guild_ids(self) -> set[int]:
-        """Return the ids of servers with stored data."""
-        ids_of_each = [select(table.guild_id) for table in (Place, tables.Exemption, CaseCounter, Audit)]
+        """Return the ids of this process's servers with stored data."""
+        ids_of_each = [
+            select(table.guild_id).where(is_on(self._shards, table.guild_id))
+            for table in (Place, tables.Exemption, CaseCounter, Audit)
+        ]
         async with self._database.session() as session:
             return set(await session.scalars(union(*ids_of_each)))
 
@@ -103,8 +110,8 @@ class Places:
         return await self._select(Place.guild_id == guild_id)
 
     async def all(self) -> list[WatchedPlace]:
-        """Return every watched place, in the order of their ids."""
-        return await self._select()
+        """Return every watched place in this process's servers, in the order of their ids."""
+        return await self._select(is_on(self._shards, Place.guild_id))
 
     async def add_notice(self, place_id: int, channel_id: int, message_id: int) -> None:
         """Record the message that tells members that a place is watched; it is deleted with the place."""

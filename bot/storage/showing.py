@@ -6,7 +6,8 @@ from sqlalchemy import case, false, select, update
 
 from bot.storage.database import Database
 from bot.storage.records import Case, Due, ShownLabel, WatchedPlace
-from bot.storage.statements import execute_and_count, find_case, find_places, newest_score
+from bot.storage.shards import Shards
+from bot.storage.statements import execute_and_count, find_case, find_places, is_on, newest_score
 from bot.storage.tables import Message, Place, ReviewCase, Score
 
 # In the order of Due's fields.
@@ -29,11 +30,12 @@ _COLUMNS: tuple[Any, ...] = (
 class Showing:
     """The messages of live places in `database` whose scores are not shown yet."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shards: Shards) -> None:
         self._database = database
+        self._is_ours = is_on(shards, Message.guild_id)
 
     async def due(self, limit: int) -> list[Due]:
-        """Return messages whose newest score is not shown yet, those posted first.
+        """Return messages of this process's servers whose newest score is not shown yet, those posted first.
 
         A suspended log channel does not stop its places: labels are shown in the place itself.
         """
@@ -43,7 +45,7 @@ class Showing:
             .select_from(Message)
             .join(Score, Score.id == newest)
             .join(Place, Place.place_id == Message.place_id)
-            .where(Message.acts, ~Message.pending, Place.live)
+            .where(Message.acts, ~Message.pending, Place.live, self._is_ours)
             .order_by(Message.posted_at, Message.message_id)
             .limit(limit)
         )

@@ -9,12 +9,26 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Select, delete, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    ScalarSelect,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.storage import tables
 from bot.storage.records import Case, CaseEvent, EventKind, WatchedPlace
+from bot.storage.shards import IDS_PER_SHARD_STEP, Shards
 from bot.storage.tables import Base, DueDeletion, Message, Place, ReviewCase, Score, StaleDigest
 
 Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
@@ -29,6 +43,18 @@ _COLUMNS: list[Any] = [
 def insert_into(session: AsyncSession, table: type[Base]) -> Insert:
     """Return an INSERT statement that supports ON CONFLICT."""
     return postgresql.insert(table) if _is_postgresql(session) else sqlite.insert(table)
+
+
+def is_on(shards: Shards, guild_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition that a server is on one of this process's `shards`.
+
+    Whatever iterates over the data of all servers needs it: the other servers belong to other processes.
+    """
+    if shards.has_all:
+        return true()
+    # `//` is plain integer division in both databases, and ids are positive.
+    step, count = (literal(number, BigInteger) for number in (IDS_PER_SHARD_STEP, shards.count))
+    return (guild_id // step % count).in_(sorted(shards.ids))
 
 
 async def lock_author(session: AsyncSession, user_id: int, *, alone: bool) -> None:
@@ -147,23 +173,24 @@ async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, 
 
 
 async def _schedule_deletions(session: AsyncSession, which: ColumnElement[bool]) -> None:
-    labels = select(Message.channel_id, Message.label_message_id).where(which, Message.label_message_id.is_not(None))
-    await delete_later(session, labels)
+    columns = (Message.guild_id, Message.channel_id, Message.label_message_id)
+    await delete_later(session, select(*columns).where(which, Message.label_message_id.is_not(None)))
     of_them = ReviewCase.message_id.in_(select(Message.message_id).where(which))
     # Locked, because a card can be recorded at the same time.
     if not (await session.execute(select(ReviewCase.id).where(of_them).with_for_update())).all():
         return
     card, digest = ReviewCase.card_message_id, ReviewCase.digest_message_id
-    await delete_later(session, select(ReviewCase.log_channel_id, card).where(of_them, card.is_not(None)))
-    digests = select(ReviewCase.log_channel_id, digest, literal(1)).where(of_them, digest.is_not(None)).distinct()
+    log_channel = (ReviewCase.guild_id, ReviewCase.log_channel_id)
+    await delete_later(session, select(*log_channel, card).where(of_them, card.is_not(None)))
+    digests = select(*log_channel, digest, literal(1)).where(of_them, digest.is_not(None)).distinct()
     statement = insert_into(session, StaleDigest).from_select(
-        ["channel_id", "message_id", "times"], digests.order_by(ReviewCase.log_channel_id, digest)
+        ["guild_id", "channel_id", "message_id", "times"], digests.order_by(ReviewCase.log_channel_id, digest)
     )
     key = [StaleDigest.channel_id, StaleDigest.message_id]
     await session.execute(statement.on_conflict_do_update(index_elements=key, set_={"times": StaleDigest.times + 1}))
 
 
 async def delete_later(session: AsyncSession, messages: Select[*tuple[Any, ...]]) -> None:
-    """Schedule the deletion of the bot's messages that `messages` selects by channel id and message id."""
-    statement = insert_into(session, DueDeletion).from_select(["channel_id", "message_id"], messages)
+    """Schedule the deletion of the bot's messages that `messages` selects by server, channel and message id."""
+    statement = insert_into(session, DueDeletion).from_select(["guild_id", "channel_id", "message_id"], messages)
     await session.execute(statement.on_conflict_do_nothing())

@@ -10,20 +10,26 @@ from bot.storage.own_messages import OwnMessages
 from bot.storage.places import Places
 from bot.storage.privacy import Privacy
 from bot.storage.scores import Scores
+from bot.storage.shards import Shards
 from bot.storage.showing import Showing
 
 
 class ReviewStore:
-    """The data of review channels in `database`, one member for each subject; each method is one transaction."""
+    """The data of review channels in `database`, one member for each subject; each method is one transaction.
 
-    def __init__(self, database: Database) -> None:
-        self.places = Places(database)
-        self.messages = Messages(database)
+    Methods that list what is to be done, in no server in particular, are limited to the servers on `shards`.
+    """
+
+    def __init__(self, database: Database, shards: Shards | None = None) -> None:
+        """Without `shards`, all servers belong to this process."""
+        shards = shards or Shards()
+        self.places = Places(database, shards)
+        self.messages = Messages(database, shards)
         self.scores = Scores(database)
         self.faults = Faults(database)
-        self.showing = Showing(database)
+        self.showing = Showing(database, shards)
         self.cases = Cases(database)
-        self.cards = Cards(database)
-        self.own_messages = OwnMessages(database)
+        self.cards = Cards(database, shards)
+        self.own_messages = OwnMessages(database, shards)
         self.privacy = Privacy(database)
         self.audit = AuditLog(database)

@@ -233,17 +233,22 @@ class Audit(Base):
 
 
 class DueDeletion(Base):
-    """A message of the bot to delete from Discord, because the message it is about was deleted."""
+    """A message of the bot to delete from Discord, because the message it is about was deleted.
+
+    Rows of earlier versions have 0 as their server, which is on shard 0.
+    """
 
     __tablename__ = "due_deletion"
+    guild_id: Mapped[int] = mapped_column(server_default="0")
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class StaleDigest(Base):
-    """A digest in Discord that lists deleted cases; `times` counts the deletions."""
+    """A digest in Discord that lists deleted cases; `times` counts the deletions. As above for earlier versions."""
 
     __tablename__ = "stale_digest"
+    guild_id: Mapped[int] = mapped_column(server_default="0")
     channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     times: Mapped[int]

@@ -154,34 +154,35 @@ class TestGateway:
     def reconnects(self) -> list[str]:
         return []
 
-    async def dispatch(self, bot: commands.Bot | commands.AutoShardedBot, event: str, *shard: int) -> None:
-        for listener in bot.extra_events.get(f"on_{event}", []):
-            await listener(*shard)
+    async def dispatch(self, bot: commands.AutoShardedBot, event: str, shard: int) -> None:
+        for listener in bot.extra_events.get(f"on_shard_{event}", []):
+            await listener(shard)
 
     async def test_one_connection_is_ready_between_ready_and_disconnect(self, reconnects: list[str]) -> None:
-        bot = commands.Bot("!", intents=discord.Intents.none())
-        status = GatewayStatus(bot, reconnects.append)
+        bot = commands.AutoShardedBot("!", intents=discord.Intents.none(), shard_count=1)
+        connected: set[int] = set()
+        status = GatewayStatus(bot, connected, reconnects.append)
         assert status.problem == "not connected"
-        await self.dispatch(bot, "connect")
-        await self.dispatch(bot, "ready")
-        assert status.problem == ""
-        await self.dispatch(bot, "disconnect")
-        assert status.problem == "not connected"
-        await self.dispatch(bot, "resumed")
+        await self.dispatch(bot, "connect", 0)
+        await self.dispatch(bot, "ready", 0)
+        assert (status.problem, connected) == ("", {0})
+        await self.dispatch(bot, "disconnect", 0)
+        assert (status.problem, connected) == ("not connected", set())
+        await self.dispatch(bot, "resumed", 0)
         assert (status.problem, reconnects) == ("", ["resumed"])
 
     async def test_several_shards_are_ready_once_all_of_this_process_are(self, reconnects: list[str]) -> None:
         bot = commands.AutoShardedBot("!", intents=discord.Intents.none(), shard_count=6, shard_ids=[2, 5])
-        status = GatewayStatus(bot, reconnects.append)
+        status = GatewayStatus(bot, set(), reconnects.append)
         assert status.problem == "2 of 2 shards are not connected"
         for shard_id in (2, 5):
-            await self.dispatch(bot, "shard_connect", shard_id)
-        await self.dispatch(bot, "shard_ready", 2)
+            await self.dispatch(bot, "connect", shard_id)
+        await self.dispatch(bot, "ready", 2)
         assert status.problem == "1 of 2 shards are not connected"
-        await self.dispatch(bot, "shard_ready", 5)
+        await self.dispatch(bot, "ready", 5)
         assert (status.problem, reconnects) == ("", [])
-        await self.dispatch(bot, "shard_disconnect", 2)
+        await self.dispatch(bot, "disconnect", 2)
         assert status.problem == "1 of 2 shards are not connected"
-        await self.dispatch(bot, "shard_connect", 2)
-        await self.dispatch(bot, "shard_ready", 2)
+        await self.dispatch(bot, "connect", 2)
+        await self.dispatch(bot, "ready", 2)
         assert (status.problem, reconnects) == ("", ["identified"])

@@ -223,7 +223,7 @@ def make_earlier_version(file: str, revision: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
 def test_a_database_of_an_earlier_version_is_copied_as_it_is(revision: str, capsys: pytest.CaptureFixture[str]) -> None:
     make_earlier_version("nightword.db", revision)
     assert run(["backup", "copy.db"]) == 0

@@ -34,7 +34,7 @@ def test_it_prints_an_address_that_serves_a_page_and_ends_cleanly(
     channel: str, end: signal.Signals, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text(
-        "BOT_GUILD_IDS=12\nBOT_HEARTBEAT_FILE=./no/heartbeat\n"
+        "BOT_GUILD_IDS=12\nBOT_HEARTBEAT_FILE=./no/heartbeat\nBOT_SHARD_COUNT=6\nBOT_SHARD_IDS=2\n"
     )  # settings for the real Discord
     playground = start("--port", "0", "--channel", channel, cwd=tmp_path)
     assert playground.stdout is not None

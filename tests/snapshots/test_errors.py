@@ -45,6 +45,8 @@ ERRORS = (
     errors.IntentsMissing(),
     errors.Unhealthy("What is not done."),
     errors.DiscordUnreachable("the name cannot be resolved"),
+    errors.TurnNotTaken(45.0),
+    errors.ShardsTaken([2, 3], 45.0),
 )
 
 

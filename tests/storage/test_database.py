@@ -57,7 +57,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
     async with database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
-    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0004\. Start"):
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0005\. Start"):
         await database.open()
     with pytest.raises(RuntimeError, match="not open"):
         database.content_hash("Good.")
@@ -106,6 +106,19 @@ async def test_sqlite_has_its_safety_pragmas(sqlite_url: str) -> None:
         values = [(await session.execute(text(f"PRAGMA {pragma}"))).scalar_one() for pragma in pragmas]
     await database.close()
     assert values == ["wal", 2, 1, 5000, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)
+async def test_a_server_frees_what_a_vanished_process_holds_within_a_minute(database: Database) -> None:
+    async with database.session() as session:
+        keepalives = [
+            (await session.execute(text(f"SHOW tcp_keepalives_{name}"))).scalar_one()
+            for name in ("idle", "interval", "count")
+        ]
+        idle, interval, count = map(int, keepalives)
+        assert 0 < idle + interval * count <= 60
+        assert (await session.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one() == "1min"
 
 
 async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_holds_no_lock(sqlite_url: str) -> None:

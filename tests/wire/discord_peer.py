@@ -46,6 +46,7 @@ class Discord(People, Channels):
         application, webhook = f"{API}/applications/{{app}}", f"{API}/webhooks/{{app}}/{{token}}"
         return [
             web.get("/", self.gateway.serve_connection),
+            web.get(f"{API}/gateway/bot", self.gateway.serve_address),
             web.get(f"{API}/users/@me", self._me),
             web.get(f"{API}/users/@me/guilds", self._guilds),
             web.get(f"{API}/guilds/{{guild}}", self._guild),
@@ -71,12 +72,13 @@ class Discord(People, Channels):
         return answer([{**GUILD_OBJECT, **guild} for guild in self.guilds])
 
     async def _guild(self, request: web.Request) -> web.Response:
-        if request.match_info["guild"] != self.gateway.guild["id"]:
+        guilds = {guild["id"]: guild for guild in self.gateway.guilds}
+        if (guild := guilds.get(request.match_info["guild"])) is None:
             return answer({"code": 10004, "message": "Unknown Guild"}, 404)
-        return answer(self.gateway.guild)
+        return answer(guild)
 
     async def _channel(self, request: web.Request) -> web.Response:
-        channels = {channel["id"]: channel for channel in self.gateway.guild["channels"]}
+        channels = {channel["id"]: channel for guild in self.gateway.guilds for channel in guild["channels"]}
         if (channel := channels.get(request.match_info["channel"])) is None:
             return answer({"code": 10003, "message": "Unknown Channel"}, 404)
         return answer(channel)

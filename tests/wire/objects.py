@@ -46,7 +46,12 @@ def person(number: int) -> Json:
 
 
 def in_server(
-    number: int, permissions: int, app_permissions: int, channel_id: str = CHANNEL, roles: Sequence[str] = ()
+    number: int,
+    permissions: int,
+    app_permissions: int,
+    channel_id: str = CHANNEL,
+    roles: Sequence[str] = (),
+    guild_id: str = GUILD,
 ) -> Json:
     """Return the part of an interaction about a member and a server's channel."""
     member = {
@@ -55,8 +60,8 @@ def in_server(
     }  # fmt: skip
     channel = {"id": channel_id, "type": 0, "name": "playground", "position": 0, "permissions": str(permissions)}
     return {
-        "guild_id": GUILD, "guild_locale": "en-US", "channel_id": channel_id, "channel": channel, "member": member,
-        "context": 0, "authorizing_integration_owners": {"0": GUILD}, "app_permissions": str(app_permissions),
+        "guild_id": guild_id, "guild_locale": "en-US", "channel_id": channel_id, "channel": channel, "member": member,
+        "context": 0, "authorizing_integration_owners": {"0": guild_id}, "app_permissions": str(app_permissions),
     }  # fmt: skip
 
 

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import time
 
 from aiohttp import WSMsgType, web
 
 from tests.wire.discord_peer import Discord
-from tests.wire.gateway import Gateway
+from tests.wire.gateway import Gateway, Identify
 from tests.wire.objects import APPLICATION, GUILD, ME, Json
 
 
@@ -15,12 +16,12 @@ class OverlappingGateway(Gateway):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sessions: list[web.WebSocketResponse] = []
+        self._open: list[web.WebSocketResponse] = []
         self._sequence = 0
 
-    async def dispatch(self, event: str, data: Json) -> None:
+    async def dispatch(self, event: str, data: Json, *, shard: int | None = None) -> None:
         """Send an event to all sessions."""
-        for session in list(self._sessions):
+        for session in list(self._open):
             await self._send(session, event, data)
 
     async def serve_connection(self, request: web.Request) -> web.WebSocketResponse:
@@ -34,8 +35,8 @@ class OverlappingGateway(Gateway):
                 if received.type is WSMsgType.TEXT:
                     await self._receive(socket, json.loads(received.data)["op"])
         finally:
-            if socket in self._sessions:
-                self._sessions.remove(socket)
+            if socket in self._open:
+                self._open.remove(socket)
         return socket
 
     async def _receive(self, socket: web.WebSocketResponse, op: int) -> None:
@@ -48,8 +49,8 @@ class OverlappingGateway(Gateway):
             }  # fmt: skip
             await self._send(socket, "READY", ready)
             await self._send(socket, "GUILD_CREATE", self.guild)
-            self._sessions.append(socket)
-            self.identified += 1
+            self._open.append(socket)
+            self.identifies.append(Identify(0, time.monotonic()))
             self.ready.set()
 
     async def _send(self, session: web.WebSocketResponse, event: str, data: Json) -> None:
@@ -59,7 +60,7 @@ class OverlappingGateway(Gateway):
 
     async def close(self) -> None:
         """Close all sessions at the end of a test."""
-        for session in list(self._sessions):
+        for session in list(self._open):
             await session.close()
 
 

@@ -81,11 +81,14 @@ class People(Snowflakes):
         return self.gateway.ready
 
     async def slash(self, name: str, *, user: int = 1, age: float = 0, times: int = 1, where: Json | None = None,
-                    **options: Any) -> Interaction:  # fmt: skip
-        """Send a slash command of `user` that is `age` seconds old, `times` times."""
+                    shard: int | None = None, **options: Any) -> Interaction:  # fmt: skip
+        """Send a slash command of `user` that is `age` seconds old, `times` times, to the shard of its server.
+
+        `shard` is another shard that gets it instead.
+        """
         given = [{"name": key, "type": _OPTION_TYPES[type(value)], "value": value} for key, value in options.items()]
         data = {"id": self._command(name)["id"], "name": name, "type": 1, "options": given}
-        return await self._interact(2, data, user=user, age=age, times=times, where=where)
+        return await self._interact(2, data, user=user, age=age, times=times, where=where, shard=shard)
 
     async def menu(
         self, name: str, content: str, *, user: int = 1, where: Json | None = None, parts: Json | None = None
@@ -97,14 +100,15 @@ class People(Snowflakes):
         return await self._interact(2, data, user=user, where=where)
 
     async def press(
-        self, label: str, below: Json, *, user: int = 1, permissions: int = MEMBER, roles: Sequence[str] = ()
-    ) -> Interaction:
+        self, label: str, below: Json, *, user: int = 1, permissions: int = MEMBER, roles: Sequence[str] = (),
+        guild_id: str = GUILD, shard: int | None = None,
+    ) -> Interaction:  # fmt: skip
         """Press a button below a message. The answer is an edit of that message."""
         buttons = [button for row in below["components"] for button in row["components"]]
-        button = next(button for button in buttons if button["label"].startswith(label))
+        button = next(button for button in buttons if button.get("label", "").startswith(label))
         data = {"custom_id": button["custom_id"], "component_type": 2, "id": button.get("id", 1)}
-        where = in_server(user, permissions, EVERYTHING, below["channel_id"], roles)
-        return await self._interact(3, data, user=user, where=where | {"message": below})
+        where = in_server(user, permissions, EVERYTHING, below["channel_id"], roles, guild_id)
+        return await self._interact(3, data, user=user, where=where | {"message": below}, shard=shard)
 
     async def submit(self, form: Interaction, values: Mapping[str, str], where: Json | None = None) -> Interaction:
         """Fill in and submit the modal that `form` was answered with."""
@@ -120,7 +124,7 @@ class People(Snowflakes):
         return await self._interact(5, data, user=form.user, where=where)
 
     async def _interact(self, kind: int, data: Json, *, user: int, age: float = 0, times: int = 1,
-                        where: Json | None = None) -> Interaction:  # fmt: skip
+                        where: Json | None = None, shard: int | None = None) -> Interaction:  # fmt: skip
         interaction = Interaction(self.snowflake(age), f"interaction-token-canary-{self._serial}", user)
         self.interactions[interaction.token] = interaction
         event = {
@@ -130,7 +134,7 @@ class People(Snowflakes):
         }  # fmt: skip
         interaction.sent = time.perf_counter()
         for _ in range(times):
-            await self.gateway.dispatch("INTERACTION_CREATE", event)
+            await self.gateway.dispatch("INTERACTION_CREATE", event, shard=shard)
         return interaction
 
     def _command(self, name: str) -> Json:

@@ -13,6 +13,7 @@ from tests.wire.objects import CHANNEL, GUILD, GUILD_OBJECT, ME, Json, message, 
 from tests.wire.people import MEMBER
 
 LOG = "444444444444444444"
+MESSAGE_CONTENT_LIMITED = 1 << 19  # an application's flag
 MODERATORS = "555555555555555555"
 READS = library.Permissions(view_channel=True, send_messages=True, read_message_history=True).value
 MODERATES = MEMBER | library.Permissions(manage_messages=True).value
@@ -26,9 +27,9 @@ def _role(role_id: str, name: str, permissions: int, position: int) -> Json:
     }  # fmt: skip
 
 
-def _channel(channel_id: str, name: str, position: int) -> Json:
+def _channel(guild_id: str, channel_id: str, name: str, position: int) -> Json:
     return {
-        "id": channel_id, "guild_id": GUILD, "type": 0, "name": name, "position": position,
+        "id": channel_id, "guild_id": guild_id, "type": 0, "name": name, "position": position,
         "permission_overwrites": [], "nsfw": False, "parent_id": None, "topic": None, "last_message_id": None,
     }  # fmt: skip
 
@@ -37,25 +38,38 @@ _ITSELF: Json = {
     "user": ME, "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False, "flags": 0,
 }  # fmt: skip
 
-REVIEW_SERVER: Json = {
-    **GUILD_OBJECT,
-    "roles": [_role(GUILD, "@everyone", READS, 0), _role(MODERATORS, "moderators", MODERATES, 1)],
-    "channels": [_channel(CHANNEL, "film-reviews", 0), _channel(LOG, "moderators-log", 1)],
-    "members": [_ITSELF],
-}
+
+def review_server(guild_id: str, channel_id: str, log_id: str) -> Json:
+    """Return a server with a channel for reviews and a log channel."""
+    return {
+        **GUILD_OBJECT,
+        "id": guild_id,
+        "roles": [_role(guild_id, "@everyone", READS, 0), _role(MODERATORS, "moderators", MODERATES, 1)],
+        "channels": [
+            _channel(guild_id, channel_id, "film-reviews", 0),
+            _channel(guild_id, log_id, "moderators-log", 1),
+        ],
+        "members": [_ITSELF],
+    }
+
+
+REVIEW_SERVER = review_server(GUILD, CHANNEL, LOG)
 
 
 def grant_message_content(discord: Discord) -> None:
     """Grant the message content intent, in a server with channels."""
     discord.gateway.grants_message_content = True
+    discord.application["flags"] = MESSAGE_CONTENT_LIMITED
     discord.gateway.guild = REVIEW_SERVER
 
 
-def post_review(discord: Discord, text: str, author: int = 0) -> Json:
+def post_review(
+    discord: Discord, text: str, author: int = 0, *, guild_id: str = GUILD, channel_id: str = CHANNEL
+) -> Json:
     """Post a review without sending the bot an event, and return it."""
     review = message(discord.snowflake(), {"content": text}, author=person(author))
     now = datetime.now(UTC).isoformat()
-    discord.messages[review["id"]] = {**review, "guild_id": GUILD, "timestamp": now}
+    discord.messages[review["id"]] = {**review, "guild_id": guild_id, "channel_id": channel_id, "timestamp": now}
     return discord.messages[review["id"]]
 
 

@@ -195,3 +195,42 @@ async def test_a_hub_model_s_size_is_compared_with_disk_and_memory_without_a_dow
     assert huge["memory"][1].endswith(" Provide more memory, or choose a smaller BOT_MODEL.")
     assert "Provide more memory, set BOT_DTYPE=bfloat16, or choose a smaller BOT_MODEL." in halved["memory"][1]
     assert not (tmp_path / "cache").exists()
+
+
+async def test_some_shards_need_a_database_that_processes_can_share(tmp_path: Path) -> None:
+    shards = {"BOT_SHARD_COUNT": "6", "BOT_SHARD_IDS": "0, 1"}
+    async with discord_on_loopback() as (discord, port):
+        sqlite = await doctor(port, tmp_path, **shards)
+        gone = await doctor(port, tmp_path, BOT_DATABASE_URL="postgresql://bot@127.0.0.1:1/reviews", **shards)
+        discord.gateway.shard_count = 8
+        alone = await doctor(port, tmp_path, BOT_SHARD_COUNT="6")
+    assert sqlite.bad == ["shards"]
+    assert sqlite["shards"][1].startswith("BOT_SHARD_IDS names 2 of 6 shards, so other processes have the rest, and")
+    assert gone["shards"] == ("✓", "0, 1 of 6 in this process")
+    assert gone.bad == ["database"]
+    assert alone.bad == []
+    first, second = [(mark, text) for subject, mark, text in alone.lines if subject == "shards"]
+    assert first == ("✓", "all of 6 in this process")
+    assert second[0] == "–"
+    assert second[1].startswith("Discord recommends 8, but BOT_SHARD_COUNT is 6.")
+
+
+@pytest.mark.parametrize(
+    ("shards", "problem"),
+    [
+        ({"BOT_SHARD_IDS": "0"}, "BOT_SHARD_IDS needs BOT_SHARD_COUNT"),
+        ({"BOT_SHARD_COUNT": "6", "BOT_SHARD_IDS": ","}, "BOT_SHARD_IDS names no shard."),
+        ({"BOT_SHARD_COUNT": "6", "BOT_SHARD_IDS": "6"}, "BOT_SHARD_IDS names shard 6, which doesn't exist."),
+        ({"BOT_SHARD_COUNT": "6", "BOT_SHARD_IDS": "2,2"}, "BOT_SHARD_IDS names shard 2 more than once."),
+    ],
+)
+async def test_wrong_shard_ids_are_reported_in_one_line(tmp_path: Path, shards: dict[str, str], problem: str) -> None:
+    report = await doctor(9, tmp_path, **shards)
+    assert (report.code, report.bad) == (78, ["settings"])
+    assert report["settings"][1].startswith(problem)
+
+
+async def test_requests_go_through_the_proxy(tmp_path: Path) -> None:
+    async with discord_on_loopback() as (_, port):
+        report = await doctor(9, tmp_path, BOT_DISCORD_PROXY_URL=f"http://127.0.0.1:{port}")
+    assert (report.code, report.bad) == (0, [])

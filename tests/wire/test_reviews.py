@@ -4,10 +4,9 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from tests.wire.discord_peer import discord_on_loopback
-from tests.wire.rest import Fault
+from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.review_server import grant_message_content, post_review, store_of, watch
-from tests.wire.running import patiently, started, until, until_loaded, wait_for_answer, wait_for_end
+from tests.wire.running import patiently, started, until_loaded, wait_for_answer, wait_for_end
 
 MESSAGES = 60
 
@@ -31,16 +30,22 @@ async def test_without_the_intent_the_bot_says_what_to_turn_on_and_runs_without_
     assert "Traceback" not in err
 
 
-async def test_without_the_intent_an_outage_does_not_end_the_bot(tmp_path: Path) -> None:
-    """The commands of review channels are registered already and cannot be removed."""
-    async with discord_on_loopback() as (discord, port), started(port, cwd=tmp_path, BOT_REVIEWS="true") as process:
-        await until(lambda: discord.commands[None])
-        discord.request_faults["GET /applications"] = Fault(503)
+async def test_if_the_gateway_refuses_a_granted_intent_the_bot_runs_without_review_channels(tmp_path: Path) -> None:
+    def prepare(discord: Discord) -> None:
+        grant_message_content(discord)
+        discord.gateway.grants_message_content = False  # the portal turned it off meanwhile
+
+    async with (
+        discord_on_loopback(prepare) as (discord, port),
+        started(port, cwd=tmp_path, BOT_REVIEWS="true") as process,
+    ):
         await until_loaded(discord)
+        assert {"review", "privacy"} & {command["name"] for command in discord.commands[None]} == set()
+        assert (await wait_for_answer(await discord.slash("topk", prompt="Once"))).titles == ["Next token"]
         process.send_signal(signal.SIGTERM)
         code, _, err = await wait_for_end(process)
     assert (code, "Traceback" in err) == (0, False)
-    assert "could not remove the commands of review channels" in err
+    assert err.count("review channels are off, because Discord refused the message content intent") == 1
 
 
 async def test_a_process_that_is_killed_while_it_scores_loses_and_repeats_nothing(

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import discord
 
 from bot.app.command_sync import MAX_SERVERS_SEARCHED
-from bot.app.login import application_id, bot_token, intents, invite_permissions, login_errors
+from bot.app.login import application_id, bot_token, intents, invite_permissions, login_errors, use_proxy
 from bot.cli.doctor.finding import Finding
 from bot.errors import BotError
 from bot.settings import Settings
@@ -29,11 +29,13 @@ async def check_application(settings: Settings) -> list[Finding]:
     token = None
     try:
         token = bot_token(settings)
+        use_proxy(settings)
         async with discord.Client(intents=discord.Intents.none()) as client:
             with login_errors():
                 await client.login(token)
                 guilds = await client.http.get_guilds(MAX_SERVERS_SEARCHED, with_counts=False)
-            return list(_check_login(client, guilds, settings))
+                shard_count = None if settings.shard_count is None else (await client.http.get_bot_gateway())[0]
+            return [*_check_login(client, guilds, settings), *_check_shards(shard_count, settings)]
     except BotError as error:
         unknown = [Finding.open(subject, "not checked until Discord accepts the token.") for subject in NEEDS_THE_TOKEN]
         client_id = application_id(token) if token is not None else None
@@ -49,6 +51,15 @@ def _check_login(client: discord.Client, guilds: Sequence[JoinedGuild], settings
     yield _installation(application)
     yield from _servers(guilds, settings.guild_ids, invite_permissions(settings))
     yield from _invitations(application.id, settings)
+
+
+def _check_shards(recommended: int | None, settings: Settings) -> Iterator[Finding]:
+    if recommended is not None and settings.shard_count is not None and recommended > settings.shard_count:
+        yield Finding.open(
+            "shards",
+            f"Discord recommends {recommended}, but BOT_SHARD_COUNT is {settings.shard_count}. A shard can have 2,500 "
+            "servers. To change the number, stop all processes first.",
+        )
 
 
 def _invitations(client_id: int | None, settings: Settings) -> Iterator[Finding]:

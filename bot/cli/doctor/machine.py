@@ -1,4 +1,4 @@
-"""Checks of the machine: package versions, threads and the database."""
+"""Checks of the machine: package versions, threads, shards and the database."""
 
 import os
 import platform
@@ -7,8 +7,9 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from bot.app.login import check_processes
 from bot.cli.doctor.finding import Finding
-from bot.errors import DatabaseUnavailable
+from bot.errors import DatabaseUnavailable, InvalidSettings
 from bot.settings import Settings
 from bot.storage.database import Database
 from bot.storage.database_url import sqlite_file
@@ -18,14 +19,16 @@ SHOWN = ("discord.py", "torch", "transformers")
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
-    """Yield the results for versions and threads."""
+    """Yield the results for versions, threads, and shards if they are set."""
     yield _versions()
     yield _threads(settings)
+    if settings.shard_count is not None:
+        yield _shards(settings)
 
 
 async def check_database(settings: Settings) -> list[Finding]:
-    """Open the database, which also migrates its tables. Return no results if review channels are off."""
-    if not settings.reviews:
+    """Open the database, which also migrates its tables. Return no results if this process needs none."""
+    if not settings.reviews and settings.shards.has_all:
         return []
     url = settings.database_url.get_secret_value()
     database = Database(url)
@@ -36,6 +39,16 @@ async def check_database(settings: Settings) -> list[Finding]:
     await database.close()
     file = sqlite_file(url)
     return [Finding.good("database", f"SQLite, {file}" if file is not None else "PostgreSQL")]
+
+
+def _shards(settings: Settings) -> Finding:
+    try:
+        check_processes(settings)
+    except InvalidSettings as error:
+        return Finding.bad("shards", str(error))
+    shards = settings.shards
+    listed = "all" if shards.has_all else ", ".join(str(shard) for shard in sorted(shards.ids))
+    return Finding.good("shards", f"{listed} of {shards.count} in this process")
 
 
 def _versions() -> Finding:

@@ -8,6 +8,7 @@ from functools import partial
 import discord
 from discord.ext import commands, tasks
 
+from bot.answers.client import BotClient
 from bot.engine.executor import ModelExecutor
 from bot.features.review.access import ReviewCog
 from bot.features.review.buttons import CaseButton, DigestMenu, RetryButton
@@ -38,10 +39,10 @@ class ReviewReader(ReviewCog):
     After a reconnection Discord sends some events twice, and in an outage it loses some. Each message counts once.
     """
 
-    def __init__(self, bot: commands.Bot, database: Database, executor: ModelExecutor) -> None:
+    def __init__(self, bot: BotClient, database: Database, executor: ModelExecutor) -> None:
         self._bot = bot
         self._database = database
-        self.store = ReviewStore(database)
+        self.store = ReviewStore(database, bot.settings.shards)
         self.publisher = Publisher(bot, self.store)
         self.triage = CaseTriage(self.store, self.publisher.alerts)
         self._scoring = Scoring(bot, database, self.store, executor, self.publisher)
@@ -55,8 +56,8 @@ class ReviewReader(ReviewCog):
     async def cog_load(self) -> None:
         """Open the database, load the watched places, and start scoring the waiting messages."""
         await self._database.open()
-        self.intake.places = {place.place_id for place in await self.store.places.all()}
-        self._note_absence()
+        self.intake.places = {place.place_id: place.guild_id for place in await self.store.places.all()}
+        self.intake.behind, self.intake.unchecked = set(self.intake.places), set(self.intake.places)
         self._bot.add_dynamic_items(*BUTTONS)
         self._often.start()
         self._hourly.start()
@@ -77,13 +78,13 @@ class ReviewReader(ReviewCog):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def begin(self, place_id: int) -> None:
+    def begin(self, place_id: int, guild_id: int) -> None:
         """Start reading a place, which the caller added to the store."""
-        self.intake.places.add(place_id)
+        self.intake.places[place_id] = guild_id
 
     async def unwatch(self, place_id: int) -> WatchedPlace | None:
         """Stop reading a place and delete its data; return the place as it was, None if it was not watched."""
-        self.intake.places.discard(place_id)
+        self.intake.places.pop(place_id, None)
         watched = await self.store.places.get(place_id)
         await self.store.places.unwatch(place_id)
         self.publisher.wake()
@@ -110,7 +111,7 @@ class ReviewReader(ReviewCog):
     async def _often(self) -> None:
         self._scoring.wake()
         self.publisher.wake()
-        if (self.intake.behind | self.intake.unchecked) & self.intake.places and self._bot.is_ready():
+        if (self.intake.behind | self.intake.unchecked) & self.intake.places.keys() and self._bot.is_ready():
             self._catching_up.wake()
 
     @tasks.loop(hours=1)
@@ -168,21 +169,17 @@ class ReviewReader(ReviewCog):
         await self._delete_guild(guild.id)
 
     @commands.Cog.listener()
-    async def on_connect(self) -> None:
-        """Note that events may be missing, because this is a new connection, not a resumed one."""
-        self._note_absence()
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """Note that events of this shard's servers may be missing: this is a new connection, not a resumed one."""
+        assert self._bot.shard_count is not None  # noqa: S101  # known since the bot connects
+        self.intake.note_absence(shard_id, self._bot.shard_count)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Catch up with what happened while the bot was away."""
+    async def on_shard_ready(self, _: int) -> None:
+        """Catch up with what happened while the bot was away. `on_ready` comes only once all shards are ready."""
         self._catching_up.wake()
         self._scoring.wake()
         self.publisher.wake()
-
-    def _note_absence(self) -> None:
-        self.intake.behind = set(self.intake.places)
-        self.intake.unchecked = set(self.intake.places)
-        self.intake.absences += 1
 
     async def _catch_up(self) -> None:
         await self._delete_removed_guilds()
@@ -195,7 +192,8 @@ class ReviewReader(ReviewCog):
             await self._delete_guild(guild_id)
 
     async def _delete_guild(self, guild_id: int) -> None:
-        self.intake.places -= {watched.place_id for watched in await self.store.places.in_guild(guild_id)}
+        for watched in await self.store.places.in_guild(guild_id):
+            self.intake.places.pop(watched.place_id, None)
         await self.store.places.delete_guild(guild_id)
 
     async def _delete_messages(self, message_ids: Iterable[int]) -> None:

@@ -246,7 +246,7 @@ async def test_a_message_that_the_database_refuses_leaves_no_place_behind(
     await execute(place, "DROP TRIGGER refusing")
     later = await place.member.send(place.channel, GOOD)
     assert await scored_ids(place) == {first.id, later.id}
-    place.reader._note_absence()
+    await place.reader.on_shard_connect(0)
     await execute(place, f"CREATE TRIGGER refusing BEFORE INSERT ON message WHEN (NEW.message_id = {refused.id}) "
                   "BEGIN SELECT RAISE(ABORT, 'refused'); END")  # fmt: skip
     await place.env.advance_time(60)

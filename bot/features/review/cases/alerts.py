@@ -80,7 +80,7 @@ class Alerts:
         if not is_recorded:
             now = await self._store.cases.get(case.id)
             if now is None or now.card_message_id != card.id:
-                await self._store.own_messages.delete_later(OwnMessage(case.log_channel_id, card.id))
+                await self._store.own_messages.delete_later(OwnMessage(case.log_channel_id, card.id), case.guild_id)
 
     async def refresh_outdated(self) -> None:
         """Update cards whose last update failed."""

@@ -86,7 +86,7 @@ class Watching(ReviewCommands):
             log_channel_id=options.log_channel_id, label=options.label, excerpts=options.excerpts,
             watched_by=interaction.user.id, last_message_id=_last_message_id(channel),
         )  # fmt: skip
-        self._reader.begin(channel.id)
+        self._reader.begin(channel.id, channel.guild.id)
         await store.audit.record(channel.guild.id, channel.id, interaction.user.id, "watch", _audit_detail(options))
         notices = await post_notices(store, channel) if before is None and notice else 0
         after = await require_watched(self._reader, channel, channel.mention)

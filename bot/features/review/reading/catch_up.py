@@ -4,6 +4,7 @@ import logging
 
 import discord
 
+from bot.answers.client import BotClient
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD
 from bot.features.review.places import Readable, channels_in, find_place
 from bot.features.review.reading.intake import Intake
@@ -27,10 +28,10 @@ async def catch_up(bot: discord.Client, store: ReviewStore, intake: Intake) -> N
         place = None if guild is None else find_place(guild, watched.place_id)
         if place is None:
             continue  # not visible for now; if it was deleted, its event or the reconciler deletes its data
-        absences = intake.absences
+        absences = intake.absences[watched.guild_id]
         # A channel that Discord doesn't return for now does not stop the others.
         read = [await _read(channel, watched, intake) for channel in channels_in(place)]
-        if None not in read and intake.absences == absences:
+        if None not in read and intake.absences[watched.guild_id] == absences:
             intake.behind.discard(watched.place_id)
             await store.places.advance(watched.place_id, max((last for last in read if last is not None), default=0))
 
@@ -55,11 +56,10 @@ async def _read(channel: Readable, watched: WatchedPlace, intake: Intake) -> int
     return last
 
 
-async def removed_guilds(bot: discord.Client, store: ReviewStore) -> list[int]:
-    """Return the servers with stored data that removed the bot, without those that are in an outage."""
-    if not bot.is_ready():
-        return []
-    unknown = [guild_id for guild_id in await store.places.guild_ids() if bot.get_guild(guild_id) is None]
+async def removed_guilds(bot: BotClient, store: ReviewStore) -> list[int]:
+    """Return the servers of this process with stored data that removed the bot, without those in an outage."""
+    stored = [guild_id for guild_id in await store.places.guild_ids() if bot.has_seen(guild_id)]
+    unknown = [guild_id for guild_id in stored if bot.get_guild(guild_id) is None]
     return [guild_id for guild_id in unknown if await _has_removed(bot, guild_id)]
 
 

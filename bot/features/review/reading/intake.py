@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 
 import discord
 
@@ -11,6 +12,7 @@ from bot.features.review.reading.exemptions import Exemptions
 from bot.features.review.scoring import Scoring
 from bot.features.review.showing.publish import Publisher
 from bot.features.review.worker import error_location, is_outage
+from bot.storage.shards import shard_of
 from bot.storage.store import ReviewStore
 
 WRITTEN = (discord.MessageType.default, discord.MessageType.reply)  # the others are system messages
@@ -30,11 +32,23 @@ class Intake:
         self._scoring = scoring
         self._publisher = publisher
         self.exemptions = Exemptions(store)
-        self.places: set[int] = set()
+        self.places: dict[int, int] = {}  # the watched places, each with its server
         self.behind: set[int] = set()  # places in which messages from a downtime are still unread
         self.unchecked: set[int] = set()  # places that are still to be reconciled with Discord
-        self.absences = 0  # downtimes so far; a check that began before the latest one does not cover it
+        # Downtimes of each server so far; a check that began before the latest one does not cover it.
+        self.absences: Counter[int] = Counter()
         self._in_turn = asyncio.Lock()
+
+    def note_absence(self, shard_id: int, shard_count: int) -> None:
+        """Mark the places on a shard as behind and unchecked, because the shard's connection is new."""
+        away = {
+            place_id: guild_id
+            for place_id, guild_id in self.places.items()
+            if shard_of(guild_id, shard_count) == shard_id
+        }
+        self.behind |= away.keys()
+        self.unchecked |= away.keys()
+        self.absences.update(set(away.values()))
 
     def place_of(self, channel: discord.abc.Snowflake) -> int | None:
         """Return the narrowest watched place that includes `channel`, None if there is none."""

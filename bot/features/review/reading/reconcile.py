@@ -44,29 +44,33 @@ class Reconciler:
         self._intake = intake
         self._delete_messages = delete_messages
         self._delete_channel = delete_channel
-        self._checked: set[int] = set()  # channels, since the last downtime
-        self._checked_after = 0
+        self._checked: defaultdict[int, set[int]] = defaultdict(set)  # each server's channels, since its last downtime
+        self._checked_after: dict[int, int] = {}  # how many downtimes each server had by then
 
     async def reconcile(self) -> None:
         """Check the unchecked places within BACK, CHANNELS and MOST; those that Discord can't return stay unchecked."""
         for watched in [place for place in await self._store.places.all() if place.place_id in self._intake.unchecked]:
-            guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences
+            guild, absences = self._bot.get_guild(watched.guild_id), self._intake.absences[watched.guild_id]
             if guild is None or guild.unavailable:
                 continue
-            if await self._check_place(guild, watched, absences) and self._intake.absences == absences:
+            if (
+                await self._check_place(guild, watched, absences)
+                and self._intake.absences[watched.guild_id] == absences
+            ):
                 self._intake.unchecked.discard(watched.place_id)
 
     async def _check_place(self, guild: discord.Guild, watched: WatchedPlace, absences: int) -> bool:
-        if absences != self._checked_after:
-            self._checked_after = absences
-            self._checked.clear()
+        checked = self._checked[guild.id]
+        if absences != self._checked_after.get(guild.id):
+            self._checked_after[guild.id] = absences
+            checked.clear()
         stored: defaultdict[int, list[RecordedMessage]] = defaultdict(list)
         stored[watched.place_id] = []  # the place itself may be deleted
         for message in await self._store.messages.posted_since(watched.place_id, discord.utils.utcnow() - BACK):
             stored[message.channel_id].append(message)
         is_complete = True
         for channel_id, messages in islice(stored.items(), 1 + CHANNELS):  # the place itself and its channels
-            if channel_id in self._checked:
+            if channel_id in checked:
                 continue  # checked in an earlier round that an outage interrupted
             try:
                 await self._check_channel(guild, channel_id, messages)
@@ -75,7 +79,7 @@ class Reconciler:
                 if is_outage(problem):
                     is_complete = False  # the other channels are checked all the same
                     continue
-            self._checked.add(channel_id)
+            checked.add(channel_id)
         return is_complete
 
     async def _check_channel(self, guild: discord.Guild, channel_id: int, stored: list[RecordedMessage]) -> None:

@@ -94,7 +94,7 @@ class Publisher:
 
     async def _delete_label(self, due: Due, label: ShownLabel | None, reply_id: int | None) -> None:
         if reply_id is not None:
-            await self._store.own_messages.delete_later(OwnMessage(due.channel_id, reply_id))
+            await self._store.own_messages.delete_later(OwnMessage(due.channel_id, reply_id), due.guild_id)
         await self.remove_label(UntrackedMessage(due.message_id, due.guild_id, due.channel_id, label, reply_id))
 
     async def _flag(self, due: Due, place: WatchedPlace, case: Case | None) -> None:
