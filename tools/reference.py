@@ -281,7 +281,10 @@ def metrics_page(metrics: Metrics) -> str:
                 ("`cancelled`", "The user withdrew the request before anything was written."),
                 ("`unacknowledged`", "Discord didn't accept the first response, so nothing was computed."),
                 ("`undelivered`", "Discord didn't accept the answer, or the bot was stopped before."),
-                ("`failed`", "The operator has to change something, as the reply says, or there is a bug, which the log has."),
+                (
+                    "`failed`",
+                    "The operator has to change something, as the reply says, or there is a bug, which the log has.",
+                ),
             ],
         ),
     ]
