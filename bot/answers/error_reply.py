@@ -161,6 +161,8 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
         # The original response is the message that carries the button, so it must not be replaced.
         await send_private(interaction, embed)
         return
+    if MAYBE_ACKNOWLEDGED in interaction.extras and await _is_answered_elsewhere(interaction):
+        return
     delivery = await deliver(interaction, lambda: interaction.edit_original_response(embed=embed, view=None))
     if delivery is not Delivery.DONE or interaction.extras.get(IS_PRIVATE):
         return
@@ -173,3 +175,16 @@ async def _send(interaction: Interaction, embed: discord.Embed) -> None:
         log.warning(
             "could not make the reply to interaction %s private: %s", interaction.id, failure or type(failure).__name__
         )
+
+
+async def _is_answered_elsewhere(interaction: Interaction) -> bool:
+    """Return whether another process of this bot has answered, while this one didn't know whether it was acknowledged.
+
+    During a restart, two processes can run the same shard, and Discord sends both every interaction.
+    """
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            response = await interaction.original_response()
+    except (discord.HTTPException, discord.ClientException, *NO_NEWS_FROM_DISCORD):
+        return False
+    return not response.flags.loading  # "thinking…", so far

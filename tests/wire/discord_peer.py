@@ -17,6 +17,7 @@ from tests.wire.people import EVERYTHING, People
 from tests.wire.rest import API, SIGNS_OF_LIFE, Fault, answer, payload, suffer
 
 ACKNOWLEDGE_MILLISECONDS = 3000
+LOADING = 1 << 7  # the flag of a message that shows "thinking…"
 TOKEN = "MTExMTExMTExMTExMTExMTEx.GplanT.canary-canary-canary-canary"
 
 _ANSWER, _UPDATE, _MODAL = 4, 7, 9
@@ -57,6 +58,7 @@ class Discord(People, Channels):
             web.get(f"{application}/guilds/{{guild}}/commands", self._registered),
             web.put(f"{application}/guilds/{{guild}}/commands", self._sync),
             web.post(f"{API}/interactions/{{id}}/{{token}}/callback", self._callback),
+            web.get(f"{webhook}/messages/@original", self._original),
             web.patch(f"{webhook}/messages/@original", self._edit),
             web.delete(f"{webhook}/messages/@original", self._delete),
             web.post(webhook, self._followup),
@@ -121,6 +123,12 @@ class Discord(People, Channels):
         if body["type"] in (_ANSWER, _UPDATE, _MODAL):
             interaction.answer()
         return answer(result) if fault is None else await suffer(fault)
+
+    async def _original(self, request: web.Request) -> web.Response:
+        interaction = self.interactions[request.match_info["token"]]
+        if interaction.expired or not interaction.callbacks:
+            return answer({"code": 10015, "message": "Unknown Webhook"}, 404)
+        return answer(interaction.original or message(self.snowflake(), {"flags": LOADING}))
 
     async def _edit(self, request: web.Request) -> web.Response:
         interaction = self.interactions[request.match_info["token"]]

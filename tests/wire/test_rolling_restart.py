@@ -12,9 +12,10 @@ from typing import Any
 
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.endpoints import Endpoints, free_port
-from tests.wire.objects import Json
+from tests.wire.objects import APPLICATION, Json
 from tests.wire.overlapping import overlap
 from tests.wire.people import Interaction
+from tests.wire.rest import Fault
 from tests.wire.running import PROMPT, started, until, until_loaded, wait_for_answer, wait_for_end
 
 DEFERRED = 5
@@ -125,3 +126,22 @@ async def test_an_interaction_that_arrives_after_sigterm_is_answered_or_was_neve
     assert (code, "Traceback" in err) == (0, False)
     assert set(shown) <= TITLES | {"Shutting down", SLOW}
     assert shown["Shutting down"] > 0
+
+
+async def test_a_process_that_hears_nothing_leaves_the_answer_of_the_other_alone(tmp_path: Path) -> None:
+    """One process never hears whether it was acknowledged. It must not replace what the other has answered."""
+    endpoints = [Endpoints(free_port()), Endpoints(free_port())]
+    async with (
+        discord_on_loopback(overlap) as (discord, port),
+        started(port, cwd=tmp_path, BOT_HTTP_PORT=str(endpoints[0].port)),
+        started(port, cwd=tmp_path, BOT_HTTP_PORT=str(endpoints[1].port)),
+    ):
+        for endpoint in endpoints:
+            await endpoint.until("/readyz", 200)
+        discord.callback_faults.append(Fault(hangs=True))  # for the faster of the two
+        interaction = await wait_for_answer(await discord.slash("topk", prompt=PROMPT))
+        await until(lambda: discord.count(f"GET /webhooks/{APPLICATION}/{interaction.token}"))
+        for endpoint in endpoints:  # both are done with it
+            await endpoint.until_counted("nightword_interactions_total", 1, command="topk")
+            await endpoint.until("/metrics", 200, "nightword_interactions_in_progress 0.0")
+    assert (interaction.titles, interaction.final_edits, len(interaction.callbacks)) == (["Next token"], 1, 1)
