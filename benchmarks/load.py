@@ -8,7 +8,6 @@ bots share this machine's cores.
 
 import argparse
 import asyncio
-import os
 import random
 import secrets
 import tempfile
@@ -82,6 +81,7 @@ class Outcome:
     reviews: int
     scored: int
     start_seconds: float
+    memory_at_start: int
     memory: int
     cores: float
 
@@ -90,8 +90,8 @@ def main() -> None:
     """Measure the steps, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--steps", default="100x1,2500x1,5000x3", help="servers x processes, separated by commas")
-    parser.add_argument("--rate", type=float, default=4.0, help="commands a second (default 4)")
-    parser.add_argument("--reviews", type=float, default=0.5, help="reviews a second (default 0.5)")
+    parser.add_argument("--rate", type=float, default=10.0, help="commands a second (default 10)")
+    parser.add_argument("--reviews", type=float, default=1.0, help="reviews a second (default 1)")
     parser.add_argument("--seconds", type=float, default=120.0, help="seconds of load in each step (default 120)")
     parser.add_argument("--postgresql", default=SERVER, help=f"a server on which databases can be created ({SERVER})")
     arguments = parser.parse_args()
@@ -120,19 +120,20 @@ async def measure(step: Step, arguments: argparse.Namespace) -> Outcome:
         ]
         await _until_ready(discord, step, guilds)
         start_seconds = time.perf_counter() - began
+        memory_at_start = _memory(bots)
         before, started = _cpu_seconds(bots), time.perf_counter()
         asked, reviews = await asyncio.gather(
             _ask(discord, guilds, drawn, arguments), _post(discord, guilds, arguments)
         )
         await _until_answered(asked)
         cores = (_cpu_seconds(bots) - before) / (time.perf_counter() - started)
-        memory = sum(psutil.Process(bot.pid).memory_info().rss for bot in bots)
+        memory = _memory(bots)
         scored = await _until_scored(url, reviews)
     return Outcome(
         step, len(asked), Counter(_title(interaction) for interaction in asked),
         [seconds for interaction in asked if (seconds := interaction.seconds_to_acknowledge) is not None],
         [interaction.answered_at - interaction.sent for interaction in asked if interaction.answered.is_set()],
-        reviews, scored, start_seconds, memory, cores,
+        reviews, scored, start_seconds, memory_at_start, memory, cores,
     )  # fmt: skip
 
 
@@ -186,7 +187,7 @@ async def _watch(url: str, discord: Discord, guilds: Sequence[Json]) -> None:
 async def _bot(port: int, folder: Path, url: str, step: Step, number: int) -> AsyncIterator[BotProcess]:
     settings = {
         "BOT_REVIEWS": "true", "BOT_DATABASE_URL": url, "BOT_LOG_LEVEL": "ERROR", "BOT_REQUEST_TIMEOUT": "60",
-        "BOT_THREADS": str(max(1, (os.cpu_count() or 1) // step.processes)),
+        "BOT_THREADS": "1",  # in every step: the driver needs a core too, and threads that wait for one slow the others
     }  # fmt: skip
     if step.processes > 1:
         ids = range(number, step.shards, step.processes)
@@ -275,6 +276,11 @@ def _title(interaction: Interaction) -> str | None:
     return interaction.titles[-1] if interaction.titles else None
 
 
+def _memory(bots: Sequence[BotProcess]) -> int:
+    total: int = sum(psutil.Process(bot.pid).memory_info().rss for bot in bots)
+    return total
+
+
 def _cpu_seconds(bots: Sequence[BotProcess]) -> float:
     times = [psutil.Process(bot.pid).cpu_times() for bot in bots]
     return sum(time.user + time.system for time in times)
@@ -287,7 +293,7 @@ def table(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         "",
         f"`make bench-load` on {machine()}. The demo model. {arguments.rate:g} commands and {arguments.reviews:g} "
         f"reviews a second for {arguments.seconds:g} seconds; each server has {CHANNELS} channels. The driver and all "
-        "bots share the cores.",
+        "bots share the cores, and each bot computes with one thread.",
         "",
         "| servers | processes | shards | ready after | asked | answered | refused | no answer "
         "| acknowledged: p50 | p99 | max | answered: p50 | p99 | reviews scored | memory | CPU |",
@@ -310,13 +316,13 @@ def _row(outcome: Outcome) -> str:
 
 
 def _growth(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return how much memory 1,000 servers take, from the steps with one process."""
-    alone = sorted((it.step.servers, it.memory) for it in outcomes if it.step.processes == 1)
+    """Return how much memory 1,000 servers take, from the steps with one process before any load."""
+    alone = sorted((it.step.servers, it.memory_at_start) for it in outcomes if it.step.processes == 1)
     if len(alone) < 2:
         return []
     (few, small), (many, large) = alone[0], alone[-1]
     growth = (large - small) / (many - few) * 1000
-    return [f"1,000 servers more take {growth / 1e6:.0f} MB in one process ({few:,} to {many:,} servers).", ""]
+    return [f"Before the load, 1,000 servers more take {growth / 1e6:.0f} MB ({few:,} to {many:,} servers).", ""]
 
 
 def _refusals(outcomes: Sequence[Outcome]) -> list[str]:

@@ -12,8 +12,9 @@ from bot.storage.turns import ProcessTurns, ShardClaim
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)]
 LONG, SHORT, NO_TIME = 60.0, 0.5, 0.1
-CUT = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
-WAITING = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+_HERE = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+CUT = text(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {_HERE} AND granted")  # noqa: S608  # our own text
+WAITING = text(f"SELECT count(*) FROM pg_locks WHERE {_HERE} AND NOT granted")  # noqa: S608  # as above
 
 
 def process(url: str, *, wait: float = LONG, keep: float = LONG, buckets: int = 2) -> ProcessTurns:
