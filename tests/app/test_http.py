@@ -38,11 +38,8 @@ async def served(load: Callable[[], LanguageModel], **settings: object) -> Async
     """Yield a bot and the address of its endpoints."""
     chosen = Settings.model_validate({"model": "demo", "http_port": free_port(), **settings})
     bot = Nightword(chosen, make_executor(load, chosen))
-    try:
-        async with serve_endpoints(bot, chosen):
-            yield bot, f"http://127.0.0.1:{chosen.http_port}"
-    finally:
-        await bot.close()
+    async with bot, serve_endpoints(bot, chosen):  # a bot that was not entered can't be closed before it has logged in
+        yield bot, f"http://127.0.0.1:{chosen.http_port}"
 
 
 async def read(url: str) -> tuple[int, str]:

@@ -17,6 +17,9 @@ ERRORS = (
     errors.TokenizerFailed("demo"),
     errors.OptionOutOfRange("temperature", 9, "from 0.05 to 5.0"),
     errors.OptionIgnored("seed", "greedy", "sample"),
+    errors.OptionUnsupported(
+        "repetition_penalty", 1.2, "this engine only knows log-probabilities", "Use 1, or the transformers engine."
+    ),
     errors.MessageWithoutText("it has pictures"),
     errors.ReceiptUnusable("Why it cannot be used."),
     errors.NotYours("Whose it is."),
@@ -31,6 +34,7 @@ ERRORS = (
     errors.RequestTimedOut(60.0),
     errors.RequestCancelled(),
     errors.AcknowledgedLate(),
+    errors.ModelServerUnavailable("nothing listens at its address"),
     errors.ConfigurationError("What to change."),
     errors.InvalidSettings("Which setting is wrong."),
     errors.ModelUnavailable("no/such", "it is not on the hub"),
