@@ -153,8 +153,8 @@ class Metrics(AnswerObserver, EngineObserver):
         )
         self._reviews_pending = Gauge(
             "nightword_reviews_pending",
-            "Messages in the database that wait for a score: those that will be tried (waiting), and those without "
-            "tries left (given_up).",
+            "Messages of this process's servers that wait for a score: those that will be tried (waiting), and those "
+            "without tries left (given_up).",
             ["state"],
             registry=registry,
         )
