@@ -24,6 +24,9 @@ _CLOSED: dict[int, type[TokenRejected | IntentsMissing]] = {
     4014: IntentsMissing,
 }
 
+# What other close codes mean, where the operator can do something about it.
+_MEANING = {4011: " (a shard has more than 2,500 servers: set BOT_SHARD_COUNT to a larger number, or leave it empty)"}
+
 INTENTS = discord.Intents(guilds=True)  # no privileged intent, so no messages are read
 REVIEW_INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
 # Answers to commands need none of these permissions; the bot's own messages in a channel do.
@@ -61,10 +64,10 @@ def login_errors() -> Iterator[None]:
     except discord.PrivilegedIntentsRequired:
         raise IntentsMissing from None
     except discord.ConnectionClosed as error:
-        known = _CLOSED.get(error.code)
-        raise (
-            known() if known else DiscordUnreachable(f"Discord closed the connection with code {error.code}")
-        ) from None
+        if known := _CLOSED.get(error.code):
+            raise known() from None
+        code = f"{error.code}{_MEANING.get(error.code, '')}"
+        raise DiscordUnreachable(f"Discord closed the connection with code {code}") from None
     except discord.HTTPException as error:
         raise DiscordUnreachable(f"Discord answered {_request(error)}with status {error.status}") from None
     except (aiohttp.ClientError, discord.GatewayNotFound, TimeoutError, OSError) as error:

@@ -98,7 +98,8 @@ class ShardClaim:
                     await self._take()
                     log.info("the database is back, and this process has its shards again")
                 else:
-                    await self._connection.execute(_CHECK)
+                    async with asyncio.timeout(CHECK_SECONDS):  # a network that is gone says nothing
+                        await self._connection.execute(_CHECK)
             except _AWAY as problem:
                 if self._connection is not None:  # once for each outage
                     log.warning("the database that holds this process's shards is away: %s", type(problem).__name__)

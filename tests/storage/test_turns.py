@@ -85,7 +85,7 @@ async def test_a_shard_belongs_to_one_process(url: str) -> None:
 async def test_shards_are_claimed_again_after_an_outage_of_the_server(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("bot.storage.turns.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("bot.storage.turns.CHECK_SECONDS", 1.0)
     claim, rival = ShardClaim(url, [0], wait_seconds=NO_TIME), ShardClaim(url, [0], wait_seconds=LONG)
     await claim.take()
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")

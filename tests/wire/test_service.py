@@ -159,7 +159,12 @@ def require_sharding(discord: Discord) -> None:
         (reject_token, 78, "nightword: Discord rejected DISCORD_TOKEN"),
         (refuse_authentication, 78, "nightword: Discord rejected DISCORD_TOKEN"),
         (refuse_intents, 78, "nightword: Discord refused an intent that the bot requests. Turn it on"),
-        (require_sharding, 1, "nightword: Discord cannot be reached: Discord closed the connection with code 4011"),
+        (
+            require_sharding,
+            1,
+            "nightword: Discord cannot be reached: Discord closed the connection with code 4011 (a shard has more than "
+            "2,500 servers: set BOT_SHARD_COUNT to a larger number, or leave it empty)",
+        ),
     ],
 )
 async def test_a_refusal_by_discord_ends_the_bot(
