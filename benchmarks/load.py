@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--reviews", type=float, default=1.0, help="reviews a second (default 1)")
     parser.add_argument("--seconds", type=float, default=120.0, help="seconds of load in each step (default 120)")
     parser.add_argument("--postgresql", default=SERVER, help=f"a server on which databases can be created ({SERVER})")
+    parser.add_argument("--vllm-url", help="a vLLM server of the demo model, for the steps with several processes")
     arguments = parser.parse_args()
     outcomes = []
     for step in arguments.steps.split(","):
@@ -116,7 +117,8 @@ async def measure(step: Step, arguments: argparse.Namespace) -> Outcome:
         await _watch(url, discord, guilds)
         began = time.perf_counter()
         bots = [
-            await stack.enter_async_context(_bot(port, folder, url, step, number)) for number in range(step.processes)
+            await stack.enter_async_context(_bot(port, folder, url, step, number, arguments.vllm_url))
+            for number in range(step.processes)
         ]
         await _until_ready(discord, step, guilds)
         start_seconds = time.perf_counter() - began
@@ -184,7 +186,9 @@ async def _watch(url: str, discord: Discord, guilds: Sequence[Json]) -> None:
 
 
 @asynccontextmanager
-async def _bot(port: int, folder: Path, url: str, step: Step, number: int) -> AsyncIterator[BotProcess]:
+async def _bot(
+    port: int, folder: Path, url: str, step: Step, number: int, vllm_url: str | None
+) -> AsyncIterator[BotProcess]:
     settings = {
         "BOT_REVIEWS": "true", "BOT_DATABASE_URL": url, "BOT_LOG_LEVEL": "ERROR", "BOT_REQUEST_TIMEOUT": "60",
         "BOT_THREADS": "1",  # in every step: the driver needs a core too, and threads that wait for one slow the others
@@ -192,6 +196,8 @@ async def _bot(port: int, folder: Path, url: str, step: Step, number: int) -> As
     if step.processes > 1:
         ids = range(number, step.shards, step.processes)
         settings |= {"BOT_SHARD_COUNT": str(step.shards), "BOT_SHARD_IDS": ",".join(map(str, ids))}
+    if step.processes > 1 and vllm_url is not None:
+        settings |= {"BOT_ENGINE": "vllm", "BOT_VLLM_URL": vllm_url}
     async with fresh_bot(port, ["run"], environment(TOKEN, **settings), folder) as process:
         yield process
 
@@ -288,12 +294,13 @@ def _cpu_seconds(bots: Sequence[BotProcess]) -> float:
 
 def table(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
     """Return the outcomes as a page in Markdown."""
+    engine = "" if arguments.vllm_url is None else " With several processes, one vLLM server computes for all of them."
     lines = [
         "# Load",
         "",
         f"`make bench-load` on {machine()}. The demo model. {arguments.rate:g} commands and {arguments.reviews:g} "
         f"reviews a second for {arguments.seconds:g} seconds; each server has {CHANNELS} channels. The driver and all "
-        "bots share the cores, and each bot computes with one thread.",
+        f"bots share the cores, and each bot computes with one thread.{engine}",
         "",
         "| servers | processes | shards | ready after | asked | answered | refused | no answer "
         "| acknowledged: p50 | p99 | max | answered: p50 | p99 | reviews scored | memory | CPU |",
