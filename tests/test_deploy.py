@@ -20,8 +20,6 @@ COMPOSE = DEPLOY / "compose" / "compose.yaml"
 PROMETHEUS = DEPLOY / "prometheus"
 MANIFEST = DEPLOY / "kubernetes" / "nightword.yaml"
 KUBERNETES = ("1.32", kubernetes_validate.latest_version())
-# Settings for other machines, which are read by parts of the bot of their own.
-FURTHER = {"BOT_ENGINE", "BOT_VLLM_URL", "BOT_VLLM_API_KEY", "BOT_SHARD_COUNT", "BOT_SHARD_IDS"}
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def container(workload: dict[str, Any]) -> dict[str, Any]:
 
 
 def known_variables() -> set[str]:
-    return {variable_name(field) for field in Settings.model_fields} | FURTHER
+    return {variable_name(field) for field in Settings.model_fields}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
