@@ -31,7 +31,7 @@ from tests.wire.network import (
     until_connected,
     watch_all,
 )
-from tests.wire.objects import Json, outside
+from tests.wire.objects import APPLICATION, Json, outside
 from tests.wire.review_server import edit_review, store_of
 from tests.wire.running import (
     PROMPT,
@@ -47,6 +47,7 @@ from tests.wire.running import (
 pytestmark = pytest.mark.parametrize("url", ["PostgreSQL"], indirect=True)
 
 REMOVED = str(int(SERVERS[3].id) + (SHARDS << 22))  # a server on shard 3 that removed the bot
+COMMANDS = f"GET /applications/{APPLICATION}/commands"
 FLAG_BELOW = 0.3
 KILLS = 12
 ENDING = "A wonderful film, and I loved every minute of it."
@@ -74,7 +75,8 @@ async def test_what_a_bot_does_once_is_done_once_by_processes_that_start_at_the_
         async with processes(port, tmp_path, url) as bots:  # on an empty database
             await until_connected(discord)
             await end(bots)
-        assert discord.count("PUT /applications") == 1
+        # Only one process looked whether the commands changed, and registered them.
+        assert (discord.count(COMMANDS), discord.count("PUT /applications")) == (1, 1)
         assert [identify.shard for identify in sorted(discord.gateway.identifies, key=lambda it: it.shard)] == list(
             range(SHARDS)
         )
@@ -97,7 +99,7 @@ async def test_what_a_bot_does_once_is_done_once_by_processes_that_start_at_the_
                     if int(REMOVED) not in await store.places.guild_ids():
                         break
             await end(bots)
-        assert discord.count("PUT /applications") == 1
+        assert (discord.count(COMMANDS), discord.count("PUT /applications")) == (2, 1)
         assert digests(discord) == sorted(server.log for server in SERVERS)
         assert discord.count("GET /guilds/") == 1  # no process took another's servers for removed
         async with store_of(url) as store:
