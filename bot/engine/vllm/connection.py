@@ -160,9 +160,9 @@ class Connection:
         if problem == self.problem:
             return
         self.problem = problem
-        if problem:
+        if problem and self._checked.is_set():  # a problem at the start is reported where the model is loaded
             log.warning("the model server can't be used, will retry: %s", problem)
-        elif self.facts is not None:
+        elif not problem and self.facts is not None:
             log.info("the model server is ready: %s, weights %s", self.facts.engine_text, self.facts.weights_text)
 
     async def _end(self) -> None:

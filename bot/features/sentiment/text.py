@@ -42,7 +42,7 @@ def sentiment_table(result: Sentiment) -> str:
     """Return each label with its probability and its logit, or its log-probability if the logit is unknown."""
     positive, negative = result.scores
     rows = [
-        (percentage(share), bar(share), f"{score:.2f}", token)
+        (percentage(share), bar(share), f"{score:z.2f}", token)
         for share, score, token in (
             (result.positive_probability, positive, "·positive"),
             (result.negative_probability, negative, "·negative"),

@@ -39,12 +39,13 @@ def test_a_server_that_is_down_is_used_once_it_answers(
         until(lambda: not model.info.problem)
     assert model.answer(QUESTION).candidates
     assert [record.getMessage() for record in caplog.records if record.name.startswith("bot.")] == [
-        "the model server can't be used, will retry: nothing listens at its address",
         f"the model server is ready: vLLM 0.32.0, weights {model.info.weights}",
     ]
 
 
-def test_a_server_that_dies_is_used_again_when_it_is_back(remote: EngineModel, server: Serving) -> None:
+def test_a_server_that_dies_is_used_again_when_it_is_back(
+    remote: EngineModel, server: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
     assert remote.answer(QUESTION).candidates
     server.stop()
     assert "can't be used right now" in problem_of(remote)
@@ -52,6 +53,8 @@ def test_a_server_that_dies_is_used_again_when_it_is_back(remote: EngineModel, s
     server.start()
     until(lambda: not remote.info.problem)
     assert remote.answer(QUESTION).candidates
+    logged = [record.getMessage() for record in caplog.records if record.name == "bot.engine.vllm.connection"]
+    assert logged[0].startswith("the model server can't be used, will retry: ")
 
 
 @pytest.mark.parametrize("statuses", [[503], [429, 500]])
