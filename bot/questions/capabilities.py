@@ -18,21 +18,21 @@ class Capability:
 
 
 # Measured by `make test-vllm` with vLLM 0.32 in float32: all ids equal, and log-probabilities within 3.1e-5.
-_SAME = "the ids of plain transformers, and log-probabilities within 1e-4"
+_SAME = "the ids of plain transformers, and log-probabilities within 0.0001"
 _ROUNDED = "the server's rounding can change the order of almost equal tokens"
 
 
 def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
     """Return what the engine of `model` can do."""
     if model.engine == "transformers":
-        return (Capability("every question", "exact", "the ids of plain transformers, and probabilities within 1e-5"),)
+        same = "the ids of plain transformers, and probabilities within 0.00001"
+        return (Capability("every question", "exact", same),)
     level: Level = "exact" if model.dtype == "float32" else "within rounding"
     computed = _SAME if level == "exact" else _ROUNDED
     return (
         Capability("/tokenize", "exact", "the model's own tokenizer"),
-        Capability("/topk, /xray, /guess, /sentiment, reviews", level, f"{computed}; logits are not available"),
-        Capability("/continue and /compare, greedy and beam", level, computed),
-        Capability("/continue sample, Sample under /topk", "own draws", "a seed draws another text than transformers'"),
-        Capability("/sampler", level, computed),
+        Capability("/topk, /xray, /guess, /sentiment, /sampler, reviews", level, computed),
+        Capability("/continue and /compare, greedy and beam", level, "the same"),
+        Capability("sampled texts and tokens", "own draws", "a seed draws other ones than transformers does"),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

@@ -229,7 +229,7 @@ async def test_a_replay_with_another_model_or_dtype_is_not_comparable(
 class TestAnotherEngine:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
-        infos = iter([replace(demo_model.info, engine="vllm", device="vllm", engine_path="vLLM 0.32.0")])
+        infos = iter([replace(demo_model.info, engine="vllm", device="server", engine_path="vLLM 0.32.0")])
         return lambda: fake_model(next(infos), {ContinuationQuestion: demo_model.answer})
 
     async def test_its_receipt_names_it_and_a_replay_elsewhere_says_why_it_can_differ(

@@ -44,14 +44,14 @@ class TestOnAServer:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
         info = replace(
-            demo_model.info, engine="vllm", device="vllm", engine_path="vLLM 0.32.0", weights="unverified",
+            demo_model.info, engine="vllm", device="server", engine_path="vLLM 0.32.0", weights="unverified",
             problem="it is busy (status 429)",
         )  # fmt: skip
         return lambda: fake_model(info, {})
 
     async def test_its_state_and_what_it_can_answer(self, place: Place) -> None:
         shown = facts((await place.member.slash(place.channel, "model")).response)
-        assert shown["Computation"] == "float32 on vllm, vLLM 0.32.0"
+        assert shown["Computation"] == "float32 on server, vLLM 0.32.0"
         assert shown["Weights"] == "unverified"
         assert shown["State"] == "degraded: the model's server can't be used, because it is busy (status 429)"
         questions = shown["Questions"].splitlines()

@@ -73,7 +73,7 @@ async def test_every_command_without_torch_in_the_process(tmp_path: Path, server
             for name, options, _ in EVERY_COMMAND
         ]
         assert shown == [title for _, _, title in EVERY_COMMAND]
-        assert await model_field(discord, "Computation") == "float32 on vllm, vLLM 0.32.0"
+        assert await model_field(discord, "Computation") == "float32 on server, vLLM 0.32.0"
         assert (await model_field(discord, "Weights")).startswith("verified within")
         assert "refused" in await model_field(discord, "Questions")
         maps = Path(f"/proc/{process.pid}/maps")

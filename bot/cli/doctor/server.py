@@ -58,7 +58,7 @@ def _facts(facts: ServerFacts, info: ModelInfo) -> Iterator[Finding]:
     if facts.difference is None:
         yield Finding.open("weights", "unverified: there is no copy of the model's weights here to compare with.")
     else:
-        yield Finding.good("weights", f"the model's own: log-probabilities within {facts.difference:.0e} of float32")
+        yield Finding.good("weights", f"the model's own: log-probabilities within {facts.difference:.6f} of float32")
     for capability in capabilities(info):
         yield Finding.open("questions", f"{capability.questions}: {capability.level} ({capability.note}).")
 

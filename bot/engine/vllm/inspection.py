@@ -47,7 +47,7 @@ class ServerFacts:
     @property
     def weights_text(self) -> str:
         """Whether the weights are the model's."""
-        return "unverified" if self.difference is None else f"verified within {self.difference:.0e}"
+        return "unverified" if self.difference is None else f"verified within {self.difference:.6f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def read_model(files: ModelFiles, *, dtype: str, max_prompt_tokens: int) -> tupl
         short_name=display_name(files.name),
         revision=files.revision,
         dtype=dtype,
-        device="vllm",
+        device="server",
         context_length=stated_context_length(config),
         vocab_size=vocab_size,
         parameter_count=parameter_count(files) or None,
