@@ -202,7 +202,8 @@ class ModelServerUnavailable(Interrupted):
     """The server that computes for the model can't be used; `problem` is a clause that says why."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"The model's server can't be used right now: {problem}. Try again in a minute.")
+        remedy = "Try again in a minute, and tell the bot's operator if that doesn't help."
+        super().__init__(f"The model's server can't be used right now: {problem}. {remedy}")
 
 
 class ConfigurationError(BotError):
@@ -323,8 +324,8 @@ class ShardsTaken(BotError):
     def __init__(self, shard_ids: Sequence[int], seconds: float) -> None:
         listed = ", ".join(str(shard) for shard in shard_ids)
         super().__init__(
-            f"Another process of this bot has one of the shards {listed} and kept it for {seconds:g} seconds. Give "
-            "each process other shards in BOT_SHARD_IDS, or stop the process that this one replaces."
+            f"Another process of this bot still has a shard of this one ({listed}) after {seconds:g} seconds. Give "
+            "each process different shards in BOT_SHARD_IDS, or stop the process that this one replaces."
         )
 
 

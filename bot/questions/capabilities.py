@@ -32,7 +32,9 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
     return (
         Capability("/tokenize", "exact", "the model's own tokenizer"),
         Capability("/topk, /xray, /guess, /sentiment, /sampler, reviews", level, computed),
-        Capability("/continue and /compare, greedy and beam", level, "the same"),
-        Capability("sampled texts and tokens", "own draws", "a seed draws other ones than transformers does"),
+        Capability("/continue and /compare, greedy and beam", level, computed),
+        Capability(
+            "sampled texts and tokens", "own draws", "the same seed gives another result than with transformers"
+        ),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

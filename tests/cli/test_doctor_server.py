@@ -40,7 +40,7 @@ def test_a_server_with_a_small_limit(console: Console, server: Serving) -> None:
     server.fake.max_logprobs = 20
     assert lines(console, "server") == [
         "✗ server        the server of BOT_VLLM_URL can't be used: it was started with --max-logprobs 20, which is too "
-        "small: start it with -1."
+        "small (start it with -1)."
     ]
 
 

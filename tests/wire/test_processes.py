@@ -179,7 +179,7 @@ async def test_a_process_that_gets_no_turn_or_no_shard_ends_and_says_why(tmp_pat
             assert shown.startswith("nightword: This process could not connect a shard: it waited 45 seconds")
             code, _, err = await wait_for_end(third)
             assert code == 1
-            problem = "nightword: Another process of this bot has one of the shards 4, 5 and kept it for 45 seconds."
+            problem = "nightword: Another process of this bot still has a shard of this one (4, 5) after 45 seconds."
             assert only_line(err).startswith(problem)
         assert discord.gateway.identified == 0
     await engine.dispose()

@@ -35,7 +35,9 @@ def check_server(settings: Settings) -> Iterator[Finding]:
         yield Finding.bad("server", f"the server of BOT_VLLM_URL can't be used: {error}.")
         return
     except TimeoutError:
-        yield Finding.bad("server", "the server of BOT_VLLM_URL did not answer in time. Restart it.")
+        yield Finding.bad(
+            "server", "the server of BOT_VLLM_URL did not answer in time. Look at its log, and restart it if it hangs."
+        )
         return
     yield from _facts(facts, info)
 

@@ -98,11 +98,11 @@ class Inspection:
             raise self._option_error(error) from None
         except NotFinite:
             raise ServerError(
-                "it computes numbers that are not finite: try another --dtype, or other weights"
+                "it computes numbers that are not finite (try another --dtype or other weights)"
             ) from None
         total = float(np.logaddexp.reduce(values.astype(np.float64)))
         if abs(total) > SUM_TOLERANCE or abs(first - float(values.max())) > SUM_TOLERANCE:
-            raise ServerError("it was started with another --logprobs-mode: start it with raw_logprobs")
+            raise ServerError("it was started with another --logprobs-mode (start it with raw_logprobs)")
         if self.record is None or tuple(self.record.input_ids) != tuple(self.probe_ids):
             return None
         difference = self.record.difference(values)
@@ -113,15 +113,17 @@ class Inspection:
             )
         if self.info.dtype == "float32" and difference > FLOAT32_TOLERANCE:
             raise ServerError(
-                f"its log-probabilities differ from float32 by up to {difference:.2g}: start it with --dtype float32, "
-                "or set BOT_DTYPE to its dtype"
+                f"its log-probabilities differ from float32 by up to {difference:.2g} (start it with --dtype float32, "
+                "or set BOT_DTYPE to its dtype)"
             )
         return difference
 
     def _option_error(self, error: RefusedRequest) -> ServerError:
         """Return what a refused request says about the server."""
         if allowed := re.search(r"max allowed: (\d+)", error.reason):
-            return ServerError(f"it was started with --max-logprobs {allowed[1]}, which is too small: start it with -1")
+            return ServerError(
+                f"it was started with --max-logprobs {allowed[1]}, which is too small (start it with -1)"
+            )
         if "out of vocabulary" in error.reason:
             return ServerError(f"it has fewer tokens than {self.info.short_name}, so it serves another model")
         return error

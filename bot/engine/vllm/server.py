@@ -44,7 +44,7 @@ class RefusedRequest(ServerError):
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__("it refused a request with status 400")
+        super().__init__("it refused this request with status 400")
         self.reason = reason
 
 

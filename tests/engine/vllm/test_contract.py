@@ -108,7 +108,7 @@ def assert_included(fake: Any, real: Any) -> None:
 
 def test_a_small_limit_is_recognised(servers: dict[str, RealServer], connect: Connect) -> None:
     problem = connect(servers["small"].url).info.problem
-    assert problem == "it was started with --max-logprobs 20, which is too small: start it with -1"
+    assert problem == "it was started with --max-logprobs 20, which is too small (start it with -1)"
 
 
 def test_another_model_is_recognised(servers: dict[str, RealServer], connect: Connect) -> None:

@@ -36,14 +36,14 @@ def test_the_demo_model_s_record_is_what_transformers_computes(demo_model: Engin
 
 def test_a_small_limit_of_log_probabilities(fake: FakeVllm, server: Serving, connect: Connect) -> None:
     fake.max_logprobs = 20
-    expected = "it was started with --max-logprobs 20, which is too small: start it with -1"
+    expected = "it was started with --max-logprobs 20, which is too small (start it with -1)"
     assert problem_at(server, connect) == expected
 
 
 @pytest.mark.parametrize("mode", ["raw_logits", "processed_logprobs"])
 def test_another_kind_of_log_probabilities(fake: FakeVllm, server: Serving, connect: Connect, mode: str) -> None:
     fake.mode = mode
-    expected = "it was started with another --logprobs-mode: start it with raw_logprobs"
+    expected = "it was started with another --logprobs-mode (start it with raw_logprobs)"
     assert problem_at(server, connect) == expected
 
 
@@ -54,7 +54,7 @@ def test_other_weights(fake: FakeVllm, server: Serving, connect: Connect) -> Non
 
 def test_another_dtype_than_the_one_that_is_shown(fake: FakeVllm, server: Serving, connect: Connect) -> None:
     fake.shift = 0.05
-    assert problem_at(server, connect).endswith("start it with --dtype float32, or set BOT_DTYPE to its dtype")
+    assert problem_at(server, connect).endswith("(start it with --dtype float32, or set BOT_DTYPE to its dtype)")
     assert connect(fake.url, dtype="bfloat16").answer(TopKQuestion("It was", 3)).candidates
 
 
