@@ -51,7 +51,8 @@ def _expand_home(file: Path | None) -> Path | None:
 def _server_url(url: str) -> str:
     """Return the address of a vLLM server, without a path. Raises ValueError."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    extras = parts.username or parts.query or parts.fragment or parts.port == 0  # a port that is no number raises
+    if parts.scheme not in ("http", "https") or not parts.hostname or extras:
         raise ValueError("not an address")
     if parts.path.rstrip("/") not in ("", "/v1") or (parts.scheme == "http" and _is_public(parts.hostname)):
         raise ValueError("not the address of a private server")

@@ -191,7 +191,7 @@ def test_the_address_of_a_server(url: str, address: str) -> None:
     "url",
     [
         "http://8.8.8.8:8000", "ftp://127.0.0.1", "127.0.0.1:8000", "http://", "https://user:planted@example.org",
-        "https://example.org/?key=planted", "https://example.org/some/path", "http://[::1",
+        "https://example.org/?key=planted", "https://example.org/some/path", "http://[::1", "http://127.0.0.1:planted", "http://127.0.0.1:99999",
     ],
 )  # fmt: skip
 def test_an_address_that_is_refused(url: str) -> None:
