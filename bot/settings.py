@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
@@ -48,13 +48,21 @@ def _expand_home(file: Path | None) -> Path | None:
     return None if file is None else file.expanduser()
 
 
-def _server_url(url: str) -> str:
-    """Return the address of a vLLM server, without a path. Raises ValueError."""
+def _address(url: str, *paths: str) -> SplitResult:
+    """Return the parts of a server's http or https URL. Its path must be empty or one of `paths`. Raises ValueError."""
     parts = urlsplit(url)
-    extras = parts.username or parts.query or parts.fragment or parts.port == 0  # a port that is no number raises
-    if parts.scheme not in ("http", "https") or not parts.hostname or extras:
-        raise ValueError("not an address")
-    if parts.path.rstrip("/") not in ("", "/v1") or (parts.scheme == "http" and _is_public(parts.hostname)):
+    extras = parts.username is not None or parts.query or parts.fragment or parts.path.rstrip("/") not in ("", *paths)
+    # `port` raises if it is no number.
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or extras:
+        raise ValueError("not the address of a server")
+    return parts
+
+
+def _check_vllm_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = _address(url, "/v1")
+    if parts.scheme == "http" and _is_public(parts.hostname or ""):
         raise ValueError("not the address of a private server")
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -94,14 +102,7 @@ def _check_shard_ids(ids: tuple[int, ...] | None, info: ValidationInfo) -> tuple
 def _check_proxy_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
-    try:
-        has_address = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
-        has_address = False
-    extras = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
-    if parts.scheme not in {"http", "https"} or not has_address or extras:
-        raise ValueError("not the address of a server")
+    _address(url)
     return url.rstrip("/")
 
 
@@ -150,7 +151,7 @@ class Settings(BaseSettings):
     engine: Annotated[EngineName, _one_of(EngineName)] = "transformers"
     vllm_url: Annotated[
         str | None,
-        AfterValidator(lambda url: url and _server_url(url)),
+        AfterValidator(_check_vllm_url),
         Field(description="https://HOST, or http://HOST:PORT with a private address, such as http://127.0.0.1:8000"),
     ] = None
     vllm_api_key: SecretStr | None = None
@@ -174,6 +175,11 @@ class Settings(BaseSettings):
     )
     log_level: Annotated[LogLevel, _one_of(LogLevel)] = "INFO"
     log_json: Annotated[bool, Field(description="true or false")] = False
+
+    @property
+    def hub_token(self) -> str | None:
+        """The Hugging Face token, or None."""
+        return None if self.hf_token is None else self.hf_token.get_secret_value()
 
     @property
     def server_url(self) -> str:

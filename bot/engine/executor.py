@@ -290,7 +290,7 @@ def load_language_model(settings: Settings, observer: EngineObserver | None = No
     return load_model(
         settings.model,
         revision=settings.model_revision,
-        token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        token=settings.hub_token,
         dtype=settings.dtype,
         device=settings.device,
         threads=settings.threads,
@@ -308,7 +308,7 @@ def _load_from_server(settings: Settings) -> LanguageModel:
             url=settings.server_url,
             api_key=settings.vllm_api_key,
             revision=settings.model_revision,
-            token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+            token=settings.hub_token,
             dtype=settings.dtype,
             read_timeout=settings.request_timeout,
             max_prompt_tokens=settings.max_prompt_tokens,

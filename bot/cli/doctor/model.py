@@ -25,9 +25,8 @@ def check_model(settings: Settings) -> Iterator[Finding]:
         yield from check_server(settings)
         return
     survey: ModelSurvey | None = None
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
     try:
-        survey = survey_model(settings.model, revision=settings.model_revision, token=token)
+        survey = survey_model(settings.model, revision=settings.model_revision, token=settings.hub_token)
         yield Finding.good("model", _model_text(settings.model, survey))
     except ModelUnavailable as error:
         yield Finding.bad("model", str(error))

@@ -20,9 +20,8 @@ def check_server(settings: Settings) -> Iterator[Finding]:
 
     If the model's weights are on this machine, their numbers are recorded, so that the bot recognises them.
     """
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
     try:
-        files = find_model(settings.model, revision=settings.model_revision, token=token, weights=False)
+        files = find_model(settings.model, revision=settings.model_revision, token=settings.hub_token, weights=False)
         codec, info = read_model(files, dtype=settings.dtype, max_prompt_tokens=settings.max_prompt_tokens)
         _record_weights(files, settings)
     except ModelUnavailable as error:
