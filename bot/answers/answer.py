@@ -53,6 +53,5 @@ class Answer:
 
 def footer(run: RunInfo) -> str:
     """Return a footer with the model, its dtype, the engine if it isn't the default one, and the time taken."""
-    engine = "" if run.model.engine == "transformers" else f" · {run.model.engine}"
-    text = f"{run.model.short_name} · {run.model.dtype}{engine} · {duration(run.seconds)}"
+    text = f"{run.model.short_name} · {run.model.computed_in} · {duration(run.seconds)}"
     return visible_excerpt(text, FOOTER_LIMIT)

@@ -77,7 +77,7 @@ class ReplayButton(PersistentButton, template="replay"):
         if model is not None and not receipt.model.is_comparable(model):
             await reply(interaction, incomparable_answer(receipt, model))
             return
-        question = receipt.question.again(receipt.outcome, draws_in_parts=receipt.model.draws_in_parts)
+        question = receipt.question_again()
 
         def render(result: object, run: RunInfo) -> Answer:
             now = question.outcome(result)

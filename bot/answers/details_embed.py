@@ -113,8 +113,7 @@ def _what_to_restore(then: AnsweredBy, now: ModelInfo) -> str:
 def _command(receipt: Receipt[T]) -> str | None:
     """Return the terminal command that reproduces this output, or None."""
     try:
-        question = receipt.question.again(receipt.outcome, draws_in_parts=receipt.model.draws_in_parts)
-        return terminal_command(question, receipt.model)
+        return terminal_command(receipt.question_again(), receipt.model)
     except ReceiptUnusable:
         return None
 

@@ -59,7 +59,7 @@ class AnsweredBy:
 
     @property
     def draws_in_parts(self) -> bool:
-        """Whether the engine starts its random generator anew when it continues a text."""
+        """Whether the engine uses a new random generator when it continues a text."""
         return self.engine == "vllm"
 
     def is_model(self, model: ModelInfo) -> bool:
@@ -80,6 +80,10 @@ class Receipt(Generic[T]):
     model: AnsweredBy
     versions: dict[str, str]
     state: JsonObject
+
+    def question_again(self) -> RepeatableQuestion[T]:
+        """Return the question whose answer is comparable with this one. Raises ReceiptUnusable if there is none."""
+        return self.question.again(self.outcome, draws_in_parts=self.model.draws_in_parts)
 
 
 def receipt_file(question: RepeatableQuestion[T], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:

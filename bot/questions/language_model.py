@@ -47,6 +47,11 @@ class ModelInfo:
     problem: str = ""
     weights: str = ""
 
+    @property
+    def computed_in(self) -> str:
+        """The dtype, and the engine if it isn't the default one."""
+        return self.dtype if self.engine == "transformers" else f"{self.dtype} · {self.engine}"
+
 
 class Question(Generic[T]):
     """A question with all its options, whose result is a `T`. Each kind is a frozen dataclass."""
@@ -67,7 +72,7 @@ class RepeatableQuestion(Question[T], ABC):
     def again(self, outcome: Outcome, *, draws_in_parts: bool = False) -> Self:  # noqa: ARG002  # overrides use them
         """Return the question whose answer is comparable with `outcome`. Raises ReceiptUnusable if there is none.
 
-        `draws_in_parts` is true for engines that start their random generator anew when they continue a text.
+        `draws_in_parts` is true for engines that use a new random generator when they continue a text.
         """
         return self
 

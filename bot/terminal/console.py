@@ -86,8 +86,7 @@ def print_json(json_object: JsonObject) -> None:
 
 def print_footer(run: RunInfo) -> None:
     """Print the model, its dtype, the engine if it isn't the default one, and the time taken."""
-    engine = "" if run.model.engine == "transformers" else f" · {run.model.engine}"
-    print(f"{run.model.name} · {run.model.dtype}{engine} · {duration(run.seconds)}")
+    print(f"{run.model.name} · {run.model.computed_in} · {duration(run.seconds)}")
 
 
 def emphasis(text: str) -> str:
