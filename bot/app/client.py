@@ -58,7 +58,6 @@ class Nightword(BotClient):
         self.reviews: Reviews | None = None
         self.failure: asyncio.Queue[BotError] = asyncio.Queue()  # what ends the bot, found outside its connection
         self._processes: Processes | None = None
-        self.needs_database = settings.reviews
         self.database: Database | None = None
         self.is_draining = False
         self._has_left_gateway = False

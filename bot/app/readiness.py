@@ -43,7 +43,7 @@ class Readiness:
         """Return what is wrong with each part, or "" where nothing is. No text names an id, a URL or an error."""
         bot = self._bot
         problems = {"gateway": bot.gateway.problem, "model": model_problem(bot.executor.status)}
-        if bot.needs_database:
+        if bot.settings.reviews:
             problems["database"] = await self._database.get()
         problems["shutdown"] = "shutting down" if bot.is_draining else ""
         return problems

@@ -38,7 +38,7 @@ SERVER_SETTINGS = {
     "tcp_keepalives_idle": "20",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
-    "idle_in_transaction_session_timeout": "60s",  # of a process that stands still
+    "idle_in_transaction_session_timeout": "60s",  # ends transactions of a process that hangs
 }
 _SQLITE_REMEDY = (
     "Set BOT_DATABASE_URL=sqlite+aiosqlite:///FILE to a file that only the bot uses, in a folder that exists and is "

@@ -1,4 +1,4 @@
-"""Reports every forward pass of a model, whoever asked for it: a batch, a plain call, or transformers' `generate`."""
+"""Reports every forward pass of a model: of a batch, of a plain call, or inside transformers' `generate`."""
 
 import time
 
