@@ -167,14 +167,14 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
         raise ModelUnavailable(name, f"the hub answered with status {status}", CHECK_NETWORK) from None
     except OSError as error:
         raise ModelUnavailable(
-            name, f"it is not in the cache, and the download failed ({_first_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the download failed ({first_line(error)})", CHECK_NETWORK
         ) from None
     except Exception as error:
         # huggingface_hub's HTTP client differs between releases and raises its own errors for an unreachable host.
         if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "requests"}:
             raise
         raise ModelUnavailable(
-            name, f"it is not in the cache, and the hub is unreachable ({_first_line(error)})", CHECK_NETWORK
+            name, f"it is not in the cache, and the hub is unreachable ({first_line(error)})", CHECK_NETWORK
         ) from None
 
 
@@ -230,6 +230,7 @@ def _commit(folder: Path) -> str | None:
     return folder.name if _COMMIT.fullmatch(folder.name) else None
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the name of its class."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

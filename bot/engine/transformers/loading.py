@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from bot.engine.model import EngineModel
 from bot.engine.model_config import SAFE, end_of_text_only, load_tokenizer, stated_context_length
-from bot.engine.model_files import ModelFiles, find_model
+from bot.engine.model_files import ModelFiles, find_model, first_line
 from bot.engine.observer import EngineObserver
 from bot.engine.transformers.context_length import (
     changes_with_length,
@@ -146,11 +146,13 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
         )
     except SafetensorError as error:
         raise ModelUnavailable(
-            files.name, f"its weights are damaged ({_first_line(error)})", "Download it again, or try BOT_MODEL=demo."
+            files.name,
+            f"its weights are damaged ({first_line(error)[:200]})",
+            "Download it again, or try BOT_MODEL=demo.",
         ) from None
     except Exception as error:
         # A damaged config.json fails wherever its values are used, with any error.
-        raise ModelUnavailable(files.name, f"its weights cannot be loaded ({_first_line(error)})") from None
+        raise ModelUnavailable(files.name, f"its weights cannot be loaded ({first_line(error)[:200]})") from None
     model, report = cast("tuple[PreTrainedModel, dict[str, list[str]]]", loaded)  # because of output_loading_info
     for kind in ("missing", "mismatched"):
         if names := sorted(str(name) for name in report[f"{kind}_keys"]):
@@ -159,8 +161,3 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
             )
     model.eval()  # type: ignore[no-untyped-call]  # as above
     return model
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -59,9 +59,8 @@ def position_scores(
     return top, _ranked(actual, entry["logprob"], entry["rank"])
 
 
-def whole_distribution(choice: Json, vocab_size: int) -> NDArray[np.float32]:
-    """Return the log-probabilities after the prompt of all ids: [vocab_size]. Raises NotFinite."""
-    by_id = next_log_probabilities(choice)
+def whole_distribution(by_id: Mapping[int, float], vocab_size: int) -> NDArray[np.float32]:
+    """Return the log-probabilities of all ids as an array: [vocab_size]. Raises NotFinite if one is missing."""
     values = np.full(vocab_size, np.nan, dtype=np.float32)
     ids = np.fromiter(by_id.keys(), dtype=np.int64, count=len(by_id))
     values[ids[ids < vocab_size]] = np.fromiter(by_id.values(), dtype=np.float32, count=len(by_id))[ids < vocab_size]

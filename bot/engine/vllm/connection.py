@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import random
 import threading
@@ -129,11 +130,9 @@ class Connection:
             seconds = min(2 * seconds, LONGEST_SECONDS) if self.problem else FIRST_SECONDS
             pause = random.uniform(0.5, 1) * seconds if self.problem else HEALTHY_SECONDS  # jitter
             self._is_suspect.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._is_suspect.wait()
-            except TimeoutError:
-                continue
 
     async def _check(self) -> None:
         try:

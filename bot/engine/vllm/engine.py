@@ -106,7 +106,7 @@ class VllmEngine:
         """Return the log-probabilities of the token after `input_ids`: [vocab_size]."""
         (choice,) = self._complete([input_ids], logprobs=-1)
         with self._finite():
-            return whole_distribution(choice, self._info.vocab_size)
+            return whole_distribution(next_log_probabilities(choice), self._info.vocab_size)
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
         """Return an id drawn after `input_ids` by the server. `number` (from 0) gives each draw a seed of its own."""
@@ -123,7 +123,7 @@ class VllmEngine:
     ) -> list[int]:
         """Return the ids that the server streams. If `steps` has enough, the request ends on the server too.
 
-        A sample that continues `written` draws with a seed of its own, because the server starts its generator anew.
+        A sample that continues `written` draws with a seed of its own: each request has a new generator on the server.
         """
         new_ids = list(written)
         if steps.is_enough(new_ids):

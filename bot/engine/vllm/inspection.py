@@ -85,13 +85,14 @@ class Inspection:
         """Check the server's options and weights. Return the distance from the record, or None without a record."""
         try:
             whole = prompt_choices(await server.complete(request | {"logprobs": -1}))[0]
-            count = len(next_log_probabilities(whole))
+            by_id = next_log_probabilities(whole)
+            count = len(by_id)
             if count != self.info.vocab_size:
                 raise ServerError(
                     f"it predicts {count:,} different tokens, but {self.info.short_name} has "
                     f"{self.info.vocab_size:,}, so it serves another model"
                 )
-            values = whole_distribution(whole, count)
+            values = whole_distribution(by_id, count)
             warm = prompt_choices(await server.complete(request | {"logprobs": 1, "temperature": 2.0, "seed": 0}))[0]
             first = max(next_log_probabilities(warm).values())
         except RefusedRequest as error:

@@ -13,7 +13,7 @@ from bot.engine.model_config import (
     stated_context_length,
     text_config_of,
 )
-from bot.engine.model_files import ModelFiles, find_model
+from bot.engine.model_files import ModelFiles, find_model, first_line
 from bot.engine.model_survey import parameter_count
 from bot.engine.tokenizer import TextCodec
 from bot.engine.vllm.connection import Connection
@@ -79,8 +79,7 @@ def _config(files: ModelFiles) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(files.folder, **SAFE)
     except Exception as error:  # a damaged config.json fails wherever its values are used, with any error
-        problem = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise ModelUnavailable(files.name, f"its config.json cannot be used ({problem})") from None
+        raise ModelUnavailable(files.name, f"its config.json cannot be used ({first_line(error)[:200]})") from None
     return config
 
 
