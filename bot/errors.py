@@ -9,6 +9,9 @@ BotError
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
 │   ├── OptionUnsupported
+│   ├── DecisionInvalid
+│   ├── NoChatTemplate
+│   ├── LabelsUnsupported
 │   ├── MessageWithoutText
 │   ├── ReceiptUnusable
 │   ├── NotYours
@@ -114,6 +117,24 @@ class OptionUnsupported(UsageError):
 
     def __init__(self, option: str, value: object, reason: str, remedy: str) -> None:
         super().__init__(f"{option} {value} isn't available here: {reason}. {remedy}")
+
+
+class DecisionInvalid(UsageError, ValueError):
+    """A decision can't be asked: its template, labels or examples contradict each other or the limits."""
+
+
+class NoChatTemplate(UsageError):
+    """The model has no chat template, which this type of decision needs."""
+
+    def __init__(self) -> None:
+        super().__init__("This model has no chat template. Use type `template`.")
+
+
+class LabelsUnsupported(UsageError):
+    """The model's tokenizer can't keep the labels apart; `problem` is a sentence that says why."""
+
+    def __init__(self, model: str, problem: str, remedy: str) -> None:
+        super().__init__(f"The model {model} can't compare these labels. {problem} {remedy}")
 
 
 class MessageWithoutText(UsageError):
