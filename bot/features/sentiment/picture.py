@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-from bot.questions.sentiment import SentimentEvidence, WordEvidence
+from bot.questions.evidence import WordEvidence
+from bot.questions.sentiment import SentimentEvidence
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on

@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.features.sentiment.picture import words_picture
-from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence, WordEvidence, word_groups
+from bot.questions.evidence import WordEvidence, word_groups
+from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts
