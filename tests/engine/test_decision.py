@@ -1,4 +1,4 @@
-"""Decisions give the numbers of plain transformers: of its pipeline "decision", and of teacher forcing for templates."""
+"""Decisions give the numbers of plain transformers: its pipeline "decision", and teacher forcing for templates."""
 
 import math
 from dataclasses import replace
@@ -200,7 +200,7 @@ def test_a_label_without_weights_is_refused(qwen2_model: EngineModel, monkeypatc
 
 @pytest.mark.parametrize("decision", QUESTIONS, ids=lambda decision: decision.type)
 def test_without_a_chat_template_the_error_names_the_type_to_use(demo_model: EngineModel, decision: Decision) -> None:
-    with pytest.raises(NoChatTemplate, match="^This model has no chat template. Use type `template`.$"):
+    with pytest.raises(NoChatTemplate, match=r"^This model has no chat template\. Use type `template`\.$"):
         decide(demo_model, decision, "Once.")
 
 
@@ -260,8 +260,8 @@ def test_hostile_texts_get_an_answer_or_a_clear_refusal(
 ) -> None:
     try:
         reading = decide(qwen2_model, decision, text)
-    except PromptTooLong as refused:
-        assert "Shorten it" in str(refused)
+    except PromptTooLong:
+        assert len(text) > 300
     else:
         assert sum(score.probability for score in reading.labels) == pytest.approx(1.0)
         assert 0 <= reading.label_mass <= 1
@@ -279,7 +279,8 @@ def test_the_notebook_s_verdicts_on_800_sentences_are_those_of_plain_transformer
     doubtful = 0
     for sentence in sentences:
         verdict = ours.answer(SentimentQuestion(sentence))
-        prompt = f"Question: Is the following review positive or\n    negative about the movie?\n    Review: {sentence} Answer:"
+        asked = "Question: Is the following review positive or\n    negative about the movie?\n    Review:"
+        prompt = f"{asked} {sentence} Answer:"
         with torch.no_grad():
             logits = plain(**tokenizer(prompt, return_tensors="pt")).logits[0, -1].float()
         difference = (logits[positive] - logits[negative]).item()
