@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.errors import InputUnreadable, UsageError
 
@@ -17,12 +17,14 @@ class LabelledText:
     """A text with the label that a person gave it.
 
     `weight` is one divided by the probability with which the text was drawn: 1 for all texts that were drawn evenly.
+    `line` is its line in the file.
     """
 
     text: str
     label: str
     author: str | None = None
     weight: float = 1.0
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def parse_cases(lines: Sequence[str], name: str) -> LabelledFile:
     if not rows:
         raise InputUnreadable(f"{name} has a header but no texts. {_FORMAT}")
     unused = dict.fromkeys(key for _, row in rows for key in row if key not in _COLUMNS)
-    return LabelledFile(tuple(_case(row, f"{name}, line {number}") for number, row in rows), tuple(unused))
+    return LabelledFile(tuple(_case(row, number, name) for number, row in rows), tuple(unused))
 
 
 def match_labels(given: Iterable[str], labels: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
@@ -115,15 +117,16 @@ def _json_rows(numbered: Iterable[tuple[int, str]], name: str) -> Iterator[tuple
         yield number, row
 
 
-def _case(row: Mapping[str, object], where: str) -> LabelledText:
-    text, label = str(row["text"]), str(row["label"])
+def _case(row: Mapping[str, object], number: int, name: str) -> LabelledText:
+    text, label, where = str(row["text"]), str(row["label"]), f"{name}, line {number}"
     if not text.strip():
         raise InputUnreadable(f"{where}: the text is empty. Write one, or remove the line.")
     if not label.strip():
         raise InputUnreadable(f"{where}: the label is empty. Write one, or remove the line.")
     author = row.get("author")
     is_known = author is not None and str(author).strip()
-    return LabelledText(text, label, str(author).strip() if is_known else None, _weight(row.get("weight"), where))
+    weight = _weight(row.get("weight"), where)
+    return LabelledText(text, label, str(author).strip() if is_known else None, weight, number)
 
 
 def _weight(value: object, where: str) -> float:

@@ -155,7 +155,7 @@ def _quantile() -> float:
 
 
 def _stats() -> Any:
-    """Return scipy.stats, which has no types and takes a second to import. Raises MeasurementUnavailable if it isn't installed."""
+    """Return scipy.stats, which takes a second to import. Raises MeasurementUnavailable if it isn't installed."""
     try:
         from scipy import stats
     except ImportError:

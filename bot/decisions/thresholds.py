@@ -65,7 +65,7 @@ def choose_threshold(cases: Sequence[Scored], fallback: float, min_precision: fl
     """
     has_both = len({case.is_flagging for case in cases if case.score is not None}) == 2
     if not has_both:
-        missing = "The development part has no verdicts on cases of both kinds, with the flagging label and without"
+        missing = "The development part doesn't have verdicts both on cases with the flagging label and on others"
         if min_precision is not None:
             raise UsageError(f"{missing}, so precision can't be estimated. Give more cases, or a larger --development.")
         return ChosenThreshold(fallback, f"not chosen: {missing[0].lower()}{missing[1:]}")
