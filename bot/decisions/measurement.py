@@ -10,6 +10,7 @@ from bot.decisions.statistics import (
     Estimate,
     area_under_curve,
     cases_needed,
+    difference_of,
     mcnemar,
     mean_of,
     quantiles_of,
@@ -200,13 +201,12 @@ def compare(first: Measurement, second: Measurement, weights: Sequence[float] | 
         raise ValueError("the two questions were not measured on the same cases")
     pairs = list(zip(first.is_right, second.is_right, strict=True))
     only_first, only_second = pairs.count((True, False)), pairs.count((False, True))
-    difference = mean_of([float(one) - float(other) for one, other in pairs], weights or [1.0] * len(pairs))
     return Comparison(
         both_right=pairs.count((True, True)),
         only_first_right=only_first,
         only_second_right=only_second,
         none_right=pairs.count((False, False)),
-        difference=_within(difference, -1.0),
+        difference=difference_of(first.is_right, second.is_right, weights or [1.0] * len(pairs)),
         p_value=mcnemar(only_first, only_second),
         cases_needed=cases_needed(only_first, only_second, len(pairs)),
     )
@@ -248,7 +248,8 @@ def _brier(cases: Sequence[Scored]) -> Estimate | None:
     if not known:
         return None
     squares = [(score - is_flagging) ** 2 for score, is_flagging, _ in known]
-    return _within(mean_of(squares, [weight for _, _, weight in known]), 0.0)
+    mean = mean_of(squares, [weight for _, _, weight in known])
+    return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high), mean.of)
 
 
 def _bins(cases: Sequence[Scored]) -> tuple[Bin, ...]:
@@ -264,8 +265,3 @@ def _bins(cases: Sequence[Scored]) -> tuple[Bin, ...]:
         mean = mean_of([score for score, _ in inside], weights).value if inside else None
         bins.append(Bin(low, high, mean, share_of([case.is_flagging for _, case in inside], weights)))
     return tuple(bins)
-
-
-def _within(estimate: Estimate, lowest: float) -> Estimate:
-    """Limit the interval to the possible values."""
-    return Estimate(estimate.value, max(lowest, estimate.low), min(1.0, estimate.high), estimate.of)

@@ -76,6 +76,22 @@ def area_under_curve(scores: Sequence[float], truths: Sequence[bool], weights: S
     return Estimate(area, low, high, len(scores))
 
 
+def difference_of(first: Sequence[bool], second: Sequence[bool], weights: Sequence[float]) -> Estimate:
+    """Return the share of hits of `first` minus that of `second`, about the same cases.
+
+    The interval is that of Agresti and Min (2005), "Simple improved confidence intervals for comparing matched
+    proportions": Wald's, after adding half a case to each of the four combinations.
+    """
+    total, of = math.fsum(weights), effective_number(weights)
+    pairs = list(zip(first, second, weights, strict=True))
+    only_first = math.fsum(weight for one, other, weight in pairs if one and not other) / total
+    only_second = math.fsum(weight for one, other, weight in pairs if other and not one) / total
+    plus, minus, number = only_first * of + 0.5, only_second * of + 0.5, of + 2
+    centre = (plus - minus) / number
+    reach = _quantile() * math.sqrt(max(0.0, plus + minus - (plus - minus) ** 2 / number)) / number
+    return Estimate(only_first - only_second, max(-1.0, centre - reach), min(1.0, centre + reach), len(pairs))
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value of McNemar's exact test. A count is of cases that only this question got right."""
     if not only_first + only_second:

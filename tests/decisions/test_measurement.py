@@ -176,6 +176,28 @@ def test_the_threshold_has_the_best_balanced_accuracy_on_the_development_part(ca
     assert balanced_accuracy(measurement.chosen.threshold) == pytest.approx(best)
 
 
+def test_of_equally_good_thresholds_the_highest_is_chosen() -> None:
+    spam, other = [0.3, 0.9], [0.2, 0.7]  # 0.25 and 0.8 are right about three of four, balanced
+    cases = [JudgedCase("spam", (score, 1 - score), 0.5) for score in spam]
+    cases += [JudgedCase("not spam", (score, 1 - score), 0.5) for score in other]
+    split = Split(development=(0, 1, 2, 3), held_out=(4,), development_groups=4, held_out_groups=1)
+    measurement = measure([*cases, cases[0]], labels=LABELS, flag="spam", split=split)
+    assert measurement.chosen.threshold == pytest.approx(0.8)
+    assert measurement.chosen.reason == "the best balanced accuracy, 75.0%"
+
+
+def test_an_upper_edge_belongs_to_its_bin() -> None:
+    scores = [0.2, 0.5, 0.5, 0.7, 1.0, 0.0]
+    cases = [JudgedCase(LABELS[number % 2], (score, 1 - score), 0.5) for number, score in enumerate([*scores, 0.3])]
+    split = Split(development=(6,), held_out=tuple(range(6)), development_groups=1, held_out_groups=6)
+    bins = measure(cases, labels=LABELS, flag="spam", split=split).bins
+    assert [bin_.share.of for bin_ in bins] == [1, 1, 0, 0, 2, 0, 1, 0, 0, 1]
+    truths = [case.label == "spam" for case in cases[:6]]
+    shares, means = calibration_curve(truths, scores, n_bins=10)
+    assert [bin_.mean for bin_ in bins if bin_.share.of] == pytest.approx(list(means))
+    assert [bin_.share.value for bin_ in bins if bin_.share.of] == pytest.approx(list(shares))
+
+
 @given(st.lists(judged, min_size=3, max_size=60), st.floats(0.05, 1))
 def test_the_threshold_with_a_least_precision_is_the_lowest(cases: list[JudgedCase], least: float) -> None:
     development = [cases[index] for index in split_of(len(cases)).development]
@@ -257,6 +279,11 @@ def test_a_question_that_is_never_answered_is_never_right_and_never_flags() -> N
     assert measurement.brier is None
     assert measurement.auc is not None
     assert measurement.auc.value == 0.5
+
+
+def test_the_least_label_mass_is_a_verdict() -> None:
+    assert JudgedCase("spam", (0.7, 0.3), 0.01).verdict_probabilities == (0.7, 0.3)
+    assert JudgedCase("spam", (0.7, 0.3), 0.0099).verdict_probabilities is None
 
 
 def test_equal_probabilities_rank_nothing() -> None:

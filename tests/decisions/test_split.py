@@ -51,6 +51,12 @@ def test_the_split_of_texts_alone_is_fixed() -> None:
     assert len(split.held_out) == 8
 
 
+def test_the_smallest_hash_of_a_group_is_its_place() -> None:
+    """ "text 6" has the smallest hash of these, and "text 8" the largest: together they come first."""
+    keys = [CaseKey("text 6", "Ann"), CaseKey("text 8", "Ann"), CaseKey("text 7"), CaseKey("text 10")]
+    assert split_cases(keys, 2).development == (0, 1)
+
+
 def test_an_author_connects_cases_through_texts_of_others() -> None:
     cases = [CaseKey("a", "Ann"), CaseKey("a", "Bob"), CaseKey("b", "Bob"), CaseKey("c", "Cid"), CaseKey("d")]
     split = split_cases(cases, 2)

@@ -15,6 +15,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from bot.decisions.statistics import (
     area_under_curve,
     cases_needed,
+    difference_of,
     effective_number,
     mcnemar,
     mean_of,
@@ -167,6 +168,40 @@ def test_the_cases_needed_find_the_difference_in_four_of_five_tries(only_first: 
     smaller = np.minimum(counts[:, 0], counts[:, 1])
     p_values = 2 * stats.binom.cdf(smaller, discordant, 0.5) - stats.binom.pmf(smaller, discordant, 0.5)
     assert np.mean(p_values < 0.05) == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_cases_needed_are_connor_s() -> None:
+    """By hand: ((1.960 × √0.3 + 0.842 × √(0.3 − 0.2²)) / 0.2)² = 56.4."""
+    assert cases_needed(25, 5, 100) == cases_needed(5, 25, 100) == 57
+
+
+def test_the_difference_of_two_questions_is_agresti_and_min_s() -> None:
+    """By hand: 12 of 12 cases become 12.5 and 0.5 of 14, so 0.857 ± 1.960 × √(13 − 12² / 14) / 14."""
+    estimate = difference_of([True] * 12, [False] * 12, [1.0] * 12)
+    assert (estimate.value, estimate.high, estimate.of) == (1.0, 1.0, 12)
+    assert estimate.low == pytest.approx(0.6265, abs=1e-4)
+    turned = difference_of([False] * 12, [True] * 12, [1.0] * 12)
+    assert (turned.value, turned.low) == (-1.0, -1.0)
+    assert turned.high == pytest.approx(-estimate.low)
+
+
+@pytest.mark.parametrize("shares", [[0.3, 0.1, 0.6], [0.05, 0.05, 0.9], [0.5, 0.1, 0.4]])
+def test_the_interval_of_a_difference_holds_in_19_of_20_tries(shares: list[float]) -> None:
+    random = np.random.default_rng(6)
+    inside = []
+    for kinds in random.choice(3, p=shares, size=(800, 50)):
+        estimate = difference_of([bool(kind == 0) for kind in kinds], [bool(kind == 1) for kind in kinds], [1.0] * 50)
+        inside.append(estimate.low <= shares[0] - shares[1] <= estimate.high)
+    assert 0.93 < np.mean(inside) < 0.985, "it is a little wide where the questions rarely differ"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), weights), min_size=1, max_size=40))
+def test_weighted_difference(cases: list[tuple[bool, bool, float]]) -> None:
+    first, second, weighted_by = (list(column) for column in zip(*cases, strict=True))
+    estimate = difference_of(first, second, weighted_by)
+    expected = np.average(first, weights=weighted_by) - np.average(second, weights=weighted_by)
+    assert estimate.value == pytest.approx(expected)
+    assert -1 <= estimate.low <= estimate.high <= 1
 
 
 def test_no_number_of_cases_finds_no_difference() -> None:
