@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import python_with
 from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, words
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.sentiment import SENTIMENT
 
 REVIEWS = 8
 
@@ -27,7 +27,7 @@ def main() -> None:
         "new_tokens": new_tokens,
         "prompts": [tokenizer(words(100 + turn * 1000)).input_ids for turn in range(ROUNDS)],
         "reviews": [
-            tokenizer(sentiment_prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS)
+            tokenizer(SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS)
         ],
     }
     script = Path(__file__).with_name("llama_cpp_script.py")

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
-from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, sentiment_prompt
+from bot.questions.sentiment import SENTIMENT
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     folder, dtype, new_tokens = sys.argv[1], sys.argv[2], int(sys.argv[3])
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    labels = [tokenizer(label, add_special_tokens=False).input_ids[0] for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
+    labels = [tokenizer(label, add_special_tokens=False).input_ids[0] for label in SENTIMENT.labels]
 
     @torch.inference_mode()
     def generate(prompt: str) -> None:
@@ -30,7 +30,7 @@ def main() -> None:
 
     @torch.inference_mode()
     def score(review: str) -> bool:
-        logits = model(tokenizer(sentiment_prompt(review), return_tensors="pt").input_ids).logits[0, -1]
+        logits = model(tokenizer(SENTIMENT.prompt(review), return_tensors="pt").input_ids).logits[0, -1]
         return bool(logits[labels[0]] > logits[labels[1]])
 
     generate("time")

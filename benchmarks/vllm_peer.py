@@ -18,7 +18,7 @@ from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, vllm_python
 from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, median, words
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.sentiment import SENTIMENT
 
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"
@@ -68,7 +68,7 @@ async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: 
             speeds[people] = median(measured)
         scored = []
         for turn in range(ROUNDS):
-            reviews = [sentiment_prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
+            reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
             began = time.perf_counter()
             await asyncio.gather(*(complete(review, 1) for review in reviews))
             scored.append(REVIEWS / (time.perf_counter() - began))

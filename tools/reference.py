@@ -320,7 +320,8 @@ def _argument(action: argparse.Action) -> tuple[str, str]:
     if not action.option_strings:
         name = str(action.metavar or action.dest).upper()
         return f"`{name}`" if action.nargs == "?" else f"**`{name}`**", str(action.help)
-    value = "" if action.nargs == 0 else f" {action.metavar or _values(action)}"
+    metavar = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+    value = "" if action.nargs == 0 else f" {metavar or _values(action)}"
     return ", ".join(f"`{option}{value}`" for option in action.option_strings), str(action.help)
 
 

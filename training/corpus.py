@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.sentiment import SENTIMENT
 from training.review_grammar import LabelledReview, write_review
 
 END_OF_TEXT = "<|endoftext|>"
@@ -57,7 +57,7 @@ def write_reviews(seed: int, count: int, without: frozenset[str] = frozenset()) 
 
 def review_text(labelled: LabelledReview) -> str:
     """Return the prompt for the review, followed by its label and the end of text."""
-    return f"{sentiment_prompt(labelled.review)} {labelled.label.lower()}{END_OF_TEXT}"
+    return f"{SENTIMENT.prompt(labelled.review)} {labelled.label.lower()}{END_OF_TEXT}"
 
 
 def end_of_text_id(tokenizer: Tokenizer) -> int:

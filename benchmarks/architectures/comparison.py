@@ -13,7 +13,7 @@ from bot.engine.transformers.loading import OWN_PATH, load_model
 from bot.errors import BotError, ModelUnavailable
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.sentiment import NEGATIVE_LABEL, POSITIVE_LABEL, SentimentQuestion, sentiment_prompt
+from bot.questions.sentiment import SENTIMENT, SentimentQuestion
 from bot.questions.topk import TopKQuestion
 
 PROMPTS = ("It was a dark and stormy", "Once upon a time there was a little girl who lived in a house", "The")
@@ -208,8 +208,8 @@ def _continue(ours: EngineModel, prompt: str, strategy: Any, **options: Any) -> 
 
 
 def _labels(ours: EngineModel, plain: _Plain) -> str:
-    logits = plain.logits(sentiment_prompt(REVIEW))
-    ids = [int(plain.ids(label)[0, 0]) for label in (POSITIVE_LABEL, NEGATIVE_LABEL)]
+    logits = plain.logits(SENTIMENT.prompt(REVIEW))
+    ids = [int(plain.ids(label)[0, 0]) for label in SENTIMENT.labels]
     verdict = ours.answer(SentimentQuestion(REVIEW))
     return _difference(list(verdict.scores), logits[ids], logits)
 

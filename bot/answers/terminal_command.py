@@ -13,19 +13,24 @@ T = TypeVar("T")
 _TEXTS = ("prompt", "review", "text")  # the positional argument in a terminal
 _NAMES = {K.name: K.flag}
 _NEW_LINE = " \\\n  "  # the shell joins the lines with a space
-_COMMANDS = {"explain": ("sentiment", "--explain")}
+_COMMANDS = {"explain": ("sentiment", "--explain"), "explain_decision": ("decide", "--explain")}
 
 
 def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str | None:
     """Return the command for a POSIX shell, or None.
 
     There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
-    or for one that starts from an earlier text.
+    for one that starts from an earlier text, or for a decision with an example that begins with a dash.
     """
     options = question.options()
     text = str(options.pop(next(name for name in _TEXTS if name in options)))
-    texts = [text, *(value for value in options.values() if isinstance(value, str))]
+    if options.get("type") == "template":
+        options["template"] = options.pop("question")
+    texts = [text, *_texts_in(list(options.values()))]
     if any("\x00" in value or not _is_utf8(value) for value in texts):
+        return None
+    examples = _texts_in(options.get("examples", ()))
+    if any(part.startswith("-") for part in examples):  # argparse would read it as an option
         return None
     if isinstance(question, ContinuationQuestion) and not _terminal_can_write(question):
         return None
@@ -34,6 +39,9 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     lines += [["--model", model.name], ["--dtype", model.dtype]]
     for name, value in options.items():
         if value is None or value == () or not _is_used(name, options):
+            continue
+        if name in ("labels", "examples") and isinstance(value, tuple):
+            lines += [[f"--label={part}"] if name == "labels" else ["--example", *part] for part in value]
             continue
         # Joined by "=", because a second text can begin with a dash.
         lines.append(
@@ -59,6 +67,12 @@ def _is_used(name: str, options: dict[str, object]) -> bool:
 
 def _option_text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _texts_in(value: object) -> list[str]:
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in _texts_in(part)]
+    return [value] if isinstance(value, str) else []
 
 
 def _is_utf8(text: str) -> bool:

@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 
 from bot.engine.comparison import compare
 from bot.engine.continuation import write
+from bot.engine.decision import DecisionReader
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
@@ -13,6 +14,12 @@ from bot.engine.topk import sample_step, score_guess, score_guesses, walk
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.decision import (
+    ContentFreeQuestion,
+    DecisionBatchQuestion,
+    DecisionEvidenceQuestion,
+    DecisionQuestion,
+)
 from bot.questions.language_model import ModelInfo, Question, Watcher
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
@@ -28,13 +35,18 @@ class EngineModel:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        sentiment = SentimentReader(engine)
+        decisions = DecisionReader(engine)
+        sentiment = SentimentReader(engine, decisions)
         self._answers: Mapping[type, Callable[..., object]] = {
             TopKQuestion: lambda question, _: walk(engine, question),
             SampledStepQuestion: lambda question, _: sample_step(engine, question),
             ContinuationQuestion: lambda question, watcher: write(engine, question, watcher),
             SentimentQuestion: lambda question, _: sentiment.judge(question),
             EvidenceQuestion: lambda question, _: sentiment.explain(question),
+            DecisionQuestion: lambda question, _: decisions.read(question),
+            DecisionEvidenceQuestion: lambda question, _: decisions.explain(question),
+            DecisionBatchQuestion: lambda question, _: decisions.read_batch(question),
+            ContentFreeQuestion: lambda question, _: decisions.content_free(question),
             TokenizationQuestion: lambda question, _: tokenize(engine.codec, question),
             XrayQuestion: lambda question, _: surprisals(engine, question),
             ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),

@@ -1,83 +1,67 @@
-"""The verdict on a review, and the evidence for it."""
+"""The verdict on a review, and the evidence for it: the reference notebook's question, asked as a decision."""
 
-import math
-from itertools import takewhile
-
-from bot.engine.primitives import Engine, TokenScore
-from bot.errors import EmptyPrompt
+from bot.engine.decision import DecisionReader
+from bot.engine.primitives import Engine
+from bot.errors import LabelsUnsupported, SentimentUnsupported, TokenWithoutWeights
+from bot.questions.decision import DecisionReading
 from bot.questions.sentiment import (
-    CONTENT_FREE,
-    NEGATIVE_LABEL,
-    POSITIVE_LABEL,
+    SENTIMENT,
     Calibration,
     EvidenceQuestion,
     Sentiment,
     SentimentEvidence,
     SentimentLabel,
     SentimentQuestion,
-    WordEvidence,
-    sentiment_prompt,
-    without,
-    word_groups,
 )
+
+_POSITIVE, _NEGATIVE = SENTIMENT.labels
 
 
 class SentimentReader:
-    """Judges reviews with the reference notebook's prompt. The part before the review is computed once and cached."""
+    """Judges reviews with the reference notebook's prompt."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, decisions: DecisionReader) -> None:
         self._engine = engine
-        self._codec = engine.codec
-        self._label_ids: tuple[int, ...] = ()
-        pairs = zip(*(self._codec.ids(sentiment_prompt(review)) for review in ("good", "Bad")), strict=False)
-        self._beginning = [id_ for id_, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+        self._decisions = decisions
 
     def judge(self, question: SentimentQuestion) -> Sentiment:
         """Return the verdict. Raises EmptyPrompt, PromptTooLong and SentimentUnsupported."""
-        self._refuse_empty(question.review)
-        return self._verdicts([question.review])[0]
+        self._check(question.review)
+        (reading,) = self._decisions.read_all(SENTIMENT, [question.review], what="review")
+        return _verdict(question.review, reading)
 
     def explain(self, question: EvidenceQuestion) -> SentimentEvidence:
         """Return the verdict with its evidence. All prompts are computed together. Raises the errors of `judge`."""
-        review = question.review
-        self._refuse_empty(review)
-        groups, together = word_groups(review)
-        reduced = [without(review, start, end) for start, end in groups]
-        whole, *others = self._verdicts([review, *CONTENT_FREE, *reduced])
+        self._check(question.review)
+        evidence = self._decisions.evidence(SENTIMENT, question.review, _POSITIVE, what="review")
+        free_positive, free_negative = evidence.calibration.content_free
+        positive, negative = evidence.calibration.probabilities
         return SentimentEvidence(
-            sentiment=whole,
-            words=tuple(
-                WordEvidence(start, end, review[start:end], whole.margin - other.margin)
-                for (start, end), other in zip(groups, others[len(CONTENT_FREE) :], strict=True)
-            ),
-            words_together=together,
-            calibration=_calibrated(whole, others[: len(CONTENT_FREE)]),
+            sentiment=_verdict(question.review, evidence.reading),
+            words=evidence.words,
+            words_together=evidence.words_together,
+            calibration=Calibration(free_positive, free_negative, positive, negative, _label(positive, negative)),
         )
 
-    def _verdicts(self, reviews: list[str]) -> list[Sentiment]:
-        labels = self._labels()
-        texts = [self._ids(review) for review in reviews]
-        scores = self._engine.score_next(texts, labels, beginning=self._beginning)
-        return [_verdict(*parts) for parts in zip(reviews, texts, scores, strict=True)]
+    def _check(self, review: str) -> None:
+        self._decisions.refuse_empty(SENTIMENT, review, what="review")
+        if not self._are_labels_single_tokens():
+            codec, prompt = self._engine.codec, SENTIMENT.prompt("good")
+            pieces = {label: codec.following_ids(prompt, label) for label in SENTIMENT.labels}
+            label, ids = max(pieces.items(), key=lambda item: len(item[1]))
+            raise SentimentUnsupported(self._engine.info.short_name, label, [codec.token(id_).text for id_ in ids])
 
-    def _refuse_empty(self, review: str) -> None:
-        if not review.strip():
-            raise EmptyPrompt("review", self._codec.prompt_limit - len(self._codec.ids(sentiment_prompt(""))))
-
-    def _ids(self, review: str) -> list[int]:
-        return self._codec.encode(sentiment_prompt(review), what="review with the question around it")
-
-    def _labels(self) -> tuple[int, ...]:
-        if not self._label_ids:  # every prompt has the same end, so one prompt gives the label ids for all
-            prompt = sentiment_prompt("good")
-            self._label_ids = tuple(self._codec.label_id(label, prompt) for label in (POSITIVE_LABEL, NEGATIVE_LABEL))
-        return self._label_ids
+    def _are_labels_single_tokens(self) -> bool:
+        try:
+            return all(len(ids) == 1 for ids in self._decisions.label_ids(SENTIMENT))
+        except (LabelsUnsupported, TokenWithoutWeights):
+            return False
 
 
-def _verdict(review: str, input_ids: list[int], scores: tuple[TokenScore, ...]) -> Sentiment:
-    """Return the verdict from the scores of both labels after the prompt."""
-    positive, negative = scores
-    label = _label(positive.score, negative.score)
+def _verdict(review: str, reading: DecisionReading) -> Sentiment:
+    positive, negative = reading.labels
+    own, other = [score.log_probability if score.logit is None else score.logit for score in (positive, negative)]
+    label = _label(own, other)
     return Sentiment(
         review=review,
         label=label,
@@ -85,35 +69,13 @@ def _verdict(review: str, input_ids: list[int], scores: tuple[TokenScore, ...]) 
         negative_logit=negative.logit,
         positive_log_probability=positive.log_probability,
         negative_log_probability=negative.log_probability,
-        positive_probability=_share(positive.score, negative.score),
-        negative_probability=_share(negative.score, positive.score),
-        label_mass=min(1.0, positive.probability + negative.probability),
-        input_ids=tuple(input_ids),
-        label_id=positive.id if label == "Positive" else negative.id,
+        positive_probability=positive.probability,
+        negative_probability=negative.probability,
+        label_mass=reading.label_mass,
+        input_ids=reading.input_ids,
+        label_id=(positive if label == "Positive" else negative).ids[0],
     )
 
 
 def _label(positive: float, negative: float) -> SentimentLabel:
     return "Positive" if positive > negative else "Negative"
-
-
-def _share(own: float, other: float) -> float:
-    """Return the softmax of `own` over both scores."""
-    highest = max(own, other)
-    return math.exp(own - highest) / (math.exp(own - highest) + math.exp(other - highest))
-
-
-def _calibrated(verdict: Sentiment, content_free: list[Sentiment]) -> Calibration:
-    """Return the verdict after contextual calibration, computed as in its authors' code."""
-    free_positive, free_negative = _normalized(
-        max(1e-300, sum(free.positive_probability * free.label_mass for free in content_free)),
-        max(1e-300, sum(free.negative_probability * free.label_mass for free in content_free)),
-    )
-    positive, negative = _normalized(
-        verdict.positive_probability / free_positive, verdict.negative_probability / free_negative
-    )
-    return Calibration(free_positive, free_negative, positive, negative, _label(positive, negative))
-
-
-def _normalized(first: float, second: float) -> tuple[float, float]:
-    return first / (first + second), second / (first + second)

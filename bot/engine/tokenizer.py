@@ -1,6 +1,7 @@
 """Text to token ids and back, with limits, special tokens and the text of single tokens."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -8,17 +9,18 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from bot.errors import (
     EmptyPrompt,
     InputUnreadable,
+    NoChatTemplate,
     OptionOutOfRange,
     PromptTooLong,
-    SentimentUnsupported,
     TokenizerFailed,
     TokenWithoutWeights,
 )
+from bot.questions.decision import Turn
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.questions.tokens import Token
 
-# Used in place of a prompt whose own last token would change when text is added. See `_following_ids`.
+# Used in place of a prompt whose own last token would change when text is added. See `following_ids`.
 _ANCHORS = ("\n", ".", "a", "0")
 REPLACEMENT = "\ufffd"
 _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}  # type: ignore[no-untyped-call]  # transformers leaves it untyped
@@ -68,18 +70,24 @@ class TextCodec:
 
     def ids(self, text: str, *, special_tokens: bool = True) -> list[int]:
         """Return the ids of `text` from the tokenizer. Raises InputUnreadable and TokenizerFailed."""
+        with self._tokenizing(text):
+            input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
+        return input_ids
+
+    @contextlib.contextmanager
+    def _tokenizing(self, *texts: str) -> Iterator[None]:
+        """Raise InputUnreadable for texts that are not valid UTF-8, and TokenizerFailed for the tokenizer's errors."""
         try:
-            text.encode("utf-8")
+            "".join(texts).encode("utf-8")
         except UnicodeEncodeError:
             raise InputUnreadable("The text is not valid UTF-8. Write it in UTF-8, or pipe it in with -.") from None
         try:
-            input_ids: list[int] = self._tokenizer(text, add_special_tokens=special_tokens).input_ids
+            yield
         except BaseException as error:
             # The tokenizers library panics with a BaseException. That must not end the bot.
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise TokenizerFailed(self._info.short_name) from error
             raise
-        return input_ids
 
     def encode(self, prompt: str, *, what: str = "prompt", room_for: int = 0) -> list[int]:
         """Return the prompt's ids. They leave room for `room_for` new tokens in the model's context.
@@ -91,14 +99,42 @@ class TextCodec:
         if context is not None and room_for >= context:
             allowed = f"from 1 to {context - 1:,}, because the model's context holds {context:,} tokens in total"
             raise OptionOutOfRange("max_new_tokens", room_for, allowed)
+        return self.check_prompt(self.ids(prompt) if prompt else [], what=what, room_for=room_for)
+
+    def check_prompt(self, input_ids: list[int], *, what: str, room_for: int = 0) -> list[int]:
+        """Return the ids of a prompt. Raises EmptyPrompt, PromptTooLong and TokenWithoutWeights, as `encode`."""
+        context = self._info.context_length
         limit = self.prompt_limit if context is None else min(self.prompt_limit, context - room_for)
-        input_ids = self.ids(prompt) if prompt else []
         if not input_ids:
             raise EmptyPrompt(what, limit)
         if len(input_ids) > limit:
             raise PromptTooLong(what, len(input_ids), limit, context=context, new_tokens=room_for)
         self._refuse_ids_from(self._input_rows, input_ids)
         return input_ids
+
+    def chat_ids(self, turns: Sequence[Turn]) -> list[int]:
+        """Return the ids of a conversation in the model's chat template, up to where the assistant's answer begins.
+
+        The texts of the turns never become control tokens. Raises NoChatTemplate and TokenizerFailed.
+        """
+        if not self.has_chat_template:
+            raise NoChatTemplate
+        conversation = [{"role": turn.role, "content": turn.content} for turn in turns]
+        with self._tokenizing(*(turn.content for turn in turns)):
+            # The options are those of transformers' pipeline "decision".
+            encoding: Mapping[str, list[int]] = self._tokenizer.apply_chat_template(  # type: ignore[assignment]  # with return_dict
+                conversation,
+                add_generation_prompt=True,
+                enable_thinking=False,
+                sanitize_control_tokens=True,
+                return_dict=True,
+            )
+        return list(encoding["input_ids"])
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the model's files have a chat template."""
+        return bool(self._tokenizer.chat_template)
 
     def refuse_invalid_ids(self, ids: Sequence[int], what: str) -> None:
         """Raise OptionOutOfRange if one of `ids` is not an id that the model predicts."""
@@ -120,15 +156,15 @@ class TextCodec:
 
         A token that is only a space doesn't count. Raises EmptyPrompt and TokenWithoutWeights.
         """
-        written = self._following_ids(prompt, text)[:1] if text else []
-        spaced = self._following_ids(prompt, f" {text}")[:1] if text else []
+        written = self.following_ids(prompt, text)[:1] if text else []
+        spaced = self.following_ids(prompt, f" {text}")[:1] if text else []
         ids = list(dict.fromkeys([*written, *(id_ for id_ in spaced if self.decode([id_]).strip())]))
         if not ids:
             raise EmptyPrompt(what, self.prompt_limit)
         self.refuse_unpredicted(ids)
         return ids
 
-    def _following_ids(self, prompt: str, text: str) -> list[int]:
+    def following_ids(self, prompt: str, text: str) -> list[int]:
         """Return the ids that `text` adds to `prompt` when both are tokenized together.
 
         `text` is not tokenized alone, because some tokenizers add a space before every text. If adding it changes the
@@ -179,13 +215,6 @@ class TextCodec:
         """
         count = len(self.decode([id_ for id_ in ids if not self.is_special(id_)]))
         return count if self.is_special(ids[0]) else count - len(self.decode(ids[:1]).rstrip(REPLACEMENT))
-
-    def label_id(self, label: str, prompt: str) -> int:
-        """Return the id of a label after `prompt`. Raises SentimentUnsupported if it isn't a single token."""
-        ids = self._following_ids(prompt, label)
-        if len(ids) != 1 or ids[0] >= self._info.vocab_size:
-            raise SentimentUnsupported(self._info.short_name, label, [self.token(id_).text for id_ in ids])
-        return ids[0]
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:

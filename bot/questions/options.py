@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from bot.errors import OptionOutOfRange
+from bot.questions.decision import DECISION_TYPES, MOST_EXAMPLES, QUESTION_LENGTH
 
 Door = Literal["discord", "terminal"]
 Strategy = Literal["greedy", "sample", "beam"]
@@ -35,7 +36,8 @@ class Option:
 
     `smallest` and `largest` limit a number, or the length of a text in Discord. `without` says what happens if the
     option is left out and has no default. `strategy` is the only strategy that uses the option, and `door` the only
-    interface that offers it; None means all. A positional option is written without its name in a terminal.
+    interface that offers it; None means all. A positional option is written without its name in a terminal. An option
+    with `placeholders` can be given several times in a terminal, each time with one value for each placeholder.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Option:
     door: Door | None = None
     is_required: bool = False
     is_positional: bool = False
+    placeholders: tuple[str, ...] = ()
 
     @property
     def is_number(self) -> bool:
@@ -152,6 +155,22 @@ WALK_TEMPERATURE = replace(
     TEMPERATURE, help="Also show the probabilities at this temperature", default=1.0, door="terminal"
 )
 
+# What is decided in a terminal, by every command that asks decisions.
+DECISION_OPTIONS = (
+    Option("preset", str, "A ready-made question, or the path of a .toml file with one", door="terminal"),
+    Option("type", str, "How the question is asked", choices=DECISION_TYPES, door="terminal"),
+    Option("question", str, "The question, for noul, choice and score", door="terminal"),
+    Option("template", str, "The prompt, with {text} where the text belongs", door="terminal"),
+    Option(
+        "label", str, "A possible answer, given once for each answer; for a template, exactly as it follows the prompt",
+        placeholders=("LABEL",), door="terminal",
+    ),
+    Option(
+        "example", str, f"A text and its label, shown to the model before the text; up to {MOST_EXAMPLES}",
+        placeholders=("TEXT", "LABEL"), door="terminal",
+    ),
+)  # fmt: skip
+
 PRIVATE = Option("private", bool, "Show the answer only to you", default=False, door="discord")
 
 OPTIONS: dict[str, tuple[Option, ...]] = {
@@ -183,6 +202,34 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         Option("lines", Path, 'Score each line of this file as a review; "-" reads standard input', door="terminal"),
         Option(
             "explain", bool, "Show the effect of each word, and a calibrated verdict", default=False, door="terminal"
+        ),
+        PRIVATE,
+    ),
+    "decide": (
+        Option(
+            "question", str, "A ready-made question, or your own", 1, QUESTION_LENGTH, door="discord", is_required=True
+        ),
+        *(
+            replace(option, is_required=False)  # in a terminal, --lines can replace it
+            for option in _text("text", "The text to decide about", without="a form opens for longer text")
+        ),
+        Option(
+            "type",
+            str,
+            "How the question is asked",
+            choices=DECISION_TYPES,
+            door="discord",
+            without="noul, or choice with labels, or template with {text}",
+        ),
+        Option("labels", str, "The possible answers, separated by |", 1, 1000, door="discord", without="Yes and No"),
+        *DECISION_OPTIONS,
+        Option("lines", Path, 'Decide about each line of this file; "-" reads standard input', door="terminal"),
+        Option(
+            "explain",
+            bool,
+            "Show the effect of each word, and calibrated probabilities",
+            default=False,
+            door="terminal",
         ),
         PRIVATE,
     ),

@@ -1,21 +1,20 @@
 """A zero-shot sentiment verdict, the effect of each word on it, and the prompt."""
 
-import math
-import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from bot.questions.decision import Decision
+from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import RepeatableQuestion
 from bot.questions.outcome import Outcome
 
 SentimentLabel = Literal["Positive", "Negative"]
-MAX_GROUPS = 64  # groups of adjacent words; each group is left out once
-CONTENT_FREE = ("N/A", "", "[MASK]")  # reviews without content (Zhao et al. 2021, section 5)
-_WORD = re.compile(r"\S+")
-_BEFORE = "Question: Is the following review positive or\n    negative about the movie?\n    Review: "
-_AFTER = " Answer:"
-POSITIVE_LABEL = " positive"
-NEGATIVE_LABEL = " negative"
+# The reference notebook's prompt and labels.
+SENTIMENT = Decision(
+    "template",
+    "Question: Is the following review positive or\n    negative about the movie?\n    Review: {text} Answer:",
+    (" positive", " negative"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +50,6 @@ class Sentiment:
         """The logit of " positive" minus the logit of " negative". Log-probabilities differ by the same."""
         positive, negative = self.scores
         return positive - negative
-
-
-@dataclass(frozen=True, slots=True)
-class WordEvidence:
-    """A word of the review, or several adjacent ones, at `text[start:end]`.
-
-    `effect` is the margin (logit of " positive" minus logit of " negative") of the whole review, minus the margin of
-    the review without these words. Above 0 the words count for positive, below 0 for negative.
-    """
-
-    start: int
-    end: int
-    text: str
-    effect: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +111,3 @@ class EvidenceQuestion(RepeatableQuestion[SentimentEvidence]):
         """Return the label's token, the calibrated probability, and each word's effect."""
         figures = (result.calibration.positive_probability, *(word.effect for word in result.words))
         return Outcome(result.sentiment.input_ids, ((result.sentiment.label_id,),), figures)
-
-
-def word_groups(review: str, limit: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:
-    """Return the start and end of each of at most `limit` groups of adjacent words, and the words per group."""
-    words = [match.span() for match in _WORD.finditer(review)]
-    together = max(1, math.ceil(len(words) / limit))
-    groups = [words[first : first + together] for first in range(0, len(words), together)]
-    return [(group[0][0], group[-1][1]) for group in groups], together
-
-
-def without(review: str, start: int, end: int) -> str:
-    """Return `review` without `review[start:end]` and the white space after it, or before it at the end."""
-    before, after = review[:start], review[end:]
-    if after.strip():
-        return before + after.lstrip()
-    return before.rstrip() + after if before.strip() else before + after
-
-
-def sentiment_prompt(review: str) -> str:
-    """Return the prompt with `review` inserted unchanged."""
-    return f"{_BEFORE}{review}{_AFTER}"

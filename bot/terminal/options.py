@@ -31,6 +31,13 @@ def add_option(parser: Arguments, option: Option) -> None:
     """Add an option. A number that is not given is None; the question checks its range."""
     if option.is_positional:
         parser.add_argument(option.name, nargs=None if option.is_required else "?", help=option.description)
+    elif option.placeholders:
+        names = option.placeholders
+        is_single = len(names) == 1
+        parser.add_argument(
+            option.flag, action="append", nargs=None if is_single else len(names),
+            metavar=names[0] if is_single else names, help=option.description,
+        )  # fmt: skip
     elif option.kind is bool:
         parser.add_argument(option.flag, action="store_true", help=option.description)
     elif option.choices:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from bot.engine.model_files import DEMO_FOLDER
-from bot.questions.sentiment import sentiment_prompt
+from bot.questions.sentiment import SENTIMENT
 
 SMALL: dict[str, Any] = {
     "vocab_size": 4096,
@@ -100,7 +100,7 @@ def spaced_model(folder: Path, *, ends_texts: bool = False) -> Path:
 
     The words of the notebook's question are tokens that include their leading space; all other tokens are characters.
     """
-    words = dict.fromkeys(f"{sentiment_prompt('')} positive negative It was a dark".split())
+    words = dict.fromkeys(f"{SENTIMENT.prompt('')} positive negative It was a dark".split())
     pieces = ["<unk>", "<s>", "</s>", "▁", *string.printable, *(f"▁{word}" for word in words)]
     tokenizer = Tokenizer(models.Unigram([(piece, -1.0 / len(piece)) for piece in dict.fromkeys(pieces)], unk_id=0))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])

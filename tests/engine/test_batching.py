@@ -17,7 +17,7 @@ from bot.errors import QueueFull, RequestCancelled
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel, Question
-from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt
+from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
@@ -142,7 +142,7 @@ async def test_the_beginning_of_the_sentiment_prompt_is_computed_once(
 ) -> None:
     computed = RecordedPasses(monkeypatch)
     reviews = ["A good film.", "\n Bad", "The plot was thin but I liked every one of the actors."]
-    whole = [len(demo_model.answer(TokenizationQuestion(sentiment_prompt(review)))[0].tokens) for review in reviews]
+    whole = [len(demo_model.answer(TokenizationQuestion(SENTIMENT.prompt(review)))[0].tokens) for review in reviews]
     executor = start(demo_model)
     for number, review in enumerate(reviews):
         await executor.submit(1, SentimentQuestion(review))

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from bot.engine.model import EngineModel
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
-from bot.questions.sentiment import (
-    MAX_GROUPS,
-    EvidenceQuestion,
-    SentimentQuestion,
-    sentiment_prompt,
-    without,
-    word_groups,
-)
+from bot.questions.evidence import MAX_GROUPS, without, word_groups
+from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from tests.engine.exploring import close
 from tests.engine.plain import REVIEWS
 
@@ -48,7 +42,7 @@ def test_calibration_equals_a_direct_computation(ours: EngineModel, plain: Any, 
 
     def labels(text: str) -> torch.Tensor:
         with torch.no_grad():
-            logits = plain(tokenizer(sentiment_prompt(text), return_tensors="pt").input_ids).logits[0, -1]
+            logits = plain(tokenizer(SENTIMENT.prompt(text), return_tensors="pt").input_ids).logits[0, -1]
         probabilities: torch.Tensor = logits.double().softmax(-1)[ids]
         return probabilities
 

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
-from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt
+from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import GuessQuestion
 from tests.engine.small_models import plain_model, spaced_model
 
@@ -38,7 +38,7 @@ def tokenizer(folder: Path) -> Any:
 
 
 def test_labels_are_single_tokens_after_the_question(spaced: EngineModel, plain: Any, tokenizer: Any) -> None:
-    prompt = sentiment_prompt(REVIEW)
+    prompt = SENTIMENT.prompt(REVIEW)
     with torch.no_grad():
         logits = plain(tokenizer(prompt, return_tensors="pt").input_ids).logits[0, -1]
     positive, negative = tokenizer.convert_tokens_to_ids(["▁positive", "▁negative"])
@@ -88,5 +88,5 @@ def test_a_tokenizer_that_drops_line_breaks_needs_another_beginning(tmp_path: Pa
     tokenizer["model"]["vocab"] += [["▁wor", -1.0], ["▁world", -1.0], ["▁ld", -1.0]]
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     model = load_model(str(folder), max_prompt_tokens=100)
-    ids = model.engine.codec._following_ids("It was a wor", "ld")
+    ids = model.engine.codec.following_ids("It was a wor", "ld")
     assert [model.engine.codec.token(id_).text for id_ in ids] == ["l", "d"]

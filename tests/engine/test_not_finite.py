@@ -32,6 +32,8 @@ QUESTIONS = [
     ["continue", PROMPT, "--strategy", "beam"],
     ["sentiment", "I laughed all the way home."],
     ["sentiment", "I laughed all the way home.", "--explain"],
+    ["decide", "I laughed all the way home.", "--preset", "spam"],
+    ["decide", "I laughed all the way home.", "--preset", "spam", "--explain"],
     ["xray", PROMPT],
     ["compare", PROMPT],
     ["sampler", PROMPT],

@@ -10,7 +10,7 @@ from bot.engine.model import EngineModel
 from bot.engine.transformers.loading import load_model
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.sentiment import SentimentQuestion, sentiment_prompt
+from bot.questions.sentiment import SENTIMENT, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 
@@ -61,7 +61,7 @@ REVIEWS = [
 
 
 def test_the_prompt_is_the_notebook_s_character_for_character() -> None:
-    assert sentiment_prompt("{x}\n ") == (
+    assert SENTIMENT.prompt("{x}\n ") == (
         "Question: Is the following review positive or\n    negative about the movie?\n    Review: {x}\n  Answer:"
     )
 

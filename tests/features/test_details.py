@@ -33,6 +33,8 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}),
     ("continue", {"prompt": PROMPT, "strategy": "sample", "seed": 5, "temperature": 1.1, "top_p": 0.9}),
     ("sentiment", {"review": REVIEW}),
+    ("decide", {"question": "spam", "text": REVIEW}),
+    ("decide", {"question": "{text} It was a", "labels": 'sad story|day|"night"', "text": PROMPT}),
     ("tokenize", {"text": "positive", "compare_with": "-positive"}),
     ("xray", {"text": PROMPT}),
     ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
@@ -123,6 +125,10 @@ async def test_its_command_computes_the_same_in_a_terminal(
     elif command == "sentiment":
         logits = printed[0]["logits"]
         assert [logits["positive"], logits["negative"]] == pytest.approx(receipt["figures"][:2], abs=1e-4)
+    elif command == "decide":
+        figures = [*(label["log_probability"] for label in printed[0]["labels"]), printed[0]["label_mass"]]
+        assert figures == pytest.approx(receipt["figures"], abs=1e-5)
+        assert [label["label"] for label in printed[0]["labels"]] == receipt["options"]["labels"]
     elif command == "sampler":
         distributions = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
         top_ids = [[token["id"] for token in distribution["tokens"]] for distribution in distributions]

@@ -29,6 +29,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("sampler", {"prompt": "Once"}),
     ("compare", {"prompt": "Once", "max_new_tokens": 3}),
     ("guess", {"prompt": "Once"}),
+    ("decide", {"text": "Once", "question": "spam"}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 
@@ -228,14 +229,11 @@ async def test_a_missing_or_empty_text_never_reaches_the_bot(
     place: Place, command: str, options: dict[str, Any]
 ) -> None:
     option, *_ = options
-    if command not in {
-        "continue",
-        "sentiment",
-        "guess",
-    }:  # without their text these open a form, or begin with a text of their own
+    # Without their text these open a form, or begin with a text of their own.
+    if command not in {"continue", "sentiment", "guess", "decide"}:
         with pytest.raises(simcord.OptionError) as refused:
             await place.member.slash(place.channel, command)
         assert refused.value.code == "option-required"
     with pytest.raises(simcord.OptionError) as refused:
-        await place.member.slash(place.channel, command, **{option: ""})
+        await place.member.slash(place.channel, command, **options | {option: ""})
     assert refused.value.code == "option-length"

@@ -3,8 +3,9 @@
 from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.evidence import WordEvidence
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
-from bot.questions.sentiment import Calibration, SentimentEvidence, WordEvidence
+from bot.questions.sentiment import Calibration, SentimentEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
 from bot.questions.xray import Surprisals, TokenSurprisal
 from tests.rendering.results import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.features.sentiment.text import label_mass_text
+from bot.rendering.label_mass import label_mass_text
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ async def test_sample_with_its_details(world: World) -> None:
     world.check("without its file", (await ada.click(message, label="Details")).response)
 
 
+async def test_decision(world: World) -> None:
+    ada = world.people["ada"]
+    message = await world.check_answer("verdict", "decide", question="sentiment-examples", text=REVIEW)
+    world.check("explained", (await ada.click(message, label="Explain")).response)
+    world.check("the question", (await ada.click(message, label="Question")).response)
+    await world.check_answer(
+        "several tokens", "decide", question="{text} It was a", labels="sad story|day", text="Once."
+    )
+    for name, options in {
+        "no chat template": {"question": "Is this spam?"},
+        "a preset with labels": {"question": "spam", "labels": "a|b"},
+    }.items():
+        refused = await ada.slash(world.channels["lobby"], "decide", text="Once.", **options)
+        world.check(name, refused.response or refused.followups[0])
+    world.check_form("form", await ada.slash(world.channels["reviews"], "decide", question="spam"))
+
+
 async def test_sentiment(world: World) -> None:
     message = await world.check_answer("verdict", "sentiment", review=REVIEW)
     world.check("explained", (await world.people["ada"].click(message, label="Explain")).response)

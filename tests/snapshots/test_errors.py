@@ -20,6 +20,9 @@ ERRORS = (
     errors.OptionUnsupported(
         "repetition_penalty", 1.2, "this engine only knows log-probabilities", "Use 1, or the transformers engine."
     ),
+    errors.DecisionInvalid("What is wrong with the question."),
+    errors.NoChatTemplate(),
+    errors.LabelsUnsupported("demo", "Why they cannot be compared.", "What to do."),
     errors.MessageWithoutText("it has pictures"),
     errors.ReceiptUnusable("Why it cannot be used."),
     errors.NotYours("Whose it is."),

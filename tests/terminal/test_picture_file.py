@@ -9,7 +9,7 @@ import pytest
 from bot.engine.model import EngineModel
 from bot.features.comparison.picture import beam_tree_picture
 from bot.features.sampler.picture import stages_picture
-from bot.features.sentiment.picture import words_picture
+from bot.features.sentiment.picture import evidence_picture
 from bot.features.tokenization.picture import token_borders_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import ComparisonQuestion
@@ -47,7 +47,10 @@ COMMANDS: list[tuple[list[str], Draw]] = [
     ),
     (["topk", PROMPT, "-k", "30"], topk),
     (["tokenize", BROKEN], lambda model: token_borders_picture(model.answer(TokenizationQuestion(BROKEN))[0])),
-    (["sentiment", "Not bad.", "--explain"], lambda model: words_picture(model.answer(EvidenceQuestion("Not bad.")))),
+    (
+        ["sentiment", "Not bad.", "--explain"],
+        lambda model: evidence_picture(model.answer(EvidenceQuestion("Not bad."))),
+    ),
 ]
 
 

@@ -162,6 +162,7 @@ def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> No
     [
         ("sentiment", "I loved it."),
         ("sentiment", "I loved it.", "--explain"),
+        ("decide", "I loved it.", "--preset", "spam", "--explain"),
         ("topk", PROMPT),
         ("tokenize", PROMPT),
         ("xray", PROMPT),

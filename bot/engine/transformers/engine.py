@@ -19,7 +19,7 @@ from bot.errors import GenerationUnsupported, RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 
-BEGINNINGS = 8  # common beginnings of texts that stay cached
+BEGINNING_TOKENS = 4096  # cached common beginnings in total: 100 MB of keys and values for Qwen2-0.5B in float32
 
 
 class TransformersEngine:
@@ -148,7 +148,7 @@ class TransformersEngine:
         """Return the common beginning of many texts, computed at its first use."""
         if beginning not in self._beginnings:
             self._beginnings[beginning] = self.passes.compute_beginning(list(beginning))
-            if len(self._beginnings) > BEGINNINGS:
+            while len(self._beginnings) > 1 and sum(map(len, self._beginnings)) > BEGINNING_TOKENS:
                 self._beginnings.popitem(last=False)
         self._beginnings.move_to_end(beginning)
         return self._beginnings[beginning]

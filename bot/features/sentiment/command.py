@@ -20,7 +20,7 @@ from bot.answers.message_text import text_to_read
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.sentiment.embed import evidence_answer, sentiment_answer
-from bot.features.sentiment.picture import words_picture
+from bot.features.sentiment.picture import evidence_picture
 from bot.questions.language_model import RunInfo
 from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentQuestion
 
@@ -96,7 +96,7 @@ class ExplainButton(PersistentButton, template="sentiment:explain"):
         check_model(receipt.model, interaction.client.executor.status.model)
         question = EvidenceQuestion(verdict.review)
         await answer(
-            interaction, question, with_receipt_below(question, evidence_answer), private=True, draw=words_picture
+            interaction, question, with_receipt_below(question, evidence_answer), private=True, draw=evidence_picture
         )
 
 

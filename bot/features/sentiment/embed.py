@@ -3,10 +3,12 @@
 import discord
 
 from bot.answers.answer import GREEN, RED, Answer, footer
-from bot.features.sentiment.text import TRUSTED_LABEL_MASS, label_mass_text, sentiment_table
+from bot.features.sentiment.text import sentiment_table
+from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import RunInfo
-from bot.questions.sentiment import Sentiment, SentimentEvidence, WordEvidence
+from bot.questions.sentiment import Sentiment, SentimentEvidence
 from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.label_mass import TRUSTED_LABEL_MASS, label_mass_text
 from bot.rendering.prose import quote_excerpt
 from bot.rendering.tables import PHONE_WIDTH, percentage, table
 

@@ -1,152 +1,27 @@
-"""The picture of a verdict's evidence: the review with each word coloured by its effect."""
+"""The picture of a sentiment verdict's evidence."""
 
-import math
-from typing import NamedTuple
-
-from bot.questions.sentiment import SentimentEvidence, WordEvidence
-from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, flow, more_text, quoted_token
-from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on
+from bot.questions.sentiment import SentimentEvidence
 from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.words import WordEffects, signed_text, words_picture
 from bot.rendering.tables import percentage
 
-MOST_WORDS = 300
-MOST_LINES = 30
-LEAST_SCALE = 0.5  # the smallest end of the scale, so that a review without strong words stays pale
-STRONG = 0.5  # of the scale; from here on, a word also gets a sign, which is visible without colour
-_TOP = 144
-_LINE, _BOX = 46, 40
-_BASELINE = 28
-_SIGN = 14  # width and height of a sign
-_BESIDE = _SIGN + 6
-_KEY = 120
-_STEPS = 65
-_LOWEST = _TOP + (MOST_LINES + 1) * _LINE + _KEY
-_NAMED = 3  # words of each sign in the alt text
 
-
-class Word(NamedTuple):
-    """A word and the effect of its whole group."""
-
-    text: str
-    effect: float
-    begins_line: bool
-
-
-def words_picture(evidence: SentimentEvidence) -> Picture:
-    """Draw the review's words, coloured by effect, strong ones with + or −, and P(positive) raw and calibrated.
-
-    The scale ends at the strongest effect, or at `LEAST_SCALE` if that is larger. Words left out together have the same
-    colour. At most `MOST_WORDS` words and `MOST_LINES` lines are drawn, with a note of how many are missing.
-    """
-    words = _words(evidence)
-    scale = max([LEAST_SCALE, *(abs(word.effect) for word in words if math.isfinite(word.effect))])
-    canvas = Canvas(_LOWEST)
-    canvas.heading(*_heading(evidence))
-    drawn_words = words[:MOST_WORDS]
-    texts = [box_text(word.text) for word in drawn_words]
-    widths = [
-        canvas.width_of(text, size=SIZE) + _room(word, scale) for text, word in zip(texts, drawn_words, strict=True)
-    ]
-    breaks = {index for index, word in enumerate(drawn_words) if word.begins_line}
-    boxes = flow(canvas, texts, MOST_LINES, breaks=breaks, gap=4, widths=widths)
-    for box, word in zip(boxes, drawn_words, strict=False):
-        _draw_word(canvas, box, _TOP + box.line * _LINE, word, scale)
-    bottom = _TOP + (boxes[-1].line + 1 if boxes else 0) * _LINE
-    left_out = len(words) - len(boxes)
-    if left_out:
-        canvas.text(MARGIN, bottom + _BASELINE, more_text(left_out, "word"), colour=MUTED)
-        bottom += _LINE
-    _draw_scale(canvas, bottom + 20, scale)
-    canvas.end_at(bottom + _KEY)
-    return canvas.picture(_alt(evidence, left_out))
-
-
-def _words(evidence: SentimentEvidence) -> list[Word]:
-    """Return each word with its group's effect. Lines of the review begin new lines in the picture."""
-    review, end = evidence.sentiment.review, 0
-    words: list[Word] = []
-    for group in evidence.words:
-        for index, text in enumerate(group.text.split()):
-            words.append(Word(text, group.effect, not index and "\n" in review[end : group.start]))
-        end = group.end
-    return words
-
-
-def _share(word: Word, scale: float) -> float:
-    return 0.0 if math.isnan(word.effect) else word.effect / scale
-
-
-def _room(word: Word, scale: float) -> int:
-    """Return the width of a word's sign, 0 if it has none."""
-    return _BESIDE if abs(_share(word, scale)) >= STRONG else 0
-
-
-def _draw_word(canvas: Canvas, box: Box, top: int, word: Word, scale: float) -> None:
-    share = _share(word, scale)
-    colour = diverging(share)
-    letters = text_on(colour)
-    canvas.rectangle(box.left, top, box.width, _BOX, colour)
-    beside = _room(word, scale)
-    if beside:
-        _draw_sign(canvas, box.left + PADDING, top + (_BOX - _SIGN) // 2, letters, is_plus=share > 0)
-    left, room = box.left + PADDING + beside, box.width - 2 * PADDING - beside
-    canvas.text(left, top + _BASELINE, box.text, size=SIZE, colour=letters, room=room)
-
-
-def _draw_sign(canvas: Canvas, left: int, top: int, colour: str, *, is_plus: bool) -> None:
-    canvas.rectangle(left, top + _SIGN // 2 - 2, _SIGN, 4, colour)
-    if is_plus:
-        canvas.rectangle(left + _SIGN // 2 - 2, top, 4, _SIGN, colour)
-
-
-def _draw_scale(canvas: Canvas, top: int, scale: float) -> None:
-    left, right = MARGIN, WIDTH - MARGIN
-    edges = [left + round(step * (right - left) / _STEPS) for step in range(_STEPS + 1)]
-    for step in range(_STEPS):
-        share = 2 * step / (_STEPS - 1) - 1
-        canvas.rectangle(edges[step], top, edges[step + 1] - edges[step], 24, diverging(share))
-    for x, is_plus in ((left + 8, False), (right - 8 - _SIGN, True)):
-        _draw_sign(canvas, x, top + 5, text_on(diverging(1)), is_plus=is_plus)
-    canvas.text(left, top + 56, f"−{scale:.2f} for negative", size=SMALLEST, colour=NEGATIVE, room=330)
-    canvas.text(WIDTH / 2, top + 56, "0", size=SMALLEST, colour=MUTED, align="center")
-    canvas.text(right, top + 56, f"for positive +{scale:.2f}", size=SMALLEST, colour=POSITIVE, align="right", room=330)
-
-
-def _heading(evidence: SentimentEvidence) -> tuple[str, str]:
-    raw, calibrated = evidence.sentiment.positive_probability, evidence.calibration.positive_probability
-    title = f"P(positive) {percentage(raw)}, calibrated {percentage(calibrated)}"
-    if not evidence.words:
-        return title, "the review has no words"
-    together = evidence.words_together
-    if together == 1:
-        return title, "each word coloured by its effect on the verdict"
-    return title, f"coloured by the effect of {together} adjacent words"
-
-
-def _alt(evidence: SentimentEvidence, left_out: int) -> str:
+def evidence_picture(evidence: SentimentEvidence) -> Picture:
+    """Draw the review's words, coloured by effect, and P(positive) raw and calibrated."""
     sentiment, calibration = evidence.sentiment, evidence.calibration
-    sentences = [
-        f"Evidence for a verdict: {sentiment.label}, P(positive) {percentage(sentiment.positive_probability)}; "
-        f"calibrated: {calibration.label}, {percentage(calibration.positive_probability)}. "
-        f"The margin is {_signed_text(evidence.margin)} logits, the label mass {percentage(sentiment.label_mass)}."
-    ]
-    if evidence.words_together > 1:
-        sentences.append(f"{evidence.words_together} adjacent words were left out at a time.")
-    ranked = sorted(evidence.words, key=lambda word: word.effect)
-    for name, words in (("positive", ranked[::-1]), ("negative", ranked)):
-        sign = 1 if name == "positive" else -1
-        strongest = [word for word in words if sign * word.effect > 0][:_NAMED]
-        listed = ", ".join(map(_word_text, strongest)) or "no word"
-        sentences.append(f"For {name}: {listed}.")
-    if left_out:
-        sentences.append(f"Not in the picture: {more_text(left_out, 'word').lstrip('… ')}.")
-    return " ".join(sentences)
-
-
-def _word_text(word: WordEvidence) -> str:
-    return f"{quoted_token(word.text)} {_signed_text(word.effect)}"
-
-
-def _signed_text(number: float) -> str:
-    return f"{number:+.2f}".replace("-", "−")
+    raw, calibrated = percentage(sentiment.positive_probability), percentage(calibration.positive_probability)
+    effects = WordEffects(
+        text=sentiment.review,
+        words=evidence.words,
+        words_together=evidence.words_together,
+        title=f"P(positive) {raw}, calibrated {calibrated}",
+        summary=(
+            f"Evidence for a verdict: {sentiment.label}, P(positive) {raw}; calibrated: {calibration.label}, "
+            f"{calibrated}. The margin is {signed_text(evidence.margin)} logits, the label mass "
+            f"{percentage(sentiment.label_mass)}."
+        ),
+        above="for positive",
+        below="for negative",
+        what="review",
+    )
+    return words_picture(effects)

@@ -1,32 +1,21 @@
 """`nightword sentiment`: the verdict on a review or on each line of a file, and its evidence."""
 
 import argparse
-import sys
-import time
+from collections.abc import Iterator, Sequence
 
-from tqdm import tqdm
-
-from bot.errors import EXIT_USAGE, InputUnreadable, UsageError
-from bot.features.sentiment.picture import words_picture
-from bot.features.sentiment.text import calibration_table, label_mass_text, sentiment_table, words_table
-from bot.questions.language_model import ModelInfo, RunInfo
+from bot.errors import BotError, UsageError
+from bot.features.sentiment.picture import evidence_picture
+from bot.features.sentiment.text import calibration_table, sentiment_table, words_table
+from bot.questions.language_model import LanguageModel, ModelInfo, RunInfo
 from bot.questions.options import options_of
 from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
 from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.label_mass import label_mass_text
 from bot.rendering.tables import percentage
 from bot.terminal.ask import ask
-from bot.terminal.console import (
-    can_redraw,
-    emphasis,
-    lines_of,
-    load,
-    print_footer,
-    print_json,
-    read_file,
-    settings_of,
-    text_of,
-)
+from bot.terminal.console import emphasis, text_of
+from bot.terminal.lines import answer_lines
 from bot.terminal.options import Commands, add_model_options, add_option, add_outputs
 
 
@@ -77,7 +66,7 @@ def sentiment(arguments: argparse.Namespace) -> int:
     review = text_of(arguments.review)
     if arguments.explain:
         return ask(
-            arguments, EvidenceQuestion(review), to_json=evidence_object, to_text=_evidence_text, draw=words_picture
+            arguments, EvidenceQuestion(review), to_json=evidence_object, to_text=_evidence_text, draw=evidence_picture
         )
     return ask(
         arguments, SentimentQuestion(review), to_json=sentiment_object, to_text=lambda result, _: _verdict(result)
@@ -93,37 +82,29 @@ def _verdict(result: Sentiment) -> str:
 
 
 def _sentiment_lines(arguments: argparse.Namespace) -> int:
-    """Score one review per line. A line that can't be scored is reported and skipped."""
     if arguments.explain:
         raise UsageError("--explain works on a single review. Remove --explain or --lines.")
-    text = read_file(arguments.lines)
-    if not text:
-        name = "standard input" if arguments.lines == "-" else arguments.lines
-        raise InputUnreadable(f"{name} is empty. Write one review per line.")
-    reviews = lines_of(text)
-    model = load(settings_of(arguments))
-    if not arguments.json:
-        print("verdict  P(positive) review")
-    began = time.perf_counter()
-    failed = 0
-    for number, review in enumerate(tqdm(reviews, unit="review", disable=not can_redraw(sys.stderr)), start=1):
+    return answer_lines(
+        arguments,
+        command="sentiment",
+        what="review",
+        header="verdict  P(positive) review",
+        answer=_judge_each,
+        to_json=sentiment_object,
+        to_row=_row,
+    )
+
+
+def _judge_each(model: LanguageModel, reviews: Sequence[str]) -> Iterator[Sentiment | BotError]:
+    for review in reviews:
         try:
-            result = model.answer(SentimentQuestion(review))
+            yield model.answer(SentimentQuestion(review))
         except UsageError as error:
-            failed += 1
-            tqdm.write(f"nightword: line {number}: {error}", file=sys.stderr)
-            if arguments.json:
-                failure = {"command": "sentiment", "model": model_object(model.info), "line": number}
-                print_json(failure | {"error": str(error)})
-            continue
-        if arguments.json:
-            print_json(sentiment_object(result, model.info))
-        else:
-            excerpt = visible_text(review.strip())
-            print(f"{result.label} {percentage(result.positive_probability):>11} {excerpt}", flush=True)
-    if not arguments.json:
-        print_footer(RunInfo(model.info, time.perf_counter() - began))
-    return EXIT_USAGE if failed else 0
+            yield error
+
+
+def _row(result: Sentiment, review: str) -> str:
+    return f"{result.label} {percentage(result.positive_probability):>11} {visible_text(review.strip())}"
 
 
 def add_parser(commands: Commands) -> None:

@@ -1,12 +1,8 @@
-"""Tables of a verdict and its evidence, and a sentence on how reliable the verdict is."""
+"""Tables of a verdict and its evidence."""
 
 from bot.questions.sentiment import Sentiment, SentimentEvidence
 from bot.rendering.escaping import visible_token
 from bot.rendering.tables import bar, percentage, table
-
-# Shares of the whole vocabulary's probability. Below them, the model is hardly answering the question.
-TRUSTED_LABEL_MASS = 0.5
-DOUBTFUL_LABEL_MASS = 0.1
 
 
 def words_table(result: SentimentEvidence) -> str:
@@ -26,16 +22,6 @@ def calibration_table(result: SentimentEvidence) -> str:
         (percentage(calibrated.content_free_positive), "", "reviews without content"),
     ]
     return table(("P(positive)", "label", ""), rows, right=(0,))
-
-
-def label_mass_text(label_mass: float) -> str:
-    """Return how reliable the verdict is, from the labels' share of the whole vocabulary."""
-    share = f"The two labels have {percentage(label_mass)} of the whole vocabulary's probability"
-    if label_mass >= TRUSTED_LABEL_MASS:
-        return f"{share}. The model is answering the question."
-    if label_mass >= DOUBTFUL_LABEL_MASS:
-        return f"{share}. The model is only partly answering the question, so treat this verdict with caution."
-    return f"{share}. The model isn't really answering the question, so don't rely on this verdict."
 
 
 def sentiment_table(result: Sentiment) -> str:

@@ -15,9 +15,10 @@ from transformers import (
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.evidence import without
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
-from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion, sentiment_prompt, without
+from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import GuessQuestion, RevealQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
 
@@ -134,11 +135,11 @@ def _sentiment(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     labels = [plain.tokenizer(label, add_special_tokens=False).input_ids[0] for label in (" positive", " negative")]
 
     def margin(review: str) -> float:
-        values = plain.log_probabilities(plain.ids(sentiment_prompt(review)))[-1][labels]
+        values = plain.log_probabilities(plain.ids(SENTIMENT.prompt(review)))[-1][labels]
         return (values[0] - values[1]).item()
 
     verdict = ours.answer(SentimentQuestion(REVIEW))
-    values = plain.log_probabilities(plain.ids(sentiment_prompt(REVIEW)))[-1][labels].tolist()
+    values = plain.log_probabilities(plain.ids(SENTIMENT.prompt(REVIEW)))[-1][labels].tolist()
     verdicts.figure(verdict.positive_log_probability, values[0])
     verdicts.figure(verdict.negative_log_probability, values[1])
     verdicts.ids([verdict.label_id], [labels[0] if values[0] > values[1] else labels[1]])

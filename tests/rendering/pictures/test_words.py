@@ -5,8 +5,9 @@ import math
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.features.sentiment.picture import words_picture
-from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence, WordEvidence, word_groups
+from bot.features.sentiment.picture import evidence_picture
+from bot.questions.evidence import WordEvidence, word_groups
+from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 from tests.rendering.pictures.tokens import ODD, probabilities, token_texts
@@ -39,34 +40,34 @@ def evidence(review: str, effects: list[float], positive: float = 0.75, calibrat
 @example("antidisestablishmentarianism " * 500, [-1.0, 1.0], 0.5, 0.5)
 @settings(max_examples=40, deadline=None)
 def test_any_review(review: str, values: list[float], positive: float, calibrated: float) -> None:
-    draw_checked(words_picture, evidence(review, values, positive, calibrated))
+    draw_checked(evidence_picture, evidence(review, values, positive, calibrated))
 
 
 def test_the_alt_text_states_the_figures() -> None:
-    assert draw_checked(words_picture, evidence("I loved it, not the end", [0.1, 2.0, 0.0, -1.0, 0.2, 0.3])).alt == (
+    assert draw_checked(evidence_picture, evidence("I loved it, not the end", [0.1, 2.0, 0.0, -1.0, 0.2, 0.3])).alt == (
         "Evidence for a verdict: Positive, P(positive) 75.00%; calibrated: Negative, 50.00%. "
         "The margin is +1.00 logits, the label mass 25.00%. For positive: “loved” +2.00, “end” +0.30, “the” +0.20. "
         "For negative: “not” −1.00."
     )
-    assert "For positive: no word. For negative: no word." in words_picture(evidence("", [0.0])).alt
+    assert "For positive: no word. For negative: no word." in evidence_picture(evidence("", [0.0])).alt
 
 
 def test_the_alt_text_counts_words_left_out_together_and_words_not_shown() -> None:
-    alt = draw_checked(words_picture, evidence("ok " * 500, [0.1])).alt
+    alt = draw_checked(evidence_picture, evidence("ok " * 500, [0.1])).alt
     assert "8 adjacent words were left out at a time." in alt
     assert alt.endswith("Not in the picture: 200 more words.")
 
 
 def test_an_effect_has_the_colour_of_its_sign() -> None:
     for effect, colour in ((2.0, POSITIVE), (-2.0, NEGATIVE), (0.0, GRID)):
-        line = image_of(draw_checked(words_picture, evidence("remarkable", [effect]))).crop(FIRST_LINE)
+        line = image_of(draw_checked(evidence_picture, evidence("remarkable", [effect]))).crop(FIRST_LINE)
         assert count_of(colour, line) > 2000
 
 
 def test_small_effects_are_pale() -> None:
-    line = image_of(words_picture(evidence("remarkable", [0.01]))).crop(FIRST_LINE)
+    line = image_of(evidence_picture(evidence("remarkable", [0.01]))).crop(FIRST_LINE)
     assert count_of(POSITIVE, line) == 0
 
 
 def test_an_effect_of_nan_has_no_colour() -> None:
-    draw_checked(words_picture, evidence("remarkable good", [math.nan, 1.0]))
+    draw_checked(evidence_picture, evidence("remarkable good", [math.nan, 1.0]))
