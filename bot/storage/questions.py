@@ -54,20 +54,22 @@ class Questions:
     async def change(self, question_id: int, definition: str, user_id: int) -> ServerQuestion | None:
         """Add a version, put it in force in every place that asks the question, and return it; None if it is deleted.
 
-        The same definition again adds no version. A rule keeps its label and threshold, but not its calibration, which
-        belongs to the earlier prompt.
+        The newest definition again adds no version. A rule keeps its label and threshold, but not its calibration,
+        which belongs to the earlier prompt.
         """
         is_question = tables.ServerQuestion.id == question_id
         place_question = tables.PlaceQuestion
         async with self._database.session() as session:
             await session.execute(select(tables.ServerQuestion.id).where(is_question).with_for_update())
             found = await _find(session, _select_newest(), is_question)
-            if not found or found[0].definition == definition:
-                return found[0] if found else None
-            version_id = await _add_version(session, question_id, found[0].version + 1, definition, user_id)
+            if not found:
+                return None
+            version_id = found[0].version_id
+            if found[0].definition != definition:
+                version_id = await _add_version(session, question_id, found[0].version + 1, definition, user_id)
             in_force = {"version_id": version_id, "calibration": "none", "prior": "[]"}
-            of_question = place_question.question_id == question_id
-            await execute_and_count(session, update(place_question).where(of_question).values(in_force))
+            elsewhere = (place_question.question_id == question_id, place_question.version_id != version_id)
+            await execute_and_count(session, update(place_question).where(*elsewhere).values(in_force))
             return (await _find(session, _select_newest(), is_question))[0]
 
     async def delete(self, guild_id: int, name: str) -> bool:
