@@ -184,6 +184,38 @@ class QuestionCounts:
     failed: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorAnswer:
+    """What a place's question got about a message of an author. `probabilities` is a JSON list."""
+
+    message_id: int
+    guild_id: int
+    place_id: int
+    question: str
+    version: int
+    content_hash: str
+    model: str
+    probabilities: str | None
+    label_mass: float | None
+    verdict: str | None
+    fault: str | None
+    scored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorLabel:
+    """The label that a moderator gave a message of an author for a place's question."""
+
+    message_id: int
+    guild_id: int
+    place_id: int
+    question: str
+    content_hash: str
+    label: str
+    weight: float
+    labelled_at: datetime
+
+
 def floats_of(text: str | None) -> tuple[float, ...]:
     """Return the numbers of a JSON list, none for NULL."""
     return () if text is None else tuple(map(float, json.loads(text)))

@@ -24,7 +24,7 @@ from bot.features.review.reading.reconcile import Reconciler
 from bot.features.review.scoring import Scoring
 from bot.features.review.showing.notices import post_notice
 from bot.features.review.showing.publish import Publisher
-from bot.features.review.showing.weekly import post_weekly_digests
+from bot.features.review.showing.weekly import post_question_digests, post_weekly_digests
 from bot.features.review.worker import Worker
 from bot.storage.database import Database
 from bot.storage.question_records import PlaceQuestion
@@ -140,6 +140,7 @@ class ReviewReader(ReviewCog):
     async def _hourly(self) -> None:
         for work in (
             partial(post_weekly_digests, self._bot, self.store),
+            partial(post_question_digests, self._bot, self.store, self.executor),
             self.publisher.alerts.erase_excerpts,
             self._delete_removed_guilds,
         ):

@@ -1,12 +1,16 @@
 """What moderators see of questions: what they ask, whether they may alert, and how they were measured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import discord
 
 from bot.answers.answer import AMBER, BLURPLE, GREEN, Answer
-from bot.decisions.gate import Permission, decision_of
+from bot.decisions.drift import drift
+from bot.decisions.gate import Permission, decision_of, summary_of
+from bot.features.review.embeds.card import CAUTION_QUESTION
 from bot.features.review.embeds.measured import measured_text
+from bot.features.review.embeds.status import precision_text
 from bot.questions.decision import Decision
 from bot.rendering.prose import plain_excerpt, quote_excerpt, visible_excerpt
 from bot.storage.question_records import Measurement, PlaceQuestion, QuestionCounts, Rule, ServerQuestion
@@ -159,6 +163,44 @@ def status_line(
         f"    {counts.scored:,} scored{failed} · {flagged:,} flagged · {confirmed:,} of {len(outcomes):,} decided were "
         f"confirmed · {waiting:,} open · {measured_text(measurement)}{_missing(permission)}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionWeek:
+    """A week of a place's question, and the week before: how many messages it scored, and how many it would flag."""
+
+    scored: int
+    scored_before: int
+    flagged: int
+    flagged_before: int
+    outcomes: Sequence[CaseOutcome]
+    all_outcomes: Sequence[CaseOutcome]
+    open_cases: int
+
+
+def question_week_embed(question: PlaceQuestion, permission: Permission | None, week: QuestionWeek) -> discord.Embed:
+    """Return the weekly digest of a question: volume and flags with their trend, precision, and drift."""
+    measurement = None if permission is None else permission.measurement
+    lines = [
+        f"<#{question.place_id}>: {week.scored:,} messages scored ({week.scored_before:,} the week before), "
+        f"{week.flagged:,} flagged ({week.flagged_before:,}).",
+        f"This week {precision_text(week.outcomes)}. In total {precision_text(week.all_outcomes)}.",
+        f"Its flags were {measured_text(measurement)}.",
+    ]
+    if measurement is not None:
+        drifted = drift([outcome.confirmed for outcome in week.all_outcomes], summary_of(measurement))
+        if drifted is not None:
+            right, of = drifted
+            lines.append(
+                f"**Only {right} of the last {of} decided cases were confirmed, below the measured interval.** "
+                "The messages or the moderators' view may have changed. Measure the question again."
+            )
+    elif permission is not None:
+        lines.append(f"It is in shadow: {permission.missing}.")
+    lines.append("1 case is open." if week.open_cases == 1 else f"{week.open_cases:,} cases are open.")
+    embed = discord.Embed(title=f"The week of {question.name}", description="\n".join(lines), colour=BLURPLE)
+    embed.set_footer(text=f"Precision: the share of decided cases that were confirmed. {CAUTION_QUESTION}")
+    return embed
 
 
 def state_of(question: PlaceQuestion, permission: Permission | None) -> str:
