@@ -67,7 +67,8 @@ def every_use(place: ReviewPlace) -> dict[str, list[dict[str, Any]]]:
             {**channel, "flag_below": 0.01, **log, "label": "react"},
             {**question, "threshold": 0.0, "direction": "above", "flag_label": "yes", **log},
             {**question, "threshold": 1.0, "direction": "below", "flag_label": "no"},
-            {**question, "threshold": 0.8, "direction": "above", "flag_label": "yes"},
+            {**question, "calibration": "contextual"},
+            {**question, "threshold": 0.8, "direction": "above", "flag_label": "yes", "calibration": "none"},
         ],
         "review live": [{**channel}, {**channel, "on": False}, {**channel, "on": True}, question],
         "review unwatch": [],  # deletes the question; it has a test of its own
@@ -142,7 +143,12 @@ async def test_no_command_or_button_makes_a_poor_measurement_enough(place: Revie
 
 @pytest.mark.parametrize(
     "options",
-    [{"threshold": 0.7}, {"direction": "below", "threshold": 0.95}, {"flag_label": "no", "threshold": 0.05}],
+    [
+        {"threshold": 0.7},
+        {"direction": "below", "threshold": 0.95},
+        {"flag_label": "no", "threshold": 0.05},
+        {"calibration": "contextual"},
+    ],
 )
 async def test_a_changed_rule_is_in_shadow_until_it_is_measured_or_changed_back(
     place: ReviewPlace, options: dict[str, Any]

@@ -6,7 +6,10 @@ from typing import Any
 import discord
 import pytest
 
+from bot.decisions.calibration import Calibration
+from bot.decisions.gate import calibration_of, decision_of
 from bot.engine.model import EngineModel
+from bot.questions.decision import ContentFreeQuestion
 from bot.settings import Settings
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, restart
 
@@ -203,6 +206,20 @@ async def test_options_that_contradict_each_other_are_refused(
     answer = await place.watch(**{name: value for name, value in (given | options).items() if value is not None})
     assert problem in description(answer)
     assert await place.store.place_questions.in_place(place.channel.id) == []
+
+
+async def test_a_question_is_calibrated_with_texts_without_content(place: ReviewPlace, demo_model: EngineModel) -> None:
+    await place.watch(notice=False)
+    await place.define()
+    answer = await place.ask(calibration="contextual")
+    assert "P(yes) at least 0.8, contextual calibration" in description(answer)
+    question = await place.question()
+    prior = demo_model.answer(ContentFreeQuestion(decision_of(question.definition)))
+    assert calibration_of(question.rule) == Calibration("contextual", prior)
+    await place.ask(threshold=0.7)
+    assert (await place.question()).rule.calibration == "contextual", "the other options stay"
+    await place.ask(calibration="none")
+    assert calibration_of((await place.question()).rule) == Calibration()
 
 
 async def test_only_moderators_of_the_whole_server_define_questions(place: ReviewPlace) -> None:

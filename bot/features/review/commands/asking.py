@@ -1,11 +1,13 @@
 """What `/review watch`, `live` and `unwatch` do with `question:`, for one question of a place."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
 import discord
 
 from bot.answers.answering import defer, reply
 from bot.answers.client import Interaction
+from bot.decisions.calibration import CalibrationMethod
 from bot.decisions.gate import decision_of
 from bot.errors import UsageError
 from bot.features.review.cases.opening import permission_of
@@ -19,6 +21,7 @@ from bot.features.review.embeds.questions import (
 from bot.features.review.places import LOG_NEEDS, Place, channels_in, check_bot, check_moderator, find_place
 from bot.features.review.reader import ReviewReader
 from bot.features.review.showing.notices import post_notices
+from bot.questions.decision import ContentFreeQuestion, Decision
 from bot.storage.place_questions import MOST_PER_PLACE
 from bot.storage.question_records import Direction, PlaceQuestion, Rule, ServerQuestion
 
@@ -32,6 +35,7 @@ class GivenRule:
     flag_label: str | None
     threshold: float | None
     direction: Direction | None
+    calibration: CalibrationMethod | None
     log_channel: discord.TextChannel | None
 
 
@@ -51,6 +55,8 @@ async def ask_in_place(
     _check_log(interaction, channel, log_channel_id)
     if not await defer(interaction, private=True):
         return
+    asked = decision_of((before or question).definition)
+    rule = await _calibrate(interaction, reader, asked, rule, given.calibration)
     try:
         after = await store.place_questions.set(
             channel.id, question.id, rule, log_channel_id=log_channel_id, user_id=interaction.user.id
@@ -113,7 +119,7 @@ async def stop_asking(interaction: Interaction, reader: ReviewReader, channel: P
 
 def _rule(question: ServerQuestion, before: PlaceQuestion | None, given: GivenRule) -> Rule:
     """Return the given options, with those of `before` or the defaults where they are None."""
-    labels = decision_of(question.definition).labels
+    labels = decision_of((before or question).definition).labels
     if given.flag_label is not None:
         label = next((label for label in labels if label.strip() == given.flag_label.strip()), None)
         if label is None:
@@ -126,10 +132,23 @@ def _rule(question: ServerQuestion, before: PlaceQuestion | None, given: GivenRu
         raise UsageError(f"Which label of {question.name} flags a message? Give flag_label: {listed}.")
     threshold = given.threshold if given.threshold is not None else before.rule.threshold if before else THRESHOLD
     direction = given.direction or (before.rule.direction if before else "above")
-    # The version in force: an earlier one stays until the question is changed again.
+    # An earlier version that is in force stays until the question is changed again.
     version_id = question.version_id if before is None else before.rule.version_id
     calibration = ("none", "[]") if before is None else (before.rule.calibration, before.rule.prior)
     return Rule(version_id, label, threshold, direction, *calibration)
+
+
+async def _calibrate(
+    interaction: Interaction, reader: ReviewReader, decision: Decision, rule: Rule, method: CalibrationMethod | None
+) -> Rule:
+    """Return the rule with another calibration, or as it is without `method`.
+
+    The prior of `contextual` is computed here. That of `batch` comes from a measurement.
+    """
+    if method == "contextual":
+        answer = await reader.executor.submit(interaction.user.id, ContentFreeQuestion(decision))
+        return replace(rule, calibration=method, prior=json.dumps(answer.result))
+    return rule if method is None else replace(rule, calibration="none", prior="[]")
 
 
 def _check_log(interaction: Interaction, channel: Place, log_channel_id: int) -> None:

@@ -68,6 +68,7 @@ class Watching(ReviewCommands):
         flag_label="The label that this question flags",
         threshold="P(flag_label) from which, or up to which, this question flags a message",
         direction="Whether it flags from the threshold upwards or downwards",
+        calibration="contextual: divide P(label) by what the model says about texts without content",
     )
     @reply_on_error
     async def watch(
@@ -84,6 +85,7 @@ class Watching(ReviewCommands):
         flag_label: str | None = None,
         threshold: app_commands.Range[float, 0.0, 1.0] | None = None,
         direction: Direction | None = None,
+        calibration: Literal["none", "contextual"] | None = None,
     ) -> None:
         """Score a channel's new messages, in shadow first. Run again to change only the options you give."""
         check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
@@ -92,11 +94,13 @@ class Watching(ReviewCommands):
             _check_only_question(label, flag_below, urgent_below, excerpts)
             if before is None:
                 raise UsageError(f"{channel.mention} is not watched. First use /review watch without a question.")
-            given = GivenRule(flag_label, threshold, direction, log_channel)
+            given = GivenRule(flag_label, threshold, direction, calibration, log_channel)
             await ask_in_place(interaction, self._reader, channel, question, given, notice=notice)
             return
-        if (flag_label, threshold, direction) != (None, None, None):
-            raise UsageError("flag_label, threshold and direction belong to a question. Give question, too.")
+        if any(option is not None for option in (flag_label, threshold, direction, calibration)):
+            raise UsageError(
+                "flag_label, threshold, direction and calibration belong to a question. Give question, too."
+            )
         if excerpts and not asker(interaction).guild_permissions.manage_guild:
             raise NotPermitted("You need Manage Server to turn excerpts on, because they show members' words.")
         options = _merge_options(before, label, flag_below, urgent_below, log_channel, excerpts)
