@@ -74,7 +74,7 @@ async def _score_backlog(executor: ModelExecutor, file: Path, count: int) -> tup
     await database.open()
     store = ReviewStore(database)
     client = discord.Client(intents=discord.Intents.none())
-    publisher = Publisher(client, store)
+    publisher = Publisher(client, store, executor)
     scoring = Scoring(client, database, store, executor, publisher)
     await store.places.watch(
         CHANNEL, GUILD, flag_below=None, log_channel_id=None, watched_by=AUTHOR, last_message_id=CHANNEL

@@ -102,7 +102,7 @@ def commands_page(registered: tuple[list[Command], list[app_commands.ContextMenu
         "[Review channels](../how-to/review-channels.md) explains how to use them.",
         "",
         *_sections(grouped["review"]),
-        "## For members of review channels: /privacy",
+        "## For members of review channels: /privacy and /question",
         "",
         "Registered with `BOT_REVIEWS=true`. Only you see the answers.",
         "",
@@ -112,7 +112,9 @@ def commands_page(registered: tuple[list[Command], list[app_commands.ContextMenu
 
 
 def _group(command: Command) -> str:
-    return command.parent.qualified_name if command.parent else ""
+    if command.qualified_name == "question":  # for the members of review channels
+        return "privacy"
+    return command.root_parent.name if command.root_parent else ""
 
 
 def _sections(commands: Iterable[Command]) -> Iterator[str]:

@@ -7,10 +7,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.database import Database
+from bot.storage.measurements import find_measurements
 from bot.storage.records import CardContent, Case
 from bot.storage.shards import Shards
 from bot.storage.statements import execute_and_count, find_case, find_cases, find_history, is_on, lock_message_ids
-from bot.storage.tables import CaseEvent, Message, Place, ReviewCase
+from bot.storage.tables import CaseEvent, Measurement, Message, Place, PlaceQuestion, ReviewCase
 
 
 class Cards:
@@ -21,15 +22,21 @@ class Cards:
         self._is_ours = is_on(shards, ReviewCase.guild_id)
 
     async def due(self) -> list[Case]:
-        """Return the undecided cases without a card or digest, oldest first, except those of suspended log channels."""
+        """Return the undecided cases without a card or digest, oldest first, except those of suspended log channels.
+
+        Cases of a question that moderators put in shadow or removed are left out, too.
+        """
         shown_places = select(Place.place_id).where(Place.live, Place.suspended_at.is_(None))
+        shown_questions = select(PlaceQuestion.id).where(PlaceQuestion.live, PlaceQuestion.suspended_at.is_(None))
+        of_notebook = ReviewCase.place_question_id == 0
         async with self._database.session() as session:
             return await find_cases(
                 session,
                 ReviewCase.card_message_id.is_(None),
                 ReviewCase.digest_message_id.is_(None),
                 ReviewCase.state.in_(["open", "claimed"]),
-                ReviewCase.place_id.in_(shown_places),
+                (of_notebook & ReviewCase.place_id.in_(shown_places))
+                | ReviewCase.place_question_id.in_(shown_questions),
                 self._is_ours,
             )
 
@@ -40,7 +47,10 @@ class Cards:
             if case is None:
                 return None
             can_quote = await session.scalar(select(Place.excerpts).where(Place.place_id == case.place_id))
-            return CardContent(case, await find_history(session, case_id), bool(can_quote))
+            measured = [] if case.measurement_id is None else [Measurement.id == case.measurement_id]
+            measurements = await find_measurements(session, *measured) if measured else []
+            history = await find_history(session, case_id)
+            return CardContent(case, history, bool(can_quote), measurements[0] if measurements else None)
 
     async def record(
         self,

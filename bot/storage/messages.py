@@ -18,12 +18,13 @@ from bot.storage.statements import (
     delete_later,
     delete_messages,
     execute_and_count,
-    find_case,
+    find_cases,
     insert_into,
     is_on,
     lock_author,
+    mark_measurements,
 )
-from bot.storage.tables import Message, OptOut, Place, ReviewCase, Score
+from bot.storage.tables import CaseLabel, Message, OptOut, Place, QuestionScore, ReviewCase, Score
 
 IDS_PER_STATEMENT = 10_000  # both databases accept about 32,000 values in one statement
 
@@ -96,7 +97,13 @@ class Messages:
             statement = statement.on_conflict_do_update(
                 index_elements=[Message.message_id], set_=changes, where=Message.content_hash != new.content_hash
             )
-            return (await session.execute(statement.returning(Message.message_id))).first() is not None
+            recorded = (await session.execute(statement.returning(Message.backfilled))).first()
+            if recorded is not None and not recorded.backfilled:
+                # After an edit back to an earlier content, its answers act again.
+                of_content = {"message_id": message_id, "content_hash": message["content_hash"], "fault": None}
+                again = update(QuestionScore).filter_by(**of_content)
+                await execute_and_count(session, again.values(acts=True))
+            return recorded is not None
 
     async def pending(self, limit: int, now: datetime | None = None) -> list[Pending]:
         """Return the oldest messages of this process's servers that wait for their score, those of a backfill last.
@@ -186,7 +193,7 @@ class Messages:
     ) -> UntrackedMessage | None:
         """Stop tracking a message whose text is now `text`, which cannot be scored.
 
-        The message is deleted with its scores. If it has a case, only the scores are deleted, and an undecided case is
+        The message is deleted with its scores. If it has cases, only the scores are deleted, and undecided cases are
         withdrawn. Return None if the message is unknown or no longer tracked, or if it no longer waits for the score of
         the content whose hash is `waited_as`.
         """
@@ -203,11 +210,12 @@ class Messages:
                 return None
             of_message = ReviewCase.message_id == message_id
             await session.execute(select(ReviewCase.id).where(of_message).with_for_update())
-            case = await find_case(session, of_message)
-            if case is None:
-                await delete_messages(session, is_message)
-            else:
+            cases = await find_cases(session, of_message)
+            if cases:
                 await _unscore(session, is_message, content_hash)
+            else:
+                await delete_messages(session, is_message)
+            for case in cases:
                 await _withdraw(session, case)
         await self._database.erase()
         return UntrackedMessage(*row)
@@ -228,7 +236,9 @@ async def _advance_place(session: AsyncSession, place_id: int, up_to: int) -> bo
 async def _unscore(session: AsyncSession, which: ColumnElement[bool], content_hash: str) -> None:
     columns = (Message.guild_id, Message.channel_id, Message.label_message_id)
     await delete_later(session, select(*columns).where(which, Message.label_message_id.is_not(None)))
-    await session.execute(delete(Score).where(Score.message_id.in_(select(Message.message_id).where(which))))
+    for table in (Score, QuestionScore, CaseLabel):
+        await session.execute(delete(table).where(table.message_id.in_(select(Message.message_id).where(which))))
+    await mark_measurements(session, which)
     content: dict[str, object] = {"content_hash": content_hash, "pending": False, "acts": False} | NO_FAULT
     no_label = {"shown_label": None, "label_message_id": None}
     await execute_and_count(session, update(Message).where(which).values(content | no_label))

@@ -19,8 +19,9 @@ from bot.storage.statements import (
     is_on,
     lock_message_ids,
     lock_messages,
+    lock_place_questions,
 )
-from bot.storage.tables import Audit, CaseCounter, Message, Notice, Place, ReviewCase, UtcDateTime
+from bot.storage.tables import Audit, CaseCounter, Message, Notice, Place, ReviewCase, ServerQuestion, UtcDateTime
 
 
 class Places:
@@ -71,6 +72,7 @@ class Places:
         async with self._database.session() as session:
             # The place is locked before its messages, in the order of all transactions.
             await session.execute(select(Place.place_id).where(is_place).with_for_update())
+            await lock_place_questions(session, tables.PlaceQuestion.place_id == place_id)
             await delete_messages(session, Message.place_id == place_id)
             notices = select(Place.guild_id, Notice.channel_id, Notice.message_id).join_from(Notice, Place)
             await delete_later(session, notices.where(Notice.place_id == place_id))
@@ -80,14 +82,15 @@ class Places:
         return was_watched
 
     async def delete_guild(self, guild_id: int) -> None:
-        """Delete everything about a server: places, messages, cases, exemptions and the audit log."""
+        """Delete everything about a server: places, messages, cases, questions, exemptions and the audit log."""
         in_guild = Place.guild_id == guild_id
         places = select(Place.place_id).where(in_guild).order_by(Place.place_id)
         async with self._database.session() as session:
             ids = (await session.scalars(places.with_for_update())).all()
+            await lock_place_questions(session, tables.PlaceQuestion.place_id.in_(ids))
             await delete_messages(session, Message.place_id.in_(ids), in_discord=False)
             await session.execute(delete(Place).where(Place.place_id.in_(ids)))
-            for table in (tables.Exemption, CaseCounter, Audit):
+            for table in (ServerQuestion, tables.Exemption, CaseCounter, Audit):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
         await self._database.erase()
 
@@ -95,7 +98,7 @@ class Places:
         """Return the ids of this process's servers with stored data."""
         ids_of_each = [
             select(table.guild_id).where(is_on(self._shards, table.guild_id))
-            for table in (Place, tables.Exemption, CaseCounter, Audit)
+            for table in (Place, ServerQuestion, tables.Exemption, CaseCounter, Audit)
         ]
         async with self._database.session() as session:
             return set(await session.scalars(union(*ids_of_each)))
@@ -175,6 +178,7 @@ async def _move_cases(session: AsyncSession, place_id: int, log_channel_id: int)
     """Move the cases of a place that have no card yet to its current log channel."""
     not_posted = (
         (ReviewCase.place_id == place_id)
+        & (ReviewCase.place_question_id == 0)
         & (ReviewCase.log_channel_id != log_channel_id)
         & ReviewCase.card_message_id.is_(None)
         & ReviewCase.digest_message_id.is_(None)

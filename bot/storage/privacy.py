@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage import tables
 from bot.storage.database import Database
+from bot.storage.question_records import AuthorAnswer, AuthorLabel
 from bot.storage.records import AuthorRow, Case, Exemption, ExemptionKind
 from bot.storage.statements import delete_messages, execute_and_count, find_cases, insert_into, lock_author
-from bot.storage.tables import Message, OptOut, Score
+from bot.storage.tables import Message, OptOut, QuestionVersion, Score
 
 # In the order of AuthorRow's fields.
 _STORED: Select[*tuple[Any, ...]] = select(
@@ -84,6 +85,41 @@ class Privacy:
         """Return the cases of an author's messages, oldest first."""
         async with self._database.session() as session:
             return await find_cases(session, Message.author_id == user_id)
+
+    async def answers_of(self, user_id: int) -> list[AuthorAnswer]:
+        """Return what places' own questions got about an author's messages, in the order of scoring."""
+        table = tables.QuestionScore
+        columns: tuple[Any, ...] = (
+            Message.message_id, Message.guild_id, Message.place_id, tables.ServerQuestion.name, QuestionVersion.number,
+            table.content_hash, table.model, table.probabilities, table.label_mass, table.verdict, table.fault,
+            table.scored_at,
+        )  # fmt: skip
+        statement = (
+            select(*columns)
+            .join_from(table, Message, Message.message_id == table.message_id)
+            .join(QuestionVersion, QuestionVersion.id == table.version_id)
+            .join(tables.ServerQuestion, tables.ServerQuestion.id == QuestionVersion.question_id)
+            .where(Message.author_id == user_id)
+        )
+        async with self._database.session() as session:
+            return [AuthorAnswer(*row) for row in await session.execute(statement.order_by(table.id))]
+
+    async def labels_of(self, user_id: int) -> list[AuthorLabel]:
+        """Return the labels that moderators gave an author's messages, without the moderators."""
+        table = tables.CaseLabel
+        columns = (
+            Message.message_id, Message.guild_id, Message.place_id, tables.ServerQuestion.name, table.content_hash,
+            table.label, table.weight, table.labelled_at,
+        )  # fmt: skip
+        statement = (
+            select(*columns)
+            .join_from(table, Message, Message.message_id == table.message_id)
+            .join(tables.PlaceQuestion, tables.PlaceQuestion.id == table.place_question_id)
+            .join(tables.ServerQuestion, tables.ServerQuestion.id == tables.PlaceQuestion.question_id)
+            .where(Message.author_id == user_id)
+        )
+        async with self._database.session() as session:
+            return [AuthorLabel(*row) for row in await session.execute(statement.order_by(table.id))]
 
     async def exempt(self, guild_id: int, kind: ExemptionKind, target_id: int) -> bool:
         """Exempt the messages of a role or a user from being read in a server; False if they are exempt already."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from bot.storage.question_records import Direction, Measurement
+
 ExemptionKind = Literal["role", "user"]
 Label = Literal["none", "react", "reply"]
 ShownLabel = Literal["positive", "negative"]
@@ -199,7 +201,9 @@ class StaleDigest:
 class Case:
     """A flagged message that moderators review, with the newest score that was applied.
 
-    `flag_below` is the threshold when it was opened; `claimed_by` stays after the decision.
+    `flag_below` is the threshold when it was opened; `claimed_by` stays after the decision. The last fields are those
+    of one of the place's questions: `positive_probability` is then P(`flag_label`), `direction` says on which side of
+    the threshold it flags, and `measurement_id` is what allowed the case.
     """
 
     id: int
@@ -223,6 +227,12 @@ class Case:
     opened_at: datetime
     card_message_id: int | None
     digest_message_id: int | None
+    place_question_id: int = 0
+    question: str | None = None
+    version: int | None = None
+    flag_label: str | None = None
+    direction: Direction | None = None
+    measurement_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +249,15 @@ class CaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class CardContent:
-    """What the card of a case shows; `can_quote` says whether its place lets cards quote messages."""
+    """What the card of a case shows; `can_quote` says whether its place lets cards quote messages.
+
+    `measurement` is the one that allowed the case, None for the notebook's question, or if it was deleted.
+    """
 
     case: Case
     history: list[CaseEvent]
     can_quote: bool
+    measurement: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ from typing import Any
 
 from sqlalchemy import case, false, select, update
 
+from bot.storage import question_records as records
 from bot.storage.database import Database
+from bot.storage.measurements import SCORE_COLUMNS, score_of
 from bot.storage.records import Case, Due, ShownLabel, WatchedPlace
 from bot.storage.shards import Shards
-from bot.storage.statements import execute_and_count, find_case, find_places, is_on, newest_score
-from bot.storage.tables import Message, Place, ReviewCase, Score
+from bot.storage.statements import execute_and_count, find_case, find_places, is_case_of, is_on, newest_score
+from bot.storage.tables import Message, Place, PlaceQuestion, QuestionScore, Score
 
+_ANSWER = QuestionScore
 # In the order of Due's fields.
 _COLUMNS: tuple[Any, ...] = (
     Message.message_id,
@@ -53,7 +56,7 @@ class Showing:
             return [Due(*row) for row in await session.execute(statement)]
 
     async def state_of(self, due: Due) -> tuple[WatchedPlace, Case | None] | None:
-        """Return the place and the case of a due message.
+        """Return the place and the case of a due message, that of the notebook's question.
 
         None if the message was deleted, edited or shown after it was returned as due: don't show its score now.
         """
@@ -61,7 +64,7 @@ class Showing:
         place_id = select(Message.place_id).where(*is_due).scalar_subquery()
         async with self._database.session() as session:
             places = await find_places(session, Place.place_id == place_id)
-            return (places[0], await find_case(session, ReviewCase.message_id == due.message_id)) if places else None
+            return (places[0], await find_case(session, *is_case_of(due.message_id))) if places else None
 
     async def mark_shown(
         self, message_id: int, content_hash: str, *, label: ShownLabel | None, label_message_id: int | None
@@ -76,3 +79,25 @@ class Showing:
         values = {"acts": acts, "shown_label": label, "label_message_id": label_message_id}
         async with self._database.session() as session:
             return await execute_and_count(session, update(Message).where(*is_due).values(values)) > 0
+
+    async def due_answers(self, limit: int) -> list[records.QuestionScore]:
+        """Return the answers to places' questions that were not looked at yet, those to older messages first.
+
+        Each is the answer of a question in force to the current content of a message.
+        """
+        statement = (
+            select(*SCORE_COLUMNS)
+            .join(Message, (Message.message_id == _ANSWER.message_id) & (Message.content_hash == _ANSWER.content_hash))
+            .join(PlaceQuestion, PlaceQuestion.id == _ANSWER.place_question_id)
+            .where(_ANSWER.acts, _ANSWER.version_id == PlaceQuestion.version_id, self._is_ours)
+            .order_by(Message.posted_at, _ANSWER.id)
+            .limit(limit)
+        )
+        async with self._database.session() as session:
+            return [score_of(row) for row in await session.execute(statement)]
+
+    async def mark_looked_at(self, answer_id: int) -> None:
+        """Mark an answer as looked at: its case is up to date, or it opens none."""
+        statement = update(_ANSWER).where(_ANSWER.id == answer_id)
+        async with self._database.session() as session:
+            await execute_and_count(session, statement.values(acts=False))

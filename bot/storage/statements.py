@@ -1,10 +1,11 @@
 """Statements that several parts of the store share. Each is safe to run at the same time as the others.
 
-Rows are locked in one order everywhere, which rules out deadlocks: the author, the place, messages by their ids, the
-server's case counter, cases, due deletions and stale digests. A transaction that locks several cases locks their
-messages first.
+Rows are locked in one order everywhere, which rules out deadlocks: the author, the place, its questions, messages by
+their ids, the server's case counter, cases, measurements, due deletions and stale digests. A transaction that locks
+several cases locks their messages first.
 """
 
+from collections.abc import Collection
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
@@ -21,6 +22,7 @@ from sqlalchemy import (
     literal,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -71,6 +73,19 @@ async def hold_place(session: AsyncSession, place_id: int) -> bool:
     """Keep a place from being deleted, without blocking its messages; False if it is not watched."""
     place = select(Place.place_id).where(Place.place_id == place_id)
     return (await session.execute(place.with_for_update(read=True, key_share=True))).first() is not None
+
+
+async def hold_place_questions(session: AsyncSession, ids: Collection[int]) -> set[int]:
+    """Keep places' questions from being removed, and return those that exist."""
+    table = tables.PlaceQuestion
+    held = select(table.id).where(table.id.in_(ids)).order_by(table.id)
+    return set(await session.scalars(held.with_for_update(read=True, key_share=True)))
+
+
+async def lock_place_questions(session: AsyncSession, which: ColumnElement[bool]) -> list[int]:
+    """Lock places' questions before they are removed, and return their ids. The caller locks the places first."""
+    table = tables.PlaceQuestion
+    return list(await session.scalars(select(table.id).where(which).order_by(table.id).with_for_update()))
 
 
 def lock_message_ids(which: ColumnElement[bool]) -> Select[int]:
@@ -124,6 +139,11 @@ async def find_case(session: AsyncSession, *which: ColumnElement[bool]) -> Case 
     return cases[0] if cases else None
 
 
+def is_case_of(message_id: int, place_question_id: int = 0) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition of a message's case for one of its place's questions, by default for the notebook's."""
+    return ReviewCase.message_id == message_id, ReviewCase.place_question_id == place_question_id
+
+
 async def find_history(session: AsyncSession, case_id: int) -> list[CaseEvent]:
     """Return the events of a case, in order."""
     event = tables.CaseEvent
@@ -161,15 +181,29 @@ async def add_event(
 
 
 async def delete_messages(session: AsyncSession, which: ColumnElement[bool], *, in_discord: bool = True) -> int:
-    """Delete messages with their scores and cases, and return how many there were.
+    """Delete messages with their scores, labels and cases, and return how many there were.
+
+    Measurements that were computed from them are marked.
 
     What the bot posted about them is scheduled for deletion from Discord. With `in_discord=False` it is not: the bot
     has left the server.
     """
-    if in_discord and await lock_messages(session, which):
-        await _schedule_deletions(session, which)
+    if await lock_messages(session, which):
+        if in_discord:
+            await _schedule_deletions(session, which)
+        await mark_measurements(session, which)
     # In the order of ids, so that two deletions can't deadlock.
     return await execute_and_count(session, delete(Message).where(Message.message_id.in_(lock_message_ids(which))))
+
+
+async def mark_measurements(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    """Mark the measurements that were computed from messages whose data is being deleted. The caller locks these."""
+    of_them = tables.MeasurementCase.message_id.in_(select(Message.message_id).where(which))
+    measured = tables.Measurement.id.in_(select(tables.MeasurementCase.measurement_id).where(of_them))
+    ids = select(tables.Measurement.id).where(measured).order_by(tables.Measurement.id).with_for_update()
+    if found := (await session.scalars(ids)).all():
+        marking = update(tables.Measurement).where(tables.Measurement.id.in_(found))
+        await execute_and_count(session, marking.values(partly_deleted=True))
 
 
 async def _schedule_deletions(session: AsyncSession, which: ColumnElement[bool]) -> None:

@@ -5,10 +5,13 @@ from bot.storage.cards import Cards
 from bot.storage.cases import Cases
 from bot.storage.database import Database
 from bot.storage.faults import Faults
+from bot.storage.measurements import Measurements
 from bot.storage.messages import Messages
 from bot.storage.own_messages import OwnMessages
+from bot.storage.place_questions import PlaceQuestions
 from bot.storage.places import Places
 from bot.storage.privacy import Privacy
+from bot.storage.questions import Questions
 from bot.storage.scores import Scores
 from bot.storage.shards import Shards
 from bot.storage.showing import Showing
@@ -24,6 +27,9 @@ class ReviewStore:
         """Without `shards`, all servers belong to this process."""
         shards = shards or Shards()
         self.places = Places(database, shards)
+        self.questions = Questions(database)
+        self.place_questions = PlaceQuestions(database, shards)
+        self.measurements = Measurements(database)
         self.messages = Messages(database, shards)
         self.scores = Scores(database)
         self.faults = Faults(database)

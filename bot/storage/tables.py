@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Text,
     UniqueConstraint,
     false,
 )
@@ -138,6 +139,140 @@ class Score(Base):
     scored_at: Mapped[datetime]
 
 
+class ServerQuestion(Base):
+    """A question that a server's moderators defined. Its versions say what it asks."""
+
+    __tablename__ = "question"
+    __table_args__ = (UniqueConstraint("guild_id", "name"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    guild_id: Mapped[int]
+    name: Mapped[str] = mapped_column(String(32))
+
+
+class QuestionVersion(Base):
+    """What a question asks, as JSON: text, labels and examples. A version never changes."""
+
+    __tablename__ = "question_version"
+    __table_args__ = (UniqueConstraint("question_id", "number"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    definition: Mapped[str] = mapped_column(Text)
+    written_by: Mapped[int]
+    written_at: Mapped[datetime]
+
+
+class PlaceQuestion(Base):
+    """A question that is asked about each message of a place, beside the notebook's, and which answers it flags.
+
+    `live` is what the moderators want. Whether the question may alert is computed whenever a case is opened.
+    `told` is the fingerprint about which the log channel was told that the question is in shadow again.
+    """
+
+    __tablename__ = "place_question"
+    # Buttons in Discord and cases contain the id, so SQLite must never give it to another question of a place.
+    __table_args__ = (UniqueConstraint("place_id", "question_id"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    place_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"))
+    question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"), index=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("question_version.id", ondelete="CASCADE"))
+    flag_label: Mapped[str] = mapped_column(String(100))
+    threshold: Mapped[float]
+    direction: Mapped[str] = mapped_column(String(5))
+    calibration: Mapped[str] = mapped_column(String(16))
+    prior: Mapped[str] = mapped_column(Text)
+    log_channel_id: Mapped[int]
+    live: Mapped[bool]
+    set_by: Mapped[int]
+    set_at: Mapped[datetime]
+    suspended_at: Mapped[datetime | None]
+    digest_at: Mapped[datetime | None]
+    told: Mapped[str | None] = mapped_column(String(64))
+
+
+class QuestionScore(Base):
+    """What a model answered to a version of a place's question about one content of a message.
+
+    `probabilities` is a JSON list in the order of the labels, before calibration, and NULL if `fault` says why there is
+    none. `computed_by` is a hash of the model with its revision, dtype and engine.
+    """
+
+    __tablename__ = "question_score"
+    __table_args__ = (
+        UniqueConstraint("message_id", "content_hash", "place_question_id", "version_id", "computed_by"),
+        Index("ix_question_score_place_question_id", "place_question_id", "acts"),
+    )
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    place_question_id: Mapped[int] = mapped_column(ForeignKey("place_question.id", ondelete="CASCADE"))
+    version_id: Mapped[int]
+    model: Mapped[str] = mapped_column(String(512))
+    computed_by: Mapped[str] = mapped_column(String(64))
+    probabilities: Mapped[str | None] = mapped_column(Text)
+    label_mass: Mapped[float | None]
+    verdict: Mapped[str | None] = mapped_column(String(100))
+    margin: Mapped[float | None]
+    fault: Mapped[str | None] = mapped_column(String(16))
+    acts: Mapped[bool]
+    scored_at: Mapped[datetime]
+
+
+class CaseLabel(Base):
+    """The label that a moderator gave a message for a place's question. `weight` is how many messages it represents."""
+
+    __tablename__ = "case_label"
+    __table_args__ = (UniqueConstraint("place_question_id", "message_id"),)
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    place_question_id: Mapped[int] = mapped_column(ForeignKey("place_question.id", ondelete="CASCADE"))
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"), index=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    label: Mapped[str] = mapped_column(String(100))
+    weight: Mapped[float]
+    labelled_by: Mapped[int]
+    labelled_at: Mapped[datetime]
+
+
+class Measurement(Base):
+    """A measurement of a place's question, with the rule that was measured and the model that computed it.
+
+    `summary` is the JSON of its figures, of which `held_out` and `flagging` are the two that limit a confirmation.
+    """
+
+    __tablename__ = "measurement"
+    # A button in Discord contains the id.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
+    place_question_id: Mapped[int] = mapped_column(ForeignKey("place_question.id", ondelete="CASCADE"), index=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("question_version.id", ondelete="CASCADE"))
+    flag_label: Mapped[str] = mapped_column(String(100))
+    threshold: Mapped[float]
+    direction: Mapped[str] = mapped_column(String(5))
+    calibration: Mapped[str] = mapped_column(String(16))
+    prior: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str] = mapped_column(String(512))
+    summary: Mapped[str] = mapped_column(Text)
+    held_out: Mapped[int]
+    flagging: Mapped[int]
+    measured_by: Mapped[int]
+    measured_at: Mapped[datetime]
+    reported_at: Mapped[datetime | None]
+    confirmed_by: Mapped[int | None]
+    confirmed_at: Mapped[datetime | None]
+    partly_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class MeasurementCase(Base):
+    """A message from which a measurement was computed. Once it is deleted, the measurement is marked."""
+
+    __tablename__ = "measurement_case"
+    measurement_id: Mapped[int] = mapped_column(ForeignKey("measurement.id", ondelete="CASCADE"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("message.message_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
 class OptOut(Base):
     """A member who opted out, in all servers."""
 
@@ -164,15 +299,30 @@ class CaseCounter(Base):
 
 
 class ReviewCase(Base):
-    """A message that moderators are asked to look at."""
+    """A message that moderators are asked to look at, because of the notebook's question or one of its place's.
+
+    `place_question_id` is 0 for the notebook's question. It is no foreign key: a case stays when its question is
+    removed from the place, so it has the question's name and version itself.
+    """
 
     __tablename__ = "review_case"
     # Buttons in Discord contain the id, so SQLite must never give it to another case.
-    __table_args__ = (UniqueConstraint("guild_id", "number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("guild_id", "number"),
+        UniqueConstraint("message_id", "place_question_id"),
+        {"sqlite_autoincrement": True},
+    )
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     guild_id: Mapped[int]
     number: Mapped[int]
-    message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"), unique=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.message_id", ondelete="CASCADE"))
+    place_question_id: Mapped[int] = mapped_column(default=0, server_default="0")
+    question: Mapped[str | None] = mapped_column(String(32))
+    version: Mapped[int | None]
+    flag_label: Mapped[str | None] = mapped_column(String(100))
+    direction: Mapped[str | None] = mapped_column(String(5))
+    measurement_id: Mapped[int | None]
+    content_hash: Mapped[str | None] = mapped_column(String(64))
     place_id: Mapped[int] = mapped_column(ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True)
     log_channel_id: Mapped[int]
     urgent: Mapped[bool]
@@ -207,13 +357,17 @@ class CaseEvent(Base):
 
 
 class CaseOutcome(Base):
-    """A moderator's decision. It names neither message nor author, and stays when the message is deleted."""
+    """A moderator's decision. It names neither message nor author, and stays when the message is deleted.
+
+    `place_question_id` is 0 for the notebook's question.
+    """
 
     __tablename__ = "verdict"
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     place_id: Mapped[int] = mapped_column(
         "channel_id", ForeignKey("watched_channel.channel_id", ondelete="CASCADE"), index=True
     )
+    place_question_id: Mapped[int] = mapped_column(default=0, server_default="0")
     positive_probability: Mapped[float]
     confirmed: Mapped[bool]
     decided_on: Mapped[date]

@@ -2,6 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bot.storage.question_records import (
+    Measurement,
+    NewMeasurement,
+    NewQuestionScore,
+    PlaceQuestion,
+    QuestionScore,
+    Rule,
+)
 from bot.storage.records import Case, Due, NewScore
 from bot.storage.store import ReviewStore
 
@@ -68,3 +76,58 @@ async def apply_edit(
     return await store.cases.apply_new_score(
         message, urgent=urgent, below=below, positive_probability=probability, margin=2.5, label_mass=0.5, model="new"
     )
+
+
+DEFINITION = '{"type": "noul", "question": "Is it spam?", "labels": ["Yes", "No"], "examples": []}'
+FINGERPRINT, MODEL_KEY = "f" * 64, "k" * 64
+
+
+async def ask(store: ReviewStore, channel: int = CHANNEL, name: str = "spam", threshold: float = 0.5) -> PlaceQuestion:
+    """Define a question, if it is new, and ask it in a place, with cards in the other log channel."""
+    guild = OTHER_GUILD if channel == OTHER_CHANNEL else GUILD
+    defined = await store.questions.get(guild, name) or await store.questions.define(guild, name, DEFINITION, MORGAN)
+    assert defined is not None
+    rule = Rule(defined.version_id, "Yes", threshold, "above")
+    question = await store.place_questions.set(channel, defined.id, rule, log_channel_id=OTHER_LOG, user_id=MORGAN)
+    assert question is not None
+    return question
+
+
+async def answer(
+    store: ReviewStore, question: PlaceQuestion, message: int = FIRST, probability: float = 0.75, text: str = "Good."
+) -> QuestionScore:
+    """Post a message, or edit it, and answer a question about it; return the answer, which is due."""
+    await write(store, message, text)
+    [hash_] = [pending.content_hash for pending in await store.messages.pending(1000) if pending.message_id == message]
+    new = NewQuestionScore(
+        message, hash_, question.id, question.rule.version_id, MODEL, MODEL_KEY, (probability, 1 - probability),
+        label_mass=0.5, margin=1.5, verdict="Yes" if probability > 0.5 else "No",
+    )  # fmt: skip
+    await store.scores.record([], [new])
+    [due] = [each for each in await store.showing.due_answers(1000) if each.message_id == message]
+    return due
+
+
+async def measure(
+    store: ReviewStore, question: PlaceQuestion, messages: tuple[int, ...] = (), *, confirmed: bool = True
+) -> Measurement:
+    """Record a measurement of a question, with its report shown, and confirm it."""
+    new = NewMeasurement(question.id, question.rule, FINGERPRINT, MODEL, "{}", 30, 8, messages)
+    measurement = await store.measurements.record(new, MORGAN)
+    assert measurement is not None
+    await store.measurements.mark_reported(measurement.id)
+    if confirmed:
+        measurement = await store.measurements.confirm(measurement.id, MAX)
+        assert measurement is not None
+    return measurement
+
+
+async def flag_for(store: ReviewStore, question: PlaceQuestion, message: int = FIRST) -> Case:
+    """Post a message and open its case for a live question that was measured."""
+    await store.place_questions.set_live(question.id, True)
+    live = await store.place_questions.get(question.id)
+    assert live is not None
+    due = await answer(store, live, message)
+    case = await store.cases.open_for_question(due, live, await measure(store, live), due.probabilities[0])
+    assert case is not None
+    return case

@@ -57,7 +57,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database: Database) -> N
     async with database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
-    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0005\. Start"):
+    with pytest.raises(DatabaseUnavailable, match=r"version 9999; the newest that this program knows is 0006\. Start"):
         await database.open()
     with pytest.raises(RuntimeError, match="not open"):
         database.content_hash("Good.")

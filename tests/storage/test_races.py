@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from bot.storage import tables
 from bot.storage.database import Database
+from bot.storage.question_records import NewMeasurement, NewQuestionScore
 from bot.storage.store import ReviewStore
 from bot.storage.tables import Base, ReviewCase, Score
 from tests.storage.people import (
@@ -22,13 +23,16 @@ from tests.storage.people import (
     GUILD,
     LOG,
     MAX,
+    MODEL,
     MORGAN,
     NOON,
     OTHER_CHANNEL,
     OTHER_LOG,
     apply_edit,
+    ask,
     due,
     flag,
+    flag_for,
     go_live,
     judge,
     record_score,
@@ -94,6 +98,47 @@ async def test_a_case_decided_while_its_message_is_deleted_is_deleted(
     assert (await count(database, ReviewCase), await count(database, tables.CaseEvent)) == (0, 0)
     # An outcome belongs to the place, and is deleted only with it.
     assert await count(database, tables.CaseOutcome) == (0 if how in {"unwatch", "delete_guild"} else decided)
+
+
+async def remove_questions(store: ReviewStore, _: int) -> None:
+    for question in await store.place_questions.in_place(CHANNEL):
+        await store.place_questions.remove(question.id)
+
+
+DELETING_QUESTIONS: dict[str, Callable[[ReviewStore, int], Awaitable[object]]] = {
+    "remove_question": remove_questions,
+    "delete_question": lambda store, _: store.questions.delete(GUILD, "spam"),
+}
+
+
+@pytest.mark.parametrize("how", [*DELETING, *DELETING_QUESTIONS])
+async def test_a_question_measured_while_its_data_is_deleted_leaves_nothing(
+    store: ReviewStore, other: ReviewStore, database: Database, how: str
+) -> None:
+    for attempt in range(4):
+        await go_live(store)
+        question = await ask(store)
+        messages = [FIRST + attempt * 10 + step for step in range(6)]
+        case = await flag_for(store, question, messages[0])
+        for message in messages[1:]:
+            await write(store, message)
+        content = database.content_hash("Good.")
+        answers = [
+            NewQuestionScore(message, content, question.id, question.rule.version_id, MODEL, "key", (0.75, 0.25))
+            for message in messages
+        ]
+        measurement = NewMeasurement(question.id, question.rule, "f", MODEL, "{}", 30, 8, tuple(messages))
+        await asyncio.gather(
+            store.scores.record([], answers[3:]),
+            store.measurements.label(question.id, messages[1], content, "Yes", user_id=MORGAN),
+            (DELETING | DELETING_QUESTIONS)[how](other, messages[0]),
+            store.measurements.record(measurement, MORGAN),
+            other.scores.record([], answers[:3]),
+            other.cases.decide(case.id, MORGAN, True),
+        )
+        await other.privacy.delete_messages_of(ADA)
+    for table in (tables.QuestionScore, tables.CaseLabel, tables.MeasurementCase, ReviewCase):
+        assert await count(database, table) == 0
 
 
 async def test_a_message_recorded_while_its_place_is_unwatched_is_deleted(

@@ -6,6 +6,7 @@ import discord
 from discord.ext import commands
 
 from bot.errors import NotPermitted
+from bot.storage.question_records import PlaceQuestion
 from bot.storage.records import Case
 
 
@@ -48,6 +49,14 @@ class Reviews(Protocol):
     @property
     def backfills(self) -> Backfills:
         """The running backfills."""
+        ...
+
+    async def place_question(self, question_id: int) -> PlaceQuestion | None:
+        """Return a question of a place, None if it is removed."""
+        ...
+
+    async def restore_question(self, question_id: int, user_id: int) -> str | None:
+        """Put the version and rule of a place's question in force that held before; return what is in force now."""
         ...
 
     async def retry_for(self, member: discord.Member) -> int:

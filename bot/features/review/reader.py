@@ -12,8 +12,11 @@ from bot.answers.client import BotClient
 from bot.engine.executor import ModelExecutor
 from bot.features.review.access import ReviewCog
 from bot.features.review.buttons import CaseButton, DigestMenu, RetryButton
+from bot.features.review.cases.lapses import restore_previous
 from bot.features.review.cases.triage import CaseTriage
+from bot.features.review.embeds.questions import restored_text
 from bot.features.review.places import Chat, can_moderate, find_place
+from bot.features.review.question_buttons import BackButton
 from bot.features.review.reading.backfill import Backfills, BackfillStop
 from bot.features.review.reading.catch_up import catch_up, removed_guilds
 from bot.features.review.reading.intake import Intake
@@ -21,14 +24,15 @@ from bot.features.review.reading.reconcile import Reconciler
 from bot.features.review.scoring import Scoring
 from bot.features.review.showing.notices import post_notice
 from bot.features.review.showing.publish import Publisher
-from bot.features.review.showing.weekly import post_weekly_digests
+from bot.features.review.showing.weekly import post_question_digests, post_weekly_digests
 from bot.features.review.worker import Worker
 from bot.storage.database import Database
+from bot.storage.question_records import PlaceQuestion
 from bot.storage.records import WatchedPlace
 from bot.storage.store import ReviewStore
 
 RETRY_SECONDS = 30.0
-BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton)
+BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton, BackButton)
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,8 @@ class ReviewReader(ReviewCog):
         self._bot = bot
         self._database = database
         self.store = ReviewStore(database, bot.settings.shards)
-        self.publisher = Publisher(bot, self.store)
+        self.executor = executor
+        self.publisher = Publisher(bot, self.store, executor)
         self.triage = CaseTriage(self.store, self.publisher.alerts)
         self._scoring = Scoring(bot, database, self.store, executor, self.publisher)
         self.intake = Intake(self.store, self._scoring, self.publisher)
@@ -101,6 +106,23 @@ class ReviewReader(ReviewCog):
                 await self.store.audit.record(guild.id, place.id, member.id, "retry", messages)
         return count
 
+    async def place_question(self, question_id: int) -> PlaceQuestion | None:
+        """Return a question of a place, None if it is removed."""
+        return await self.store.place_questions.get(question_id)
+
+    async def restore_question(self, question_id: int, user_id: int) -> str | None:
+        """Put the version and rule of a place's question in force that held before; return what is in force now.
+
+        None if none holds.
+        """
+        question = await restore_previous(self.store, self.executor, question_id)
+        if question is None:
+            return None
+        detail = f"{question.name} version {question.version}"
+        await self.store.audit.record(question.guild_id, question.place_id, user_id, "restore", detail)
+        self.publisher.wake()
+        return restored_text(question)
+
     async def _retry(self, place_id: int) -> int:
         count = await self.store.faults.retry(place_id)
         if count:
@@ -118,6 +140,7 @@ class ReviewReader(ReviewCog):
     async def _hourly(self) -> None:
         for work in (
             partial(post_weekly_digests, self._bot, self.store),
+            partial(post_question_digests, self._bot, self.store, self.executor),
             self.publisher.alerts.erase_excerpts,
             self._delete_removed_guilds,
         ):

@@ -4,16 +4,21 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import discord
 
 from bot.answers.message_text import message_text
+from bot.decisions.gate import model_key
 from bot.engine.executor import ModelExecutor
-from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong
+from bot.engine.waiting import Answered
+from bot.errors import EmptyPrompt, InputUnreadable, NumbersNotFinite, PromptTooLong, SentimentUnsupported
+from bot.features.review.asking import Asking
 from bot.features.review.showing.publish import Publisher
 from bot.features.review.worker import RetryQueue, Worker, error_location, is_outage
-from bot.questions.sentiment import SentimentQuestion
+from bot.questions.sentiment import Sentiment, SentimentQuestion
 from bot.storage.database import Database
+from bot.storage.question_records import NewQuestionScore, PlaceQuestion
 from bot.storage.records import Fault, NewScore, Pending
 from bot.storage.refusal import is_refusal
 from bot.storage.store import ReviewStore
@@ -24,6 +29,19 @@ PLAIN_REVIEW = "good"  # a probe that every working model can score
 GONE = (10003, 10008)  # unknown channel, unknown message
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """What was computed of a message.
+
+    `is_settled`: it has its score or a scheduled retry, or can never have one. Otherwise it keeps waiting, because
+    something that all messages need is unavailable.
+    """
+
+    score: NewScore | None
+    answers: tuple[NewQuestionScore, ...] = ()
+    is_settled: bool = True
 
 
 class Scoring:
@@ -47,6 +65,7 @@ class Scoring:
         self._queue = RetryQueue(self._due, AT_A_TIME)
         self._probe: asyncio.Task[bool] | None = None
         self._is_model_known = False  # whether the database has the name of the current model
+        self._asking = Asking(executor, self._is_model_working)
         self._worker = Worker(self._score_all, "scoring")
 
     def offer(self, message_id: int, text: str) -> None:
@@ -105,39 +124,55 @@ class Scoring:
 
     async def _score_batch(self, batch: Sequence[Pending]) -> list[bool]:
         """Score messages and record the scores; return for each whether it is settled: scored, or due for a retry."""
-        results = await asyncio.gather(*(self._score(message) for message in batch))
-        scores = {
-            message: result for message, result in zip(batch, results, strict=True) if isinstance(result, NewScore)
+        questions = await self._store.place_questions.in_places({message.place_id for message in batch})
+        answered = await self._answered(batch) if any(questions.values()) else set()
+        results = await asyncio.gather(
+            *(self._score(message, questions[message.place_id], answered) for message in batch)
+        )
+        computed = {
+            message: result for message, result in zip(batch, results, strict=True) if result.score or result.answers
         }
-        recorded = await self._record(scores)
-        return [recorded.get(message, bool(result)) for message, result in zip(batch, results, strict=True)]
+        recorded = await self._record(computed)
+        return [
+            result.is_settled and recorded.get(message, True) for message, result in zip(batch, results, strict=True)
+        ]
 
-    async def _record(self, scored: Mapping[Pending, NewScore]) -> dict[Pending, bool]:
+    async def _answered(self, batch: Sequence[Pending]) -> set[tuple[int, str, int, int]]:
+        model = self._executor.status.model
+        ids = [message.message_id for message in batch]
+        return set() if model is None else await self._store.scores.answered(ids, model_key(model))
+
+    async def _record(self, computed: Mapping[Pending, _Computed]) -> dict[Pending, bool]:
         """Record scores in one transaction; if the database refuses one of them, halve them until it is found."""
-        if not scored:
+        if not computed:
             return {}
+        scores = [result.score for result in computed.values() if result.score is not None]
+        answers = [answer for result in computed.values() for answer in result.answers]
         try:
-            count = await self._store.scores.record(list(scored.values()))
+            count = await self._store.scores.record(scores, answers)
         except Exception as problem:
             if is_outage(problem):
                 log.warning(
-                    "could not record %d scores, will compute them again: %s", len(scored), error_location(problem)
+                    "could not record %d scores, will compute them again: %s", len(computed), error_location(problem)
                 )
-                return dict.fromkeys(scored, False)
-            if len(scored) == 1:
-                return {message: await self._fail(message, "database", problem) for message in scored}
-            half = list(scored.items())[: len(scored) // 2]
-            return await self._record(dict(half)) | await self._record(dict(list(scored.items())[len(half) :]))
+                return dict.fromkeys(computed, False)
+            if len(computed) == 1:
+                return {message: await self._fail(message, "database", problem) for message in computed}
+            half = list(computed.items())[: len(computed) // 2]
+            return await self._record(dict(half)) | await self._record(dict(list(computed.items())[len(half) :]))
         self._bot.dispatch("reviews_scored", count)  # counted by bot.app.metrics
         self._publisher.wake()
-        self.discard_texts(*(message.message_id for message in scored))
-        return dict.fromkeys(scored, True)
+        self.discard_texts(*(message.message_id for message, result in computed.items() if result.score is not None))
+        return dict.fromkeys(computed, True)
 
-    async def _score(self, waiting: Pending) -> NewScore | bool:
-        """Return a message's score, or True if it can never have one or its retry is scheduled.
-
-        False if it keeps waiting, because something that all messages need is unavailable.
-        """
+    async def _score(
+        self, waiting: Pending, questions: Sequence[PlaceQuestion], answered: set[tuple[int, str, int, int]]
+    ) -> _Computed:
+        """Score a message, and ask its place's own questions unless they were `answered` already."""
+        key = (waiting.message_id, waiting.content_hash)
+        unanswered = [each for each in questions if (*key, each.id, each.rule.version_id) not in answered]
+        answers: list[NewQuestionScore] = []
+        is_complete = True
         fault: Fault = "bot"
         try:
             try:
@@ -146,13 +181,15 @@ class Scoring:
                 fault = "unreadable"
                 raise
             if text is None:
-                return True
+                return _Computed(None)
             try:
-                answer = await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
+                answer, (answers, is_complete) = await self._compute(waiting, text, unanswered)
+                if isinstance(answer, BaseException):
+                    raise answer
             except (PromptTooLong, EmptyPrompt, InputUnreadable):
                 await self._publisher.stop_tracking(waiting, text)
                 self._discard_text(waiting)
-                return True
+                return _Computed(None)
             except NumbersNotFinite:
                 fault = "not_finite"
                 raise
@@ -161,7 +198,7 @@ class Scoring:
                 raise
             info, verdict = answer.run.model, answer.result
             fault = "not_finite"
-            return NewScore(
+            score = NewScore(
                 waiting.message_id,
                 waiting.content_hash,
                 model=f"{info.short_name}@{info.revision or 'local'}",
@@ -169,12 +206,32 @@ class Scoring:
                 margin=verdict.margin,
                 label_mass=verdict.label_mass,
             )
+            # If a question is to be asked again, the message waits with its score.
+            return _Computed(score, tuple(answers)) if is_complete else _Computed(None, tuple(answers), False)
         except Exception as problem:
+            if questions and isinstance(problem, SentimentUnsupported):  # the other questions don't wait for it
+                return _Computed(None, tuple(answers), is_complete and await self._fail(waiting, "model", problem))
             is_away = is_outage(problem) or (fault == "model" and not await self._is_model_working())
             if is_away or self._bot.is_closed():
                 log.info("could not score message %d, will retry: %s", waiting.message_id, error_location(problem))
-                return False
-            return await self._fail(waiting, "database" if is_refusal(problem) and fault == "bot" else fault, problem)
+                return _Computed(None, tuple(answers), False)
+            fault = "database" if is_refusal(problem) and fault == "bot" else fault
+            return _Computed(None, tuple(answers), await self._fail(waiting, fault, problem))
+
+    async def _compute(
+        self, waiting: Pending, text: str, questions: Sequence[PlaceQuestion]
+    ) -> tuple[Answered[Sentiment] | BaseException, tuple[list[NewQuestionScore], bool]]:
+        """Return the notebook's verdict, or its error, and what the place's own questions got."""
+
+        async def judge() -> Answered[Sentiment]:
+            return await self._executor.submit_background(waiting.place_id, SentimentQuestion(text))
+
+        verdict, answers = await asyncio.gather(
+            judge(), self._asking.ask(waiting, text, questions), return_exceptions=True
+        )
+        if isinstance(answers, BaseException):
+            raise answers
+        return verdict, answers
 
     async def _is_model_working(self) -> bool:
         """Return whether the model scores a fixed text. If not, memory or the device fails for every text.

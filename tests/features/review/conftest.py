@@ -1,6 +1,8 @@
 """A server with a channel for reviews, moderators and members, and the bot with review channels switched on."""
 
+import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,13 @@ import pytest
 import simcord
 
 from bot.app.client import Nightword
+from bot.decisions.gate import decision_of, fingerprint, summary_text
+from bot.decisions.summary import MeasurementSummary, Share
 from bot.engine.model import EngineModel
 from bot.features.review.reader import ReviewReader
+from bot.questions.decision import DecisionQuestion, DecisionReading, LabelScore
 from bot.settings import Settings
+from bot.storage.question_records import Measurement, NewMeasurement, PlaceQuestion
 from bot.storage.store import ReviewStore
 from tests.conftest import make_executor
 
@@ -55,10 +61,83 @@ class ReviewPlace:
         """Make the channel live, with cards in the log channel."""
         await self.go_live(**{"flag_below": 0.5, "urgent_below": 0.0, "log_channel": self.log, **options})
 
+    async def define(self, name: str = "spam", **fields: str) -> Any:
+        """Define a question in the form, as someone who moderates the whole server."""
+        shown = await self.moderator.slash(self.channel, "review question define", name=name)
+        template = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
+        return await self.moderator.submit_modal(shown, template | fields)
+
+    async def ask(self, name: str = "spam", **options: Any) -> Any:
+        """Ask a defined question in the watched channel."""
+        given = {"question": name, "flag_label": "yes", "threshold": 0.8, "log_channel": self.log, "notice": False}
+        return await self.watch(**given | options)
+
+    async def question(self, name: str = "spam") -> PlaceQuestion:
+        questions = await self.store.place_questions.in_place(self.channel.id)
+        return next(question for question in questions if question.name == name)
+
+    async def measure(
+        self, name: str = "spam", *, held_out: int = 50, flagging: int = 12, confirmed: bool = True
+    ) -> Measurement:
+        """Record a measurement of a question as it is now, with its report shown, and confirm it."""
+        question = await self.question(name)
+        model = self.reader.executor.status.model
+        assert model is not None
+        share = Share(41, 50, 0.6920, 0.9023)
+        summary = MeasurementSummary(
+            held_out, flagging, question.rule.threshold, share, share, share, Share(12, 50, 0.14, 0.37), auc=0.9
+        )
+        current = fingerprint(decision_of(question.definition), question.rule, model)
+        new = NewMeasurement(
+            question.id, question.rule, current, model.short_name, summary_text(summary), held_out, flagging, ()
+        )
+        measurement = await self.store.measurements.record(new, self.moderator.id)
+        assert measurement is not None
+        await self.store.measurements.mark_reported(measurement.id)
+        if confirmed:
+            await self.store.measurements.confirm(measurement.id, self.moderator.id)
+        return measurement
+
+    async def go_live_with(self, name: str = "spam", **options: Any) -> None:
+        """Define a question, ask it, and let it alert after a measurement."""
+        if await self.store.places.get(self.channel.id) is None:
+            await self.watch(notice=False)
+        await self.define(name)
+        await self.ask(name, **options)
+        await self.measure(name)
+        result = await self.moderator.slash(self.channel, "review live", channel=self.channel, question=name)
+        assert result.response.embeds[0].title == "Live"
+
     @property
     def cards(self) -> list[discord.Message]:
         with_embeds = (message for message in self.log.history() if message.embeds)
         return [message for message in with_embeds if "Case" in (message.embeds[0].title or "")]
+
+
+@pytest.fixture
+def answering(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that changes how the model answers places' own questions: a text's P(first label)."""
+    answer_all = demo_model.answer
+
+    def install(probability_of: Callable[[str], float], label_mass: float = 0.5) -> None:
+        def answer(question: Any, watcher: Any = None) -> Any:
+            if not isinstance(question, DecisionQuestion):
+                return answer_all(question, watcher)
+            return reading(question, probability_of(question.text), label_mass)
+
+        monkeypatch.setattr(demo_model, "answer", answer)
+
+    return install
+
+
+def reading(question: DecisionQuestion, probability: float, label_mass: float) -> DecisionReading:
+    first, *others = question.decision.labels
+    shares = [probability, *((1 - probability) / len(others) for _ in others)]
+    labels = [
+        LabelScore(label, (number,), None, math.log(max(share, 1e-9) * label_mass), share)
+        for number, (label, share) in enumerate(zip((first, *others), shares, strict=True))
+    ]
+    return DecisionReading("prompt", (1,), tuple(labels), label_mass)
 
 
 def description(result: Any) -> str:

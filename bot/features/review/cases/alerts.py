@@ -53,7 +53,9 @@ class Alerts:
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 self._own_history.look_again(log_channel_id)
                 if isinstance(problem, discord.HTTPException) and problem.status in REFUSALS:
-                    await report_suspension(self._bot, await self._store.places.suspend_log(log_channel_id))
+                    places = await self._store.places.suspend_log(log_channel_id)
+                    questions = await self._store.place_questions.suspend_log(log_channel_id)
+                    await report_suspension(self._bot, log_channel_id, (*places, *questions))
                 else:
                     log.warning("could not post the cards of %d cases, will retry: %s", len(cases), problem)
             except Exception as problem:
@@ -70,7 +72,8 @@ class Alerts:
             return
         excerpt = await self._excerpt(case) if content.can_quote else None
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
-        embed, view = case_card(content.case, content.history, excerpt), case_view(content.case)
+        embed = case_card(content.case, content.history, excerpt, content.measurement)
+        view = case_view(content.case)
         card = await channel.send(embed=embed, view=view, nonce=f"case-{case.id}")
         self._bot.dispatch("review_post", "card")  # counted by bot.app.metrics
         until = discord.utils.utcnow() + EXCERPT_DAYS if excerpt else None
@@ -100,7 +103,7 @@ class Alerts:
                 card = await channel.fetch_message(card_id)
                 is_quoted = bool(card.embeds) and history[-1].kind != "unscored"  # the author removed the text
                 excerpt = excerpt_of(card.embeds[0]) if is_quoted else None
-                await card.edit(embed=case_card(case, history, excerpt), view=case_view(case))
+                await card.edit(embed=case_card(case, history, excerpt, content.measurement), view=case_view(case))
             except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:
                 log.warning("could not update the card of case %d: %s", case_id, problem)
                 if is_retryable(problem):
@@ -122,7 +125,8 @@ class Alerts:
         case, history = content.case, content.history
         channel = self._bot.get_partial_messageable(case.log_channel_id, guild_id=case.guild_id)
         try:
-            await channel.get_partial_message(card_id).edit(embed=case_card(case, history, None))
+            card = case_card(case, history, None, content.measurement)
+            await channel.get_partial_message(card_id).edit(embed=card)
         except discord.NotFound:
             pass
         except (discord.HTTPException, *NO_NEWS_FROM_DISCORD) as problem:

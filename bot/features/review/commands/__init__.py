@@ -5,9 +5,10 @@ from discord.ext import commands
 
 from bot.answers.client import BotClient
 from bot.features.review.access import find_reviews
-from bot.features.review.commands import privacy
+from bot.features.review.commands import privacy, questions
 from bot.features.review.commands.export import Exporting
 from bot.features.review.commands.inspect import Inspecting
+from bot.features.review.commands.questions import Questioning
 from bot.features.review.commands.watch import Backfilling, Exempting, Watching
 from bot.features.review.reader import ReviewReader
 
@@ -16,7 +17,9 @@ from bot.features.review.reader import ReviewReader
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_messages=True)
-class ReviewChannels(Watching, Inspecting, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"):
+class ReviewChannels(
+    Watching, Questioning, Inspecting, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"
+):
     """Score the messages of a channel and show the scores to moderators."""
 
     def __init__(self, reader: ReviewReader) -> None:
@@ -28,4 +31,5 @@ async def setup(bot: BotClient) -> None:
     reader = find_reviews(bot)
     if isinstance(reader, ReviewReader):
         await bot.add_cog(ReviewChannels(reader))
+        await questions.setup(bot, reader)
     await privacy.setup(bot)

@@ -11,6 +11,7 @@ from bot.answers.client import Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.errors import UsageError
 from bot.features.review.buttons import retry_view
+from bot.features.review.cases.opening import permission_of
 from bot.features.review.commands.shared import (
     PLACE_OPTION,
     ReviewCommands,
@@ -19,6 +20,7 @@ from bot.features.review.commands.shared import (
     server,
 )
 from bot.features.review.embeds.figures import preview_answer, stats_answer
+from bot.features.review.embeds.questions import status_line
 from bot.features.review.embeds.status import UNSCORED_SHOWN, PlaceStatus, case_answer, status_answer
 from bot.features.review.places import (
     Place,
@@ -53,7 +55,8 @@ class Inspecting(ReviewCommands):
                 excluded = (*excluded_channels(place), *excluded_threads(place))
                 visible = visible_to(asker(interaction), [part for part in excluded if part.id not in watched_ids])
                 outcomes = await store.cases.outcomes(place.id)
-                statuses.append(PlaceStatus(place.mention, watched, scored, cases, outcomes, visible))
+                questions = await self._question_lines(place.id)
+                statuses.append(PlaceStatus(place.mention, watched, scored, cases, outcomes, visible, questions))
         actions = [entry for entry in await store.audit.latest(guild.id, 50) if entry.place_id in {None, *place_ids}]
         model = interaction.client.executor.status.model
         unscored, unscored_count = await store.faults.given_up(place_ids, UNSCORED_SHOWN)
@@ -68,6 +71,20 @@ class Inspecting(ReviewCommands):
             guild_id=guild.id,
         )
         await reply(interaction, replace(answer, view=retry_view()) if unscored else answer)
+
+    async def _question_lines(self, place_id: int) -> list[str]:
+        """Return the status of each of a place's own questions."""
+        store, model = self._reader.store, self._reader.executor.status.model
+        return [
+            status_line(
+                question,
+                None if model is None else await permission_of(store, question, model),
+                await store.place_questions.counts(question.id),
+                await store.place_questions.case_counts(question.id),
+                await store.cases.outcomes(place_id, place_question_id=question.id),
+            )
+            for question in await store.place_questions.in_place(place_id)
+        ]
 
     @app_commands.command(extras={"example": "/review preview channel:#film-reviews flag_below:0.2"})
     @app_commands.describe(channel=PLACE_OPTION, flag_below="P(positive) below which a message would be flagged")

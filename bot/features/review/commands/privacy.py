@@ -35,7 +35,8 @@ class Privacy(ReviewCog, commands.GroupCog, group_name="privacy"):
         user_id = interaction.user.id
         messages = await self._store.privacy.messages_of(user_id)
         cases = await self._store.privacy.cases_of(user_id)
-        await reply(interaction, export_answer(messages, cases))
+        answers, labels = await self._store.privacy.answers_of(user_id), await self._store.privacy.labels_of(user_id)
+        await reply(interaction, export_answer(messages, cases, answers, labels))
 
     @app_commands.command(name="delete", extras={"example": "/privacy delete"})
     @reply_on_error

@@ -10,7 +10,15 @@ from bot.answers.answering import defer, reply
 from bot.answers.client import Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.errors import NotPermitted, OptionOutOfRange, UsageError
-from bot.features.review.commands.shared import PLACE_OPTION, ReviewCommands, asker, require_watched, server
+from bot.features.review.commands.asking import GivenRule, ask_in_place, set_question_live, stop_asking
+from bot.features.review.commands.shared import (
+    PLACE_OPTION,
+    ReviewCommands,
+    asker,
+    require_watched,
+    server,
+    suggest_questions,
+)
 from bot.features.review.embeds.status import exempt_answer, live_answer, unwatch_answer, watch_answer
 from bot.features.review.places import (
     LOG_NEEDS,
@@ -27,6 +35,7 @@ from bot.features.review.places import (
 )
 from bot.features.review.reading.backfill import MOST
 from bot.features.review.showing.notices import post_notices
+from bot.storage.question_records import Direction
 from bot.storage.records import ExemptionKind, Label, WatchedPlace
 
 LABEL_NEEDS = {"none": (), "react": ("add_reactions",), "reply": ("send_messages",)}
@@ -55,6 +64,11 @@ class Watching(ReviewCommands):
         log_channel="Where the cards of flagged messages are posted; you need Manage Messages there too",
         excerpts="Show the beginning of a flagged message on its card for 30 days (needs Manage Server)",
         notice="Post a notice that tells members what is read and why",
+        question="One of this server's questions to ask as well; its options are those below and log_channel",
+        flag_label="The label that this question flags",
+        threshold="P(flag_label) from which, or up to which, this question flags a message",
+        direction="Whether it flags from the threshold upwards or downwards",
+        calibration="contextual: divide P(label) by what the model says about texts without content",
     )
     @reply_on_error
     async def watch(
@@ -67,10 +81,26 @@ class Watching(ReviewCommands):
         log_channel: discord.TextChannel | None = None,
         excerpts: bool | None = None,
         notice: bool = True,
+        question: str | None = None,
+        flag_label: str | None = None,
+        threshold: app_commands.Range[float, 0.0, 1.0] | None = None,
+        direction: Direction | None = None,
+        calibration: Literal["none", "contextual"] | None = None,
     ) -> None:
         """Score a channel's new messages, in shadow first. Run again to change only the options you give."""
         check_moderator(asker(interaction), channel, *([log_channel] if log_channel else []))
         before = await self._reader.store.places.get(channel.id)
+        if question is not None:
+            _check_only_question(label, flag_below, urgent_below, excerpts)
+            if before is None:
+                raise UsageError(f"{channel.mention} is not watched. First use /review watch without a question.")
+            given = GivenRule(flag_label, threshold, direction, calibration, log_channel)
+            await ask_in_place(interaction, self._reader, channel, question, given, notice=notice)
+            return
+        if any(option is not None for option in (flag_label, threshold, direction, calibration)):
+            raise UsageError(
+                "flag_label, threshold, direction and calibration belong to a question. Give question, too."
+            )
         if excerpts and not asker(interaction).guild_permissions.manage_guild:
             raise NotPermitted("You need Manage Server to turn excerpts on, because they show members' words.")
         options = _merge_options(before, label, flag_below, urgent_below, log_channel, excerpts)
@@ -99,12 +129,21 @@ class Watching(ReviewCommands):
         await reply(interaction, answer)
 
     @app_commands.command(extras={"example": "/review live channel:#film-reviews"})
-    @app_commands.describe(channel=PLACE_OPTION, on="False goes back to shadow: new scores are not shown")
+    @app_commands.describe(
+        channel=PLACE_OPTION,
+        on="False goes back to shadow: new scores are not shown",
+        question="One of the channel's questions, instead of the channel itself",
+    )
     @reply_on_error
-    async def live(self, interaction: Interaction, channel: Place, on: bool = True) -> None:
+    async def live(
+        self, interaction: Interaction, channel: Place, on: bool = True, question: str | None = None
+    ) -> None:
         """Show new scores: labels in the channel, cards in its log channel."""
         check_moderator(asker(interaction), channel)
         watched = await require_watched(self._reader, channel, channel.mention)
+        if question is not None:
+            await set_question_live(interaction, self._reader, channel, question, on=on)
+            return
         if on:
             options = _merge_options(watched, None, None, None, None, None)
             if options.label == "none" and options.flag_below is None:
@@ -125,17 +164,34 @@ class Watching(ReviewCommands):
         await reply(interaction, live_answer(channel, watched, on=on))
 
     @app_commands.command(extras={"example": "/review unwatch channel:#film-reviews"})
-    @app_commands.describe(channel=PLACE_OPTION)
+    @app_commands.describe(channel=PLACE_OPTION, question="Only stop asking this question there")
     @reply_on_error
-    async def unwatch(self, interaction: Interaction, channel: Place) -> None:
+    async def unwatch(self, interaction: Interaction, channel: Place, question: str | None = None) -> None:
         """Stop reading a channel and delete everything stored about it."""
         check_moderator(asker(interaction), channel)
+        if question is not None:
+            await stop_asking(interaction, self._reader, channel, question)
+            return
         if not await defer(interaction, private=True):
             return
         watched = await self._reader.unwatch(channel.id)
         if watched is not None:
             await self._reader.store.audit.record(channel.guild.id, channel.id, interaction.user.id, "unwatch", "")
         await reply(interaction, unwatch_answer(channel, was_watched=watched is not None))
+
+    @watch.autocomplete("question")
+    @live.autocomplete("question")
+    @unwatch.autocomplete("question")
+    async def suggest(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Suggest this server's questions."""
+        return await suggest_questions(self._reader.store, interaction, current)
+
+
+def _check_only_question(*others: object) -> None:
+    if any(other is not None for other in others):
+        raise UsageError(
+            "label, flag_below, urgent_below and excerpts belong to the channel itself. Set them without question."
+        )
 
 
 def _merge_options(

@@ -4,12 +4,13 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import discord
 
 from bot.answers.answer import GREEN, Answer
+from bot.storage.question_records import LabelledCase, Measurement, PlaceQuestion, Rule, ServerQuestion
 from bot.storage.records import ScoredMessage
 
 # No author: an export describes a channel and must not rank people.
@@ -40,19 +41,80 @@ async def write_rows(file: Path, kind: str, guild_id: int, rows: AsyncIterator[S
     return count
 
 
-def export_answer(place: str, count: int, kind: str) -> Answer:
-    """Say what the file contains, and that the export is recorded."""
+def question_export(
+    question: PlaceQuestion,
+    versions: Sequence[ServerQuestion],
+    labelled: Sequence[LabelledCase],
+    measurements: Sequence[Measurement],
+) -> dict[str, object]:
+    """Return a place's question as JSON values: its versions with examples, labels and measurements, without names."""
+    return {
+        "name": question.name,
+        "version": question.version,
+        "rule": _rule(question.rule),
+        "versions": [
+            {
+                "version": version.version,
+                "written_at": version.written_at.isoformat(),
+                "definition": json.loads(version.definition),
+            }
+            for version in versions
+        ],
+        "labels": [
+            {
+                "message": message_url(question.guild_id, case.channel_id, case.message_id),
+                "label": case.label,
+                "is_flagging": case.is_flagging,
+                "weight": case.weight,
+                "source": case.source,
+            }
+            for case in labelled
+        ],
+        "measurements": [
+            {
+                "version": measurement.version,
+                "rule": _rule(measurement.rule),
+                "model": measurement.model,
+                "fingerprint": measurement.fingerprint,
+                "measured_at": measurement.measured_at.isoformat(),
+                "confirmed_at": measurement.confirmed_at and measurement.confirmed_at.isoformat(),
+                "partly_deleted": measurement.partly_deleted,
+                "summary": json.loads(measurement.summary),
+            }
+            for measurement in measurements
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    return {
+        "flag_label": rule.flag_label,
+        "threshold": rule.threshold,
+        "direction": rule.direction,
+        "calibration": rule.calibration,
+        "prior": json.loads(rule.prior),
+    }
+
+
+def message_url(guild_id: int, channel_id: int, message_id: int) -> str:
+    """Return the address of a message. Spreadsheets and JavaScript round numbers of 19 digits."""
+    return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"
+
+
+def export_answer(place: str, count: int, kind: str, *, with_questions: bool = False) -> Answer:
+    """Say what the files contain, and that the export is recorded."""
     text = (
         f"{count:,} scored messages of {place} as {kind.upper()}: links, times and figures, without names "
         "or texts. Share the file only with moderators of that channel. This export is recorded in the audit log."
     )
+    if with_questions:
+        text += " `questions.json` has the channel's own questions: versions, examples, labels and measurements."
     return Answer(discord.Embed(title="Export", description=text, colour=GREEN))
 
 
 def _record(guild_id: int, row: ScoredMessage) -> dict[str, str | float]:
-    # A link instead of an id: spreadsheets and JavaScript round numbers of 19 digits.
     return {
-        "message": f"https://discord.com/channels/{guild_id}/{row.channel_id}/{row.message_id}",
+        "message": message_url(guild_id, row.channel_id, row.message_id),
         "posted_at": row.posted_at.isoformat(),
         "positive_probability": row.positive_probability,
         "margin": row.margin,

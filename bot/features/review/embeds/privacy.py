@@ -8,6 +8,7 @@ from datetime import datetime
 import discord
 
 from bot.answers.answer import GREEN, Answer, Attachment
+from bot.storage.question_records import AuthorAnswer, AuthorLabel
 from bot.storage.records import AuthorRow, Case
 
 PRIVACY = (
@@ -15,14 +16,23 @@ PRIVACY = (
     "bot stores your user id, the ids of the message, the channel and the server, when the message was posted, a "
     "salted hash of its text, and the score. **The text is not stored**, and nothing is used for training. If "
     "moderators turned flagging on, each message with a low score gets a card, which shows them the score. If they "
-    "turned excerpts on, the card shows the beginning of the message for 30 days.\n\n"
+    "turned excerpts on, the card shows the beginning of the message for 30 days. A server can have further questions "
+    "asked about each message, which `/question` shows. Their answers are stored like the score, and so are the labels "
+    "that moderators give messages to measure how often a question is right.\n\n"
     "If a message is deleted, its data and its card are deleted at once. If a channel is no longer watched, all its "
     "data is deleted. If the bot leaves a server, all the server's data is deleted.\n\n"
     "`/privacy export` gives you a copy of your data. `/privacy delete` deletes it. `/privacy optout` deletes it and "
     "stops the bot from reading your messages."
 )
 
-_COUNTED = {"id", "number", "tries"}  # small numbers of a case or a message, not ids of Discord
+_COUNTED = {
+    "id",
+    "number",
+    "tries",
+    "version",
+    "place_question_id",
+    "measurement_id",
+}  # small numbers of a case or a message, not ids of Discord
 # Members have copies with these keys, so the export keeps them.
 _MESSAGE_KEYS = {"place_id": "channel_id", "channel_id": "posted_in"}
 _CASE_KEYS = {"channel_id": "posted_in"}
@@ -38,11 +48,21 @@ def privacy_answer(*, opted_out: bool) -> Answer:
     return _answer("Privacy", f"{PRIVACY}\n\n{state}")
 
 
-def export_answer(rows: Sequence[AuthorRow], cases: Sequence[Case]) -> Answer:
-    """Return a copy of everything stored about a member, as JSON."""
+def export_answer(
+    rows: Sequence[AuthorRow],
+    cases: Sequence[Case],
+    answers: Sequence[AuthorAnswer] = (),
+    labels: Sequence[AuthorLabel] = (),
+) -> Answer:
+    """Return a copy of everything stored about a member, as JSON.
+
+    `answers` and `labels` are what places' own questions and moderators' audits say about the member's messages.
+    """
     data = {
         "messages": [_plain(row, _MESSAGE_KEYS) for row in rows],
         "cases": [_plain(case, _CASE_KEYS) for case in cases],
+        "question_scores": [_plain(answer, {}) for answer in answers],
+        "labels": [_plain(label, {}) for label in labels],
     }
     file = Attachment("nightword-export.json", json.dumps(data, indent=2), "All data about you, as JSON")
     count = "1 score" if len(rows) == 1 else f"{len(rows):,} scores"
@@ -72,7 +92,7 @@ def _answer(title: str, text: str) -> Answer:
     return Answer(discord.Embed(title=title, description=text, colour=GREEN))
 
 
-def _plain(row: AuthorRow | Case, keys: Mapping[str, str]) -> dict[str, object]:
+def _plain(row: AuthorRow | Case | AuthorAnswer | AuthorLabel, keys: Mapping[str, str]) -> dict[str, object]:
     return {keys.get(name, name): _json_value(name, value) for name, value in asdict(row).items()}
 
 

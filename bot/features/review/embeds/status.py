@@ -36,6 +36,13 @@ _ACTIONS = {
     "shadow": "put {channel} back in shadow",
     "backfill": "started a backfill of {channel}: {detail} messages",
     "retry": "retried {detail} in {channel}",
+    "define": "defined question {detail}",
+    "undefine": "deleted question {detail}",
+    "ask": "asks in {channel}: {detail}",
+    "unask": "stopped asking {detail} in {channel}",
+    "ask live": "turned question {detail} live in {channel}",
+    "ask shadow": "put question {detail} back in shadow in {channel}",
+    "restore": "went back to question {detail} in {channel}",
     "export": "exported {detail} from {channel}",
     "exempt": "exempted {detail}",
     "unexempt": "ended the exemption of {detail}",
@@ -53,7 +60,10 @@ class Mentioned(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlaceStatus:
-    """A watched place with its counts; `left_out` are channels and threads that it does not include."""
+    """A watched place with its counts.
+
+    `left_out` are channels and threads that it does not include, and `questions` the lines about its own questions.
+    """
 
     mention: str
     watched: WatchedPlace
@@ -61,6 +71,7 @@ class PlaceStatus:
     open_cases: int
     outcomes: Sequence[CaseOutcome]
     left_out: Sequence[Mentioned] = ()
+    questions: Sequence[str] = ()
 
 
 def watch_answer(
@@ -200,6 +211,7 @@ def _place(status: PlaceStatus) -> str:
         lines.append(f"  **suspended** {when}: the bot can't post in the log channel. `/review live` tries again.")
     if status.outcomes or status.open_cases:
         lines.append(f"  {precision_text(status.outcomes)} · {status.open_cases:,} open")
+    lines += status.questions
     return "\n".join(lines)
 
 

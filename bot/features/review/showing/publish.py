@@ -5,11 +5,14 @@ import logging
 import discord
 
 from bot.answers.delivery import NO_NEWS_FROM_DISCORD, is_retryable
+from bot.engine.executor import ModelExecutor
 from bot.features.review.cases.alerts import Alerts
+from bot.features.review.cases.lapses import report_lapses
+from bot.features.review.cases.opening import CaseOpener
 from bot.features.review.showing.labels import Labels, is_gone
-from bot.features.review.showing.thresholds import flag
 from bot.features.review.worker import RetryQueue, Worker
-from bot.storage.records import Case, Due, OwnMessage, Pending, ShownLabel, UntrackedMessage, WatchedPlace
+from bot.storage.question_records import QuestionScore
+from bot.storage.records import Due, OwnMessage, Pending, ShownLabel, UntrackedMessage
 from bot.storage.store import ReviewStore
 
 AT_A_TIME = 32
@@ -20,12 +23,15 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Labels and flags scored messages of live places, each once, and deletes the bot's posts about deleted ones."""
 
-    def __init__(self, bot: discord.Client, store: ReviewStore) -> None:
+    def __init__(self, bot: discord.Client, store: ReviewStore, executor: ModelExecutor) -> None:
         self._bot = bot
         self._store = store
+        self._executor = executor
         self.alerts = Alerts(bot, store)
+        self._opener = CaseOpener(store, executor)
         self._labels = Labels(bot)
         self._queue = RetryQueue(store.showing.due, AT_A_TIME)
+        self._answers = RetryQueue(store.showing.due_answers, AT_A_TIME)
         self._deletions = RetryQueue(store.own_messages.due_deletions, AT_A_TIME)
         self._worker = Worker(self._show_all, "showing scores")
 
@@ -57,6 +63,9 @@ class Publisher:
     async def _show_all(self) -> None:
         while await self._queue.do_some(self._show):
             pass  # until nothing is due or Discord is unavailable; the next wake, in 30 s, tries again
+        while await self._answers.do_some(self._show_answer):
+            pass
+        await report_lapses(self._bot, self._store, self._executor)
         await self.alerts.post_due()
         await self.alerts.refresh_outdated()
         await self._deletions.do_some(self._delete)
@@ -82,7 +91,7 @@ class Publisher:
             log.warning(
                 "could not label message %d, will not retry: %s", due.message_id, problem
             )  # such as a missing permission
-        await self._flag(due, place, case)
+        await self._opener.show_score(due, place, case)
         is_shown = await self._store.showing.mark_shown(
             due.message_id, due.content_hash, label=label, label_message_id=reply_id
         )
@@ -92,35 +101,17 @@ class Publisher:
             await self.alerts.refresh(case.id)
         return True
 
+    async def _show_answer(self, answer: QuestionScore) -> bool:
+        """Bring the case of a place's own question up to date; return False if that must be retried."""
+        is_done, case_id = await self._opener.show_answer(answer)
+        if case_id is not None:
+            await self.alerts.refresh(case_id)
+        return is_done
+
     async def _delete_label(self, due: Due, label: ShownLabel | None, reply_id: int | None) -> None:
         if reply_id is not None:
             await self._store.own_messages.delete_later(OwnMessage(due.channel_id, reply_id), due.guild_id)
         await self.remove_label(UntrackedMessage(due.message_id, due.guild_id, due.channel_id, label, reply_id))
-
-    async def _flag(self, due: Due, place: WatchedPlace, case: Case | None) -> None:
-        if place.flag_below is None or place.log_channel_id is None:
-            return
-        result = flag(
-            due.positive_probability,
-            place.flag_below,
-            place.urgent_below,
-            was_flagged=case is not None and case.state != "withdrawn",
-            was_urgent=case is not None and case.urgent,
-        )
-        if case is not None:
-            await self._store.cases.apply_new_score(
-                due.message_id,
-                urgent=result.is_urgent,
-                below=result.is_flagged,
-                positive_probability=due.positive_probability,
-                margin=due.margin,
-                label_mass=due.label_mass,
-                model=due.model,
-            )
-        elif result.is_flagged:
-            await self._store.cases.open(
-                due, log_channel_id=place.log_channel_id, urgent=result.is_urgent, flag_below=place.flag_below
-            )
 
     async def _delete(self, own: OwnMessage) -> bool:
         """Delete a message that the bot posted about a deleted one."""

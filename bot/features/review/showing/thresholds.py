@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.storage.question_records import Direction
 from bot.storage.records import CaseOutcome
 
 URGENT_SHARE = 0.25  # urgent_below as a share of flag_below, unless it is given
@@ -31,6 +32,12 @@ def flag(
     urgent = flag_below * URGENT_SHARE if urgent_below is None else urgent_below
     is_urgent = probability < urgent + (HYSTERESIS if was_urgent else 0)
     return Flag(is_urgent or probability < flag_below + (HYSTERESIS if was_flagged else 0), is_urgent)
+
+
+def crosses(probability: float, threshold: float, direction: Direction, *, was_flagged: bool = False) -> bool:
+    """Compare P(label) with a question's threshold; a flagged message stays flagged until it is 0.05 beyond."""
+    slack = HYSTERESIS if was_flagged else 0
+    return probability >= threshold - slack if direction == "above" else probability <= threshold + slack
 
 
 @dataclass(frozen=True, slots=True)
