@@ -10,7 +10,8 @@ ENV PATH=/opt/nightword/bin:$PATH
 COPY pyproject.toml constraints.txt ./
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' constraints.txt)" \
-    && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+    && python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+        print(*project["dependencies"], *project["optional-dependencies"]["measure"], sep="\n")' \
         > requirements.txt \
     && pip install --constraint constraints.txt --requirement requirements.txt
 COPY README.md LICENSE ./

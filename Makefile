@@ -9,6 +9,8 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # Number of test processes. With more cores, run `make WORKERS=4 test`.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+SMOLLM2 := build/smollm2
+MAKE_SMOLLM2 := ../shared/models/smollm2.py
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: playground run doctor install test test-slow test-vllm test-all test-nightly coverage test-reference check format train bench bench-peers bench-load \
@@ -28,7 +30,9 @@ install: $(INSTALLED)
 test: $(INSTALLED)
 	@$(PYTEST) --dist worksteal -m "not slow"
 
+# The tests with a real model need one, whose script may be there; without it they are skipped.
 test-slow: $(INSTALLED)
+	@[ -e $(SMOLLM2)/config.json ] || [ ! -e $(MAKE_SMOLLM2) ] || $(BIN)/python $(MAKE_SMOLLM2) $(SMOLLM2) float32 || true
 	@$(PYTEST) --dist loadgroup --maxschedchunk 1 -m "slow and not vllm"
 
 # Install vLLM in build/, compare the engine over it with plain transformers, and print the equality table.

@@ -38,6 +38,7 @@ BotError
     ├── GenerationUnsupported
     ├── NumbersNotFinite
     ├── DatabaseUnavailable
+    ├── MeasurementUnavailable
     ├── PlaygroundUnavailable
     ├── TokenMissing
     ├── TokenRejected
@@ -284,6 +285,14 @@ class DatabaseUnavailable(ConfigurationError):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"The database of BOT_DATABASE_URL cannot be used: {problem.rstrip('.')}. {remedy}")
+
+
+class MeasurementUnavailable(ConfigurationError):
+    """The packages that measurements need are not installed."""
+
+    def __init__(self) -> None:
+        remedy = 'Install them with pip install "nightword[measure]"'
+        super().__init__(f"Measuring needs scipy, from the extra `measure`, which isn't installed. {remedy}.")
 
 
 class PlaygroundUnavailable(ConfigurationError):

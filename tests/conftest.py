@@ -38,6 +38,7 @@ limit_kernel_cache()  # before any computation, since oneDNN reads this once
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"
 QWEN2_TOKENIZER = SHARED / "tokenizers" / "qwen2"
+SMOLLM2 = Path(__file__).parents[1] / "build" / "smollm2"  # made by `make test-slow`
 SERVER = "postgresql+asyncpg://postgres@127.0.0.1:5432/"
 
 
@@ -87,6 +88,13 @@ def need_shared(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not there")
     return path
+
+
+def need_smollm2() -> Path:
+    """Return the folder of SmolLM2-135M-Instruct in float32, or skip."""
+    if not SMOLLM2.exists():
+        pytest.skip(f"{SMOLLM2} is not there: `make test-slow` makes it with ../shared/models/smollm2.py")
+    return SMOLLM2
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ HOME_OF = {
     ("transformers", "huggingface_hub", "safetensors", "tokenizers"): ("bot.engine.",),
     ("sqlalchemy", "alembic", "aiosqlite", "asyncpg"): ("bot.storage.",),
     ("matplotlib", "PIL"): ("bot.rendering.pictures.",),
+    ("scipy",): ("bot.decisions.statistics",),
     ("simcord",): ("bot.cli.playground",),
 }
 

@@ -5,12 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of cases, with its 95 % interval (Wilson 1927)."""
+    """A share of cases, with its 95 % interval (Wilson 1927).
+
+    `weighted` is the share with the cases' weights if they were not drawn evenly; the interval is then approximate.
+    """
 
     count: int
     of: int
     low: float
     high: float
+    weighted: float | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The share, or None without cases."""
+        if self.weighted is not None:
+            return self.weighted
+        return self.count / self.of if self.of else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,12 @@ DECISION_OPTIONS = (
     ),
 )  # fmt: skip
 
+CALIBRATIONS = ("none", "contextual", "batch")
+MIN_PRECISION = Option(
+    "min_precision", float, "Choose the lowest threshold with at least this precision", 0.01, 1.0,
+    without="the threshold with the best balanced accuracy", door="terminal",
+)  # fmt: skip
+
 PRIVATE = Option("private", bool, "Show the answer only to you", default=False, door="discord")
 
 OPTIONS: dict[str, tuple[Option, ...]] = {
@@ -232,6 +238,44 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             door="terminal",
         ),
         PRIVATE,
+    ),
+    "measure": (
+        Option(
+            "file",
+            str,
+            'Texts with labels, as TSV or JSON Lines; "-" reads standard input',
+            door="terminal",
+            is_required=True,
+            is_positional=True,
+        ),
+        *DECISION_OPTIONS,
+        Option("against", str, "Compare with this preset on the same texts", door="terminal"),
+        Option("flag", str, "The label that flags a text", without="the preset's, or the first label", door="terminal"),
+        Option(
+            "calibration",
+            str,
+            "How probabilities are corrected",
+            default="none",
+            choices=CALIBRATIONS,
+            door="terminal",
+        ),
+        Option(
+            "development",
+            int,
+            "How many texts the threshold is chosen on; it is reported on the others",
+            1,
+            without="a third",
+            door="terminal",
+        ),
+        MIN_PRECISION,
+        Option("per_day", int, "How many messages there are a day, to estimate the flags a day", 1, door="terminal"),
+        Option(
+            "map",
+            str,
+            "Which of the question's labels a label of the file means; can be given several times",
+            placeholders=("FILE_LABEL=LABEL",),
+            door="terminal",
+        ),
     ),
     "tokenize": (
         *_text("text", "The text to split into tokens"),

@@ -46,6 +46,7 @@ ERRORS = (
     errors.NumbersNotFinite("demo", "float16"),
     errors.NumbersNotFinite("demo", "float32"),
     errors.DatabaseUnavailable("it did not answer", "Check that it runs."),
+    errors.MeasurementUnavailable(),
     errors.PlaygroundUnavailable("Why it cannot start."),
     errors.TokenMissing("is not set"),
     errors.TokenRejected(),

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -74,6 +75,23 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     out = re.sub(r"<?\b\d[\d.,]* (ms|s)$", "TIME", out, flags=re.MULTILINE)
     out = re.sub(r"\b\d[\d.,]* tokens/s", "N tokens/s", out)
     return "\n".join([f"exit code {code}", *([out] if out else []), *(["error output", err] if err else [])])
+
+
+REVIEWS = (
+    ("A warm and funny film, I laughed all the way home.", "positive"),
+    ("The best film of the year, with a wonderful cast.", "positive"),
+    ("A quiet story that stays with you for days.", "positive"),
+    ("A dull and empty film, I was bored all the way home.", "negative"),
+    ("The worst film of the year, with a terrible cast.", "negative"),
+    ("A loud story that you forget at the door.", "negative"),
+)
+
+
+def test_measurement(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion) -> None:
+    lines = [f"{text}\t{label}\t{number // 2}\n" for number, (text, label) in enumerate(REVIEWS * 3)]
+    Path("reviews.tsv").write_text("text\tlabel\tauthor\n" + "".join(dict.fromkeys(lines)))
+    options = ["--preset", "sentiment", "--against", "sentiment-short", "--per-day", "100"]
+    assert run_command(capsys, "measure", "reviews.tsv", *options, "--model", "demo") == snapshot
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -15,6 +15,7 @@ from transformers import (
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.decision import Decision, DecisionQuestion, Example
 from bot.questions.evidence import without
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
@@ -149,6 +150,34 @@ def _sentiment(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     yield evidence
 
 
+def _decide(ours: EngineModel, plain: Plain) -> Iterator[Row]:
+    row = Row("/decide, templates")
+    examples = (Example("Hello.", " day"), Example("Dark.", " sad dog"), Example("Rain.", " sad and cold night"))
+    for shown in ((), examples):
+        decision = Decision("template", "Message: {text}\nIt was a", (" sad and cold night", " day", " sad dog"), shown)
+        reading = ours.answer(DecisionQuestion(decision, REVIEW))
+        ids = plain.ids(decision.prompt(REVIEW))
+        row.ids(list(reading.input_ids), ids)
+        for score in reading.labels:
+            row.ids([*ids, *score.ids], plain.ids(decision.prompt(REVIEW) + score.label))
+            rows = plain.log_probabilities([*ids, *score.ids])[len(ids) - 1 : -1]
+            row.figure(score.log_probability, sum(map(float, rows[range(len(score.ids)), list(score.ids)])))
+    yield row
+    if plain.tokenizer.chat_template is None:
+        return
+    row = Row("/decide, through the chat template")
+    for kind, labels in (("noul", ("Yes", "No")), ("choice", ("calm", "angry")), ("score", ("low", "high", "top"))):
+        decision = Decision(kind, "How is it?", labels)  # type: ignore[arg-type]  # a literal
+        reading = ours.answer(DecisionQuestion(decision, REVIEW))
+        turns = [{"role": "user", "content": decision.turns(REVIEW)[0].content}]
+        ids = plain.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+        row.ids(list(reading.input_ids), ids)
+        for score, answer in zip(reading.labels, decision.answers, strict=True):
+            row.ids(list(score.ids), plain.tokenizer(answer, add_special_tokens=False).input_ids)
+            row.figure(score.log_probability, plain.log_probabilities(ids)[-1, score.ids[0]].item())
+    yield row
+
+
 def _guess(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     row = Row("/guess")
     for prompt in PROMPTS:
@@ -228,5 +257,5 @@ def _sample(ours: EngineModel, plain: Plain) -> Iterator[Row]:
 
 
 CHECKS: tuple[Callable[[EngineModel, Plain], Iterator[Row]], ...] = (
-    _topk, _walk, _xray, _sentiment, _guess, _sampler, _continue, _compare, _sample,
+    _topk, _walk, _xray, _sentiment, _decide, _guess, _sampler, _continue, _compare, _sample,
 )  # fmt: skip

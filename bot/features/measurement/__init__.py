@@ -1,0 +1,1 @@
+"""`nightword measure`: how good a decision is, measured on labelled texts."""
