@@ -94,8 +94,8 @@ def deleted_answer(name: str) -> Answer:
 def removed_answer(question: PlaceQuestion) -> Answer:
     """Say that a place no longer asks a question."""
     text = (
-        f"**{question.name}** is no longer asked about messages in <#{question.place_id}>. Its scores, labels and measurements there are "
-        "deleted. Cases that it flagged keep its name and version."
+        f"**{question.name}** is no longer asked about messages in <#{question.place_id}>. Its scores, labels and "
+        "measurements there are deleted. Cases that it flagged keep its name and version."
     )
     return Answer(discord.Embed(title="Not watched", description=text, colour=GREEN))
 
