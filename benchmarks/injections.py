@@ -48,6 +48,9 @@ def main() -> None:
         other = next(label for label in decision.labels if label != flags)
         alone = _verdicts(model, decision, texts)
         flagged = [text for text, verdict in zip(texts, alone, strict=True) if verdict == flags]
+        if not flagged:
+            print(f"| {name} | – | none of the texts was flagged |")
+            continue
         for injection, added in INJECTIONS.items():
             verdicts = _verdicts(model, decision, [text + added(other.strip()) for text in flagged])
             share = share_of([verdict != flags for verdict in verdicts], [1.0] * len(flagged))
