@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from discord import app_commands
 
@@ -45,10 +46,14 @@ def spam_cards(place: ReviewPlace) -> list[str]:
 async def press_everything(place: ReviewPlace) -> None:
     """Press every button that the bot has posted for moderators."""
     for message in place.log.history():
-        for row in message.components:
-            for button in getattr(row, "children", ()):
-                if label := getattr(button, "label", None):
-                    await place.moderator.click(message, label=label)
+        await press_all_below(place, message)
+
+
+async def press_all_below(place: ReviewPlace, message: discord.Message) -> None:
+    for row in message.components:
+        for button in getattr(row, "children", ()):
+            if (label := getattr(button, "label", None)) and not getattr(button, "url", None):
+                await place.moderator.click(message, label=label)
 
 
 def commands_of(place: ReviewPlace) -> set[str]:
@@ -72,6 +77,12 @@ def every_use(place: ReviewPlace) -> dict[str, list[dict[str, Any]]]:
         ],
         "review live": [{**channel}, {**channel, "on": False}, {**channel, "on": True}, question],
         "review unwatch": [],  # deletes the question; it has a test of its own
+        "review audit": [question],
+        "review measure": [
+            question,
+            {**question, "against": "spam", "threshold": "choose", "calibration": "batch"},
+            {**question, "threshold": "keep", "calibration": "contextual"},
+        ],
         "review status": [{}],
         "review preview": [{**channel, "flag_below": 1.0}],
         "review stats": [channel],
@@ -99,7 +110,8 @@ async def test_every_command_of_review_channels_is_tried_below(place: ReviewPlac
 
 def test_every_button_of_review_channels_is_tried_below() -> None:
     names = {button.__name__ for button in BUTTONS}
-    assert names == {"CaseButton", "DigestMenu", "BackfillStop", "RetryButton", "BackButton"}, "try a new one below"
+    known = {"CaseButton", "DigestMenu", "BackfillStop", "RetryButton", "BackButton", "AuditButton", "ConfirmButton"}
+    assert names == known, "try a new one below"
 
 
 async def use_everything(place: ReviewPlace) -> None:
@@ -109,6 +121,8 @@ async def use_everything(place: ReviewPlace) -> None:
             if command in ("review question define", "review question change") and result.response is None:
                 texts = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
                 await place.moderator.submit_modal(result, texts)
+            elif result.response is not None:
+                await press_all_below(place, result.response)
         await press_everything(place)
 
 
