@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 
 from bot.decisions.calibration import CALIBRATION_METHODS, Calibration
 from bot.decisions.summary import MeasurementSummary, Share
@@ -23,12 +23,14 @@ LEAST_FLAGGING = 8  # of these, with the label that flags
 class Permission:
     """Whether a place's question may alert now: `measurement` allows it, or `missing` says what is missing.
 
-    `previous` is an earlier confirmed measurement that would allow it if its rule were in force again.
+    `measured` is the newest measurement of the question as it is now, confirmed or not. `previous` is an earlier
+    confirmed measurement that would allow it if its rule were in force again.
     """
 
     fingerprint: str
     measurement: Measurement | None
     missing: str
+    measured: Measurement | None = None
     previous: Measurement | None = None
 
 
@@ -59,12 +61,12 @@ def permission(
     of_now = [measurement for measurement in measurements if measurement.fingerprint == now]
     allowing = next((measurement for measurement in of_now if not _missing(measurement)), None)
     if allowing is not None:
-        return Permission(now, allowing, "")
+        return Permission(now, allowing, "", allowing)
     previous = next((each for each in measurements if not _missing(each) and _holds(each, earlier, model)), None)
     if of_now:
-        return Permission(now, None, _missing(of_now[0]), previous)
+        return Permission(now, None, _missing(of_now[0]), of_now[0], previous)
     changed = "its question, rule or model changed after it was measured" if measurements else "it was never measured"
-    return Permission(now, None, f"{changed}; measure it on this server's own cases", previous)
+    return Permission(now, None, f"{changed}; measure it on this server's own cases", None, previous)
 
 
 def missing_cases(held_out: int, flagging: int) -> str:
@@ -94,7 +96,7 @@ def _holds(measurement: Measurement, definitions: dict[int, str], model: ModelIn
     return fingerprint(decision_of(definition), measurement.rule, model) == measurement.fingerprint
 
 
-@cache
+@lru_cache(maxsize=256)
 def decision_of(definition: str) -> Decision:
     """Return the decision of a stored definition. Raises DecisionInvalid if it is not one."""
     return Decision.of(json.loads(definition))

@@ -68,8 +68,11 @@ class Questions:
             if found[0].definition != definition:
                 version_id = await _add_version(session, question_id, found[0].version + 1, definition, user_id)
             in_force = {"version_id": version_id, "calibration": "none", "prior": "[]"}
-            elsewhere = (place_question.question_id == question_id, place_question.version_id != version_id)
-            await execute_and_count(session, update(place_question).where(*elsewhere).values(in_force))
+            of_question = place_question.question_id == question_id
+            elsewhere = await lock_place_questions(session, of_question & (place_question.version_id != version_id))
+            await execute_and_count(
+                session, update(place_question).where(place_question.id.in_(elsewhere)).values(in_force)
+            )
             return (await _find(session, _select_newest(), is_question))[0]
 
     async def delete(self, guild_id: int, name: str) -> bool:

@@ -12,7 +12,14 @@ from bot.storage.records import AuthorRow, Case
 
 T = TypeVar("T")
 LARGEST = 2**63 - 1  # the largest integer in the database; a JSON reader's double is exact only up to 2**53
-NOT_OF_DISCORD = {"id", "number", "tries"}  # a case's row, its number in its server, and how often a score was tried
+NOT_OF_DISCORD = {
+    "id",
+    "number",
+    "tries",
+    "place_question_id",
+    "version",
+    "measurement_id",
+}  # a case's row, its number in its server, and how often a score was tried
 
 
 EXAMPLES: dict[Any, Any] = {
@@ -35,7 +42,7 @@ KEYS: dict[type[Any], str] = {
     "positive_probability margin label_mass scored_at tries fault next_try_at",
     Case: "id guild_id number message_id place_id posted_in author_id posted_at log_channel_id urgent flag_below "
     "positive_probability margin label_mass model state claimed_by decided_by opened_at card_message_id "
-    "digest_message_id",
+    "digest_message_id place_question_id question version flag_label direction measurement_id",
 }
 
 

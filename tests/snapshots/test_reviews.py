@@ -110,6 +110,35 @@ async def test_privacy(world: World) -> None:
         await world.check_answer(name, f"privacy {name.split()[0]}")
 
 
+TEMPLATE = {
+    "question": "Message: {text}\nSpam:",
+    "labels": "yes\nno",
+    "examples": "yes: Buy this watch!\nno: See you at eight.",
+}
+
+
+async def test_questions(world: World) -> None:
+    place = {"channel": world.channels["reviews"]}
+    await world.ask("review watch", by="morgan", notice=False, **place)
+    await moderate(world, "none", "question list")
+    form = world.check_form("definition", await world.ask("review question define", by="morgan", name="spam"))
+    world.check("defined", (await world.people["morgan"].submit_modal(form, TEMPLATE)).response)
+    preset = await world.ask("review question define", by="morgan", name="other", preset="spam")
+    world.check_form("definition from a preset", preset)
+    options = {"flag_label": "yes", "threshold": 0.8, "log_channel": world.channels["log"]}
+    await moderate(world, "asked", "watch", question="spam", **options, **place)
+    world.check("notice", world.channels["reviews"].history()[0])
+    world.check(
+        "shown to a member", (await world.people["ada"].slash(place["channel"], "question", name="spam")).response
+    )
+    await moderate(world, "listed", "question list")
+    await moderate(world, "not measured", "live", question="spam", **place)
+    await moderate(world, "status", "status")
+    await moderate(world, "removed", "unwatch", question="spam", **place)
+    deleted = await world.people["morgan"].slash(place["channel"], "review question delete", name="spam")
+    world.check("deleted", deleted.response)
+
+
 async def test_refusals(world: World) -> None:
     place, log = {"channel": world.channels["reviews"]}, world.channels["log"]
     await moderate(world, "not watched", "preview", **place)

@@ -4,6 +4,7 @@ from typing import Any
 
 import discord
 import pytest
+from discord import app_commands
 
 from tests.features.review.conftest import GOOD, ReviewPlace, description
 
@@ -30,7 +31,11 @@ async def deny(place: ReviewPlace, channel: Any, **permissions: bool) -> None:
 def test_the_commands_offer_every_kind(place: ReviewPlace) -> None:
     assert set(discord.ChannelType) == WATCHED | OUTSIDE_SERVERS
     tree = place.env.bot.tree  # type: ignore[attr-defined]  # the bot is ours
-    commands = [command for command in tree.walk_commands() if command.qualified_name.startswith("review ")]
+    commands = [
+        command
+        for command in tree.walk_commands()
+        if isinstance(command, app_commands.Command) and command.qualified_name.startswith("review ")
+    ]
     offered = {
         command.qualified_name: set(option.channel_types)
         for command in commands

@@ -179,7 +179,9 @@ async def test_a_changed_rule_is_in_shadow_until_it_is_measured_or_changed_back(
     assert await flags(place)
 
 
-async def test_a_changed_question_is_in_shadow_and_goes_back_with_its_confirmation(place: ReviewPlace) -> None:
+async def test_a_changed_question_is_in_shadow_and_goes_back_with_its_confirmation(
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
+) -> None:
     await place.go_live_with()
     form = await place.moderator.slash(place.channel, "review question change", name="spam")
     await place.moderator.submit_modal(
@@ -189,11 +191,11 @@ async def test_a_changed_question_is_in_shadow_and_goes_back_with_its_confirmati
     assert not await flags(place)
     [notice] = [message for message in place.log.history() if "shadow" in str(message.embeds[0].title)]
     assert notice.embeds[0].title == "spam is in shadow again"
+    bot = await restart(place, demo_model, settings)
     await place.moderator.click(notice, label="Back to the previous one")
     assert (await place.question()).version == 1
     assert await flags(place)
-    await place.measure()  # of the version in force
-    assert await flags(place)
+    await bot.close()
 
 
 async def test_a_withdrawn_case_of_a_question_in_shadow_is_not_reopened(place: ReviewPlace) -> None:
@@ -271,10 +273,47 @@ async def test_an_answer_of_an_earlier_model_that_was_not_shown_yet_alerts_nobod
     await bot.close()
 
 
-def test_no_setting_is_about_the_gate() -> None:
-    words = ("gate", "alert", "confirm", "measure", "held", "question")
-    named = {name for name in Settings.model_fields if any(word in name for word in words)}
-    assert named == set(), "a setting that changes the gate must be tried in this test"
+# Every setting: those that change the fingerprint are tried in CHANGES above, and the next ones here, all at once.
+FINGERPRINTED = {"model", "model_revision", "dtype", "engine"}
+CHANGED: dict[str, Any] = {
+    "batch_size": 2,
+    "queue_limit": 4,
+    "user_limit": 1,
+    "request_timeout": 30.0,
+    "max_new_tokens": 16,
+    "max_prompt_tokens": 512,
+    "log_level": "DEBUG",
+    "log_json": True,
+    "threads": 1,
+    "device": "cpu",
+}
+# Where the bot connects, and what it writes for its operator: no question's answer depends on these.
+CONNECTIONS = {
+    "discord_token", "hf_token", "guild_ids", "shard_count", "shard_ids", "discord_proxy_url", "vllm_url",
+    "vllm_api_key", "reviews", "database_url", "heartbeat_file", "http_port", "http_host",
+}  # fmt: skip
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(Settings.model_fields) == FINGERPRINTED | set(CHANGED) | CONNECTIONS, "try a new setting here"
+
+
+async def test_no_change_of_settings_makes_an_unmeasured_question_alert(
+    place: ReviewPlace, demo_model: EngineModel, settings: Settings
+) -> None:
+    await place.watch(notice=False)
+    await place.define()
+    await place.ask()
+    await place.store.place_questions.set_live((await place.question()).id, True)
+    assert not await flags(place)
+    bot = await restart(place, demo_model, settings.model_copy(update=CHANGED))
+    assert not await flags(place)
+    await bot.close()
+    again = await restart(place, demo_model, settings)
+    assert not await flags(place)
+    await place.measure()
+    assert await flags(place), "only the measurement was missing"
+    await again.close()
 
 
 def test_cases_are_opened_in_one_place() -> None:

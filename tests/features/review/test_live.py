@@ -77,6 +77,7 @@ async def test_a_flagged_message_gets_one_card(place: ReviewPlace, demo_model: E
         "Margin": f"{verdict.margin:+.2f} logits",
         "Label mass": escape_prose(percentage(verdict.label_mass)),
         "Model": "demo · local",
+        "Flags so far": "not measured on this server",
     }
     assert field(card, "History").startswith(f"`1` flagged at {percentage(verdict.positive_probability)} · <t:")
     assert "Sentiment is not toxicity" in str(embed.footer.text)

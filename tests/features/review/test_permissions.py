@@ -6,6 +6,7 @@ from typing import Any
 import discord
 import pytest
 import simcord
+from discord import app_commands
 
 from bot.answers.error_reply import TITLES
 from bot.features.review.embeds.status import NONE_WATCHED
@@ -24,6 +25,14 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "review exempt": {"who": "somebody"},
     "review status": {},
     "review unwatch": {"channel": "here"},
+}
+# Commands about questions, which belong to the server and not to a channel.
+QUESTION_COMMANDS: dict[str, dict[str, Any]] = {
+    "review question define": {"name": "other"},
+    "review question change": {"name": "spam"},
+    "review question show": {"name": "spam"},
+    "review question list": {},
+    "review question delete": {"name": "spam"},
 }
 BUTTONS = ("Claim", "Confirm", "Dismiss", "Note")
 MEMBER_COMMANDS = {"privacy info", "privacy export", "privacy delete", "privacy optout", "privacy optin"}
@@ -54,8 +63,44 @@ def options(place: ReviewPlace, command: str) -> dict[str, Any]:
 
 async def test_the_table_has_every_command(place: ReviewPlace) -> None:
     bot: Any = place.env.bot
-    groups = {command.qualified_name for command in bot.tree.walk_commands() if command.parent is not None}
-    assert groups == set(COMMANDS) | MEMBER_COMMANDS
+    commands = [command for command in bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
+    groups = {command.qualified_name for command in commands if command.parent is not None}
+    assert groups == set(COMMANDS) | set(QUESTION_COMMANDS) | MEMBER_COMMANDS
+
+
+@pytest.mark.parametrize("command", QUESTION_COMMANDS)
+async def test_who_can_change_questions(place: ReviewPlace, people: People, command: str) -> None:
+    await place.define()
+    given = QUESTION_COMMANDS[command]
+    with pytest.raises(simcord.SetupError):
+        await people.member.slash(place.elsewhere, command, **given)
+    overwrites = {people.member: discord.PermissionOverwrite(manage_messages=True)}
+    own = place.guild.create_text_channel("own", overwrites=overwrites)
+    only_there = await people.member.slash(own, command, **given)
+    changes = command.rsplit(" ", maxsplit=1)[-1] in {"define", "change", "delete"}
+    if changes:
+        assert "Manage Messages in the whole server" in description(only_there)
+    else:
+        assert only_there.response.embeds[0].title not in TITLES.values(), description(only_there)
+    for allowed in (people.admin, people.elsewhere):
+        result = await allowed.slash(place.elsewhere, command, **given)
+        assert result.response is None or result.response.embeds[0].title not in TITLES.values(), description(result)
+        if command == "review question delete":
+            await place.define()
+
+
+async def test_going_back_needs_permissions_in_both_channels(place: ReviewPlace, people: People) -> None:
+    await place.go_live_with()
+    await place.watch(question="spam", threshold=0.7)
+    [notice] = [message for message in place.log.history() if "shadow" in str(message.embeds[0].title)]
+    refused = await people.elsewhere.click(notice, label="Back to the previous one")
+    assert REFUSED in description(refused)
+    assert (await place.question()).rule.threshold == 0.7
+    await people.admin.click(notice, label="Back to the previous one")
+    assert (await place.question()).rule.threshold == 0.8
+    await place.moderator.slash(place.channel, "review unwatch", channel=place.channel, question="spam")
+    gone = await people.admin.click(notice, label="Back to the previous one")
+    assert "no longer asked" in description(gone)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -93,11 +93,11 @@ async def set_question_live(
         _check_log(interaction, channel, question.log_channel_id)
         model = reader.executor.status.model
         if model is None:
-            raise UsageError("The model is still loading, and what may alert depends on it. Try again in a minute.")
+            raise UsageError("The model is still loading, and what can alert depends on it. Try again in a minute.")
         permission = await permission_of(store, question, model)
         measurement = permission.measurement
         if measurement is None:
-            raise UsageError(f"{question.name} may not alert in {channel.mention} yet: {permission.missing}.")
+            raise UsageError(f"{question.name} can't alert in {channel.mention} yet: {permission.missing}.")
     if not await defer(interaction, private=True):
         return
     await store.place_questions.set_live(question.id, on)

@@ -10,16 +10,16 @@ from bot.decisions.drift import drift
 from bot.decisions.gate import Permission, decision_of, summary_of
 from bot.features.review.embeds.card import CAUTION_QUESTION
 from bot.features.review.embeds.measured import measured_text
-from bot.features.review.embeds.status import precision_text
+from bot.features.review.embeds.status import FIELD_LIMIT, fitting, precision_text
 from bot.questions.decision import Decision
-from bot.rendering.prose import plain_excerpt, quote_excerpt, visible_excerpt
+from bot.rendering.prose import plain_excerpt, quote_excerpt
 from bot.storage.question_records import Measurement, PlaceQuestion, QuestionCounts, Rule, ServerQuestion
 from bot.storage.records import CaseOutcome
 
 QUESTION_SHOWN = 1000
-EXAMPLES_SHOWN = 2000
-LABELS_SHOWN = 600
-NAMES_SHOWN = 10
+EXAMPLE_LABEL = 20
+LIST_LIMIT = 4000
+NAMES_SHOWN = 5
 _TYPES = {
     "template": "template: the text is put into it, and the labels follow it",
     "noul": "yes or no, asked through the model's chat template",
@@ -48,12 +48,13 @@ def question_answer(question: ServerQuestion, *, versions: int = 1) -> Answer:
     embed.add_field(name="Question", value=quote_excerpt(decision.question, QUESTION_SHOWN).text, inline=False)
     embed.add_field(name="Labels", value=_labels(decision), inline=False)
     if decision.examples:
-        budget = 1000 // len(decision.examples) - 20
+        shown = FIELD_LIMIT // len(decision.examples) - EXAMPLE_LABEL - 3
         examples = [
-            f"{label_text(example.label)[:20]}: {plain_excerpt(' '.join(example.text.split()), budget).text}"
+            f"{plain_excerpt(example.label.strip(), EXAMPLE_LABEL).text}: "
+            f"{plain_excerpt(' '.join(example.text.split()), shown).text}"
             for example in decision.examples
         ]
-        embed.add_field(name=f"Examples ({len(examples)})", value="\n".join(examples)[:1024], inline=False)
+        embed.add_field(name=f"Examples ({len(examples)})", value="\n".join(examples), inline=False)
     embed.set_footer(text="The model answers this about messages. It can be wrong.")
     return Answer(embed)
 
@@ -66,8 +67,8 @@ def questions_answer(questions: Sequence[ServerQuestion], asked: Sequence[PlaceQ
         where = f"asked in {', '.join(places[:NAMES_SHOWN])}" if places else "asked nowhere"
         text = plain_excerpt(" ".join(decision_of(question.definition).question.split()), 60).text
         lines.append(f"- **{question.name}** v{question.version:,}: {text} · {where}")
-    text = "\n".join(lines) or "This server has no questions. Define one with `/review question define`."
-    return Answer(discord.Embed(title="Questions", description=text[:4000], colour=BLURPLE))
+    text = fitting(lines, LIST_LIMIT) or "This server has no questions. Define one with `/review question define`."
+    return Answer(discord.Embed(title="Questions", description=text, colour=BLURPLE))
 
 
 def defined_answer(question: ServerQuestion, asked: Sequence[PlaceQuestion]) -> Answer:
@@ -93,17 +94,18 @@ def deleted_answer(name: str) -> Answer:
 def removed_answer(question: PlaceQuestion) -> Answer:
     """Say that a place no longer asks a question."""
     text = (
-        f"<#{question.place_id}> is no longer asked **{question.name}**. Its scores, labels and measurements there are "
-        "deleted. Cases that it flagged keep its name and version."
+        f"**{question.name}** is no longer asked about messages in <#{question.place_id}>. Its scores, labels and "
+        "measurements there are deleted. Cases that it flagged keep its name and version."
     )
     return Answer(discord.Embed(title="Not watched", description=text, colour=GREEN))
 
 
 def place_question_answer(question: PlaceQuestion, permission: Permission | None, *, is_new: bool) -> Answer:
     """Say which question a place asks, what it flags, and what it needs before it alerts."""
-    first = "New messages are also asked" if is_new else "The options are changed:"
+    start = f"**{question.name}** (version {question.version:,})"
+    place = f"<#{question.place_id}>"
     lines = [
-        f"{first} **{question.name}** (version {question.version:,}) in <#{question.place_id}>.",
+        f"{start} is now asked about new messages in {place}." if is_new else f"Changed {start} in {place}.",
         f"It flags {rule_text(question.rule)}, with cards in <#{question.log_channel_id}>.",
         _permission_line(question, permission),
     ]
@@ -156,12 +158,12 @@ def status_line(
     flagged, waiting = cases
     confirmed = sum(outcome.confirmed for outcome in outcomes)
     failed = f", {counts.failed:,} could not be" if counts.failed else ""
-    measurement = None if permission is None else permission.measurement
+    figures = [] if permission is None or permission.measured is None else [measured_text(permission.measured)]
     return (
         f"  **{question.name}** v{question.version:,} · **{state_of(question, permission)}** · "
         f"{rule_text(question.rule)} · cards in <#{question.log_channel_id}>\n"
         f"    {counts.scored:,} scored{failed} · {flagged:,} flagged · {confirmed:,} of {len(outcomes):,} decided were "
-        f"confirmed · {waiting:,} open · {measured_text(measurement)}{_missing(permission)}"
+        f"confirmed · {waiting:,} open · {' · '.join([*figures, _missing(permission)])}"
     )
 
 
@@ -212,8 +214,8 @@ def state_of(question: PlaceQuestion, permission: Permission | None) -> str:
 
 def _missing(permission: Permission | None) -> str:
     if permission is None:
-        return " · may alert once the model is loaded"
-    return f" · to alert: {permission.missing}" if permission.missing else " · may alert"
+        return "can alert once the model is loaded"
+    return f"can't alert yet: {permission.missing}" if permission.missing else "can alert"
 
 
 def _permission_line(question: PlaceQuestion, permission: Permission | None) -> str:
@@ -223,9 +225,10 @@ def _permission_line(question: PlaceQuestion, permission: Permission | None) -> 
     if permission is None:
         return start
     if permission.measurement is not None:
-        return f"{start} It may alert: start it with `/review live question:{question.name}`."
-    return f"{start} Before it may alert: {permission.missing}."
+        return f"{start} It can alert: start it with `/review live question:{question.name}`."
+    return f"{start} It can't alert yet: {permission.missing}."
 
 
 def _labels(decision: Decision) -> str:
-    return " · ".join(f"`{visible_excerpt(label, LABELS_SHOWN // len(decision.labels))}`" for label in decision.labels)
+    shown = FIELD_LIMIT // len(decision.labels) - 5
+    return " · ".join(f"“{plain_excerpt(label, shown).text}”" for label in decision.labels)

@@ -38,7 +38,7 @@ _ACTIONS = {
     "retry": "retried {detail} in {channel}",
     "define": "defined question {detail}",
     "undefine": "deleted question {detail}",
-    "ask": "asks in {channel}: {detail}",
+    "ask": "set a question in {channel}: {detail}",
     "unask": "stopped asking {detail} in {channel}",
     "ask live": "turned question {detail} live in {channel}",
     "ask shadow": "put question {detail} back in shadow in {channel}",
@@ -171,7 +171,7 @@ def status_answer(
     """
     embed = discord.Embed(title="Review channels", colour=BLURPLE)
     limit = PLACES_LIMIT - (UNSCORED_LIMIT if unscored else 0)
-    embed.description = _fitting([_place(place) for place in places], limit) or NONE_WATCHED
+    embed.description = fitting([_place(place) for place in places], limit) or NONE_WATCHED
     embed.add_field(name="Waiting for a score", value=f"{waiting:,}")
     name = "loading" if model is None else model_text(f"{model.short_name}@{model.revision or 'local'}")
     embed.add_field(name="Model", value=name)
@@ -183,10 +183,10 @@ def status_answer(
             f"<@&{exemption.target_id}>" if exemption.kind == "role" else f"<@{exemption.target_id}>"
             for exemption in exemptions
         ]
-        embed.add_field(name="Exempt", value=_fitting(mentions, FIELD_LIMIT, " "), inline=False)
+        embed.add_field(name="Exempt", value=fitting(mentions, FIELD_LIMIT, " "), inline=False)
     if actions:
         embed.add_field(
-            name="Latest changes", value=_fitting([_action(entry) for entry in actions], FIELD_LIMIT), inline=False
+            name="Latest changes", value=fitting([_action(entry) for entry in actions], FIELD_LIMIT), inline=False
         )
     embed.set_footer(text=CAUTION)
     return Answer(embed)
@@ -270,7 +270,7 @@ def _action(entry: AuditEntry) -> str:
     return f"{discord.utils.format_dt(entry.at, 'R')} <@{entry.user_id}> {text}"
 
 
-def _fitting(parts: Sequence[str], limit: int, between: str = "\n") -> str:
+def fitting(parts: Sequence[str], limit: int, between: str = "\n") -> str:
     """Return the first parts that fit, and how many are left out."""
     kept: list[str] = []
     for number, part in enumerate(parts):
