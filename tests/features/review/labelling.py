@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import discord
+import simcord
 
 from tests.features.review.conftest import ReviewPlace
 
@@ -27,12 +28,15 @@ def probability_of(text: str) -> float:
     return float(text.rpartition(" at ")[2].rstrip("."))
 
 
-async def post(place: ReviewPlace, texts: Sequence[str], authors: int = 13) -> list[discord.Message]:
-    """Post texts by several authors in turn."""
+async def post(
+    place: ReviewPlace, texts: Sequence[str], authors: int = 13
+) -> list[tuple[simcord.MemberActor, discord.Message]]:
+    """Post texts by several authors in turn, and return each author with the message."""
     members = [
         place.guild.add_member(place.env.create_user(f"author{number}")) for number in range(min(authors, len(texts)))
     ]
-    return [await members[number % len(members)].send(place.channel, text) for number, text in enumerate(texts)]
+    writers = [members[number % len(members)] for number in range(len(texts))]
+    return [(writer, await writer.send(place.channel, text)) for writer, text in zip(writers, texts, strict=True)]
 
 
 async def label_all(

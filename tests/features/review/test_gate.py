@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import discord
 import pytest
 from discord import app_commands
 
@@ -46,14 +45,34 @@ def spam_cards(place: ReviewPlace) -> list[str]:
 async def press_everything(place: ReviewPlace) -> None:
     """Press every button that the bot has posted for moderators."""
     for message in place.log.history():
-        await press_all_below(place, message)
+        for label in labels_below(message):
+            await place.moderator.click(message, label=label)
 
 
-async def press_all_below(place: ReviewPlace, message: discord.Message) -> None:
+def labels_below(message: Any) -> list[str]:
+    """Return the labels of the buttons below a message or a private answer."""
+    labels = []
     for row in message.components:
-        for button in getattr(row, "children", ()):
-            if (label := getattr(button, "label", None)) and not getattr(button, "url", None):
-                await place.moderator.click(message, label=label)
+        buttons = row["components"] if isinstance(row, dict) else getattr(row, "children", ())
+        for button in buttons:
+            label = button.get("label") if isinstance(button, dict) else getattr(button, "label", None)
+            labels += [label] if label else []
+    return labels
+
+
+async def use(place: ReviewPlace, command: str, options: dict[str, Any]) -> None:
+    """Use a command once, and once more for each button of its answer, to press it."""
+    pressed = 0
+    while True:
+        result = await place.moderator.slash(place.channel, command, **options)
+        if command in ("review question define", "review question change") and result.response is None:
+            texts = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
+            await place.moderator.submit_modal(result, texts)
+        labels = [] if result.response is None else labels_below(result.response)
+        if pressed >= len(labels):
+            return
+        await place.moderator.click(result.response, label=labels[pressed])
+        pressed += 1
 
 
 def commands_of(place: ReviewPlace) -> set[str]:
@@ -117,12 +136,7 @@ def test_every_button_of_review_channels_is_tried_below() -> None:
 async def use_everything(place: ReviewPlace) -> None:
     for command, uses in every_use(place).items():
         for options in uses:
-            result = await place.moderator.slash(place.channel, command, **options)
-            if command in ("review question define", "review question change") and result.response is None:
-                texts = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
-                await place.moderator.submit_modal(result, texts)
-            elif result.response is not None:
-                await press_all_below(place, result.response)
+            await use(place, command, options)
         await press_everything(place)
 
 

@@ -13,6 +13,7 @@ from bot.rendering.prose import quote_excerpt
 from bot.storage.question_records import PlaceQuestion
 
 TEXT_SHOWN = 3000
+MOST_TRIES = 25  # messages drawn for one card, if those before can't be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def finished_answer(progress: AuditProgress, *, is_stopped: bool) -> Answer:
     """Say that an audit was stopped or has no more messages, and what to do next."""
     question = progress.question
     lines = [*_notes(progress), f"{progress.text}."]
-    if not is_stopped:
+    if len(progress.absences) >= MOST_TRIES:
+        lines.append(f"None of {MOST_TRIES} drawn messages can be shown. Use `/review audit` again to draw others.")
+    elif not is_stopped:
         lines.append(
             f"There is nothing more to label: every other message that {question.name} has scored in "
             f"<#{question.place_id}> is labelled or has a case. New messages are added as they come."

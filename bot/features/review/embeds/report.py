@@ -92,9 +92,11 @@ def _cases_text(measured: RuleMeasurement, cases: int, absences: Counter[Absence
     used = len(split.development) + len(split.held_out)
     groups = split.development_groups + split.held_out_groups
     left_out = absences_text(absences.elements())
+    of_cases = f"{cases:,} labelled cases"
+    if left_out:
+        of_cases = f"{used:,} of {of_cases} (left out: {left_out})"
     return (
-        f"{cases:,} labelled cases{f', {cases - used:,} of them left out: {left_out}' if left_out else ''}. "
-        f"The {used:,} others are {groups:,} groups by author and text. Every figure is from the {figures.held_out:,} "
+        f"{of_cases}, {groups:,} groups by author and text. Every figure is from the {figures.held_out:,} "
         f"that were held out ({figures.flagging:,} to be flagged); {len(split.development):,} were for development."
     )
 
@@ -174,9 +176,10 @@ def _comparison_text(measured: RuleMeasurement, against: RuleMeasurement, compar
     first, second = measured.name, against.name
     reach = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}".replace("-", "−")
     points = f"{100 * difference.value:+.1f}".replace("-", "−")
+    at = against.figures.at_threshold
     lines = [
-        f"{second} flags {rule_text(against.rule)}. Right: {_share(against.figures.at_threshold.right)}. Precision: "
-        f"{_share(against.figures.at_threshold.precision)}. AUC: {_estimate(against.figures.auc)}.",
+        f"{second} flags {rule_text(against.rule)}{_chosen(against)}. Right: {_share(at.right)}. Precision: "
+        f"{_share(at.precision)}. AUC: {_estimate(against.figures.auc)}.",
         f"On the same {comparison.of:,} held-out cases, {comparison.both_right:,} times both are right, "
         f"{comparison.only_first_right:,} times only {first}, {comparison.only_second_right:,} times only {second}, "
         f"{comparison.none_right:,} times neither.",
@@ -184,6 +187,11 @@ def _comparison_text(measured: RuleMeasurement, against: RuleMeasurement, compar
         f"p = {comparison.p_value:.4f}. {_verdict(comparison, first, second)}",
     ]
     return "\n".join(lines)
+
+
+def _chosen(measured: RuleMeasurement) -> str:
+    is_chosen = measured.rule.threshold == measured.best
+    return ", chosen on the same development part" if is_chosen else ""
 
 
 def _verdict(comparison: Comparison, first: str, second: str) -> str:

@@ -1,6 +1,6 @@
 """Audits: moderators label messages that a question didn't flag, drawn at random and shown without a score."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -11,14 +11,12 @@ from bot.decisions.gate import decision_of, flag_probability
 from bot.decisions.sampling import draw, should_draw_by_score
 from bot.errors import UsageError
 from bot.features.review.embeds.absences import Absence
-from bot.features.review.embeds.audit import AuditProgress, card_answer, finished_answer
+from bot.features.review.embeds.audit import MOST_TRIES, AuditProgress, card_answer, finished_answer
 from bot.features.review.measuring.audit_buttons import audit_view
 from bot.features.review.measuring.audit_card import HASH_LENGTH, AuditCard
 from bot.features.review.measuring.texts import Texts
 from bot.storage.question_records import PlaceQuestion, QuestionScore
 from bot.storage.store import ReviewStore
-
-MOST_TRIES = 25  # messages fetched for one card, if those before can't be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,12 @@ class Audits:
         labels = decision_of(question.definition).labels
         cases = await self._store.measurements.labelled_cases(question.id, labels)
         by_score = should_draw_by_score(cases)
-        drawn = await self._draw(question, guild, set(passed_over), absences, by_score=by_score)
-        if drawn is None and passed_over:
-            drawn = await self._draw(question, guild, set(), absences, by_score=by_score)
+        every = await self._store.measurements.unflagged(question.id)
+        pool = [score for score in every if score.message_id not in passed_over]
+        drawn = await self._draw(question, guild, pool, absences, by_score=by_score)
+        if drawn is None and len(pool) < len(every) and len(absences) < MOST_TRIES:
+            again = [score for score in every if score.message_id in passed_over]
+            drawn = await self._draw(question, guild, again, absences, by_score=by_score)
         flagging = sum(case.is_flagging for case in cases)
         progress = AuditProgress(question, len(cases), flagging, tuple(absences), note, is_by_score=by_score)
         if drawn is None:
@@ -93,17 +94,16 @@ class Audits:
         self,
         question: PlaceQuestion,
         guild: discord.Guild,
-        passed_over: set[int],
+        pool: Sequence[QuestionScore],
         absences: list[Absence],
         *,
         by_score: bool,
     ) -> _Drawn | None:
         """Draw messages until one can be shown; add to `absences` why others could not be."""
-        every = await self._store.measurements.unflagged(question.id)
-        pool = [score for score in every if score.message_id not in passed_over]
-        for _ in range(min(MOST_TRIES, len(pool))):
-            index, weight = draw([_flag_score(question, score) for score in pool], self._random, by_score=by_score)
-            score = pool.pop(index)
+        left = list(pool)
+        while left and len(absences) < MOST_TRIES:
+            index, weight = draw([_flag_score(question, score) for score in left], self._random, by_score=by_score)
+            score = left.pop(index)
             text, absence = await self._texts.fetch(guild, score.channel_id, score.message_id, score.content_hash)
             if absence is None:
                 return _Drawn(score, weight, text)
