@@ -69,13 +69,20 @@ def permission(
     return Permission(now, None, f"{changed}; measure it on this server's own cases", None, previous)
 
 
+def missing_cases(held_out: int, flagging: int) -> str:
+    """Return which cases a measurement on so many doesn't have, "" if a moderator can confirm it."""
+    if held_out < LEAST_HELD_OUT:
+        return f"{held_out:,} of {LEAST_HELD_OUT} held-out cases; label more and measure again"
+    if flagging < LEAST_FLAGGING:
+        needed = f"{flagging:,} of {LEAST_FLAGGING} held-out cases with the label that flags"
+        return f"{needed}; label more and measure again"
+    return ""
+
+
 def _missing(measurement: Measurement) -> str:
     """Return what a measurement needs before it allows alerts, "" if it allows them."""
-    if measurement.held_out < LEAST_HELD_OUT:
-        return f"{measurement.held_out:,} of {LEAST_HELD_OUT} held-out cases; label more and measure again"
-    if measurement.flagging < LEAST_FLAGGING:
-        flagging = f"{measurement.flagging:,} of {LEAST_FLAGGING} held-out cases with the label that flags"
-        return f"{flagging}; label more and measure again"
+    if missing := missing_cases(measurement.held_out, measurement.flagging):
+        return missing
     if measurement.reported_at is None or measurement.confirmed_at is None:
         return "a moderator has not confirmed the measurement"
     return ""

@@ -146,12 +146,13 @@ def measure(
     method: CalibrationMethod = "none",
     content_free: tuple[float, ...] | None = None,
     min_precision: float | None = None,
+    threshold: float | None = None,
     per_day: float | None = None,
 ) -> Measurement:
     """Choose calibration and threshold on the development part of `cases`, and return the figures of the other part.
 
-    `content_free` is the answer to `ContentFreeQuestion`, for contextual calibration. Raises UsageError if they can't
-    be chosen.
+    A given `threshold` is kept. `content_free` is the answer to `ContentFreeQuestion`, for contextual calibration.
+    Raises UsageError if they can't be chosen.
     """
     heaviest = max((case.weight for case in cases), default=1.0)
     development = [cases[index] for index in split.development]
@@ -160,7 +161,10 @@ def measure(
     place = list(labels).index(flag)
     to_choose = [_scored(case, flag, place, calibration, heaviest) for case in development]
     scored = [_scored(case, flag, place, calibration, heaviest) for case in held_out]
-    chosen = choose_threshold(to_choose, fallback=1 / len(labels), min_precision=min_precision)
+    if threshold is None:
+        chosen = choose_threshold(to_choose, fallback=1 / len(labels), min_precision=min_precision)
+    else:
+        chosen = ChosenThreshold(threshold, "given")
     truths, weights = [case.is_flagging for case in scored], [case.weight for case in scored]
     ranked = [_BELOW_ALL if case.score is None else case.score for case in scored]
     best_is_right = [_best_label(case, labels, calibration) == case.label for case in held_out]

@@ -83,22 +83,25 @@ class Measurements:
         """
         async with self._database.session() as session:
             table = tables.PlaceQuestion
-            flag_label = await session.scalar(select(table.flag_label).where(table.id == place_question_id))
+            rule = select(table.flag_label, table.direction).where(table.id == place_question_id)
+            flag_label, direction = (await session.execute(rule)).one_or_none() or (None, None)
             audited = await session.execute(_audited(place_question_id))
             cases = {
                 row.message_id: LabelledCase(
                     row.message_id, row.channel_id, row.author_id, row.content_hash, row.label,
-                    is_flagging=row.label == flag_label, weight=row.weight, source="audited",
+                    is_flagging=(row.label == flag_label) == (direction == "above"), weight=row.weight,
+                    source="audited", drawn=row.id,
                 )
                 for row in audited
                 if row.label in labels
             }  # fmt: skip
             decided = await session.execute(_decided(place_question_id))
         for row in decided:
-            if row.message_id not in cases and row.flag_label == flag_label:
+            if row.message_id not in cases and (row.flag_label, row.direction) == (flag_label, direction):
                 is_flagging = row.state == "confirmed"
                 others = [label for label in labels if label != flag_label]
-                label = flag_label if is_flagging else others[0] if len(others) == 1 else None
+                has_flag_label = is_flagging == (direction == "above")
+                label = flag_label if has_flag_label else others[0] if len(others) == 1 else None
                 cases[row.message_id] = LabelledCase(
                     row.message_id, row.channel_id, row.author_id, row.content_hash, label,
                     is_flagging=is_flagging, weight=1.0, source="decided",
@@ -232,13 +235,14 @@ def _record(row: tables.Measurement, version: int) -> Measurement:
 def _audited(place_question_id: int) -> Select[*tuple[Any, ...]]:
     columns = (Message.message_id, Message.channel_id, Message.author_id, CaseLabel.content_hash)
     is_same = (Message.message_id == CaseLabel.message_id) & (Message.content_hash == CaseLabel.content_hash)
-    statement = select(*columns, CaseLabel.label, CaseLabel.weight).join_from(CaseLabel, Message, is_same)
+    statement = select(*columns, CaseLabel.id, CaseLabel.label, CaseLabel.weight).join_from(CaseLabel, Message, is_same)
     return statement.where(CaseLabel.place_question_id == place_question_id)
 
 
 def _decided(place_question_id: int) -> Select[*tuple[Any, ...]]:
     columns = (Message.message_id, Message.channel_id, Message.author_id, ReviewCase.content_hash)
     is_same = (Message.message_id == ReviewCase.message_id) & (Message.content_hash == ReviewCase.content_hash)
-    statement = select(*columns, ReviewCase.flag_label, ReviewCase.state).join_from(ReviewCase, Message, is_same)
+    judged = (ReviewCase.flag_label, ReviewCase.direction, ReviewCase.state)
+    statement = select(*columns, *judged).join_from(ReviewCase, Message, is_same)
     of_question = ReviewCase.place_question_id == place_question_id
     return statement.where(of_question, ReviewCase.state.in_(["confirmed", "dismissed"]))

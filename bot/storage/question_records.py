@@ -120,9 +120,11 @@ class QuestionScore:
 class LabelledCase:
     """A message with a moderator's judgement: of a flagged case, or of a message in an audit.
 
-    `label` is None for a dismissed case of a question with more than two labels: it has another label than the one that
-    flags. `is_flagging` says whether it has that one. `weight` is how many messages it represents. The text is on
-    Discord only; it counts only while its hash is `content_hash`.
+    `is_flagging` says whether the message should be flagged: it has the label that flags or, for a question that flags
+    downwards, another one. `label` is None where a decided case leaves it open which of several other labels that is.
+    `weight` is 1 for a message that was drawn evenly, and otherwise how much less likely this draw was than an even
+    one. `drawn` is the number of the audit's label, in the order of the draws. The text is on Discord only; it counts
+    only while its hash is `content_hash`.
     """
 
     message_id: int
@@ -133,6 +135,7 @@ class LabelledCase:
     is_flagging: bool
     weight: float
     source: LabelSource
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """How commands and persistent buttons reach the review channels of the running bot."""
 
+from collections.abc import Collection
 from typing import Protocol, runtime_checkable
 
 import discord
 from discord.ext import commands
 
+from bot.answers.answer import Answer
 from bot.errors import NotPermitted
+from bot.features.review.measuring.audit_card import AuditCard
 from bot.storage.question_records import PlaceQuestion
 from bot.storage.records import Case
 
@@ -38,6 +41,24 @@ class Backfills(Protocol):
         ...
 
 
+class Audits(Protocol):
+    """The audits of questions."""
+
+    async def next_card(
+        self, question: PlaceQuestion, guild: discord.Guild, *, passed_over: Collection[int] = (), note: str = ""
+    ) -> Answer:
+        """Return the next message to label."""
+        ...
+
+    async def label(self, card: AuditCard, number: int, user_id: int) -> str:
+        """Record the label with this number for a card's message; return why that is not possible, or ""."""
+        ...
+
+    async def stop(self, question: PlaceQuestion) -> Answer:
+        """Return what an audit has so far."""
+        ...
+
+
 class Reviews(Protocol):
     """What buttons need from the reader. It imports the buttons, so they can't import it."""
 
@@ -49,6 +70,19 @@ class Reviews(Protocol):
     @property
     def backfills(self) -> Backfills:
         """The running backfills."""
+        ...
+
+    @property
+    def audits(self) -> Audits:
+        """The audits of questions."""
+        ...
+
+    async def measured_question(self, measurement_id: int) -> PlaceQuestion | None:
+        """Return the question of a measurement, None if either is deleted."""
+        ...
+
+    async def confirm_measurement(self, measurement_id: int, user_id: int) -> str:
+        """Confirm a measurement, and say what follows."""
         ...
 
     async def place_question(self, question_id: int) -> PlaceQuestion | None:

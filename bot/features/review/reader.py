@@ -14,7 +14,13 @@ from bot.features.review.access import ReviewCog
 from bot.features.review.buttons import CaseButton, DigestMenu, RetryButton
 from bot.features.review.cases.lapses import restore_previous
 from bot.features.review.cases.triage import CaseTriage
-from bot.features.review.embeds.questions import restored_text
+from bot.features.review.embeds.questions import restored_text, rule_text
+from bot.features.review.embeds.report import confirmed_text
+from bot.features.review.measuring.audit import Audits
+from bot.features.review.measuring.audit_buttons import AuditButton
+from bot.features.review.measuring.confirming import ConfirmButton, confirm_measurement
+from bot.features.review.measuring.measuring import Measuring
+from bot.features.review.measuring.texts import Texts
 from bot.features.review.places import Chat, can_moderate, find_place
 from bot.features.review.question_buttons import BackButton
 from bot.features.review.reading.backfill import Backfills, BackfillStop
@@ -32,7 +38,7 @@ from bot.storage.records import WatchedPlace
 from bot.storage.store import ReviewStore
 
 RETRY_SECONDS = 30.0
-BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton, BackButton)
+BUTTONS = (CaseButton, DigestMenu, BackfillStop, RetryButton, BackButton, AuditButton, ConfirmButton)
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +62,9 @@ class ReviewReader(ReviewCog):
         self._reconciler = Reconciler(
             bot, database, self.store, self.intake, self._delete_messages, self._delete_channel
         )
+        texts = Texts(bot, database, self.store, self.intake.exemptions, self._delete_messages)
+        self.audits = Audits(self.store, texts)
+        self.measuring = Measuring(self.store, executor, texts)
         self._catching_up = Worker(self._catch_up, "catching up")
 
     async def cog_load(self) -> None:
@@ -109,6 +118,19 @@ class ReviewReader(ReviewCog):
     async def place_question(self, question_id: int) -> PlaceQuestion | None:
         """Return a question of a place, None if it is removed."""
         return await self.store.place_questions.get(question_id)
+
+    async def measured_question(self, measurement_id: int) -> PlaceQuestion | None:
+        """Return the question of a measurement, None if either is deleted."""
+        measurement = await self.store.measurements.get(measurement_id)
+        return None if measurement is None else await self.place_question(measurement.place_question_id)
+
+    async def confirm_measurement(self, measurement_id: int, user_id: int) -> str:
+        """Confirm a measurement, put its rule in force, and say what follows. Raises UsageError."""
+        question, _ = await confirm_measurement(self.store, self.executor, measurement_id, user_id)
+        detail = f"{question.name} version {question.version}, {rule_text(question.rule)}"
+        await self.store.audit.record(question.guild_id, question.place_id, user_id, "confirm", detail)
+        self.publisher.wake()
+        return confirmed_text(question)
 
     async def restore_question(self, question_id: int, user_id: int) -> str | None:
         """Put the version and rule of a place's question in force that held before; return what is in force now.

@@ -45,10 +45,34 @@ def spam_cards(place: ReviewPlace) -> list[str]:
 async def press_everything(place: ReviewPlace) -> None:
     """Press every button that the bot has posted for moderators."""
     for message in place.log.history():
-        for row in message.components:
-            for button in getattr(row, "children", ()):
-                if label := getattr(button, "label", None):
-                    await place.moderator.click(message, label=label)
+        for label in labels_below(message):
+            await place.moderator.click(message, label=label)
+
+
+def labels_below(message: Any) -> list[str]:
+    """Return the labels of the buttons below a message or a private answer."""
+    labels = []
+    for row in message.components:
+        buttons = row["components"] if isinstance(row, dict) else getattr(row, "children", ())
+        for button in buttons:
+            label = button.get("label") if isinstance(button, dict) else getattr(button, "label", None)
+            labels += [label] if label else []
+    return labels
+
+
+async def use(place: ReviewPlace, command: str, options: dict[str, Any]) -> None:
+    """Use a command once, and once more for each button of its answer, to press it."""
+    pressed = 0
+    while True:
+        result = await place.moderator.slash(place.channel, command, **options)
+        if command in ("review question define", "review question change") and result.response is None:
+            texts = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
+            await place.moderator.submit_modal(result, texts)
+        labels = [] if result.response is None else labels_below(result.response)
+        if pressed >= len(labels):
+            return
+        await place.moderator.click(result.response, label=labels[pressed])
+        pressed += 1
 
 
 def commands_of(place: ReviewPlace) -> set[str]:
@@ -72,6 +96,12 @@ def every_use(place: ReviewPlace) -> dict[str, list[dict[str, Any]]]:
         ],
         "review live": [{**channel}, {**channel, "on": False}, {**channel, "on": True}, question],
         "review unwatch": [],  # deletes the question; it has a test of its own
+        "review audit": [question],
+        "review measure": [
+            question,
+            {**question, "against": "spam", "threshold": "choose", "calibration": "batch"},
+            {**question, "threshold": "keep", "calibration": "contextual"},
+        ],
         "review status": [{}],
         "review preview": [{**channel, "flag_below": 1.0}],
         "review stats": [channel],
@@ -99,16 +129,14 @@ async def test_every_command_of_review_channels_is_tried_below(place: ReviewPlac
 
 def test_every_button_of_review_channels_is_tried_below() -> None:
     names = {button.__name__ for button in BUTTONS}
-    assert names == {"CaseButton", "DigestMenu", "BackfillStop", "RetryButton", "BackButton"}, "try a new one below"
+    known = {"CaseButton", "DigestMenu", "BackfillStop", "RetryButton", "BackButton", "AuditButton", "ConfirmButton"}
+    assert names == known, "try a new one below"
 
 
 async def use_everything(place: ReviewPlace) -> None:
     for command, uses in every_use(place).items():
         for options in uses:
-            result = await place.moderator.slash(place.channel, command, **options)
-            if command in ("review question define", "review question change") and result.response is None:
-                texts = {"question": "Message: {text}\nSpam:", "labels": "yes\nno", "examples": ""}
-                await place.moderator.submit_modal(result, texts)
+            await use(place, command, options)
         await press_everything(place)
 
 

@@ -34,6 +34,8 @@ QUESTION_COMMANDS: dict[str, dict[str, Any]] = {
     "review question list": {},
     "review question delete": {"name": "spam"},
 }
+# Commands about a question in a channel, and what people who moderate it get without any labels.
+MEASURING_COMMANDS = {"review audit": "Nothing to audit", "review measure": "Not possible"}
 BUTTONS = ("Claim", "Confirm", "Dismiss", "Note")
 MEMBER_COMMANDS = {"privacy info", "privacy export", "privacy delete", "privacy optout", "privacy optin"}
 
@@ -65,7 +67,7 @@ async def test_the_table_has_every_command(place: ReviewPlace) -> None:
     bot: Any = place.env.bot
     commands = [command for command in bot.tree.walk_commands() if isinstance(command, app_commands.Command)]
     groups = {command.qualified_name for command in commands if command.parent is not None}
-    assert groups == set(COMMANDS) | set(QUESTION_COMMANDS) | MEMBER_COMMANDS
+    assert groups == set(COMMANDS) | set(QUESTION_COMMANDS) | set(MEASURING_COMMANDS) | MEMBER_COMMANDS
 
 
 @pytest.mark.parametrize("command", QUESTION_COMMANDS)
@@ -87,6 +89,21 @@ async def test_who_can_change_questions(place: ReviewPlace, people: People, comm
         assert result.response is None or result.response.embeds[0].title not in TITLES.values(), description(result)
         if command == "review question delete":
             await place.define()
+
+
+@pytest.mark.parametrize("command", MEASURING_COMMANDS)
+async def test_who_can_audit_and_measure_questions(place: ReviewPlace, people: People, command: str) -> None:
+    await place.watch(notice=False)
+    await place.define()
+    await place.ask()
+    given = {"channel": place.channel, "question": "spam"}
+    with pytest.raises(simcord.SetupError):
+        await people.member.slash(place.elsewhere, command, **given)
+    assert REFUSED in description(await people.elsewhere.slash(place.elsewhere, command, **given))
+    for allowed in (people.admin, place.moderator):
+        result = await allowed.slash(place.elsewhere, command, **given)
+        assert result.response.ephemeral
+        assert result.response.embeds[0].title == MEASURING_COMMANDS[command], description(result)
 
 
 async def test_going_back_needs_permissions_in_both_channels(place: ReviewPlace, people: People) -> None:

@@ -8,6 +8,7 @@ from bot.features.review.access import find_reviews
 from bot.features.review.commands import privacy, questions
 from bot.features.review.commands.export import Exporting
 from bot.features.review.commands.inspect import Inspecting
+from bot.features.review.commands.measure import MeasuringCommands
 from bot.features.review.commands.questions import Questioning
 from bot.features.review.commands.watch import Backfilling, Exempting, Watching
 from bot.features.review.reader import ReviewReader
@@ -18,7 +19,15 @@ from bot.features.review.reader import ReviewReader
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_messages=True)
 class ReviewChannels(
-    Watching, Questioning, Inspecting, Backfilling, Exporting, Exempting, commands.GroupCog, group_name="review"
+    Watching,
+    Questioning,
+    MeasuringCommands,
+    Inspecting,
+    Backfilling,
+    Exporting,
+    Exempting,
+    commands.GroupCog,
+    group_name="review",
 ):
     """Score the messages of a channel and show the scores to moderators."""
 

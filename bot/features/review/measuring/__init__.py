@@ -1,0 +1,1 @@
+"""Audits and measurements of places' questions."""
