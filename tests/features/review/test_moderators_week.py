@@ -81,7 +81,7 @@ async def test_a_week_from_the_definition_to_a_deletion(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("DEBUG", logger="bot")
+    caplog.set_level("INFO")
     # Monday: two questions, in shadow.
     await place.watch(notice=False)
     await define(place, "gloom")
@@ -160,7 +160,7 @@ async def test_a_week_from_the_definition_to_a_deletion(
 
     # Sunday: a member's data is deleted. Their words were never stored, logged or posted.
     writer = next(author for author, message in posted if PLANTED in message.content)
-    exported = await writer.slash(place.channel, "privacy export")
+    exported: Any = await writer.slash(place.channel, "privacy export")
     assert exported.response.attachments
     await writer.slash(place.channel, "privacy delete")
     exported = await writer.slash(place.channel, "privacy export")
