@@ -66,7 +66,7 @@ async def test_an_audit_records_labels_and_goes_on_after_a_restart(
     is_offer = offers(COUNT)
     shown = (await start(place)).response
     assert shown.ephemeral
-    assert progress(shown) == "0 of 60 labelled, 0 of them yes"
+    assert progress(shown) == "0 of 60 labelled, 0 of them “yes”"
     given: dict[int, str] = {}
     bot = None
     for number in range(COUNT):
@@ -99,9 +99,9 @@ async def test_skip_shows_another_message_and_stop_ends_it(place: ReviewPlace, p
     first = shown_id(shown)
     shown = await press(place, shown, "Skip")
     assert shown_id(shown) != first
-    assert progress(shown) == "0 of 60 labelled, 0 of them yes"
+    assert progress(shown) == "0 of 60 labelled, 0 of them “yes”"
     shown = await press(place, shown, "no")
-    assert progress(shown) == "1 of 60 labelled, 0 of them yes"
+    assert progress(shown) == "1 of 60 labelled, 0 of them “yes”"
     shown = await press(place, shown, "Stop")
     assert shown.embeds[0].title == "Audit stopped"
     assert "needs about 45 cases, 12 of them to be flagged" in description_of(shown)
@@ -162,7 +162,7 @@ async def test_flagged_messages_are_not_shown_and_their_decisions_count(place: R
     await place.moderator.click(cases[0], label="Confirm")
     await place.moderator.click(cases[1], label="Dismiss")
     shown = (await start(place)).response
-    assert progress(shown) == "2 of 60 labelled, 1 of them yes"
+    assert progress(shown) == "2 of 60 labelled, 1 of them “yes”"
     unflagged = await place.store.measurements.unflagged((await place.question()).id)
     assert {score.message_id for score in unflagged} == {message.id for _, message in posted}
 

@@ -276,10 +276,11 @@ async def test_a_report_that_was_not_delivered_can_t_be_confirmed(
         return Delivery.EXPIRED
 
     monkeypatch.setattr(measure_command, "deliver", expired)
-    await measure(place)
+    await measure(place, threshold="choose")
     [stored] = await place.store.measurements.of_question((await place.question()).id)
     with pytest.raises(UsageError, match="was not delivered"):
         await place.reader.confirm_measurement(stored.id, place.moderator.id)
+    assert (await place.question()).rule.threshold == 0.6, "the rule stays as well"
 
 
 @pytest.mark.parametrize("calibration", ["contextual", "batch"])
@@ -340,6 +341,18 @@ async def test_unequal_draws_are_weighted_and_the_report_says_so(place: ReviewPl
     flagged = [probability_of(message.content) >= 0.6 for message in messages]
     precision = precision_score(truths, flagged, sample_weight=sample_weight)
     assert fields_of(result)["Figures"].splitlines()[1].startswith(f"Precision: {percent(precision)}")
+
+
+async def test_a_model_that_doesn_t_answer_has_no_precision(
+    place: ReviewPlace, texts: dict[str, bool], answering: Callable[..., None]
+) -> None:
+    await label_all(place, texts.__getitem__)
+    answering(probability_of, label_mass=0.005)
+    fields = fields_of(await measure(place))
+    held_out = len(held_out_of(place))
+    assert f"{held_out} without a verdict (below 1% or failed) are not right and not flagged" in fields["Figures"]
+    assert "Precision: – (0 of 0)" in fields["Figures"]
+    assert "Nothing would have been flagged" in fields["Better than chance?"]
 
 
 async def ignore(*_: Any, **__: Any) -> None:

@@ -35,7 +35,8 @@ class AuditProgress:
     @property
     def _kind(self) -> str:
         rule = self.question.rule
-        return label_text(rule.flag_label) if rule.direction == "above" else f"not {label_text(rule.flag_label)}"
+        label = f"“{label_text(rule.flag_label)}”"
+        return label if rule.direction == "above" else f"not {label}"
 
 
 def card_answer(

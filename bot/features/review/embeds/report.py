@@ -84,7 +84,7 @@ def confirmed_text(question: PlaceQuestion) -> str:
     start = f"Confirmed. {question.name} has the rule {rule_text(question.rule)} in {place}, as measured."
     if question.live:
         return f"{start} It is live: its flags get cards in <#{question.log_channel_id}> from now on."
-    return f"{start} It may alert now: start it with `/review live question:{question.name}`."
+    return f"{start} It can alert now: start it with `/review live question:{question.name}`."
 
 
 def _cases_text(measured: RuleMeasurement, cases: int, absences: Counter[Absence]) -> str:

@@ -51,7 +51,8 @@ async def confirm_measurement(
 ) -> tuple[PlaceQuestion, Measurement]:
     """Put the measured rule in force and confirm the measurement; return both.
 
-    Raises UsageError if there are too few cases, or the question or model changed since it was measured.
+    Raises UsageError if there are too few cases, or the question or model changed since it was measured, and
+    ReceiptUnusable if either was deleted.
     """
     measurement, model = await store.measurements.get(measurement_id), executor.status.model
     question = None if measurement is None else await store.place_questions.get(measurement.place_question_id)
@@ -61,6 +62,8 @@ async def confirm_measurement(
         raise UsageError("The model is still loading. Try again in a minute.")
     if missing := missing_cases(measurement.held_out, measurement.flagging):
         raise UsageError(f"This measurement can't be confirmed: {missing}.")
+    if measurement.reported_at is None:
+        raise UsageError("This measurement can't be confirmed: its report was not delivered. Measure again.")
     is_same_version = question.rule.version_id == measurement.rule.version_id
     if not is_same_version or measurement.fingerprint != fingerprint(
         decision_of(question.definition), measurement.rule, model
@@ -69,5 +72,5 @@ async def confirm_measurement(
     changed = await store.place_questions.set_rule(question.id, measurement.rule)
     confirmed = await store.measurements.confirm(measurement.id, user_id)
     if changed is None or confirmed is None:
-        raise UsageError("This measurement can't be confirmed: its report was not delivered. Measure again.")
+        raise ReceiptUnusable("This measurement was deleted with its question.")
     return changed, confirmed
