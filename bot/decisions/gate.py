@@ -65,7 +65,7 @@ def permission(
     previous = next((each for each in measurements if not _missing(each) and _holds(each, earlier, model)), None)
     if of_now:
         return Permission(now, None, _missing(of_now[0]), of_now[0], previous)
-    changed = "its question, rule or model changed after it was measured" if measurements else "it was never measured"
+    changed = "its question, rule or model has changed since it was measured" if measurements else "it has never been measured"
     return Permission(now, None, f"{changed}; measure it on this server's own cases", None, previous)
 
 

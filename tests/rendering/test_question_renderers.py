@@ -76,7 +76,7 @@ def measurement(question: PlaceQuestion) -> Measurement:
 def test_every_answer_about_a_question(decision: Decision) -> None:
     server, question = server_question(decision), place_question(decision)
     measured = measurement(question)
-    refused = Permission("f", None, "it was never measured; measure it", None, measured)
+    refused = Permission("f", None, "it has never been measured; measure it", None, measured)
     allowed = Permission("f", measured, "", measured)
     outcomes = [CaseOutcome(0.5, False, NOON.date())] * 40
     week = QuestionWeek(10**6, 10**6, 10**6, 10**6, outcomes, outcomes, 10**6)

@@ -187,7 +187,7 @@ async def test_a_changed_rule_is_in_shadow_until_it_is_measured_or_changed_back(
     assert not await flags(place)
     notices = [message for message in place.log.history() if "shadow" in str(message.embeds[0].title)]
     assert len(notices) == 1, "the log channel is told once"
-    assert "its question, rule or model changed after it was measured" in str(notices[0].embeds[0].description)
+    assert "its question, rule or model has changed since it was measured" in str(notices[0].embeds[0].description)
     restored = await place.moderator.click(notices[0], label="Back to the previous one")
     assert "Version 1 of **spam** is in force again" in restored.followups[0].content
     assert await flags(place)
@@ -253,7 +253,7 @@ async def test_a_restart_with_another_model_is_in_shadow_and_told_once(
     [notice] = [message for message in place.log.history() if "shadow" in str(message.embeds[0].title)]
     assert notice.components == [], "there is nothing to go back to"
     status = description(await place.moderator.slash(place.channel, "review status"))
-    assert "its question, rule or model changed after it was measured" in status
+    assert "its question, rule or model has changed since it was measured" in status
     monkeypatch.undo()
     await bot.close()
 

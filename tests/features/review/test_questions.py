@@ -72,7 +72,7 @@ async def test_a_place_s_question_is_in_shadow_and_scores_every_message(
     await place.define()
     answer = await place.ask()
     assert "It is in **shadow**" in description(answer)
-    assert "It can't alert yet: it was never measured" in description(answer)
+    assert "It can't alert yet: it has never been measured" in description(answer)
     await place.member.send(place.channel, OFFER)
     await place.member.send(place.channel, GOOD)
     question = await place.question()
@@ -83,7 +83,7 @@ async def test_a_place_s_question_is_in_shadow_and_scores_every_message(
     status = description(await place.moderator.slash(place.channel, "review status"))
     assert "**spam** v1 · **shadow** · P(yes) at least 0.8" in status
     assert "2 scored · 0 flagged" in status
-    assert "can't alert yet: it was never measured" in status
+    assert "can't alert yet: it has never been measured" in status
 
 
 async def test_a_live_question_opens_cases_that_name_it(place: ReviewPlace, answering: Callable[..., None]) -> None:
