@@ -30,6 +30,7 @@ WELCOME = {
         "`/topk prompt:It was a dark and stormy` which token comes next, and how sure is the model?\n"
         "`/continue prompt:It was a dark and stormy` continue the text: greedy, sampled or by beam search\n"
         "`/sentiment review:I laughed all the way home.` positive or negative, with the evidence\n"
+        "`/decide question:sentiment text:I laughed all the way home.` any question with labels, ready-made or yours\n"
         "`/tokenize text:dark and stormy` split a text into the model's tokens\n"
         "`/xray text:The old man looked at the banana.` which words surprise the model\n"
         "`/guess` guess the next token yourself\n`/help` list all commands"

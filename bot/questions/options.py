@@ -158,11 +158,14 @@ WALK_TEMPERATURE = replace(
 # What is decided in a terminal, by every command that asks decisions.
 DECISION_OPTIONS = (
     Option("preset", str, "A ready-made question, or the path of a .toml file with one", door="terminal"),
-    Option("type", str, "How the question is asked", choices=DECISION_TYPES, door="terminal"),
+    Option(
+        "type", str, "How the question is asked", choices=DECISION_TYPES, door="terminal",
+        without="template with --template, choice with --label, otherwise noul",
+    ),
     Option("question", str, "The question, for noul, choice and score", door="terminal"),
     Option("template", str, "The prompt, with {text} where the text belongs", door="terminal"),
     Option(
-        "label", str, "A possible answer, given once for each answer; for a template, exactly as it follows the prompt",
+        "label", str, "A possible answer; repeat it for each one. For a template, exactly as it follows the prompt",
         placeholders=("LABEL",), door="terminal",
     ),
     Option(
@@ -227,7 +230,15 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             door="discord",
             without="noul, or choice with labels, or template with {text}",
         ),
-        Option("labels", str, "The possible answers, separated by |", 1, 1000, door="discord", without="Yes and No"),
+        Option(
+            "labels",
+            str,
+            "The possible answers, separated by |",
+            1,
+            1000,
+            door="discord",
+            without="Yes and No; a template needs labels",
+        ),
         *DECISION_OPTIONS,
         Option("lines", Path, 'Decide about each line of this file; "-" reads standard input', door="terminal"),
         Option(

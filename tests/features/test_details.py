@@ -76,7 +76,8 @@ async def test_details_are_those_of_the_answer(
     receipt = await receipt_of(answer)
     assert receipt == await receipt_of(shown)
     assert receipt["command"] == command
-    assert options.items() <= receipt["options"].items()
+    given = {"text": options["text"]} if command == "decide" else options  # the question's parts are stored
+    assert given.items() <= receipt["options"].items()
     assert receipt["model"] == {
         "name": "demo",
         "revision": None,
@@ -88,7 +89,9 @@ async def test_details_are_those_of_the_answer(
     assert receipt["versions"] == versions()
     assert receipt["output_sha256"] == output_hash(receipt["outputs"])
     text = options.get("prompt", options.get("text"))
-    if command not in ("tokenize", "sentiment"):
+    if command == "decide":  # the prompt ends with the text and what follows it
+        assert str(text) in demo_model.engine.codec.decode(receipt["input_ids"])
+    elif command not in ("tokenize", "sentiment"):
         assert receipt["input_ids"] == [
             token.id for token in demo_model.answer(TokenizationQuestion(str(text)))[0].tokens
         ]

@@ -8,7 +8,7 @@ from bot.answers.receipt import CATALOGUE
 from bot.engine.model import EngineModel
 from bot.questions.capabilities import capabilities
 
-COMMANDS = {"explain": "sentiment"}
+COMMANDS = {"explain": "sentiment", "explain_decision": "decide"}
 
 
 @pytest.mark.parametrize("command", sorted({kind.command for kind in CATALOGUE} | {"guess"}))

@@ -58,6 +58,7 @@ async def test_decision(world: World) -> None:
     message = await world.check_answer("verdict", "decide", question="sentiment-examples", text=REVIEW)
     world.check("explained", (await ada.click(message, label="Explain")).response)
     world.check("the question", (await ada.click(message, label="Question")).response)
+    await world.check_answer("a verdict", "decide", question="sentiment", text=REVIEW)
     await world.check_answer(
         "several tokens", "decide", question="{text} It was a", labels="sad story|day", text="Once."
     )

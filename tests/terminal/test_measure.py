@@ -3,10 +3,13 @@
 import hashlib
 import json
 import sys
+from operator import and_
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_score, recall_score, roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
@@ -42,21 +45,54 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def held_out(development: int) -> list[tuple[str, str]]:
+def held_out(cases: list[tuple[str, str]], development: int) -> list[tuple[str, str]]:
     """The cases that are held out: all but those whose text in lower case has the smallest hashes."""
-    ordered = sorted(TEXTS, key=lambda case: hashlib.sha256(case[0].lower().encode()).hexdigest())
+    ordered = sorted(cases, key=lambda case: hashlib.sha256(case[0].lower().encode()).hexdigest())
     return ordered[development:]
 
 
 def judge(model: EngineModel, name: str, cases: list[tuple[str, str]], flag: str) -> list[float]:
-    """The probability of the label that flags for each text. The demo model answers the question about all of them."""
+    """The probability of the label that flags for each text; below all thresholds if the model has no verdict."""
     answers = model.answer(DecisionBatchQuestion(preset(name).decision, tuple(text for text, _ in cases)))
     found = []
     for answer in answers:
         assert isinstance(answer, DecisionReading)
-        assert answer.verdict is not None
-        found.append(next(score.probability for score in answer.labels if score.label == flag))
+        probability = next(score.probability for score in answer.labels if score.label == flag)
+        found.append(-1.0 if answer.verdict is None else probability)
     return found
+
+
+def check_figures(question: dict[str, Any], truths: list[bool], scores: list[float]) -> None:
+    """Assert that every figure of a question is that of scikit-learn and statsmodels on the same verdicts."""
+    count, known = len(truths), [number for number, score in enumerate(scores) if score >= 0]
+    assert (question["held_out"]["texts"], question["held_out"]["flagging"]) == (count, sum(truths))
+    assert question["held_out"]["without_verdict"] == count - len(known)
+    for figures in (question["at_threshold"], *question["thresholds"]):
+        flagged = [score >= figures["threshold"] for score in scores]
+        right = [
+            score >= 0 and (score >= figures["threshold"]) == truth for score, truth in zip(scores, truths, strict=True)
+        ]
+        both = sum(map(and_, truths, flagged))
+        precision = precision_score(truths, flagged) if any(flagged) else None
+        expected = {
+            "right": (accuracy_score([True] * count, right), sum(right), count),
+            "flagged": (sum(flagged) / count, sum(flagged), count),
+            "recall": (recall_score(truths, flagged), both, sum(truths)),
+            "precision": (precision, both, sum(flagged)),
+        }
+        for name, (share, hits, of) in expected.items():
+            assert figures[name]["value"] == (None if share is None else pytest.approx(share))
+            assert (figures[name]["count"], figures[name]["of"]) == (hits, of)
+            interval = proportion_confint(hits, of, method="wilson") if of else (0, 1)
+            assert figures[name]["interval"] == pytest.approx(list(interval), abs=1e-9)
+    assert question["base_rate"]["value"] == pytest.approx(sum(truths) / count)
+    assert question["auc"]["value"] == pytest.approx(roc_auc_score(truths, scores))
+    known_truths, known_scores = [truths[number] for number in known], [scores[number] for number in known]
+    assert question["brier"]["value"] == pytest.approx(brier_score_loss(known_truths, known_scores), abs=1e-5)
+    shares, means = calibration_curve(known_truths, known_scores, n_bins=10)
+    bins = [bin_ for bin_ in question["bins"] if bin_["share"]["of"]]
+    assert [bin_["share"]["value"] for bin_ in bins] == pytest.approx(list(shares))
+    assert [bin_["mean"] for bin_ in bins] == pytest.approx(list(means), abs=1e-5)
 
 
 def test_every_figure_is_that_of_scikit_learn(console: Console, file: str, demo_model: EngineModel) -> None:
@@ -66,29 +102,24 @@ def test_every_figure_is_that_of_scikit_learn(console: Console, file: str, demo_
     (question,) = answer["questions"]
     assert question["flag"] == " negative"
     assert question["question"] == preset("sentiment").decision.question
-    cases = held_out(8)
-    truths, scores = [label == "negative" for _, label in cases], judge(demo_model, "sentiment", cases, " negative")
-    assert question["held_out"] == {
-        "texts": 16, "groups": 16, "flagging": sum(truths), "without_verdict": 0, "failed": 0,
-    }  # fmt: skip
-    for figures in question["thresholds"]:
-        flagged = [score >= figures["threshold"] for score in scores]
-        assert figures["right"]["value"] == pytest.approx(accuracy_score(truths, flagged))
-        assert figures["recall"]["value"] == pytest.approx(recall_score(truths, flagged))
-        if any(flagged):
-            assert figures["precision"]["value"] == pytest.approx(precision_score(truths, flagged))
-            expected = proportion_confint(figures["precision"]["count"], sum(flagged), method="wilson")
-            assert figures["precision"]["interval"] == pytest.approx(list(expected))
-        else:
-            assert figures["precision"]["value"] is None
-        assert figures["flags_a_day"]["value"] == pytest.approx(300 * sum(flagged) / 16)
+    cases = held_out(TEXTS, 8)
+    scores = judge(demo_model, "sentiment", cases, " negative")
+    check_figures(question, [label == "negative" for _, label in cases], scores)
     assert question["at_threshold"] in question["thresholds"]
     assert question["at_threshold"]["threshold"] == question["threshold"]
-    assert question["base_rate"]["value"] == pytest.approx(sum(truths) / 16)
-    assert question["auc"]["value"] == pytest.approx(roc_auc_score(truths, scores))
-    assert question["brier"]["value"] == pytest.approx(brier_score_loss(truths, scores))
-    assert sum(bin_["share"]["of"] for bin_ in question["bins"]) == 16
+    for figures in question["thresholds"]:
+        assert figures["flags_a_day"]["value"] == pytest.approx(300 * figures["flagged"]["count"] / 16)
     assert [entry["quantile"] for entry in question["label_mass"]] == [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]
+
+
+@pytest.mark.slow
+def test_every_figure_on_real_reviews_is_that_of_scikit_learn(console: Console, demo_model: EngineModel) -> None:
+    path = need_shared(SHARED / "labelled" / "film_reviews.tsv")
+    file = parse_cases(lines_of(path.read_text()), path.name)
+    (question,) = console.json("measure", str(path), "--preset", "sentiment", "--development", "64")["questions"]
+    cases = held_out([(case.text, case.label) for case in file.cases], 64)
+    scores = judge(demo_model, "sentiment", cases, " negative")
+    check_figures(question, [label == "negative" for _, label in cases], scores)
 
 
 def test_two_questions_are_compared(console: Console, file: str, demo_model: EngineModel) -> None:

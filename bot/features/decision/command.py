@@ -44,7 +44,7 @@ class Deciding(commands.Cog):
     """The command `/decide`."""
 
     @app_commands.command(
-        name="decide", extras={"example": "/decide question:spam text:You won a prize, claim it at the link below!"}
+        name="decide", extras={"example": "/decide question:sentiment text:I laughed all the way home."}
     )
     @describe_options("decide")
     @reply_on_error

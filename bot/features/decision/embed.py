@@ -49,7 +49,7 @@ def evidence_answer(text: str, result: DecisionEvidence, run: RunInfo) -> Answer
     """Show the words with the strongest effect, the raw and the calibrated probabilities, and the label mass."""
     reading, name = result.reading, visible_excerpt(label_name(result.label), LABEL_LIMIT)
     embed = discord.Embed(
-        title=f"{'No verdict, but why' if reading.verdict is None else 'Why'} {name}",
+        title=f"Why {name} leads (no verdict)" if reading.verdict is None else f"Why {name}",
         description=quote_excerpt(text.strip(), EXPLAINED_TEXT_LIMIT).text,
         colour=AMBER if reading.verdict is None else BLURPLE,
     )
@@ -60,7 +60,7 @@ def evidence_answer(text: str, result: DecisionEvidence, run: RunInfo) -> Answer
         inline=False,
     )
     calibrated = bold_excerpt(label_name(result.calibrated_label), LABEL_LIMIT).text
-    explained = f"“empty” is for texts without content. Calibration removes this bias: the label is then {calibrated}."
+    explained = f"“empty” is for texts without content. Without this bias, the most probable label is {calibrated}."
     embed.add_field(
         name="Raw and calibrated",
         value=f"{code_block(calibration_table(result, PHONE_WIDTH))}\n{explained}",

@@ -6,7 +6,15 @@ from functools import partial
 
 from bot.errors import BotError, UsageError
 from bot.features.decision.picture import evidence_picture
-from bot.features.decision.text import calibration_table, labels_table, mass_text, verdict_name, words_table
+from bot.features.decision.text import (
+    NO_VERDICT,
+    calibration_table,
+    label_name,
+    labels_table,
+    mass_text,
+    verdict_name,
+    words_table,
+)
 from bot.questions.decision import (
     Decision,
     DecisionBatchQuestion,
@@ -111,7 +119,7 @@ def _decide_lines(arguments: argparse.Namespace, decision: Decision) -> int:
         arguments,
         command="decide",
         what="text",
-        header="      P  verdict and text",
+        header="      P  most probable label and text",
         answer=answer,
         to_json=partial(decision_object, decision),
         to_row=_row,
@@ -119,8 +127,9 @@ def _decide_lines(arguments: argparse.Namespace, decision: Decision) -> int:
 
 
 def _row(result: DecisionReading, text: str) -> str:
-    verdict = visible_text(verdict_name(result))
-    return f"{percentage(result.best.probability):>7}  {verdict}: {visible_text(text.strip())}"
+    label = visible_text(label_name(result.best.label))
+    unsure = "" if result.verdict is not None else f" ({NO_VERDICT.lower()})"
+    return f"{percentage(result.best.probability):>7}  {label}{unsure}: {visible_text(text.strip())}"
 
 
 def add_parser(commands: Commands) -> None:

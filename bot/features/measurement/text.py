@@ -63,8 +63,8 @@ def _verdict_text(comparison: Comparison, first: str, second: str) -> str:
         return "They are right equally often, so no number of cases would tell them apart."
     more = max(1, comparison.cases_needed - comparison.of)
     return (
-        f"That is no verdict. To find a difference of this size in 4 of 5 tries takes about {more:,} more held-out "
-        "cases (Connor 1987)."
+        "The difference isn't significant. To find a difference of this size in 4 of 5 tries takes about "
+        f"{more:,} more held-out cases (Connor 1987)."
     )
 
 

@@ -1,5 +1,6 @@
 """Questions of a server: moderators define them, a place asks them, and their cases name them."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from bot.decisions.calibration import Calibration
 from bot.decisions.gate import calibration_of, decision_of
 from bot.engine.model import EngineModel
-from bot.questions.decision import ContentFreeQuestion
+from bot.errors import ModelUnavailable, SentimentUnsupported
+from bot.questions.decision import ContentFreeQuestion, DecisionQuestion
+from bot.questions.sentiment import SentimentQuestion
 from bot.settings import Settings
 from tests.features.review.conftest import BAD, GOOD, ReviewPlace, description, field, restart
 
@@ -150,6 +153,52 @@ async def test_a_question_that_fails_leaves_the_others_their_answers(
     assert await place.store.messages.pending(10) == []
     status = description(await place.moderator.slash(place.channel, "review status"))
     assert "0 scored, 1 could not be" in status
+
+
+async def test_a_model_without_the_notebook_s_labels_answers_the_other_questions(
+    place: ReviewPlace, answering: Callable[..., None], demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(offers)
+    await place.go_live_with()
+    answer_all = demo_model.answer
+
+    def answer(question: Any, watcher: Any = None) -> Any:
+        if isinstance(question, SentimentQuestion):
+            raise SentimentUnsupported("demo", " positive", [" pos", "itive"])
+        return answer_all(question, watcher)
+
+    monkeypatch.setattr(demo_model, "answer", answer)
+    for number in range(40):  # more than one batch, whose messages all fail for the notebook's question
+        await place.member.send(place.channel, f"{OFFER} {number}")
+    await place.env.advance_time(90)
+    question = await place.question()
+    assert (await place.store.place_questions.counts(question.id)).scored == 40
+    assert (await place.store.place_questions.case_counts(question.id))[0] == 40
+
+
+async def test_an_outage_during_one_question_loses_nothing(
+    place: ReviewPlace, answering: Callable[..., None], demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(offers)
+    await place.go_live_with()
+    await place.define("offers")
+    await place.ask("offers")
+    answer_all, asked = demo_model.answer, Counter[str]()
+
+    def answer(question: Any, watcher: Any = None) -> Any:
+        asked[type(question).__name__] += 1
+        if isinstance(question, DecisionQuestion) and asked["DecisionQuestion"] == 2:
+            raise ModelUnavailable("demo", "the server is away")
+        return answer_all(question, watcher)
+
+    monkeypatch.setattr(demo_model, "answer", answer)
+    message = await place.member.send(place.channel, OFFER)
+    await place.env.advance_time(60)
+    assert asked["DecisionQuestion"] == 3, "the question that was answered is not asked again"
+    for question in await place.store.place_questions.in_place(place.channel.id):
+        assert (await place.store.place_questions.counts(question.id)).scored == 1
+    assert [scored.message_id for scored in await place.store.scores.latest(place.channel.id)] == [message.id]
+    assert len(place.cards) == 1
 
 
 async def test_buttons_of_a_question_s_card_work_after_a_restart(

@@ -170,7 +170,7 @@ class QuestionForm(Form, title="Question"):
         self.text = _input(
             "question", "Question, or template with {text}", QUESTION_LENGTH, "Message: {text} Is it spam? Answer:"
         )
-        self.labels = _input("labels", "Labels, one a line; none for yes and no", 1100, "yes", required=False)
+        self.labels = _input("labels", "Labels, one a line (a template needs 2 to 10)", 1100, "yes\nno", required=False)
         self.examples = _input(
             "examples", "Examples, label: text, one a line, up to 8", 4000,
             "Write them yourself. Don't paste members' messages: examples are shown to everybody.", required=False,

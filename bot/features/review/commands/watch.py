@@ -68,7 +68,7 @@ class Watching(ReviewCommands):
         flag_label="The label that this question flags",
         threshold="P(flag_label) from which, or up to which, this question flags a message",
         direction="Whether it flags from the threshold upwards or downwards",
-        calibration="contextual: divide P(label) by what the model says about texts without content",
+        calibration="contextual: divide each label's P by its P for texts without content, and scale them",
     )
     @reply_on_error
     async def watch(

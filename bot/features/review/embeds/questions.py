@@ -187,9 +187,9 @@ def question_week_embed(question: PlaceQuestion, permission: Permission | None, 
         f"<#{question.place_id}>: {week.scored:,} messages scored ({week.scored_before:,} the week before), "
         f"{week.flagged:,} flagged ({week.flagged_before:,}).",
         f"This week {precision_text(week.outcomes)}. In total {precision_text(week.all_outcomes)}.",
-        f"Its flags were {measured_text(measurement)}.",
     ]
     if measurement is not None:
+        lines.append(f"Its flags were {measured_text(measurement)}.")
         drifted = drift([outcome.confirmed for outcome in week.all_outcomes], summary_of(measurement))
         if drifted is not None:
             right, of = drifted
