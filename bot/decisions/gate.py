@@ -65,8 +65,20 @@ def permission(
     previous = next((each for each in measurements if not _missing(each) and _holds(each, earlier, model)), None)
     if of_now:
         return Permission(now, None, _missing(of_now[0]), of_now[0], previous)
-    changed = "its question, rule or model has changed since it was measured" if measurements else "it has never been measured"
-    return Permission(now, None, f"{changed}; measure it on this server's own cases", None, previous)
+    return Permission(now, None, _why_unmeasured(question, measurements, model), None, previous)
+
+
+def _why_unmeasured(question: PlaceQuestion, measurements: Sequence[Measurement], model: ModelInfo) -> str:
+    """Return what a question needs whose rule in force was not measured."""
+    newest = measurements[0] if measurements else None
+    in_force = {question.rule.version_id: question.definition}
+    if newest is not None and newest.confirmed_at is None and _holds(newest, in_force, model):
+        missing = missing_cases(newest.held_out, newest.flagging) or "a moderator has not confirmed the measurement"
+        return f"it was measured with another threshold or calibration than the one in force, and {missing}"
+    measured = "it has never been measured"
+    if measurements:
+        measured = "its question, rule or model has changed since it was measured"
+    return f"{measured}; measure it on this server's own cases"
 
 
 def missing_cases(held_out: int, flagging: int) -> str:

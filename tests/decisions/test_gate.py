@@ -59,7 +59,7 @@ def test_a_confirmed_measurement_of_the_question_as_it_is_allows_alerts() -> Non
 def test_a_question_that_was_never_measured_alerts_nobody() -> None:
     refused = permission(question_of(), {}, [], MODEL)
     assert refused.measurement is None
-    assert "never measured" in refused.missing
+    assert "never been measured" in refused.missing
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Labels and measurements of a place's question, its answers and its cases."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -190,6 +191,26 @@ async def test_an_audit_s_label_counts_with_its_weight(store: ReviewStore) -> No
     assert await store.measurements.labelled_cases(question.id, ["Other"]) == []
     assert not await store.measurements.label(question.id, FIRST, "other content", "Yes", user_id=MORGAN)
     assert not await store.measurements.label(question.id + 1, FIRST, first.content_hash, "Yes", user_id=MORGAN)
+
+
+async def test_for_a_question_that_flags_downwards_another_label_is_to_be_flagged(store: ReviewStore) -> None:
+    asked = await ask(store)
+    rule = replace(asked.rule, direction="below")
+    question = await store.place_questions.set(
+        CHANNEL, asked.question_id, rule, log_channel_id=OTHER_LOG, user_id=MORGAN
+    )
+    assert question is not None
+    case = await flag_for(store, question)
+    await store.cases.decide(case.id, MORGAN, confirmed=True)
+    for number, label in ((1, "Yes"), (2, "No")):
+        score = await answer(store, question, FIRST + number)
+        await store.measurements.label(question.id, FIRST + number, score.content_hash, label, user_id=MORGAN)
+    cases = await store.measurements.labelled_cases(question.id, ["Yes", "No"])
+    labelled = {case.message_id - FIRST: (case.label, case.is_flagging) for case in cases}
+    assert labelled == {0: ("No", True), 1: ("Yes", False), 2: ("No", True)}
+    assert [case.drawn for case in cases] == sorted((case.drawn for case in cases), reverse=True)
+    await ask(store)
+    assert {case.source for case in await store.measurements.labelled_cases(question.id, ["Yes", "No"])} == {"audited"}
 
 
 async def test_a_measurement_is_confirmed_after_its_report(store: ReviewStore, other: ReviewStore) -> None:

@@ -42,7 +42,7 @@ def test_the_commands_offer_every_kind(place: ReviewPlace) -> None:
         for option in command.parameters
         if option.name == "channel"
     }
-    assert len(offered) == 7
+    assert len(offered) == 9
     assert all(kinds == WATCHED for kinds in offered.values())
 
 

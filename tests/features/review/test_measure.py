@@ -137,6 +137,8 @@ async def test_the_chosen_threshold_comes_from_the_development_part_and_confirmi
     result = await measure(place, threshold="choose")
     assert f"flagging P(yes) at least {float(suggested):g}" in description(result)
     assert (await place.question()).rule.threshold == 0.6, "nothing changes without a confirmation"
+    refused = await place.moderator.slash(place.channel, "review live", channel=place.channel, question="spam")
+    assert "a moderator has not confirmed the measurement" in description(refused)
     held_out = held_out_of(place)
     right = sum(texts[text] == (probability_of(text) >= float(suggested)) for text in held_out)
     assert fields_of(result)["Figures"].splitlines()[0].endswith(f"{right} of {len(held_out)}")

@@ -40,7 +40,7 @@ class AuditProgress:
 
 
 def card_answer(
-    progress: AuditProgress, guild_id: int, channel_id: int, message_id: int, text: str, view: discord.ui.View
+    progress: AuditProgress, guild_id: int, channel_id: int, message_id: int, text: str, view: discord.ui.View | None
 ) -> Answer:
     """Show a message to label."""
     lines = [
