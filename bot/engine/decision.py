@@ -62,16 +62,16 @@ class DecisionReader:
     def read_batch(self, question: DecisionBatchQuestion) -> tuple[DecisionReading | BotError, ...]:
         """Return the model's answer about each text, or the error of a text that can't be judged."""
         decision, results = question.decision, dict[int, DecisionReading | BotError]()
-        self._ask(decision)  # raises what concerns every text
+        asked = self._ask(decision)  # raises what concerns every text
+        prompts: dict[int, list[int]] = {}
         for number, text in enumerate(question.texts):
             try:
                 self.refuse_empty(decision, text)
-                self._ids(self._ask(decision), text, "text")
+                prompts[number] = self._ids(asked, text, "text")
             except UsageError as error:
                 results[number] = error
-        numbers = [number for number in range(len(question.texts)) if number not in results]
-        readings = self.read_all(decision, [question.texts[number] for number in numbers])
-        results |= dict(zip(numbers, readings, strict=True))
+        texts = [question.texts[number] for number in prompts]
+        results |= dict(zip(prompts, self._read_prompts(asked, texts, list(prompts.values())), strict=True))
         return tuple(results[number] for number in range(len(question.texts)))
 
     def explain(self, question: DecisionEvidenceQuestion) -> DecisionEvidence:
@@ -112,7 +112,9 @@ class DecisionReader:
         `what` names a text in errors.
         """
         asked = self._ask(decision)
-        prompts = [self._ids(asked, text, what) for text in texts]
+        return self._read_prompts(asked, texts, [self._ids(asked, text, what) for text in texts])
+
+    def _read_prompts(self, asked: _Asked, texts: Sequence[str], prompts: list[list[int]]) -> list[DecisionReading]:
         rows = [[*ids, *prefix] for ids in prompts for prefix in asked.prefixes]
         chosen = list(dict.fromkeys(id_ for ids in asked.label_ids for id_ in ids))
         scores: list[tuple[TokenScore, ...]] = []
