@@ -9,11 +9,11 @@ import discord
 from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, PersistentMenu, view_of
 from bot.answers.delivery import acknowledge
-from bot.errors import NotPermitted, ReceiptUnusable
+from bot.errors import ReceiptUnusable
 from bot.features.review.access import reviews_of
 from bot.features.review.embeds.card import DIGEST_CASES, digest_options
 from bot.features.review.embeds.status import retry_text
-from bot.features.review.places import Place, check_moderator, find_place
+from bot.features.review.places import check_moderator_of
 from bot.storage.records import Case
 
 NOTE_LIMIT = 1000
@@ -169,14 +169,5 @@ def _check(interaction: Interaction, case: Case | None) -> None:
     """Raise ReceiptUnusable for a deleted case, and NotPermitted unless the presser can moderate both channels."""
     if case is None or case.guild_id != interaction.guild_id:
         raise ReceiptUnusable("This case was deleted: its message was deleted, or its channel is no longer watched.")
-    assert interaction.guild is not None  # noqa: S101  # it has the case's guild id
     assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
-    places: list[Place] = []
-    for channel_id in (case.channel_id, case.log_channel_id):
-        place = find_place(interaction.guild, channel_id)
-        if place is None:
-            raise NotPermitted(
-                f"The bot can't see <#{channel_id}>, so it can't check your permissions. Give it View Channel there."
-            )
-        places.append(place)
-    check_moderator(interaction.user, *places)
+    check_moderator_of(interaction.user, case.channel_id, case.log_channel_id)

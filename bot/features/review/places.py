@@ -102,6 +102,19 @@ def check_moderator(member: discord.Member, *channels: Place) -> None:
             raise NotPermitted(f"You need {needed} in {channel.mention} for this.")
 
 
+def check_moderator_of(member: discord.Member, *channel_ids: int) -> None:
+    """Raise NotPermitted unless `member` can moderate all channels with these ids in their server."""
+    places: list[Place] = []
+    for channel_id in channel_ids:
+        place = find_place(member.guild, channel_id)
+        if place is None:
+            raise NotPermitted(
+                f"The bot can't see <#{channel_id}>, so it can't check your permissions. Give it View Channel there."
+            )
+        places.append(place)
+    check_moderator(member, *places)
+
+
 def check_bot(channel: Place, *needs: str) -> None:
     """Raise NotPermitted unless the bot has the permissions `needs` in `channel`."""
     has = channel.permissions_for(channel.guild.me)

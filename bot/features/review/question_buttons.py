@@ -7,9 +7,9 @@ import discord
 from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
-from bot.errors import NotPermitted, ReceiptUnusable
+from bot.errors import ReceiptUnusable
 from bot.features.review.access import reviews_of
-from bot.features.review.places import Place, check_moderator, find_place
+from bot.features.review.places import check_moderator_of
 from bot.storage.question_records import PlaceQuestion
 
 NOTHING_TO_RESTORE = (
@@ -49,14 +49,5 @@ def check_both(interaction: Interaction, question: PlaceQuestion | None) -> None
     """Raise ReceiptUnusable for a removed question, and NotPermitted unless the presser moderates both channels."""
     if question is None or question.guild_id != interaction.guild_id:
         raise ReceiptUnusable("This question is no longer asked in that channel.")
-    assert interaction.guild is not None  # noqa: S101  # it has the question's guild id
     assert isinstance(interaction.user, discord.Member)  # noqa: S101  # as in every server
-    places: list[Place] = []
-    for channel_id in (question.place_id, question.log_channel_id):
-        place = find_place(interaction.guild, channel_id)
-        if place is None:
-            raise NotPermitted(
-                f"The bot can't see <#{channel_id}>, so it can't check your permissions. Give it View Channel there."
-            )
-        places.append(place)
-    check_moderator(interaction.user, *places)
+    check_moderator_of(interaction.user, question.place_id, question.log_channel_id)
