@@ -80,8 +80,10 @@ def log_probabilities(plain: Any, ids: list[int]) -> torch.Tensor:
 
 
 def test_the_chat_types_are_transformers_own_decisions(chat_model: EngineModel, chat_folder: Path) -> None:
-    # An instance of its own, because it adds tokens to its tokenizer.
-    decide_plainly: Any = pipeline("decision", model=str(chat_folder), dtype=torch.float32)
+    # A tokenizer of its own, because the pipeline adds tokens to it. The model is loaded here: given a folder, the
+    # pipeline first tries its own classes of models, of which one takes more than 20 GB.
+    tokenizer: Any = AutoTokenizer.from_pretrained(chat_folder)
+    decide_plainly: Any = pipeline("decision", model=plain_transformers(chat_folder)[0], tokenizer=tokenizer)
     for text in TEXTS:
         for decision, question in QUESTIONS.items():
             reading = decide(chat_model, decision, text)
