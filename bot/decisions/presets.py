@@ -38,6 +38,13 @@ def preset(name: str) -> Preset:
     return parse_preset(name, _FOLDER.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def matching_presets(typed: str) -> list[Preset]:
+    """Return the presets whose name or title contains what was typed, without regard to case."""
+    wanted = typed.casefold().strip()
+    presets = map(preset, preset_names())
+    return [each for each in presets if wanted in f"{each.name} {each.title}".casefold()]
+
+
 def load_preset(name: str) -> Preset:
     """Return the preset with this name, or the one in a file with this path that ends in .toml.
 

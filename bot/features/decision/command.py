@@ -20,7 +20,7 @@ from bot.answers.message_state import check_model, read_attachment
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.decisions.definition import define
-from bot.decisions.presets import preset, preset_names
+from bot.decisions.presets import matching_presets, preset, preset_names
 from bot.errors import UsageError
 from bot.features.decision.embed import decision_answer, evidence_answer, question_answer
 from bot.features.decision.picture import evidence_picture
@@ -67,11 +67,11 @@ class Deciding(commands.Cog):
     @decide.autocomplete("question")
     async def suggest(self, _: Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Suggest the ready-made questions that fit what is typed so far."""
-        typed = current.casefold().strip()
-        fitting = [name for name in preset_names() if typed in f"{name} {preset(name).title}".casefold()]
         return [
-            app_commands.Choice(name=visible_excerpt(f"{name}: {preset(name).description}", CHOICE_LIMIT), value=name)
-            for name in fitting[:MOST_CHOICES]
+            app_commands.Choice(
+                name=visible_excerpt(f"{found.name}: {found.description}", CHOICE_LIMIT), value=found.name
+            )
+            for found in matching_presets(current)[:MOST_CHOICES]
         ]
 
     async def judge(self, interaction: Interaction, decision: Decision, text: str, *, private: bool) -> None:

@@ -13,7 +13,7 @@ from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
 from bot.decisions.definition import define
 from bot.decisions.gate import decision_of, definition_of
-from bot.decisions.presets import preset, preset_names
+from bot.decisions.presets import matching_presets, preset
 from bot.errors import DecisionInvalid, NotPermitted, UsageError
 from bot.features.review.access import ReviewCog
 from bot.features.review.commands.shared import ReviewCommands, asker, require_question, server, suggest_questions
@@ -125,9 +125,8 @@ class Questioning(ReviewCommands):
     @change_question.autocomplete("preset")
     async def suggest_preset(self, _: Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Suggest the ready-made questions."""
-        typed = current.casefold().strip()
-        fitting = [name for name in preset_names() if typed in f"{name} {preset(name).title}".casefold()]
-        return [app_commands.Choice(name=f"{name}: {preset(name).title}"[:100], value=name) for name in fitting[:25]]
+        found = matching_presets(current)[:25]
+        return [app_commands.Choice(name=f"{each.name}: {each.title}"[:100], value=each.name) for each in found]
 
 
 class Asking(ReviewCog):
