@@ -203,7 +203,7 @@ class DecisionReader:
 
 
 def _prefixes(label_ids: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    """Return every beginning of a label that lacks at least one token, once each."""
+    """Return the distinct proper prefixes of the labels, from () on."""
     return tuple(dict.fromkeys(ids[:end] for ids in label_ids for end in range(len(ids))))
 
 

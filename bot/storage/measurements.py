@@ -131,7 +131,7 @@ class Measurements:
         return list({score.message_id: score for score in scores}.values())  # the newest of each message
 
     async def record(self, new: NewMeasurement, user_id: int) -> Measurement | None:
-        """Record a measurement, which nobody confirmed yet; None if its question was removed from the place.
+        """Record an unconfirmed measurement; None if its question was removed from the place.
 
         It is marked if messages from which it was computed were deleted meanwhile.
         """

@@ -219,7 +219,7 @@ async def test_a_measurement_is_confirmed_after_its_report(store: ReviewStore, o
     measurement = await store.measurements.record(new, MORGAN)
     assert measurement is not None
     assert (measurement.rule, measurement.version, measurement.summary) == (question.rule, 1, '{"a": 1}')
-    assert await store.measurements.confirm(measurement.id, MORGAN) is None, "nobody saw the report"
+    assert await store.measurements.confirm(measurement.id, MORGAN) is None, "the report was not shown"
     assert await store.measurements.mark_reported(measurement.id)
     confirmed = await asyncio.gather(
         *(each.measurements.confirm(measurement.id, user) for each, user in ((store, ADA), (other, GRACE)))

@@ -143,7 +143,7 @@ async def test_a_week_from_the_definition_to_a_deletion(
     [digest] = spread(place, "The week of gloom")
     assert "Only 1 of the last 30 decided cases were confirmed" in str(digest.embeds[0].description)
 
-    # Saturday: a change that nobody measured is in shadow, and goes back to what was confirmed.
+    # Saturday: an unmeasured change is in shadow, and goes back to what was confirmed.
     form = await place.moderator.slash(place.channel, "review question change", name="gloom")
     question_text = GLOOM.question.replace("movie", "film")
     await place.moderator.submit_modal(

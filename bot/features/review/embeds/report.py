@@ -20,7 +20,7 @@ from bot.rendering.tables import bar, percentage, table
 from bot.storage.question_records import PlaceQuestion
 
 SIGNIFICANT = 0.05
-THRESHOLDS_SHOWN = (0.1, 0.3, 0.5, 0.7, 0.9)  # besides the measured one
+THRESHOLDS_SHOWN = (0.1, 0.3, 0.5, 0.7, 0.9)  # in addition to the measured one
 _CELLS = 20
 
 
