@@ -118,6 +118,7 @@ async def test_a_message_that_is_gone_is_counted_and_the_next_is_shown(
             await author.delete(message)
         for author, edited in posted[20:-1]:
             await author.edit(edited, "Something else.")
+        place.reader.audits._random.seed(1)  # or now and then the one readable message is the first that is drawn
         shown = (await start(place)).response
         while not (shown.components and shown_id(shown) == posted[-1][1].id):
             assert shown.components or "None of 25 drawn messages" in description_of(shown)
