@@ -270,6 +270,7 @@ class NumbersNotFinite(ConfigurationError):
     _REMEDIES: ClassVar = {
         "float16": "Set BOT_DTYPE=bfloat16 or float32",
         "int8": "Set BOT_DTYPE=bfloat16 or float32",
+        "int4": "Set BOT_DTYPE=bfloat16 or float32",
         "bfloat16": "Set BOT_DTYPE=float32",
     }
 

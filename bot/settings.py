@@ -20,7 +20,7 @@ from bot.questions.options import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
 from bot.storage.shards import Shards
 
-DType = Literal["float32", "bfloat16", "float16", "int8"]
+DType = Literal["float32", "bfloat16", "float16", "int8", "int4"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -216,8 +216,10 @@ def read_settings(**overrides: object) -> Settings:
 
 def _check_server_settings(settings: Settings) -> None:
     """Raise InvalidSettings if there is no address, or a dtype that a server doesn't compute in."""
-    if settings.server_url and settings.dtype == "int8":
-        raise InvalidSettings("BOT_DTYPE=int8 needs BOT_ENGINE=transformers. Set BOT_DTYPE to the server's --dtype.")
+    if settings.server_url and settings.dtype in ("int8", "int4"):
+        raise InvalidSettings(
+            f"BOT_DTYPE={settings.dtype} needs BOT_ENGINE=transformers. Set BOT_DTYPE to the server's --dtype."
+        )
 
 
 def variable_name(field: str) -> str:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from bot.engine.model_files import NEEDED, ModelFiles, hub_info, local_model
 from bot.errors import ModelUnavailable
 
-_BYTES_PER_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2}
+_BYTES_PER_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2, "int4": 2}
 # The peak is reached while loading. Measured with half a billion parameters: 4.4 GB in float32 and 2.9 GB in bfloat16.
 # int8 needs as much as bfloat16, because its kernels use the memory that its weights save.
 _PEAK = 1.5  # the weights, the file that they are read from, and a second copy of tied embeddings

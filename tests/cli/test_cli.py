@@ -209,7 +209,9 @@ def test_an_error_is_one_line(console: Console, arguments: list[str], code: int,
 def test_a_bad_setting_is_one_line(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_DTYPE", "float7")
     error = console.error("topk", "x", "--model", "demo", code=78)
-    assert error == ("nightword: BOT_DTYPE has an invalid value. It must be float32, bfloat16, float16 or int8.\n")
+    assert error == (
+        "nightword: BOT_DTYPE has an invalid value. It must be float32, bfloat16, float16, int8 or int4.\n"
+    )
 
 
 def test_text_that_is_not_utf_8_is_refused(console: Console) -> None:

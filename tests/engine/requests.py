@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.engine.executor import ModelExecutor
-from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.llama.network import LlamaNetwork, Pass
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import LanguageModel
@@ -68,20 +68,20 @@ Start = Callable[..., ModelExecutor]
 
 
 class RecordedPasses:
-    """Records the shape of each forward pass, and can hold passes back."""
+    """Records the (texts, tokens) of each forward pass, and can hold passes back."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shapes: list[tuple[int, ...]] = []
+        self.shapes: list[tuple[int, int]] = []
         self.go_on = threading.Event()
         self.go_on.set()
-        forward = ForwardPasses._forward
+        forward = LlamaNetwork.forward
 
-        def record(passes: ForwardPasses, ids: Any, *rest: Any) -> Any:
-            self.shapes.append(tuple(ids.shape))
+        def record(network: LlamaNetwork, step: Pass, *rest: Any) -> Any:
+            self.shapes.append((step.texts, len(step.ids)))
             assert self.go_on.wait(PATIENCE)
-            return forward(passes, ids, *rest)
+            return forward(network, step, *rest)
 
-        monkeypatch.setattr(ForwardPasses, "_forward", record)
+        monkeypatch.setattr(LlamaNetwork, "forward", record)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,5 +1,7 @@
 """What the bot shows equals what plain transformers computes, on our weights and on others'."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sentiment import SentimentQuestion
 from bot.questions.topk import TopKQuestion
 from tests.engine.plain import REVIEWS
-from tests.fakes import engine_of
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
 TOLERANCE = 1e-5
@@ -84,15 +85,17 @@ def test_generation(
     assert before + result.text == tokenizer.decode(output[:-1] if ended else output)
 
 
-def test_a_checkpoint_s_generation_config_is_ignored(model_folder: Path) -> None:
-    ours = load_model(str(model_folder), max_prompt_tokens=1024)
+def test_a_checkpoint_s_generation_config_is_ignored(model_folder: Path, tmp_path: Path) -> None:
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
-    before = ours.answer(ContinuationQuestion("Once upon", parameters))
-    config = engine_of(ours).passes.model.generation_config
-    assert config is not None
-    config.do_sample, config.temperature, config.top_k, config.repetition_penalty = True, 5.0, 3, 1.9
-    config.num_beams = 4
-    assert ours.answer(ContinuationQuestion("Once upon", parameters)) == before
+    question = ContinuationQuestion("Once upon", parameters)
+    before = load_model(str(model_folder), max_prompt_tokens=1024).answer(question)
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    options = {"do_sample": True, "temperature": 5.0, "top_k": 3, "repetition_penalty": 1.9, "num_beams": 4}
+    path = folder / "generation_config.json"
+    config = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(config | options))
+    assert load_model(str(folder), max_prompt_tokens=1024).answer(question).output_ids == before.output_ids
 
 
 def test_a_seed_repeats_its_sample_and_the_global_generator_is_untouched(ours: EngineModel) -> None:

@@ -13,7 +13,7 @@ from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
 from bot.settings import DType, Settings
 
-_SMALLER_DTYPES = ("bfloat16", "int8")
+_SMALLER_DTYPES = ("bfloat16", "int8", "int4")
 _CGROUP = Path("/sys/fs/cgroup")  # contains a container's memory limit, which psutil doesn't read
 
 

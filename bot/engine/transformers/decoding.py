@@ -29,11 +29,12 @@ def decode(
 ) -> list[int]:
     """Return `written` and the new ids after it, up to and including the first of `end_ids`. Raises RequestCancelled.
 
-    `decoding` must be empty. The prompt is `input_ids`, and `written` are output ids of an earlier call.
+    The prompt is `input_ids`, and `written` are output ids of an earlier call. `decoding` has none of these ids yet, or
+    the first of them.
     """
     choose = TokenChooser(parameters)
     new_ids = list(written)
-    logits = decoding.next_logits(input_ids + new_ids)
+    logits = decoding.next_logits([*input_ids, *new_ids][len(decoding.ids) :])
     choose.skip(len(new_ids), logits)
     while not steps.is_enough(new_ids):
         if steps.is_cancelled():

@@ -1,40 +1,30 @@
 """The engine over one transformers model in this process. Its numbers equal those of plain transformers."""
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
-from bot.engine.model_config import end_ids_of
+from bot.engine.beam_search import search_beams
 from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore
 from bot.engine.tokenizer import TextCodec
-from bot.engine.transformers.beam_search import BeamRecorder, generate, generation_problem
+from bot.engine.transformers.beams import Beams
 from bot.engine.transformers.decoding import TokenChooser, decode
-from bot.engine.transformers.forward_passes import ForwardPasses, input_rows
-from bot.engine.transformers.sequences import Decoding
+from bot.engine.transformers.forward_passes import ForwardPasses
+from bot.engine.transformers.generate import BeamRecorder, generate, generation_problem
 from bot.errors import GenerationUnsupported, RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
-
-BEGINNING_TOKENS = 4096  # cached common beginnings in total: 100 MB of keys and values for Qwen2-0.5B in float32
 
 
 class TransformersEngine:
     """The Engine over one transformers model and its tokenizer."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, passes: ForwardPasses, *, max_prompt_tokens: int) -> None:
+    def __init__(self, passes: ForwardPasses, codec: TextCodec) -> None:
         self.passes = passes
-        self.codec = TextCodec(
-            tokenizer,
-            passes.info,
-            end_ids_of(passes.model.generation_config),
-            input_rows=input_rows(passes.model),
-            max_prompt_tokens=max_prompt_tokens,
-        )
-        self._beginnings: OrderedDict[tuple[int, ...], Decoding | None] = OrderedDict()
+        self.codec = codec
         self._problems: dict[bool, str | None] = {}  # why generation fails, by is_search; tested at the first use
 
     @property
@@ -51,7 +41,7 @@ class TransformersEngine:
         self, texts: Sequence[list[int]], chosen: Sequence[int], *, beginning: Sequence[int] = ()
     ) -> list[tuple[TokenScore, ...]]:
         """Score the `chosen` tokens after each of `texts`. The texts are computed together."""
-        logits = self.passes.last_logits_of(list(texts), self._cached_beginning(tuple(beginning)))
+        logits = self.passes.last_logits_of(list(texts), beginning) if texts else []
         return [_scores(row[None], 0, [chosen])[0].chosen for row in logits]
 
     def score_after_each(
@@ -86,11 +76,11 @@ class TransformersEngine:
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
         """Raise GenerationUnsupported if transformers' `generate` is needed and fails with this model."""
-        is_search = parameters.num_beams is not None
-        if not is_search and self.passes.supports_incremental:
+        is_search, model = parameters.num_beams is not None, self.passes.model
+        if model is None or (not is_search and self.passes.supports_incremental):
             return
         if is_search not in self._problems:
-            self._problems[is_search] = generation_problem(self.passes.model, is_search=is_search)
+            self._problems[is_search] = generation_problem(model, is_search=is_search)
         if problem := self._problems[is_search]:
             what = "beam search" if is_search else "continuations"
             remedy = "Choose the strategy greedy or sample, or another model." if is_search else "Try another model."
@@ -100,9 +90,13 @@ class TransformersEngine:
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
     ) -> list[int]:
         """Decode together with other texts, or use `generate` if the model doesn't support that."""
-        if self.passes.supports_incremental:
-            return decode(self.passes.begin(), input_ids, parameters, self.codec.end_ids, steps, written)
-        return self._generate(input_ids, parameters, steps, written)
+        if not self.passes.supports_incremental:
+            return self._generate(self.passes.plain_model, input_ids, parameters, steps, written)
+        text = [*input_ids, *written]
+        decoding = self.passes.begin(text, len(text) - 1)
+        output_ids = decode(decoding, input_ids, parameters, self.codec.end_ids, steps, written)
+        self.passes.keep(decoding)
+        return output_ids
 
     def search(
         self,
@@ -113,16 +107,28 @@ class TransformersEngine:
         *,
         with_tree: bool = False,
     ) -> Search:
-        """Return the result of transformers' own beam search."""
+        """Run transformers' own beam search, or ours with the same steps if only our forward pass has the weights."""
+        if self.passes.model is None:
+            return search_beams(
+                Beams(self.passes).top_of,
+                input_ids,
+                parameters,
+                steps,
+                written,
+                codec=self.codec,
+                vocab_size=self.info.vocab_size,
+                with_tree=with_tree,
+            )
         if not with_tree:
-            return Search(self._generate(input_ids, parameters, steps, written))
+            return Search(self._generate(self.passes.model, input_ids, parameters, steps, written))
         recorder = BeamRecorder(parameters.num_beams or 1, self.codec.end_ids)
-        output_ids = self._generate(input_ids, parameters, steps, written, recorder)
+        output_ids = self._generate(self.passes.model, input_ids, parameters, steps, written, recorder)
         tree = recorder.record.tree(output_ids, parameters.max_new_tokens, self.codec)
         return Search(output_ids, recorder.record.score(output_ids), tree)
 
     def _generate(
         self,
+        model: PreTrainedModel,
         input_ids: list[int],
         parameters: GenerationParameters,
         steps: Steps,
@@ -130,7 +136,7 @@ class TransformersEngine:
         *recorders: BeamRecorder,
     ) -> list[int]:
         new_ids = generate(
-            self.passes.model,
+            model,
             [*input_ids, *written],
             parameters.with_max_new_tokens(parameters.max_new_tokens - len(written)),
             end_ids=self.codec.end_ids,
@@ -143,15 +149,6 @@ class TransformersEngine:
         if steps.is_cancelled():
             raise RequestCancelled
         return [*written, *new_ids]
-
-    def _cached_beginning(self, beginning: tuple[int, ...]) -> Decoding | None:
-        """Return the common beginning of many texts, computed at its first use."""
-        if beginning not in self._beginnings:
-            self._beginnings[beginning] = self.passes.compute_beginning(list(beginning))
-            while len(self._beginnings) > 1 and sum(map(len, self._beginnings)) > BEGINNING_TOKENS:
-                self._beginnings.popitem(last=False)
-        self._beginnings.move_to_end(beginning)
-        return self._beginnings[beginning]
 
 
 def _scores(

@@ -1,64 +1,84 @@
-"""Forward passes for several texts at once: prompts in pieces, and the next tokens of all running texts in one batch.
+"""The logits of one model's forward passes, for several operations at once.
 
-The rows of a batch end in the same column and are padded on the left, as in transformers' generation. The attention
-mask and the position ids hide the padding, so a row's numbers don't depend on the other rows.
+What shares a pass, and how, is decided by the model's `Batches`: `llama.batches` for our own forward pass, and
+`padded_batches` for transformers' own.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache
 
-from bot.engine.transformers.kv_cache import Batch, PreallocatedLayer, merge_caches
-from bot.engine.transformers.sequences import YIELD_TO, CacheRow, Decoding, ForwardRequest, wait_for_passes
+from bot.engine.observer import EngineObserver
+from bot.engine.transformers.batches import LOGITS_ROWS, PIECE_TOKENS, Batches, Finished
+from bot.engine.transformers.kept_texts import WORTH_SHARING, KeptTexts, Start, common_length
+from bot.engine.transformers.observing import observe_passes
+from bot.engine.transformers.sequences import Decoding, ForwardRequest, wait_for_passes
 from bot.errors import NumbersNotFinite
 from bot.questions.language_model import ModelInfo
 
-PREFILL_TOKENS = 512  # in one pass, of several prompts
-PIECE_TOKENS = 256  # in one pass, of one long prompt; all other requests wait for that pass
-PADDING_ALLOWED = 1.2  # computed tokens, with padding, for each token of the prompts
-LOGITS_ROWS = 64  # over the vocabulary, in one pass: 39 MB for 151,936 tokens
-WIDTH_STEP = 16  # prompts are padded to a multiple of it, because each new shape costs a twelfth of its pass
+WORTH_WAITING = 0.25  # of all tokens must be shared with the first text before the others wait for it
 
 
 class ForwardPasses:
     """Computes the forward passes of one model.
 
-    With `supports_incremental`, a text is computed in several passes, and one pass serves several texts. Without it,
-    each text is one plain call of the model. That is for models that store more than keys and values (such as Mamba's
-    state) or compute positions in their own way.
+    With `batches`, a text is computed in several passes, and one pass serves several texts. Without them, each text is
+    one plain call of `model`. That is for models that store more than keys and values (such as Mamba's state) or
+    compute positions in their own way. `model` is None if only the batches have its weights.
     """
 
-    def __init__(self, model: PreTrainedModel, info: ModelInfo, *, supports_incremental: bool = True) -> None:
-        self.model = model
+    def __init__(self, info: ModelInfo, batches: Batches | None, model: PreTrainedModel | None) -> None:
         self.info = info
-        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
-        self._batch: Batch | None = None
+        self.model = model
+        self._batches = batches
+        self._kept = self._no_texts()
         self._turn = 0
-        self.supports_incremental = supports_incremental
 
-    def last_logits(self, input_ids: list[int], beginning: Decoding | None = None) -> torch.Tensor:
-        """Return the logits after the last of `input_ids`, float32 [vocabulary].
+    @property
+    def supports_incremental(self) -> bool:
+        """Whether a text can be computed in several passes."""
+        return self._batches is not None
 
-        If the ids start with those of `beginning`, that part is not computed again.
+    def observe(self, observer: EngineObserver) -> None:
+        """Report each forward pass to `observer` from now on."""
+        observe_passes(self.plain_model if self._batches is None else self._batches.module, observer)
+
+    @property
+    def kept_tokens(self) -> int:
+        """How many tokens of earlier texts are kept."""
+        return self._kept.tokens
+
+    @property
+    def plain_model(self) -> PreTrainedModel:
+        """The transformers model. There is one unless only the batches have the weights."""
+        assert self.model is not None  # noqa: S101  # see the class
+        return self.model
+
+    def last_logits(self, input_ids: list[int]) -> torch.Tensor:
+        """Return the logits after the last of `input_ids`, float32 [vocabulary]."""
+        return self.last_logits_of([input_ids])[0]
+
+    def last_logits_of(self, texts: list[list[int]], beginning: Sequence[int] = ()) -> list[torch.Tensor]:
+        """Return `last_logits` of each text. The texts are requested at once, so they can share passes.
+
+        What they have in common with `beginning` is computed once and kept. If they have much more in common with the
+        first text, that is also computed once.
         """
-        return self.last_logits_of([input_ids], beginning)[0]
-
-    def last_logits_of(self, texts: list[list[int]], beginning: Decoding | None = None) -> list[torch.Tensor]:
-        """Return `last_logits` of each text. The texts are requested at once, so they can share passes."""
-        requests = [ForwardRequest(Decoding(self, is_cached=False, ids=ids), self.next_turn()) for ids in texts]
-        for decoding in (request.decoding for request in requests):
-            if beginning is not None and decoding.ids[: beginning.length] == beginning.ids:
-                decoding.length, decoding.cache_row = beginning.length, beginning.cache_row
-        return [logits[-1] for logits in wait_for_passes(self, requests)]
+        start = self._start(list(beginning))
+        first, others = texts[0], texts[1:]
+        if not self._is_worth_waiting(first, others, beyond=0 if start is None else start.length):
+            return self.wait([self._text(ids, start) for ids in texts])
+        whole = self._text(first, start, is_cached=True)
+        logits = self.wait([whole])
+        return [*logits, *self.wait([self._text(ids, Start(whole, whole.length)) for ids in others])]
 
     def logits_after(self, input_ids: list[int], first: int = 0) -> Iterator[torch.Tensor]:
         """Yield the logits after each of `input_ids` from position `first` on, float32 [at most 64, vocabulary].
 
-        Each part is computed when the caller asks for it, which limits the memory. Without `supports_incremental`, all
-        logits are computed at once.
+        Each part is computed when the caller asks for it, which limits the memory. Without batches, all logits are
+        computed at once.
         """
         rows = min(LOGITS_ROWS, PIECE_TOKENS)
         if not self.supports_incremental:
@@ -67,23 +87,27 @@ class ForwardPasses:
             logits = wait_for_passes(self, [whole])[0]
             yield from (logits[start : start + rows] for start in range(0, len(logits), rows))
             return
-        decoding = self.begin()
+        decoding = self.begin(input_ids, first)
         for start in range(first, len(input_ids), rows):
             end = min(start + rows, len(input_ids))
             decoding.ids = input_ids[:end]
             yield wait_for_passes(self, [ForwardRequest(decoding, self.next_turn(), rows=end - start)])[0]
+        self.keep(decoding)
 
-    def begin(self) -> Decoding:
-        """Return an empty text whose keys and values will be cached."""
-        return Decoding(self, is_cached=True)
+    def begin(self, input_ids: Sequence[int] = (), most: int = 0) -> Decoding:
+        """Return a text whose keys and values will be cached.
 
-    def compute_beginning(self, input_ids: list[int]) -> Decoding | None:
-        """Compute `input_ids` now, for texts that start with them. None without ids or `supports_incremental`."""
-        if not input_ids or not self.supports_incremental:
-            return None
-        decoding = Decoding(self, is_cached=True, ids=input_ids)
-        self.complete([decoding])
+        Up to `most` of the first `input_ids` are taken from a kept text that begins alike. They are the text's ids.
+        """
+        decoding = Decoding(self, is_cached=True)
+        self._share(decoding, list(input_ids), self._kept.longest_start(input_ids, most))
         return decoding
+
+    def keep(self, decoding: Decoding) -> None:
+        """Keep a computed text for later texts that begin alike."""
+        kept = None if self._batches is None else self._batches.kept(decoding)
+        if kept is not None:
+            self._kept.keep(kept)
 
     def next_turn(self) -> int:
         """Return a number greater than the `turn` of every waiting request."""
@@ -105,8 +129,10 @@ class ForwardPasses:
         return [logits[id(decoding)] for decoding in decodings]
 
     def release_batch(self) -> None:
-        """Free the keys and values of the last batch."""
-        self._batch = None
+        """Free the keys and values of the last batch, and of the kept texts."""
+        self._kept = self._no_texts()
+        if self._batches is not None:
+            self._batches.release()
 
     def compute(self, waiting: list[ForwardRequest]) -> list[tuple[ForwardRequest, torch.Tensor | Exception]]:
         """Compute the next token of each running text and some of the prompts, and return the finished requests.
@@ -123,101 +149,78 @@ class ForwardPasses:
 
     def _compute_alone(self, request: ForwardRequest) -> list[tuple[ForwardRequest, torch.Tensor | Exception]]:
         """Compute a text from its beginning, because the error may have left its cache incomplete."""
-        request.decoding.length, request.decoding.cache_row = 0, None
-        self.release_batch()
+        request.decoding.length, request.decoding.cache = 0, None
+        if self._batches is not None:
+            self._batches.release()
         computed: list[tuple[ForwardRequest, torch.Tensor | Exception]] = []
         while not computed:
             computed = self.compute([request])
         return computed
 
     @torch.no_grad()
-    def _compute(self, waiting: list[ForwardRequest]) -> list[tuple[ForwardRequest, torch.Tensor]]:
-        if not self.supports_incremental:
-            return [self._call_plainly(min(waiting, key=lambda request: request.turn))]
-        running = [
-            request
-            for request in waiting
-            if request.decoding.length and request.decoding.uncomputed == request.rows == 1
-        ]
-        prompts = sorted((request for request in waiting if request not in running), key=lambda request: request.turn)
-        return [*self._decode(running), *self._prefill(self._choose_prompts(prompts))]
-
-    def _call_plainly(self, request: ForwardRequest) -> tuple[ForwardRequest, torch.Tensor]:
-        decoding = request.decoding
+    def _compute(self, waiting: list[ForwardRequest]) -> Finished:
+        requests = sorted(waiting, key=lambda request: request.turn)
+        if self._batches is not None:
+            return self._batches.compute(requests)
+        decoding = requests[0].decoding
         decoding.length = len(decoding.ids)
-        return request, plain_logits(self.model, decoding.ids, request.rows)
+        return [(requests[0], plain_logits(self.plain_model, decoding.ids, requests[0].rows))]
 
-    def _decode(self, requests: list[ForwardRequest]) -> list[tuple[ForwardRequest, torch.Tensor]]:
-        decodings = [request.decoding for request in requests]
-        if not decodings:
-            self._batch = None
-            return []
-        if self._batch is None or self._batch.decodings != decodings:
-            self._batch = Batch.of(decodings)
-        ids = torch.tensor([decoding.ids[-1:] for decoding in decodings], device=self.model.device)
-        logits = self._forward(ids, [decoding.length for decoding in decodings], self._batch.cache, 1)
-        for decoding in decodings:
-            decoding.length += 1
-        return list(zip(requests, logits, strict=True))
+    def fork(self, decoding: Decoding) -> Decoding:
+        """Return a copy of a computed text, to be continued in another way."""
+        copy = Decoding(self, is_cached=True, ids=decoding.ids)
+        if self._batches is not None:
+            self._batches.share(copy, Start(decoding, decoding.length))
+        return copy
 
-    def _choose_prompts(self, prompts: list[ForwardRequest]) -> list[ForwardRequest]:
-        """Return the first of `prompts` and those that fit in its pass: of similar length, within the limits above."""
-        chosen: list[ForwardRequest] = []
-        longest = tokens = rows = 0
-        for prompt in prompts:
-            width, count, most_rows = prompt.width, len(chosen) + 1, max(rows, prompt.rows)
-            padded = max(longest, width) * count
-            fits = padded <= PREFILL_TOKENS and (most_rows * count <= LOGITS_ROWS or most_rows == 1)
-            if not chosen or (fits and padded <= PADDING_ALLOWED * (tokens + width)):
-                chosen.append(prompt)
-                longest, tokens, rows = max(longest, width), tokens + width, most_rows
-        return chosen
+    def wait(self, decodings: list[Decoding]) -> list[torch.Tensor]:
+        """Return the logits after each text."""
+        requests = [ForwardRequest(decoding, self.next_turn()) for decoding in decodings]
+        return [logits[-1] for logits in wait_for_passes(self, requests)]
 
-    def _prefill(self, requests: list[ForwardRequest]) -> list[tuple[ForwardRequest, torch.Tensor]]:
-        """Compute `requests`, or a piece of each. A row with fewer uncomputed ids computes some of its ids again."""
-        if not requests:
-            return []
-        decodings = [request.decoding for request in requests]
-        width, last = max(request.width for request in requests), max(request.rows for request in requests)
-        width = min(width, PIECE_TOKENS)
-        width += -width % WIDTH_STEP
-        ends = [min(len(decoding.ids), decoding.length + width) for decoding in decodings]
-        kept = [max(0, end - width) for end in ends]
-        rows = [decoding.ids[start:end] for decoding, start, end in zip(decodings, kept, ends, strict=True)]
-        cache = merge_caches(decodings, kept) if any(kept) else None
-        in_pieces = any(end < len(decoding.ids) for decoding, end in zip(decodings, ends, strict=True))
-        if cache is None and (in_pieces or any(decoding.is_cached for decoding in decodings)):
-            cache = Cache(layer_class_to_replicate=PreallocatedLayer)
-        padding = [width - len(row) for row in rows]
-        ids = torch.tensor([[0] * pad + row for pad, row in zip(padding, rows, strict=True)], device=self.model.device)
-        starts = [start - pad for start, pad in zip(kept, padding, strict=True)]
-        logits = self._forward(ids, starts, cache, last)
-        for row, (request, end) in enumerate(zip(requests, ends, strict=True)):
-            request.decoding.length = end
-            request.decoding.cache_row = None if cache is None else CacheRow(cache, row)
-            request.turn = self.next_turn() + YIELD_TO  # newer requests run before its next piece
-        results = zip(requests, logits, strict=True)
-        return [(request, result[-request.rows :]) for request, result in results if not request.decoding.uncomputed]
+    def _no_texts(self) -> KeptTexts:
+        return KeptTexts(None if self._batches is None else self._batches.bytes_per_token)
 
-    def _forward(self, ids: torch.Tensor, starts: list[int], cache: Cache | None, last: int) -> torch.Tensor:
-        """Return the logits after the `last` ids of each row, float32 [rows, last, vocabulary].
+    def _start(self, beginning: list[int]) -> Start | None:
+        """Return a computed text that starts with `beginning`. None if it is too short, or can't be shared."""
+        if self._batches is None or len(beginning) < WORTH_SHARING:
+            return None
+        kept = self._kept.longest_start(beginning, len(beginning))
+        if kept is not None and kept.length == len(beginning) and self._batches.can_share(kept):
+            return kept
+        decoding = Decoding(self, is_cached=True, ids=beginning)
+        self.complete([decoding])
+        self._kept.keep(decoding)
+        return Start(decoding, decoding.length)
 
-        `starts` is the position of each row's first column in `ids`. It is negative by the number of padding columns.
+    def _text(self, input_ids: list[int], start: Start | None, *, is_cached: bool = False) -> Decoding:
+        """Return a text to be computed. It takes what it can from `start`, or else from a kept text."""
+        decoding = Decoding(self, is_cached=is_cached)
+        most = len(input_ids) - 1  # at least the last token must be computed
+        if start is None:
+            start = self._kept.longest_start(input_ids, most)
+        else:
+            start = Start(start.text, min(start.length, most, common_length(start.text.ids, input_ids)))
+        self._share(decoding, input_ids, start)
+        decoding.ids = input_ids
+        return decoding
+
+    def _share(self, decoding: Decoding, input_ids: list[int], start: Start | None) -> None:
+        if start is None or start.length < WORTH_SHARING or self._batches is None:
+            return
+        if self._batches.can_share(start):
+            self._batches.share(decoding, start)
+            decoding.ids = input_ids[: start.length]
+
+    def _is_worth_waiting(self, first: list[int], others: list[list[int]], beyond: int) -> bool:
+        """Return whether the other texts have so much in common with the first that they should wait for it.
+
+        Only what they have in common after the first `beyond` tokens counts.
         """
-        width = ids.shape[1]
-        before = cache.get_seq_length() if cache is not None else 0
-        first = torch.tensor(starts, device=ids.device)[:, None]
-        options: dict[str, torch.Tensor | Cache] = {}
-        if self._takes_positions:
-            options["position_ids"] = (first + torch.arange(width, device=ids.device)).clamp(min=0)
-        mask = torch.arange(before + width, device=ids.device)[None, :] >= before - first
-        if cache is not None:
-            options["past_key_values"] = cache
-        output = self.model(
-            input_ids=ids, attention_mask=mask.long(), use_cache=cache is not None, logits_to_keep=last, **options
-        )
-        logits: torch.Tensor = output.logits[:, -last:].float().cpu()
-        return logits
+        if self._batches is None or not self._batches.shares_parts:
+            return False
+        shared = sum(max(0, common_length(first, ids) - beyond) for ids in others)
+        return shared > WORTH_WAITING * sum(len(ids) - beyond for ids in others)
 
 
 @torch.no_grad()

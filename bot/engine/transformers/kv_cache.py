@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from bot.engine.transformers.sequences import CacheRow, Decoding
+from bot.engine.transformers.sequences import Decoding
 
 SPARE_COLUMNS = 64  # free columns after each reallocation
 
@@ -49,6 +49,14 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # trans
         self.keys, self.values = keys[..., :end, :], values[..., :end, :]
 
 
+@dataclass(frozen=True, slots=True)
+class CacheRow:
+    """The row of a cache that holds a text's keys and values. They end in the cache's last column."""
+
+    cache: Cache  # its layers are PreallocatedLayers
+    row: int
+
+
 class RowStart(NamedTuple):
     """The first `kept` of a text's `length` columns. The text ends in the last column of `row`."""
 
@@ -74,13 +82,13 @@ def _right_aligned(rows: list[torch.Tensor], end: int, spare: int = SPARE_COLUMN
 
 def merge_caches(decodings: list[Decoding], kept: list[int]) -> Cache:
     """Return a new cache with the first `kept` columns of each text, all ending in the same column."""
-    cache_rows = [decoding.cache_row for decoding in decodings]
-    any_cache = next(cache_row.cache for cache_row in cache_rows if cache_row is not None)
+    cache_rows = {id(decoding): decoding.cache for decoding in decodings if isinstance(decoding.cache, CacheRow)}
+    any_cache = next(iter(cache_rows.values())).cache
     cache = Cache(layer_class_to_replicate=PreallocatedLayer)
     for index in range(len(any_cache.layers)):
 
         def row_start(decoding: Decoding, count: int, index: int = index) -> RowStart:
-            cache_row = decoding.cache_row or CacheRow(any_cache, 0)
+            cache_row = cache_rows.get(id(decoding)) or CacheRow(any_cache, 0)
             layer = cache_row.cache.layers[index]
             assert isinstance(layer, PreallocatedLayer)  # noqa: S101  # these caches have no other kind of layer
             return RowStart(layer, cache_row.row, decoding.length, count)
@@ -100,8 +108,8 @@ class Batch:
 
     @classmethod
     def of(cls, decodings: list[Decoding]) -> "Batch":
-        """Merge the caches of `decodings`, and point each `cache_row` to the new cache."""
+        """Merge the caches of `decodings`, and point them to the new cache."""
         cache = merge_caches(decodings, [decoding.length for decoding in decodings])
         for row, decoding in enumerate(decodings):
-            decoding.cache_row = CacheRow(cache, row)
+            decoding.cache = CacheRow(cache, row)
         return cls(decodings, cache)

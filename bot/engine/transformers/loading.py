@@ -1,6 +1,8 @@
 """Load a model: safe and complete weights only, in the chosen dtype, on the chosen device."""
 
-from dataclasses import replace
+import gc
+import logging
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -13,26 +15,33 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from bot.engine.model import EngineModel
-from bot.engine.model_config import SAFE, end_of_text_only, load_tokenizer, stated_context_length
+from bot.engine.model_config import SAFE, end_ids_of, end_of_text_only, load_tokenizer, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model, first_line
 from bot.engine.observer import EngineObserver
+from bot.engine.tokenizer import TextCodec
 from bot.engine.transformers.context_length import (
     changes_with_length,
     has_position_table,
     measure_context_length,
 )
 from bot.engine.transformers.engine import TransformersEngine
-from bot.engine.transformers.forward_passes import ForwardPasses
-from bot.engine.transformers.layers.half import halve_linear_layers
-from bot.engine.transformers.layers.int8 import Int8Linear, pack_int8_layers, quantize_linear_layers
-from bot.engine.transformers.layers.packed import pack_gated_mlps, pack_linear_layers
-from bot.engine.transformers.observing import observe_passes
+from bot.engine.transformers.forward_passes import ForwardPasses, input_rows
+from bot.engine.transformers.kernels import int4, int8
+from bot.engine.transformers.kernels.choice import choose_kernels
+from bot.engine.transformers.kernels.modules import use_kernels
+from bot.engine.transformers.llama.batches import PackedBatches
+from bot.engine.transformers.llama.network import LlamaNetwork
+from bot.engine.transformers.llama.weights import can_compute, layer_groups, take_weights
+from bot.engine.transformers.padded_batches import PaddedBatches
 from bot.engine.transformers.self_test import passes_self_test, take_reference
 from bot.errors import ModelUnavailable
 from bot.questions.language_model import ModelInfo, display_name
 from bot.questions.options import MAX_NEW_TOKENS
 
 OWN_PATH = "transformers' own path"  # for models whose numbers would change in batches
+ROUNDED = {"int8": int8.quantize_linear_layers, "int4": int4.quantize_linear_layers}
+
+log = logging.getLogger(__name__)
 
 
 def load_model(
@@ -55,67 +64,103 @@ def load_model(
     if threads is not None:
         torch.set_num_threads(threads)
     chosen_device = choose_device(name, device)
-    if dtype == "int8" and chosen_device != "cpu":
+    if dtype in ROUNDED and chosen_device != "cpu":
         raise ModelUnavailable(
             name,
-            f"int8 works on the CPU only, not on {chosen_device}",
+            f"{dtype} works on the CPU only, not on {chosen_device}",
             "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
         )
     files = find_model(name, revision=revision, token=token)
-    model = _load_model(files, dtype, chosen_device)
     tokenizer = load_tokenizer(files)
-    stated = stated_context_length(model.config)
-    wanted = max_prompt_tokens + MAX_NEW_TOKENS
-    reference = take_reference(model, name, stated)
-    info = ModelInfo(
-        name=name,
-        short_name=display_name(name),
-        revision=files.revision,
-        dtype=dtype if dtype == "int8" else str(model.dtype).removeprefix("torch."),
-        device=model.device.type,
-        context_length=stated,
-        vocab_size=reference.vocab_size,
-        parameter_count=model.num_parameters(),
-        engine_path=_pack_linear_layers(model, dtype),
-    )
-    passes = ForwardPasses(model, info)
-    is_fixed = not changes_with_length(model.config, min(wanted, stated or wanted))
-    if not (is_fixed and passes_self_test(passes, reference)):
-        del passes
-        if info.engine_path:
-            del model  # frees the weights before they are loaded again
-            model = _load_model(files, dtype, chosen_device)
-        passes = ForwardPasses(model, replace(info, engine_path=OWN_PATH), supports_incremental=False)
-    if stated is None or (not passes.supports_incremental and has_position_table(model)):
-        passes.info = replace(passes.info, context_length=measure_context_length(model, stated, wanted))
+    loading = _Loading(files, dtype, chosen_device, max_prompt_tokens + MAX_NEW_TOKENS)
+    passes, facts = loading.passes()
     if observer is not None:
-        observe_passes(passes.model, observer)
-    return EngineModel(TransformersEngine(tokenizer, passes, max_prompt_tokens=max_prompt_tokens))
+        passes.observe(observer)
+    codec = TextCodec(
+        tokenizer, passes.info, facts.end_ids, input_rows=facts.input_rows, max_prompt_tokens=max_prompt_tokens
+    )
+    return EngineModel(TransformersEngine(passes, codec))
 
 
-def _load_model(files: ModelFiles, dtype: str, device: str) -> PreTrainedModel:
-    """Return transformers' model, with 8-bit weights if `dtype` is int8."""
-    model = _load_weights(files, "bfloat16" if dtype == "int8" else dtype)
-    model.to(device)  # type: ignore[arg-type]  # typed as a bound method
-    model.generation_config = end_of_text_only(files.name, model.generation_config)
-    if dtype == "int8":
-        quantize_linear_layers(model)
-    return model
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the engine needs to know about the model besides its numbers."""
+
+    end_ids: frozenset[int]
+    input_rows: int
 
 
-def _pack_linear_layers(model: PreTrainedModel, dtype: str) -> str:
-    """Replace the linear layers by the fastest ones for this machine. Return their description for `engine_path`."""
-    if dtype == "int8":
-        if pack_int8_layers(model):
-            return "int8 sums"
-        has_kernel = any(module.kernel for module in model.modules() if isinstance(module, Int8Linear))
-        return "int8 kernel" if has_kernel else "int8 widened at each call"
-    if halve_linear_layers(model):
-        return "weights kept in float16"
-    if not pack_linear_layers(model):
-        return ""
-    pack_gated_mlps(model)
-    return "packed weights"
+@dataclass(slots=True)
+class _Loading:
+    """The ways to compute a model, fastest first. Each is used only if it gives plain transformers' numbers.
+
+    `tokens` is the length of the longest text.
+    """
+
+    files: ModelFiles
+    dtype: str
+    device: str
+    tokens: int
+
+    def passes(self) -> tuple[ForwardPasses, _Facts]:
+        """Return the forward passes of the fastest way."""
+        model = self._load()
+        facts = _Facts(end_ids_of(model.generation_config), input_rows(model))
+        stated = stated_context_length(model.config)
+        reference = take_reference(model, self.files.name, stated)
+        info = ModelInfo(
+            name=self.files.name,
+            short_name=display_name(self.files.name),
+            revision=self.files.revision,
+            dtype=self.dtype if self.dtype in ROUNDED else str(model.dtype).removeprefix("torch."),
+            device=model.device.type,
+            context_length=stated,
+            vocab_size=reference.vocab_size,
+            parameter_count=model.num_parameters(),
+        )
+        if not changes_with_length(model.config, min(self.tokens, stated or self.tokens)):
+            for make in (self._own_forward_pass, self._transformers_batches):
+                passes = make(model, info)
+                if passes is not None and passes_self_test(passes, reference):
+                    return self._with_measured_length(passes, passes.model), facts
+                if passes is not None:
+                    del passes, model  # frees the weights before they are loaded again
+                    model = self._load()
+        info = replace(info, engine_path=OWN_PATH)
+        return self._with_measured_length(ForwardPasses(info, None, model), model), facts
+
+    def _load(self) -> PreTrainedModel:
+        """Return transformers' model, with rounded weights if the dtype says so."""
+        model = _load_weights(self.files, "bfloat16" if self.dtype in ROUNDED else self.dtype)
+        model.to(self.device)  # type: ignore[arg-type]  # typed as a bound method
+        model.generation_config = end_of_text_only(self.files.name, model.generation_config)
+        if self.dtype in ROUNDED:
+            ROUNDED[self.dtype](model)
+        return model
+
+    def _own_forward_pass(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses | None:
+        """Return passes of our own forward pass, which takes the weights out of `model`. None if it isn't for it."""
+        if not can_compute(model, self.tokens):
+            return None
+        kernels = choose_kernels(layer_groups(model))
+        if kernels is None:
+            return None
+        batches = PackedBatches(LlamaNetwork(take_weights(model, kernels)))
+        gc.collect()  # modules refer to each other, and would stay in memory with their weights
+        return ForwardPasses(replace(info, engine_path=f"own forward pass, {kernels.text}"), batches, None)
+
+    def _transformers_batches(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses:
+        """Return passes of `model` itself, with faster linear layers."""
+        path = use_kernels(model)
+        return ForwardPasses(replace(info, engine_path=path), PaddedBatches(model), model)
+
+    def _with_measured_length(self, passes: ForwardPasses, model: PreTrainedModel | None) -> ForwardPasses:
+        """Test how long a text can be, if the configuration doesn't say so or counts positions differently."""
+        stated = passes.info.context_length
+        if model is not None and (stated is None or (not passes.supports_incremental and has_position_table(model))):
+            length = measure_context_length(model, stated, self.tokens)
+            passes.info = replace(passes.info, context_length=length)
+        return passes
 
 
 def choose_device(name: str, device: str) -> str:

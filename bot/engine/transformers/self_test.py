@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from bot.engine.transformers.beam_search import generate
 from bot.engine.transformers.decoding import decode
 from bot.engine.transformers.forward_passes import ForwardPasses, input_rows, plain_logits
+from bot.engine.transformers.generate import generate
 from bot.engine.transformers.sequences import Decoding
 from bot.errors import ModelUnavailable
 from bot.questions.generation import GenerationParameters
@@ -53,6 +53,7 @@ class Reference:
     texts: tuple[list[int], ...]
     logits: tuple[torch.Tensor, ...]
     written: tuple[int, ...] = ()
+    dtype: torch.dtype = torch.float32
 
     @property
     def vocab_size(self) -> int:
@@ -76,7 +77,7 @@ def take_reference(model: PreTrainedModel, name: str, context_length: int | None
             "the model computes numbers that are not finite in %s; questions that meet such a number will fail",
             model.dtype,
         )
-        return Reference(texts, logits)
+        return Reference(texts, logits, dtype=model.dtype)
     tolerance = CAUSAL_TOLERANCE.get(model.dtype, LOW_PRECISION_CAUSAL_TOLERANCE)
     if not _are_close([otherwise[:half]], [logits[-1][:half]], tolerance):
         if not _are_close([plain_logits(model, longest)], [logits[-1]], tolerance):
@@ -84,7 +85,7 @@ def take_reference(model: PreTrainedModel, name: str, context_length: int | None
         raise ModelUnavailable(
             name, "later tokens change its earlier predictions, so it is not a causal language model"
         )
-    return Reference(texts, logits, _generated_ids(model, longest))
+    return Reference(texts, logits, _generated_ids(model, longest), model.dtype)
 
 
 def _generated_ids(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
@@ -109,21 +110,26 @@ def passes_self_test(passes: ForwardPasses, reference: Reference) -> bool:
     try:
         alone = [passes.last_logits(text) for text in reference.texts]
         rows = list(torch.cat(list(passes.logits_after(longest))))
+        again = passes.last_logits(longest)  # its beginning is kept now
         together = passes.complete([Decoding(passes, is_cached=True, ids=list(text)) for text in reference.texts])
         in_pieces = _in_pieces(passes, reference.texts)
         written = decode(passes.begin(), longest, _WRITING, (), _NoEarlyEnd())
     except Exception as error:  # models fail differently with a cache or a mask that they don't support
-        log.info("the model runs in plain transformers, without batching: %s", str(error).partition("\n")[0])
+        log.info("not computed %s: %s", _way(passes), str(error).partition("\n")[0])
         return False
     finally:
         passes.release_batch()
-    computed = [*alone, *together, *in_pieces, *rows]
-    references = [*expected, *expected, *expected, *after_each]
-    tolerance = TOLERANCE.get(passes.model.dtype, LOW_PRECISION_TOLERANCE)
+    computed = [*alone, *together, *in_pieces, *rows, again]
+    references = [*expected, *expected, *expected, *after_each, expected[-1]]
+    tolerance = TOLERANCE.get(reference.dtype, LOW_PRECISION_TOLERANCE)
     is_equal = _are_close(computed, references, tolerance) and reference.written in ((), tuple(written))
     if not is_equal:
-        log.info("the model runs in plain transformers, without batching: batching changes its numbers")
+        log.info("not computed %s, because that changes the numbers", _way(passes))
     return is_equal
+
+
+def _way(passes: ForwardPasses) -> str:
+    return "in batches of transformers' model" if passes.model is not None else "with our own forward pass"
 
 
 def _in_pieces(passes: ForwardPasses, texts: Iterable[list[int]]) -> list[torch.Tensor]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from transformers.cache_utils import Cache
 
 from bot.engine.scheduler import ForwardPass, wait_for
 
@@ -30,25 +29,17 @@ class PassComputer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CacheRow:
-    """The row of a cache that holds a text's keys and values. They end in the cache's last column."""
-
-    cache: Cache  # its layers are PreallocatedLayers
-    row: int
-
-
 @dataclass(eq=False, slots=True)
 class Decoding:
     """A text being computed. The first `length` of its `ids` are computed.
 
-    If `is_cached` is true, their keys and values are stored in `cache_row`.
+    If `is_cached` is true, their keys and values are stored. `cache` refers to them; only the batches know how.
     """
 
     passes: PassComputer
     is_cached: bool
     length: int = 0
-    cache_row: CacheRow | None = None
+    cache: object = None
     ids: list[int] = field(default_factory=list)
 
     @property
@@ -74,6 +65,10 @@ class ForwardRequest:
     def width(self) -> int:
         """How many ids to compute. Ids are computed again if their logits are requested."""
         return max(self.decoding.uncomputed, self.rows)
+
+    def next_turn(self) -> int:
+        """Return a number greater than the `turn` of every waiting request."""
+        return self.decoding.passes.next_turn()
 
 
 @dataclass(eq=False, slots=True)

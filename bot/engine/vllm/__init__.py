@@ -4,10 +4,9 @@ Reading order:
 
 1. `engine`: the primitives of `bot.engine.primitives`, each as requests to the server. Start here.
 2. `answers`: the server's JSON, as scores.
-3. `beam_search`: transformers' beam search over the server's distributions.
-4. `connection`: sends requests for the model's thread, and watches whether the server can be used.
-5. `inspection`: what must hold before the server's numbers are shown: its version, model, options and weights.
-6. `weights`: recorded numbers of a model, to recognise its weights on a server.
-7. `server`: HTTP: one request, its retries and its errors.
-8. `loading`: builds the engine from the model's files, without its weights.
+3. `connection`: sends requests for the model's thread, and watches whether the server can be used.
+4. `inspection`: what must hold before the server's numbers are shown: its version, model, options and weights.
+5. `weights`: recorded numbers of a model, to recognise its weights on a server.
+6. `server`: HTTP: one request, its retries and its errors.
+7. `loading`: builds the engine from the model's files, without its weights.
 """

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.engine.beam_search import search_beams
 from bot.engine.primitives import NextScores, Search, Steps, TokenScore
 from bot.engine.tokenizer import TextCodec
 from bot.engine.vllm.answers import (
@@ -19,7 +20,6 @@ from bot.engine.vllm.answers import (
     top_scores,
     whole_distribution,
 )
-from bot.engine.vllm.beam_search import BeamSearch
 from bot.engine.vllm.connection import Connection
 from bot.engine.vllm.inspection import REQUEST
 from bot.engine.vllm.server import Json
@@ -154,15 +154,17 @@ class VllmEngine:
         with_tree: bool = False,
     ) -> Search:
         """Run transformers' beam search over the server's distributions: one request for each step."""
-        rest = parameters.with_max_new_tokens(parameters.max_new_tokens - len(written))
-        self._refuse_too_long([*input_ids, *written], rest.max_new_tokens)
-        search = BeamSearch(self._top_of, [*input_ids, *written], rest, self.codec.end_ids, self._info.vocab_size)
-        new_ids = search.run(_AfterWritten(steps, written))
-        output_ids = [*written, *new_ids]
-        if not with_tree:
-            return Search(output_ids)
-        tree = search.record.tree(new_ids, rest.max_new_tokens, self.codec)
-        return Search(output_ids, search.record.score(new_ids), tree)
+        self._refuse_too_long([*input_ids, *written], parameters.max_new_tokens - len(written))
+        return search_beams(
+            self._top_of,
+            input_ids,
+            parameters,
+            steps,
+            written,
+            codec=self.codec,
+            vocab_size=self._info.vocab_size,
+            with_tree=with_tree,
+        )
 
     def _top_of(self, texts: Sequence[list[int]], count: int) -> list[dict[int, float]]:
         choices = self._complete(texts, logprobs=count)
@@ -201,20 +203,6 @@ class VllmEngine:
             yield
         except NotFinite:
             raise NumbersNotFinite(self._info.short_name, self._info.dtype) from None
-
-
-class _AfterWritten:
-    """Shows `steps` the ids that were written before, then the new ones."""
-
-    def __init__(self, steps: Steps, written: Sequence[int]) -> None:
-        self._steps = steps
-        self._written = written
-
-    def is_cancelled(self) -> bool:
-        return self._steps.is_cancelled()
-
-    def is_enough(self, output_ids: list[int]) -> bool:
-        return self._steps.is_enough([*self._written, *output_ids])
 
 
 def _seed(seed: int | None, number: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Generation by transformers' own `generate`, for beam search, and a record of its candidates at each step."""
+"""Generation by transformers' own `generate`, for its own models, and a record of a beam search's candidates."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Beam search over a server's distributions, with the ids and scores of transformers' `generate`.
+"""Beam search over an engine's distributions, with the ids and scores of transformers' `generate`.
 
-vLLM's own beam search ignores the repetition penalty and ranks finished beams differently. The steps below are those of
-transformers' `_beam_search` (5.23) with early_stopping False and a length_penalty of 1, in float32.
+The steps are those of transformers' `_beam_search` (5.23) with early_stopping False and a length_penalty of 1, in
+float32. (vLLM's own beam search ignores the repetition penalty and ranks finished beams differently.)
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.engine.beam_record import BeamRecord, Candidate, candidate_count
-from bot.engine.primitives import Steps
+from bot.engine.primitives import Search, Steps
+from bot.engine.tokenizer import TextCodec
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
 
@@ -33,6 +34,42 @@ class _Beam:
 class _Finished:
     ids: list[int]
     score: np.float32  # divided by the number of ids
+
+
+def search_beams(
+    top_of: TopOf,
+    input_ids: Sequence[int],
+    parameters: GenerationParameters,
+    steps: Steps,
+    written: Sequence[int],
+    *,
+    codec: TextCodec,
+    vocab_size: int,
+    with_tree: bool,
+) -> Search:
+    """Run a beam search after `input_ids` and `written`, whose ids begin with `written`. Raises RequestCancelled."""
+    rest = parameters.with_max_new_tokens(parameters.max_new_tokens - len(written))
+    search = BeamSearch(top_of, [*input_ids, *written], rest, codec.end_ids, vocab_size)
+    new_ids = search.run(_AfterWritten(steps, written))
+    output_ids = [*written, *new_ids]
+    if not with_tree:
+        return Search(output_ids)
+    tree = search.record.tree(new_ids, rest.max_new_tokens, codec)
+    return Search(output_ids, search.record.score(new_ids), tree)
+
+
+class _AfterWritten:
+    """Shows `steps` the ids that were written before, then the new ones."""
+
+    def __init__(self, steps: Steps, written: Sequence[int]) -> None:
+        self._steps = steps
+        self._written = written
+
+    def is_cancelled(self) -> bool:
+        return self._steps.is_cancelled()
+
+    def is_enough(self, output_ids: list[int]) -> bool:
+        return self._steps.is_enough([*self._written, *output_ids])
 
 
 class BeamSearch:
@@ -98,7 +135,7 @@ class BeamSearch:
     def _candidates(self, running: list[_Beam]) -> list[Candidate]:
         """Return the best extensions of all beams by one token, best first.
 
-        A penalty can lift a token above those that the server returned. More are requested until none can be missing.
+        A penalty can lift a token above those that were returned. More are requested until none can be missing.
         """
         count = self._count + (0 if self._penalty == 1 else SPARE)
         found: dict[int, dict[int, float]] = {}

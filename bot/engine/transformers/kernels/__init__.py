@@ -1,0 +1,112 @@
+"""Matrix products with fixed weights, by the fastest kernels of this machine.
+
+A `Kernel` packs the weights of linear layers into a `Product`. Each kernel is used only if it gives the numbers of the
+plain layers on this machine. `choice` measures which one is fastest for one row and for many.
+
+1. `dense`: float32 and bfloat16 weights: plain, in oneDNN's layout, or as float16.
+2. `int8` and `int4`: rounded weights, and the plain layers that define their numbers.
+3. `choice`: checks and measures the kernels of a dtype.
+4. `modules`: puts products into transformers' models.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import torch
+
+Activation = Callable[[torch.Tensor], torch.Tensor]
+# torch.nn.Linear, Int8Linear or Int4Linear. torch types the attributes of modules as any tensor or module.
+LinearLayer: TypeAlias = Any
+Layer = TypeVar("Layer", bound=torch.nn.Module)
+
+
+class Product(Protocol):
+    """Computes `states` @ weight.T + bias: [rows, in features] to [rows, out features].
+
+    `states` are float32 or bfloat16. The result can have either dtype, whichever the kernel computes.
+    """
+
+    def __call__(self, states: torch.Tensor, /) -> torch.Tensor:
+        """Return the product."""
+        ...
+
+
+class WeightedProduct(Product, Protocol):
+    """A product that can return its weights."""
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The plain weights [out features, in features], in the dtype of the layers."""
+        ...
+
+
+class Kernel(Protocol):
+    """One way of computing products."""
+
+    @property
+    def name(self) -> str:
+        """What it is, as people read it."""
+        ...
+
+    def pack(self, layers: Sequence[LinearLayer]) -> WeightedProduct:
+        """Return one product of all `layers`, whose outputs stand side by side.
+
+        Raises RuntimeError, AttributeError or TypeError if this build of PyTorch lacks the kernel, and ValueError if it
+        can't represent these weights.
+        """
+        ...
+
+    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
+        """Return activation(gate(x)) * up(x) as one product. Raises the errors of `pack`."""
+        ...
+
+
+class GatedProduct:
+    """activation(gate(x)) * up(x), from one product that has both side by side."""
+
+    def __init__(self, both: Product, activation: Activation) -> None:
+        self._both = both
+        self._activation = activation
+
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the product."""
+        gate, up = self._both(states).chunk(2, dim=-1)
+        return self._activation(gate).mul_(up)
+
+
+class ByRows:
+    """Uses the product `few` for up to `most` rows, and `many` for more."""
+
+    def __init__(self, few: Product, many: Product, most: int) -> None:
+        self._few = few
+        self._many = many
+        self._most = most
+
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the product."""
+        return self._few(states) if len(states) <= self._most else self._many(states)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The plain weights. A gated product has none."""
+        weight: torch.Tensor = getattr(self._many, "weight")  # noqa: B009  # not every product has it
+        return weight
+
+
+def joined_bias(layers: Sequence[LinearLayer], features: Sequence[int]) -> torch.Tensor | None:
+    """Return the biases side by side, with zeros for a layer without one. None if no layer has one."""
+    biases = [layer.bias for layer in layers]
+    if all(bias is None for bias in biases):
+        return None
+    known = [
+        torch.zeros(count) if bias is None else bias.detach() for bias, count in zip(biases, features, strict=True)
+    ]
+    return torch.cat([bias.to(known[0].dtype) for bias in known])
+
+
+def replace_layers(model: torch.nn.Module, kind: type[Layer], make: Callable[[Layer], torch.nn.Module]) -> None:
+    """Replace each layer of exactly the class `kind` by `make(layer)`, one by one to free memory early."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is kind:
+                setattr(parent, name, make(child))

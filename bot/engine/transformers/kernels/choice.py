@@ -1,0 +1,194 @@
+"""Which kernels compute a model's products: checked on this machine, and measured on the model's own weights."""
+
+import logging
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from bot.engine.transformers.kernels import (
+    Activation,
+    ByRows,
+    Kernel,
+    LinearLayer,
+    Product,
+    WeightedProduct,
+    dense,
+    int4,
+    int8,
+)
+
+Layers = Sequence[LinearLayer]  # linear layers whose outputs stand side by side in one product
+
+KERNELS: dict[str, tuple[Kernel, ...]] = {
+    "float32": (dense.Packed(), dense.Plain()),
+    "bfloat16": (dense.Half(), dense.Packed(), dense.Plain()),
+    "int8": (int8.FBGEMM, int8.ONEDNN, int8.MIXED, int8.WIDENED),
+    "int4": (int4.MIXED, int4.WIDENED),
+}
+# For finding broken kernels, relative to the largest number. bfloat16 rounds to about a hundredth.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+FEW, MANY = 1, 16  # rows for which the kernels are compared
+BETWEEN = (2, 4, 8, 12)  # rows at which the faster one of two kernels is looked for
+WORTH = 0.9  # a second layout of the weights must be faster by this factor
+SAMPLE = 60_000_000  # weights measured at most: more than a processor's cache holds
+ROUNDS = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The kernel for up to `most_few` rows, and the one for more. They can be the same."""
+
+    few: Kernel
+    many: Kernel
+    most_few: int = 0
+
+    @property
+    def text(self) -> str:
+        """The choice in words."""
+        if self.few is self.many:
+            return self.many.name
+        return f"{self.few.name} for up to {self.most_few} rows, {self.many.name} for more"
+
+    def pack(self, layers: Layers) -> WeightedProduct:
+        """Return one product of `layers`."""
+        many = self.many.pack(layers)
+        return many if self.few is self.many else ByRows(self.few.pack(layers), many, self.most_few)
+
+    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
+        """Return activation(gate(x)) * up(x) as one product."""
+        many = self.many.pack_gated(gate, up, activation)
+        if self.few is self.many:
+            return many
+        return ByRows(self.few.pack_gated(gate, up, activation), many, self.most_few)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The chosen kernels, by the kind of layer: of a dtype, or with rounded weights."""
+
+    choices: dict[str, Choice]
+
+    @property
+    def text(self) -> str:
+        """The choices in words."""
+        return "; ".join(choice.text for choice in self.choices.values())
+
+    def pack(self, layers: Layers) -> WeightedProduct:
+        """Return one product of `layers`."""
+        return self.choices[_kind(layers)].pack(layers)
+
+    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
+        """Return activation(gate(x)) * up(x) as one product."""
+        return self.choices[_kind([gate, up])].pack_gated(gate, up, activation)
+
+
+def choose_kernels(groups: Sequence[Layers]) -> Kernels | None:
+    """Return the fastest correct kernels for all `groups`, which are layers of one model. None if a group has none."""
+    choices: dict[str, Choice] = {}
+    for kind in dict.fromkeys(map(_kind, groups)):
+        choice = choose([group for group in groups if _kind(group) == kind], KERNELS.get(kind, ()))
+        if choice is None:
+            return None
+        choices[kind] = choice
+    return Kernels(choices)
+
+
+def _kind(layers: Layers) -> str:
+    """Return the key in KERNELS of layers that stand side by side, or "" if they differ."""
+    kinds = {_KINDS.get(type(layer)) or str(layer.weight.dtype).removeprefix("torch.") for layer in layers}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+_KINDS: dict[type, str] = {int8.Int8Linear: "int8", int4.Int4Linear: "int4"}
+
+
+@torch.no_grad()
+def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None:
+    """Return the fastest of `kernels` that give the plain numbers, or None if none of them does.
+
+    `groups` are layers of one model. Kernels are checked on the first one and measured on the first ones of them.
+    """
+    correct = [kernel for kernel in kernels if _is_correct(kernel, groups[0])]
+    if not correct:
+        return None
+    if len(correct) == 1:
+        return Choice(correct[0], correct[0])
+    sample = _sample(groups)
+    products = {kernel: [kernel.pack(group) for group in sample] for kernel in correct}
+    seconds = {(kernel, rows): _seconds(products[kernel], sample, rows) for kernel in correct for rows in (FEW, MANY)}
+    for kernel in correct:
+        times = (1000 * seconds[kernel, rows] for rows in (FEW, MANY))
+        log.info("%s: %.2f ms for 1 row, %.2f ms for 16 rows", kernel.name, *times)
+    fastest = {rows: min(correct, key=lambda kernel: seconds[kernel, rows]) for rows in (FEW, MANY)}
+    few, many = fastest[FEW], fastest[MANY]
+    if seconds[few, FEW] > WORTH * seconds[many, FEW]:
+        return Choice(many, many)
+    most = FEW
+    for rows in BETWEEN:
+        if _seconds(products[few], sample, rows) > _seconds(products[many], sample, rows):
+            break
+        most = rows
+    return Choice(few, many, most)
+
+
+def _sample(groups: Sequence[Layers]) -> list[Layers]:
+    sample: list[Layers] = []
+    count = 0
+    for group in groups:
+        sample.append(group)
+        count += sum(layer.in_features * layer.out_features for layer in group)
+        if count > SAMPLE:
+            break
+    return sample
+
+
+def _seconds(products: Sequence[Product], groups: Sequence[Layers], rows: int) -> float:
+    """Return the median seconds of one call of each product with `rows` rows."""
+    states = {width: linspace_states(rows, width) for width in {_width(group) for group in groups}}
+    seconds = []
+    for _ in range(ROUNDS + 1):  # the first call prepares the kernel
+        began = time.perf_counter()
+        for product, group in zip(products, groups, strict=True):
+            product(states[_width(group)])
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def _is_correct(kernel: Kernel, layers: Layers) -> bool:
+    """Return whether the kernel gives the plain layers' numbers on this machine. If not, the reason is logged."""
+    states = linspace_states(3, _width(layers))
+    try:
+        if isinstance(kernel, int8.Int8Kernel) and not int8.sums_are_exact(kernel):
+            log.info("%s: not used, because its sums overflow", kernel.name)
+            return False
+        dtype = next(tensor.dtype for layer in layers for tensor in _numbers(layer))
+        states = states.to(dtype)
+        expected = torch.cat([layer(states) for layer in layers], dim=1).float()
+        computed = kernel.pack(layers)(states).float()
+    except (RuntimeError, AttributeError, TypeError, ValueError) as error:  # a missing operator, or other weights
+        log.info("%s: not used: %s", kernel.name, str(error).partition("\n")[0])
+        return False
+    tolerance = TOLERANCE[dtype] * expected.abs().max().clamp(min=1e-3)
+    is_close = bool((expected - computed).abs().max() <= tolerance)
+    if not is_close:
+        log.info("%s: not used, because its numbers differ from the plain layers'", kernel.name)
+    return is_close
+
+
+def _numbers(layer: LinearLayer) -> list[torch.Tensor]:
+    scale = getattr(layer, "scale", None)
+    return [scale] if isinstance(scale, torch.Tensor) else [layer.weight]
+
+
+def _width(layers: Layers) -> int:
+    return int(layers[0].in_features)
+
+
+def linspace_states(rows: int, features: int) -> torch.Tensor:
+    """Return inputs for a check, evenly spaced from -1 to 1: [rows, features]."""
+    return torch.linspace(-1, 1, rows * features).view(rows, features)

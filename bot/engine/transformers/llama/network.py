@@ -1,0 +1,194 @@
+"""The forward pass over the tokens of several texts, which stand one after another without padding.
+
+Matrix products take all tokens at once, so the weights are read once per pass. Only the attention is computed text by
+text, or in one call for all texts that get one token.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from bot.engine.transformers.llama.attention import add_attention, attend_in_rows, attend_to_all, attend_to_own
+from bot.engine.transformers.llama.cache import CacheShape, WritingGroup
+from bot.engine.transformers.llama.weights import LayerWeights, LlamaWeights
+
+SHAPE_STEP = 16  # more tokens are padded to a multiple of it, because a kernel prepares itself for each new number
+
+
+@dataclass(frozen=True, slots=True)
+class WritingSpan:
+    """The tokens from `first` on are the next ones of the texts of `group`, in the order of its rows."""
+
+    first: int
+    group: WritingGroup
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpan:
+    """The tokens from `first` to `end` belong to one text. Their keys and values go to `memory` from `column` on."""
+
+    first: int
+    end: int
+    memory: torch.Tensor | None = None
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSpan:
+    """The tokens from `first` to `end` also attend to these columns: [layers, 2, heads, columns, head size]."""
+
+    first: int
+    end: int
+    columns: torch.Tensor
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one forward pass computes: the tokens, what each attends to, and the tokens whose logits are wanted."""
+
+    ids: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    writing: list[WritingSpan] = field(default_factory=list)
+    prompts: list[PromptSpan] = field(default_factory=list)
+    earlier: list[EarlierSpan] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+    @property
+    def texts(self) -> int:
+        """How many texts it has tokens of."""
+        return sum(len(span.group) for span in self.writing) + len(self.prompts)
+
+
+class LlamaNetwork(torch.nn.Module):
+    """Computes forward passes of a model of the Llama family."""
+
+    def __init__(self, weights: LlamaWeights) -> None:
+        super().__init__()
+        self._weights = weights
+        self._groups = weights.heads // weights.key_heads
+        self.shape = CacheShape(len(weights.layers), weights.key_heads, weights.head_size, weights.cache_dtype)
+
+    def forward(self, step: Pass, hidden_states: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """Return the logits after the tokens of `step.outputs`, float32 [outputs, vocabulary].
+
+        If `hidden_states` is given, the states of all tokens are appended to it: the embedding's and each layer's, and
+        last the normalised ones, float32 [tokens, hidden size].
+        """
+        weights = self._weights
+        count = len(step.ids)
+        padding = -count % SHAPE_STEP if count > SHAPE_STEP else 0
+        ids = torch.tensor([*step.ids, *[0] * padding])
+        positions = torch.tensor([*step.positions, *[0] * padding])
+        states = weights.embedding[ids].float()
+        if weights.embedding_scale != 1:
+            states *= weights.embedding_scale
+        rotations = weights.rotations(max(step.positions) + 1)[positions]
+        attention = _Attention(self, step)
+        for number, layer in enumerate(weights.layers):
+            if hidden_states is not None:
+                hidden_states.append(states[:count].clone())
+            qkv = layer.qkv(layer.before_attention(states))
+            rotations = rotations.to(qkv.dtype)
+            self._rotate(layer, qkv, rotations)
+            states += layer.attention_output(attention.of_layer(number, qkv))
+            states += layer.down(layer.gated(layer.before_mlp(states)))
+        if hidden_states is not None:
+            hidden_states.append(weights.norm(states[:count]))
+        if not step.outputs:  # only pieces of prompts
+            return torch.empty(0, 0)
+        wanted = states[torch.tensor(step.outputs)] if len(step.outputs) < len(states) else states
+        return weights.head(weights.norm(wanted)).float()
+
+    def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, rotations: torch.Tensor) -> None:
+        """Normalise queries and keys if the model does, and rotate both by position (Su 2021, RoPE), in place."""
+        weights = self._weights
+        size, heads = weights.head_size, weights.heads + weights.key_heads
+        states = qkv[:, : heads * size].view(len(qkv), heads, size)
+        if layer.norm_of_queries is not None and layer.norm_of_keys is not None:
+            queries, keys = states[:, : weights.heads], states[:, weights.heads :]
+            queries.copy_(layer.norm_of_queries(queries.float()))
+            keys.copy_(layer.norm_of_keys(keys.float()))
+        halves_swapped = states.view(len(qkv), heads, 2, size // 2).flip(2).view_as(states)
+        states.mul_(rotations[:, 0]).addcmul_(halves_swapped, rotations[:, 1])
+
+    def queries_keys_values(self, qkv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return views: queries [tokens, heads, groups, head size], keys and values [tokens, 2, heads, head size]."""
+        shape = self.shape
+        width = shape.heads * self._groups * shape.head_size
+        queries = qkv[:, :width].view(len(qkv), shape.heads, self._groups, shape.head_size)
+        return queries, qkv[:, width:].view(len(qkv), 2, shape.heads, shape.head_size)
+
+
+class _Attention:
+    """The attention of one pass. What is the same for all layers is prepared once."""
+
+    def __init__(self, network: LlamaNetwork, step: Pass) -> None:
+        self._network = network
+        self._step = step
+        self._rows = [_Rows(span.first, span.group) for span in step.writing]
+
+    def of_layer(self, number: int, qkv: torch.Tensor) -> torch.Tensor:
+        """Store the keys and values of a layer, and return its attention [tokens, heads * head size]."""
+        dtype = self._network.shape.dtype
+        queries, keys_values = self._network.queries_keys_values(qkv.to(dtype))
+        result = queries.new_empty(queries.shape)
+        covered = 0
+        for rows in self._rows:
+            rows.attend(number, queries, keys_values, result)
+            covered += rows.count
+        if self._step.prompts:
+            covered += self._attend_prompts(number, queries, keys_values, result)
+        if covered < len(result):
+            result[covered:] = 0
+        return result.view(len(result), -1)
+
+    def _attend_prompts(
+        self, number: int, queries: torch.Tensor, keys_values: torch.Tensor, result: torch.Tensor
+    ) -> int:
+        queries, result = (states.permute(1, 2, 0, 3) for states in (queries, result))
+        keys, values = keys_values.permute(1, 2, 0, 3)
+        log_sums = torch.empty(queries.shape[:3]) if self._step.earlier else None
+        for span in self._step.prompts:
+            some = slice(span.first, span.end)
+            if span.memory is not None:
+                end = span.column + span.end - span.first
+                span.memory[number, :, :, span.column : end] = keys_values[some].permute(1, 2, 0, 3)
+            attention, sums = attend_to_own(queries[:, :, some], keys[:, some], values[:, some])
+            result[:, :, some] = attention
+            if log_sums is not None:
+                log_sums[:, :, some] = sums
+        for earlier in self._step.earlier:
+            assert log_sums is not None  # noqa: S101  # there are earlier columns
+            some = slice(earlier.first, earlier.end)
+            attention, sums = attend_to_all(queries[:, :, some], *earlier.columns[number])
+            log_sums[:, :, some] = add_attention(result[:, :, some], log_sums[:, :, some], attention, sums)
+        return sum(span.end - span.first for span in self._step.prompts)
+
+
+class _Rows:
+    """The next tokens of the texts of a group."""
+
+    def __init__(self, first: int, group: WritingGroup) -> None:
+        self.count = len(group)
+        self._some = slice(first, first + self.count)
+        self._layers: Sequence[torch.Tensor] = group.layers
+        lengths = group.lengths
+        self._columns = max(lengths) + 1
+        self._place: tuple[int | torch.Tensor, ...] = (
+            (0, lengths[0]) if self.count == 1 else (torch.arange(self.count), torch.tensor(lengths))
+        )
+        self._mask: torch.Tensor | None = None
+        if len(set(lengths)) > 1:
+            is_after = torch.arange(self._columns) > torch.tensor(lengths)[:, None]
+            mask = torch.zeros(self.count, self._columns, dtype=group.layers[0].dtype)
+            self._mask = mask.masked_fill_(is_after, float("-inf"))[:, None, None]
+
+    def attend(self, number: int, queries: torch.Tensor, keys_values: torch.Tensor, result: torch.Tensor) -> None:
+        """Store the new keys and values, and write the attention into `result`."""
+        memory = self._layers[number]
+        row, column = self._place
+        new = keys_values[self._some]
+        memory[row, :, :, column] = new[0] if self.count == 1 else new
+        columns = memory[: self.count, :, :, : self._columns]
+        result[self._some] = attend_in_rows(queries[self._some], columns[:, 0], columns[:, 1], self._mask)
