@@ -37,3 +37,11 @@ class Console:
         assert err.startswith("nightword: ")
         assert err.count("\n") == 1
         return err
+
+
+def assert_same_verdict(answer: dict[str, Any], other: dict[str, Any]) -> None:
+    """Compare two verdicts. The order of summation, and so the rounding, depends on the texts computed together."""
+    numbers = ("logits", "probabilities", "label_mass")
+    for name in numbers:
+        assert answer[name] == pytest.approx(other[name], rel=1e-5, abs=1e-5)
+    assert {**answer, **dict.fromkeys(numbers)} == {**other, **dict.fromkeys(numbers)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+NOT_FOR_A_TERMINAL = {"discord", "simcord", "aiohttp", "prometheus_client", "sqlalchemy", "alembic", "aiosqlite"}
 HEAVY = {"discord", "aiohttp", "torch", "transformers", "huggingface_hub", "matplotlib", "PIL", "simcord", "numpy"}
 PROGRAM = """
 import atexit, json, sys
@@ -55,3 +56,35 @@ def test_help_imports_no_heavy_library(arguments: str) -> None:
 
 def test_backup_imports_neither_discord_nor_the_model() -> None:
     assert imported_packages("backup", "copy.db", code=78) & HEAVY == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    ["topk Once", "continue Once --max-new-tokens 2", "sentiment --lines reviews.txt", "xray Once", "tokenize Once"],
+)
+def test_terminal_commands_import_neither_discord_nor_the_database_nor_matplotlib(arguments: str) -> None:
+    Path("reviews.txt").write_text("I loved it.\n")
+    modules = imported_packages(*arguments.split(), "--model", "demo")
+    assert "transformers" in modules
+    assert modules & (NOT_FOR_A_TERMINAL | {"matplotlib"}) == set()
+
+
+@pytest.mark.slow
+def test_a_picture_imports_matplotlib() -> None:
+    modules = imported_packages("topk", "Once", "--model", "demo", "--png", "picture.png")
+    assert "matplotlib" in modules
+    assert modules & NOT_FOR_A_TERMINAL == set()
+
+
+@pytest.mark.slow
+def test_collections_skip_what_transformers_made() -> None:
+    program = """
+import gc
+from bot.engine.executor import load_language_model
+from bot.settings import read_settings
+load_language_model(read_settings(model="demo"))
+print(gc.isenabled(), 10 * len(gc.get_objects()) < gc.get_freeze_count())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 – our own program
+    assert ended.stdout == "True True\n"

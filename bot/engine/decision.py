@@ -61,18 +61,27 @@ class DecisionReader:
 
     def read_batch(self, question: DecisionBatchQuestion) -> tuple[DecisionReading | BotError, ...]:
         """Return the model's answer about each text, or the error of a text that can't be judged."""
-        decision, results = question.decision, dict[int, DecisionReading | BotError]()
-        asked = self._ask(decision)  # raises what concerns every text
+        return tuple(self.read_each(question.decision, question.texts))
+
+    def read_each(
+        self, decision: Decision, texts: Sequence[str], *, what: str = "text"
+    ) -> list[DecisionReading | BotError]:
+        """Return the model's answer about each of `texts`, or the error of a text that can't be judged.
+
+        `what` names a text in errors. Raises errors that concern every text.
+        """
+        asked = self._ask(decision)
+        results: dict[int, DecisionReading | BotError] = {}
         prompts: dict[int, list[int]] = {}
-        for number, text in enumerate(question.texts):
+        for number, text in enumerate(texts):
             try:
-                self.refuse_empty(decision, text)
-                prompts[number] = self._ids(asked, text, "text")
+                self.refuse_empty(decision, text, what=what)
+                prompts[number] = self._ids(asked, text, what)
             except UsageError as error:
                 results[number] = error
-        texts = [question.texts[number] for number in prompts]
-        results |= dict(zip(prompts, self._read_prompts(asked, texts, list(prompts.values())), strict=True))
-        return tuple(results[number] for number in range(len(question.texts)))
+        fit = [texts[number] for number in prompts]
+        results |= dict(zip(prompts, self._read_prompts(asked, fit, list(prompts.values())), strict=True))
+        return [results[number] for number in range(len(texts))]
 
     def explain(self, question: DecisionEvidenceQuestion) -> DecisionEvidence:
         """Return the model's answer with its evidence. Raises the errors of `read`."""

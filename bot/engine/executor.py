@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 import threading
@@ -285,7 +286,8 @@ def load_language_model(settings: Settings, observer: EngineObserver | None = No
         return _load_from_server(settings)
     limit_kernel_cache()
     # torch and transformers take seconds to import. Importing them here keeps the event loop and `--help` fast.
-    from bot.engine.transformers.loading import load_model
+    with without_collections():
+        from bot.engine.transformers.loading import load_model
 
     return load_model(
         settings.model,
@@ -301,7 +303,8 @@ def load_language_model(settings: Settings, observer: EngineObserver | None = No
 
 def _load_from_server(settings: Settings) -> LanguageModel:
     with without_torch():
-        from bot.engine.vllm.loading import load_model
+        with without_collections():
+            from bot.engine.vllm.loading import load_model
 
         return load_model(
             settings.model,
@@ -313,6 +316,24 @@ def _load_from_server(settings: Settings) -> LanguageModel:
             read_timeout=settings.request_timeout,
             max_prompt_tokens=settings.max_prompt_tokens,
         )
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Pause the garbage collector, and exempt all objects that exist at the end from later collections.
+
+    It does nothing if transformers is imported already. Importing it creates 600,000 objects that live as long as
+    the process. Looking for garbage among them takes a quarter of a command's time, at the imports and at the exit.
+    """
+    if "transformers" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from bot.questions.decision import (
 )
 from bot.questions.language_model import ModelInfo, Question, Watcher
 from bot.questions.sampler import SamplerQuestion
-from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
+from bot.questions.sentiment import EvidenceQuestion, SentimentBatchQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import GuessQuestion, RevealQuestion, SampledStepQuestion, TopKQuestion
 from bot.questions.xray import XrayQuestion
@@ -42,6 +42,7 @@ class EngineModel:
             SampledStepQuestion: lambda question, _: sample_step(engine, question),
             ContinuationQuestion: lambda question, watcher: write(engine, question, watcher),
             SentimentQuestion: lambda question, _: sentiment.judge(question),
+            SentimentBatchQuestion: lambda question, _: sentiment.judge_batch(question),
             EvidenceQuestion: lambda question, _: sentiment.explain(question),
             DecisionQuestion: lambda question, _: decisions.read(question),
             DecisionEvidenceQuestion: lambda question, _: decisions.explain(question),

@@ -2,13 +2,14 @@
 
 from bot.engine.decision import DecisionReader
 from bot.engine.primitives import Engine
-from bot.errors import LabelsUnsupported, SentimentUnsupported, TokenWithoutWeights
+from bot.errors import BotError, LabelsUnsupported, SentimentUnsupported, TokenWithoutWeights
 from bot.questions.decision import DecisionReading
 from bot.questions.sentiment import (
     SENTIMENT,
     Calibration,
     EvidenceQuestion,
     Sentiment,
+    SentimentBatchQuestion,
     SentimentEvidence,
     SentimentLabel,
     SentimentQuestion,
@@ -30,6 +31,15 @@ class SentimentReader:
         (reading,) = self._decisions.read_all(SENTIMENT, [question.review], what="review")
         return _verdict(question.review, reading)
 
+    def judge_batch(self, question: SentimentBatchQuestion) -> tuple[Sentiment | BotError, ...]:
+        """Return the verdict on each review, or the error of one that can't be judged. Raises SentimentUnsupported."""
+        self._check_labels()
+        readings = self._decisions.read_each(SENTIMENT, question.reviews, what="review")
+        return tuple(
+            reading if isinstance(reading, BotError) else _verdict(review, reading)
+            for review, reading in zip(question.reviews, readings, strict=True)
+        )
+
     def explain(self, question: EvidenceQuestion) -> SentimentEvidence:
         """Return the verdict with its evidence. All prompts are computed together. Raises the errors of `judge`."""
         self._check(question.review)
@@ -45,6 +55,9 @@ class SentimentReader:
 
     def _check(self, review: str) -> None:
         self._decisions.refuse_empty(SENTIMENT, review, what="review")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
         if not self._are_labels_single_tokens():
             codec, prompt = self._engine.codec, SENTIMENT.prompt("good")
             pieces = {label: codec.following_ids(prompt, label) for label in SENTIMENT.labels}

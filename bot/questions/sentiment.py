@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from bot.errors import BotError
 from bot.questions.decision import Decision
 from bot.questions.evidence import WordEvidence
-from bot.questions.language_model import RepeatableQuestion
+from bot.questions.language_model import Question, RepeatableQuestion
 from bot.questions.outcome import Outcome
 
 SentimentLabel = Literal["Positive", "Negative"]
@@ -98,6 +99,13 @@ class SentimentQuestion(RepeatableQuestion[Sentiment]):
         """Return the label's token, both logits (or log-probabilities) and the label mass."""
         figures = (*result.scores, result.label_mass)
         return Outcome(result.input_ids, ((result.label_id,),), figures)
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentBatchQuestion(Question[tuple[Sentiment | BotError, ...]]):
+    """The verdict on each of many reviews. A review that can't be judged has its error as the result."""
+
+    reviews: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from bot.cli.main import run
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
-from bot.questions.sentiment import SentimentQuestion
+from bot.questions.sentiment import SentimentBatchQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
-from tests.console import MODEL, PROMPT, Console
+from bot.terminal import console as terminal_io
+from tests.console import MODEL, PROMPT, Console, assert_same_verdict
+from tests.fakes import fake_model
 
 
 def test_topk_json(console: Console) -> None:
@@ -131,7 +133,7 @@ def test_each_line_is_scored_as_a_review(console: Console, tmp_path: Path) -> No
     assert err == ""
     objects = [json.loads(line) for line in out.splitlines()]
     assert [answer["label"] for answer in objects] == ["Positive", "Negative", "Positive"]
-    assert objects[0] == console.json("sentiment", "I loved it.")
+    assert_same_verdict(objects[0], console.json("sentiment", "I loved it."))
     marked = b"\xef\xbb\xbf" + file.read_bytes()  # some editors begin a file with a byte order mark
     out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=marked)
     header, *rows, footer = out.splitlines()
@@ -141,12 +143,32 @@ def test_each_line_is_scored_as_a_review(console: Console, tmp_path: Path) -> No
     assert footer.startswith("demo · float32 · ")
 
 
+def test_lines_are_judged_many_at_a_time(
+    console: Console, tmp_path: Path, demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[tuple[str, ...]] = []
+
+    def judge(question: SentimentBatchQuestion) -> object:
+        batches.append(question.reviews)
+        return demo_model.answer(question)
+
+    model = fake_model(demo_model.info, {SentimentBatchQuestion: judge})
+    monkeypatch.setattr(terminal_io, "load_language_model", lambda _: model)
+    reviews = tuple(f"I loved part {number}." for number in range(40))
+    file = tmp_path / "reviews.txt"
+    file.write_text("\n".join(reviews))
+    out, _ = console.run("sentiment", "--lines", str(file), "--json")
+    assert len(out.splitlines()) == 40
+    assert batches == [reviews[:32], reviews[32:]]
+
+
 def test_only_a_line_break_ends_a_review(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     reviews = ["I loved it.\x0cAll of it.", "I hated\u2028every\x85minute."]
     file.write_bytes("\r\n".join([*reviews, ""]).encode())
     out, _ = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo")
-    assert [json.loads(line) for line in out.splitlines()] == [console.json("sentiment", review) for review in reviews]
+    for line, review in zip(out.splitlines(), reviews, strict=True):
+        assert_same_verdict(json.loads(line), console.json("sentiment", review))
 
 
 def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import torch
 from bot.engine.model import EngineModel
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.engine.transformers.loading import load_model
-from bot.errors import SentimentUnsupported
+from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.sentiment import SentimentQuestion
+from bot.questions.sentiment import Sentiment, SentimentBatchQuestion, SentimentQuestion
 from bot.questions.topk import TopKQuestion
 from tests.engine.plain import REVIEWS
 
@@ -133,6 +133,21 @@ def test_sentiment(ours: EngineModel, plain: Any, tokenizer: Any, review: str) -
     assert result.label_mass == pytest.approx((whole[positive] + whole[negative]).item(), abs=1e-5)
 
 
+def test_a_batch_has_the_verdicts_of_single_reviews_and_an_error_for_each_unfit_one(demo_model: EngineModel) -> None:
+    reviews = (*REVIEWS, "Good.", " \n", "the " * 2000)
+    *results, empty, long = demo_model.answer(SentimentBatchQuestion(reviews))
+    assert isinstance(empty, EmptyPrompt)
+    assert isinstance(long, PromptTooLong)
+    assert str(empty).startswith("The review is empty")
+    assert str(long).startswith("The review with the question around it")
+    for review, result in zip(reviews[:-2], results, strict=True):
+        assert isinstance(result, Sentiment)
+        alone = demo_model.answer(SentimentQuestion(review))
+        assert (result.review, result.label, result.input_ids) == (review, alone.label, alone.input_ids)
+        assert result.scores == pytest.approx(alone.scores, rel=TOLERANCE, abs=TOLERANCE)
+        assert result.positive_probability == pytest.approx(alone.positive_probability, abs=1e-5)
+
+
 def test_equal_logits_give_negative(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardPasses, "last_logits", lambda *_: torch.zeros(4096))
     assert demo_model.answer(SentimentQuestion("so-so")).label == "Negative"
@@ -141,6 +156,8 @@ def test_equal_logits_give_negative(demo_model: EngineModel, monkeypatch: pytest
 def test_a_tokenizer_that_splits_a_label_is_refused_with_its_pieces(stories_model: EngineModel) -> None:
     with pytest.raises(SentimentUnsupported, match=r"' positive' into '▁p' \+ 'o' \+ 's' \+ 'it' \+ 'i' \+ 've'"):
         stories_model.answer(SentimentQuestion("good"))
+    with pytest.raises(SentimentUnsupported):
+        stories_model.answer(SentimentBatchQuestion(("good",)))
 
 
 def test_the_default_dtype_is_float32(model_folder: Path) -> None:

@@ -1,14 +1,20 @@
 """`nightword sentiment`: the verdict on a review or on each line of a file, and its evidence."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bot.errors import BotError, UsageError
 from bot.features.sentiment.picture import evidence_picture
 from bot.features.sentiment.text import calibration_table, sentiment_table, words_table
 from bot.questions.language_model import LanguageModel, ModelInfo, RunInfo
 from bot.questions.options import options_of
-from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
+from bot.questions.sentiment import (
+    EvidenceQuestion,
+    Sentiment,
+    SentimentBatchQuestion,
+    SentimentEvidence,
+    SentimentQuestion,
+)
 from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.rendering.label_mass import label_mass_text
@@ -95,12 +101,8 @@ def _sentiment_lines(arguments: argparse.Namespace) -> int:
     )
 
 
-def _judge_each(model: LanguageModel, reviews: Sequence[str]) -> Iterator[Sentiment | BotError]:
-    for review in reviews:
-        try:
-            yield model.answer(SentimentQuestion(review))
-        except UsageError as error:
-            yield error
+def _judge_each(model: LanguageModel, reviews: Sequence[str]) -> Sequence[Sentiment | BotError]:
+    return model.answer(SentimentBatchQuestion(tuple(reviews)))
 
 
 def _row(result: Sentiment, review: str) -> str:
