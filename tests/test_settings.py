@@ -76,7 +76,7 @@ def test_empty_values_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "allowed"),
     [
-        ("BOT_DTYPE", "float7", "must be float32, bfloat16, float16 or int8."),
+        ("BOT_DTYPE", "float7", "must be float32, bfloat16, float16, int8 or int4."),
         ("BOT_DEVICE", "tpu", "must be auto, cpu, cuda or mps."),
         ("BOT_THREADS", "many", "must be a whole number from 1 to 1,024."),
         ("BOT_BATCH_SIZE", "0", "must be a whole number from 1 to 256."),

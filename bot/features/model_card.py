@@ -47,6 +47,8 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
         }
         for name, value in facts.items():
             embed.add_field(name=name, value=value)
+        if model.path_reason:
+            embed.add_field(name="Measured at loading", value=model.path_reason, inline=False)
         if model.weights:
             embed.add_field(name="Weights", value=model.weights)
         if model.engine != "transformers":

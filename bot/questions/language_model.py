@@ -29,9 +29,9 @@ class ModelInfo:
     `short_name` is public: it leaves out the path of a local folder. `revision` is the hub's commit, or None for a
     local folder. `context_length` is in tokens, or None if the model does not state one. `vocab_size` is the number of
     tokens that the model predicts. `parameter_count` is None if it isn't known. `engine_path` names the method of
-    matrix multiplication or the version of the server, or is "" for the default. `problem` says why the engine can't
-    answer now, and is "" if it can. `weights` says whether a server has the model's own weights, and is "" for weights
-    that were loaded here.
+    matrix multiplication or the version of the server, or is "" for the default. `path_reason` has the times that were
+    measured to choose it, if any. `problem` says why the engine can't answer now, and is "" if it can. `weights` says
+    whether a server has the model's own weights, and is "" for weights that were loaded here.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelInfo:
     engine: EngineName = "transformers"
     problem: str = ""
     weights: str = ""
+    path_reason: str = ""
 
     @property
     def computed_in(self) -> str:

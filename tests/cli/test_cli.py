@@ -18,7 +18,7 @@ from bot.engine.model_files import DEMO_FOLDER
 from bot.questions.sentiment import SentimentBatchQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.terminal import console as terminal_io
-from tests.console import MODEL, PROMPT, Console, assert_same_verdict
+from tests.console import MODEL, PROMPT, Console, assert_same_json
 from tests.fakes import fake_model
 
 
@@ -133,7 +133,7 @@ def test_each_line_is_scored_as_a_review(console: Console, tmp_path: Path) -> No
     assert err == ""
     objects = [json.loads(line) for line in out.splitlines()]
     assert [answer["label"] for answer in objects] == ["Positive", "Negative", "Positive"]
-    assert_same_verdict(objects[0], console.json("sentiment", "I loved it."))
+    assert_same_json(objects[0], console.json("sentiment", "I loved it."))
     marked = b"\xef\xbb\xbf" + file.read_bytes()  # some editors begin a file with a byte order mark
     out, _ = console.run("sentiment", "--lines", "-", "--model", "demo", stdin=marked)
     header, *rows, footer = out.splitlines()
@@ -168,7 +168,7 @@ def test_only_a_line_break_ends_a_review(console: Console, tmp_path: Path) -> No
     file.write_bytes("\r\n".join([*reviews, ""]).encode())
     out, _ = console.run("sentiment", "--lines", str(file), "--json", "--model", "demo")
     for line, review in zip(out.splitlines(), reviews, strict=True):
-        assert_same_verdict(json.loads(line), console.json("sentiment", review))
+        assert_same_json(json.loads(line), console.json("sentiment", review))
 
 
 def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ async def test_an_xray_says_what_was_expected(readers: Readers) -> None:
 def same_outcome(after: dict[str, Any], before: dict[str, Any]) -> None:
     for name in ("command", "options", "input_ids", "outputs", "output_sha256"):
         assert after[name] == before[name]
-    assert after["figures"] == pytest.approx(before["figures"], abs=1e-5)
+    assert after["figures"] == pytest.approx(before["figures"], abs=5e-5)  # logits among them
 
 
 async def test_a_round_of_guesses_is_joined_and_revealed(readers: Readers) -> None:

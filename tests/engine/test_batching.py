@@ -125,7 +125,7 @@ async def test_a_short_prompt_overtakes_a_long_request(
     second = executor.submit(2, Operation(short))
     computed.go_on.set()
     await results_of(first, second)
-    assert passes == [2]  # the first one after it came
+    assert passes[0] <= 3  # at most one pass had been chosen before it came
     assert widest <= max(tokens for _, tokens in computed.shapes) < widest + 10  # with the short prompt's
 
 

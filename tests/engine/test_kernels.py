@@ -222,10 +222,14 @@ def test_the_choice_between_few_and_many_rows(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(choice, "_is_correct", lambda *_: True)
     monkeypatch.setattr(choice, "_seconds", lambda products, _, rows: milliseconds[products[0]][rows])
     chosen = choice.choose(layers, [narrow, wide])
-    assert chosen == choice.Choice(narrow, wide, 4)
-    assert chosen.text == "narrow for up to 4 rows, wide for more"
+    assert chosen is not None
+    assert (chosen.few, chosen.many, chosen.most_few) == (narrow, wide, 4)
+    assert chosen.text == "narrow for a few rows, wide for many"
+    assert chosen.reason.endswith("narrow 1000.0 and 16000.0 ms, wide 3000.0 and 6000.0 ms; narrow for up to 4 rows")
     milliseconds["narrow"][1] = 2.9  # not worth a second copy of the weights
-    assert choice.choose(layers, [narrow, wide]) == choice.Choice(wide, wide)
+    chosen = choice.choose(layers, [narrow, wide])
+    assert chosen is not None
+    assert (chosen.few, chosen.many) == (wide, wide)
 
 
 def test_a_model_that_is_not_of_the_llama_family_uses_the_kernels_too(tmp_path: Any) -> None:

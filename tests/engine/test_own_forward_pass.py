@@ -139,7 +139,7 @@ def test_texts_that_join_pause_leave_and_fork_at_random_keep_their_numbers(seed:
 
 
 def test_a_walk_computes_only_its_new_token(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens = _recorded_tokens(monkeypatch)
+    tokens = _recorded_tokens(demo_model, monkeypatch)
     prompt = "It was a dark and stormy night; the rain fell in torrents, and she went on walking along the old"
     walk = demo_model.answer(TopKQuestion(prompt, 3))
     whole = tokens[0]
@@ -154,7 +154,7 @@ def test_a_walk_computes_only_its_new_token(demo_model: EngineModel, monkeypatch
 
 
 def test_a_continued_text_computes_only_what_is_new(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens = _recorded_tokens(monkeypatch)
+    tokens = _recorded_tokens(demo_model, monkeypatch)
     prompt = "Once upon a time there was a little girl who lived with her mother in a small house by the sea, and"
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
     first = demo_model.answer(ContinuationQuestion(prompt, parameters))
@@ -168,7 +168,7 @@ def test_explaining_computes_each_word_s_prompt_from_that_word_on(
 ) -> None:
     review = "A warm and funny film with a great cast, and I liked every minute of it, from the first to the last."
     whole = len(demo_model.answer(TokenizationQuestion(SENTIMENT.prompt(review)))[0].tokens)
-    tokens = _recorded_tokens(monkeypatch)
+    tokens = _recorded_tokens(demo_model, monkeypatch)
     evidence = demo_model.answer(EvidenceQuestion(review))
     assert sum(tokens) < 0.7 * whole * (len(evidence.words) + 1)
 
@@ -180,7 +180,9 @@ def test_kept_texts_are_bounded(demo_model: EngineModel) -> None:
     assert 0 < passes.kept_tokens <= KEPT_TOKENS
 
 
-def _recorded_tokens(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def _recorded_tokens(model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record how many tokens each pass computes from now on. Nothing is kept from before."""
+    engine_of(model).passes.release_batch()
     tokens: list[int] = []
     forward = LlamaNetwork.forward
 

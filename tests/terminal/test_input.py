@@ -13,7 +13,7 @@ from bot.cli.main import run
 from bot.engine.model import EngineModel
 from bot.settings import read_settings, unknown_variables
 from bot.terminal import console as terminal_io
-from tests.console import assert_same_verdict
+from tests.console import assert_same_json
 
 BOM = b"\xef\xbb\xbf"
 TEXT = "I laughed\r\n all the\rway home. \n"
@@ -93,7 +93,7 @@ def test_only_line_ends_end_a_line(console: Console, ends: list[str], from_file:
     Path("reviews.txt").write_bytes(content)
     scored = console.json("sentiment", "--lines", "reviews.txt" if from_file else "-", stdin=content)
     for verdict, line in zip(scored, LINES, strict=True):
-        assert_same_verdict(verdict, console.json("sentiment", line)[0])
+        assert_same_json(verdict, console.json("sentiment", line)[0])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)

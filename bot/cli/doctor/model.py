@@ -31,6 +31,7 @@ def check_model(settings: Settings) -> Iterator[Finding]:
     except ModelUnavailable as error:
         yield Finding.bad("model", str(error))
     yield _device(settings)
+    yield _kernels(settings)
     yield _cache(cache_folder())
     yield _disk(cache_folder(), survey)
     yield _memory(settings, survey)
@@ -45,6 +46,17 @@ def _device(settings: Settings) -> Finding:
         )
     except ModelUnavailable as error:
         return Finding.bad("device", str(error))
+
+
+def _kernels(settings: Settings) -> Finding:
+    """Report what the processor can compute with. Which kernel is fastest is measured when the model is loaded."""
+    from bot.engine.transformers.kernels.processor import kernels_text, processor_text  # as above
+
+    return Finding.good(
+        "processor",
+        f"{processor_text()}. Correct here in {settings.dtype}: {kernels_text(settings.dtype)}. "
+        "The fastest is measured at loading, and /model names it",
+    )
 
 
 def _model_text(name: str, survey: ModelSurvey) -> str:

@@ -71,13 +71,15 @@ def load_model(
             "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
         )
     files = find_model(name, revision=revision, token=token)
-    tokenizer = load_tokenizer(files)
-    loading = _Loading(files, dtype, chosen_device, max_prompt_tokens + MAX_NEW_TOKENS)
-    passes, facts = loading.passes()
+    passes, facts = _Loading(files, dtype, chosen_device, max_prompt_tokens + MAX_NEW_TOKENS).passes()
     if observer is not None:
         passes.observe(observer)
     codec = TextCodec(
-        tokenizer, passes.info, facts.end_ids, input_rows=facts.input_rows, max_prompt_tokens=max_prompt_tokens
+        load_tokenizer(files),
+        passes.info,
+        facts.end_ids,
+        input_rows=facts.input_rows,
+        max_prompt_tokens=max_prompt_tokens,
     )
     return EngineModel(TransformersEngine(passes, codec))
 
@@ -147,7 +149,8 @@ class _Loading:
             return None
         batches = PackedBatches(LlamaNetwork(take_weights(model, kernels)))
         gc.collect()  # modules refer to each other, and would stay in memory with their weights
-        return ForwardPasses(replace(info, engine_path=f"own forward pass, {kernels.text}"), batches, None)
+        info = replace(info, engine_path=f"own forward pass, {kernels.text}", path_reason=kernels.reason)
+        return ForwardPasses(info, batches, None)
 
     def _transformers_batches(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses:
         """Return passes of `model` itself, with faster linear layers."""

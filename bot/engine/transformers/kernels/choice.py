@@ -41,18 +41,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The kernel for up to `most_few` rows, and the one for more. They can be the same."""
+    """The kernel for up to `most_few` rows, and the one for more. They can be the same.
+
+    `reason` has the measured times.
+    """
 
     few: Kernel
     many: Kernel
     most_few: int = 0
+    reason: str = ""
 
     @property
     def text(self) -> str:
-        """The choice in words."""
+        """The choice in words. It is the same at each start, unless the times are close."""
         if self.few is self.many:
             return self.many.name
-        return f"{self.few.name} for up to {self.most_few} rows, {self.many.name} for more"
+        return f"{self.few.name} for a few rows, {self.many.name} for many"
 
     def pack(self, layers: Layers) -> WeightedProduct:
         """Return one product of `layers`."""
@@ -77,6 +81,11 @@ class Kernels:
     def text(self) -> str:
         """The choices in words."""
         return "; ".join(choice.text for choice in self.choices.values())
+
+    @property
+    def reason(self) -> str:
+        """The measured times in words. "" if there was nothing to choose."""
+        return "; ".join(choice.reason for choice in self.choices.values() if choice.reason)
 
     def pack(self, layers: Layers) -> WeightedProduct:
         """Return one product of `layers`."""
@@ -113,7 +122,7 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
 
     `groups` are layers of one model. Kernels are checked on the first one and measured on the first ones of them.
     """
-    correct = [kernel for kernel in kernels if _is_correct(kernel, groups[0])]
+    correct = correct_kernels(groups[0], kernels)
     if not correct:
         return None
     if len(correct) == 1:
@@ -121,19 +130,29 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
     sample = _sample(groups)
     products = {kernel: [kernel.pack(group) for group in sample] for kernel in correct}
     seconds = {(kernel, rows): _seconds(products[kernel], sample, rows) for kernel in correct for rows in (FEW, MANY)}
-    for kernel in correct:
-        times = (1000 * seconds[kernel, rows] for rows in (FEW, MANY))
-        log.info("%s: %.2f ms for 1 row, %.2f ms for 16 rows", kernel.name, *times)
-    fastest = {rows: min(correct, key=lambda kernel: seconds[kernel, rows]) for rows in (FEW, MANY)}
-    few, many = fastest[FEW], fastest[MANY]
+    few, many = (min(correct, key=lambda kernel: seconds[kernel, rows]) for rows in (FEW, MANY))
+    most = 0
     if seconds[few, FEW] > WORTH * seconds[many, FEW]:
-        return Choice(many, many)
-    most = FEW
-    for rows in BETWEEN:
-        if _seconds(products[few], sample, rows) > _seconds(products[many], sample, rows):
-            break
-        most = rows
-    return Choice(few, many, most)
+        few = many
+    else:
+        for rows in (FEW, *BETWEEN):
+            if rows > FEW and _seconds(products[few], sample, rows) > _seconds(products[many], sample, rows):
+                break
+            most = rows
+    weights = sum(layer.in_features * layer.out_features for group in sample for layer in group)
+    times = ", ".join(
+        f"{kernel.name} {1000 * seconds[kernel, FEW]:.1f} and {1000 * seconds[kernel, MANY]:.1f} ms"
+        for kernel in correct
+    )
+    reason = f"1 and {MANY} rows by {weights / 1e6:.0f} million weights: {times}"
+    reason += f"; {few.name} for up to {most} rows" if most else ""
+    log.info("kernels measured at loading: %s", reason)
+    return Choice(few, many, most, reason)
+
+
+def correct_kernels(layers: Layers, kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Return those of `kernels` that give the numbers of `layers` on this machine. The reasons of others are logged."""
+    return [kernel for kernel in kernels if _is_correct(kernel, layers)]
 
 
 def _sample(groups: Sequence[Layers]) -> list[Layers]:

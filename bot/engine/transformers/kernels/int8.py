@@ -11,6 +11,7 @@ Only the weights are rounded, as in Int8Linear.
 """
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
@@ -139,7 +140,7 @@ class MixedProduct(WidenedProduct):
         return result if weights.bias is None else result.add_(weights.bias)
 
 
-class _IntegerProduct:
+class _IntegerProduct(ABC):
     """Exact sums of integers, computed by `sums`: [rows, in features] to [rows, out features]."""
 
     def __init__(self, weights: _Int8Weights) -> None:
@@ -164,9 +165,9 @@ class _IntegerProduct:
         result = torch.add(sums[:count], sums[count:], alpha=1 / _FINER).mul_(step)
         return result if self._bias is None else result.add_(self._bias)
 
+    @abstractmethod
     def sums(self, numbers: torch.Tensor) -> torch.Tensor:
         """Return the products of `numbers`, rounded to integers from -128 to 127, with the weights."""
-        raise NotImplementedError
 
 
 class FbgemmProduct(_IntegerProduct):

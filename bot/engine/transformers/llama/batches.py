@@ -144,7 +144,8 @@ def _choose(prompts: list[ForwardRequest]) -> list[ForwardRequest]:
     tokens = rows = 0
     for prompt in prompts:
         piece = _piece(prompt)
-        if not chosen or (tokens + piece <= PREFILL_TOKENS and rows + prompt.rows <= LOGITS_ROWS):
+        has_room = prompt.rows == 1 or rows + prompt.rows <= LOGITS_ROWS
+        if not chosen or (tokens + piece <= PREFILL_TOKENS and has_room):
             chosen.append(prompt)
             tokens, rows = tokens + piece, rows + prompt.rows
     return chosen

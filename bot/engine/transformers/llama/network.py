@@ -77,13 +77,11 @@ class LlamaNetwork(torch.nn.Module):
         """
         weights = self._weights
         count = len(step.ids)
-        padding = -count % SHAPE_STEP if count > SHAPE_STEP else 0
-        ids = torch.tensor([*step.ids, *[0] * padding])
-        positions = torch.tensor([*step.positions, *[0] * padding])
-        states = weights.embedding[ids].float()
+        padding = [0] * _padding(count)
+        states = weights.embedding[torch.tensor(step.ids + padding)].float()
         if weights.embedding_scale != 1:
             states *= weights.embedding_scale
-        rotations = weights.rotations(max(step.positions) + 1)[positions]
+        rotations = weights.rotations(max(step.positions) + 1)[torch.tensor(step.positions + padding)]
         attention = _Attention(self, step)
         for number, layer in enumerate(weights.layers):
             if hidden_states is not None:
@@ -91,14 +89,17 @@ class LlamaNetwork(torch.nn.Module):
             qkv = layer.qkv(layer.before_attention(states))
             rotations = rotations.to(qkv.dtype)
             self._rotate(layer, qkv, rotations)
-            states += layer.attention_output(attention.of_layer(number, qkv))
+            attended = attention.of_layer(number, qkv)
+            if hidden_states is None and layer is weights.layers[-1]:
+                if not step.outputs:  # only pieces of prompts, whose keys and values are stored now
+                    return torch.empty(0, 0)
+                states, attended = _rows_of(step.outputs, states, attended)
+            states += layer.attention_output(attended)
             states += layer.down(layer.gated(layer.before_mlp(states)))
         if hidden_states is not None:
             hidden_states.append(weights.norm(states[:count]))
-        if not step.outputs:  # only pieces of prompts
-            return torch.empty(0, 0)
-        wanted = states[torch.tensor(step.outputs)] if len(step.outputs) < len(states) else states
-        return weights.head(weights.norm(wanted)).float()
+            (states,) = _rows_of(step.outputs, states)
+        return weights.head(weights.norm(states)).float()[: len(step.outputs)]
 
     def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, rotations: torch.Tensor) -> None:
         """Normalise queries and keys if the model does, and rotate both by position (Su 2021, RoPE), in place."""
@@ -118,6 +119,20 @@ class LlamaNetwork(torch.nn.Module):
         width = shape.heads * self._groups * shape.head_size
         queries = qkv[:, :width].view(len(qkv), shape.heads, self._groups, shape.head_size)
         return queries, qkv[:, width:].view(len(qkv), 2, shape.heads, shape.head_size)
+
+
+def _padding(count: int) -> int:
+    """Return how many tokens to add to `count` tokens."""
+    return -count % SHAPE_STEP if count > SHAPE_STEP else 0
+
+
+def _rows_of(outputs: Sequence[int], *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the rows of the tokens in `outputs`, and padding. The last layer needs no others after its attention."""
+    if len(outputs) == len(states[0]):
+        return states
+    padded = [*outputs, *[0] * _padding(len(outputs))]
+    rows = torch.tensor(padded)
+    return tuple(some[rows] for some in states)
 
 
 class _Attention:
