@@ -11,7 +11,8 @@ COPY pyproject.toml constraints.txt ./
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' constraints.txt)" \
     && python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-        print(*project["dependencies"], *project["optional-dependencies"]["measure"], sep="\n")' \
+        print(*project["dependencies"], *(name for extra in ("gguf", "measure") \
+            for name in project["optional-dependencies"][extra]), sep="\n")' \
         > requirements.txt \
     && pip install --constraint constraints.txt --requirement requirements.txt
 COPY README.md LICENSE ./

@@ -144,9 +144,9 @@ class Settings(BaseSettings):
         AfterValidator(_check_proxy_url),
         Field(description="http://SERVER:PORT or https://SERVER:PORT, without a path"),
     ] = None
-    model: Annotated[str, Field(min_length=1, description="a Hugging Face model id, a local folder, or demo")] = (
-        "Qwen/Qwen2-0.5B"
-    )
+    model: Annotated[
+        str, Field(min_length=1, description="a Hugging Face model id, a local folder, a GGUF file, or demo")
+    ] = "Qwen/Qwen2-0.5B"
     model_revision: str | None = None
     engine: Annotated[EngineName, _one_of(EngineName)] = "transformers"
     vllm_url: Annotated[
@@ -215,7 +215,12 @@ def read_settings(**overrides: object) -> Settings:
 
 
 def _check_server_settings(settings: Settings) -> None:
-    """Raise InvalidSettings if there is no address, or a dtype that a server doesn't compute in."""
+    """Raise InvalidSettings if there is no address, or a dtype or file that a server doesn't compute with."""
+    if settings.model.endswith(".gguf"):
+        raise InvalidSettings(
+            "BOT_MODEL is a GGUF file, which needs BOT_ENGINE=transformers. For a vLLM server, name a model with "
+            "safetensors weights."
+        )
     if settings.server_url and settings.dtype in ("int8", "int4"):
         raise InvalidSettings(
             f"BOT_DTYPE={settings.dtype} needs BOT_ENGINE=transformers. Set BOT_DTYPE to the server's --dtype."

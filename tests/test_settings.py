@@ -146,7 +146,7 @@ def test_a_blank_model_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(model="").model == "Qwen/Qwen2-0.5B"
     monkeypatch.setenv("BOT_MODEL", " ")
     with pytest.raises(
-        InvalidSettings, match=r"^BOT_MODEL .* must be a Hugging Face model id, a local folder, or demo"
+        InvalidSettings, match=r"^BOT_MODEL .* must be a Hugging Face model id, a local folder, a GGUF file, or demo"
     ):
         read_settings()
 
@@ -206,5 +206,7 @@ def test_a_server_needs_an_address_and_a_dtype_of_its_own(monkeypatch: pytest.Mo
         read_settings(engine="vllm")
     with pytest.raises(InvalidSettings, match="BOT_DTYPE=int8 needs BOT_ENGINE=transformers"):
         read_settings(engine="vllm", vllm_url="http://127.0.0.1:1", dtype="int8")
+    with pytest.raises(InvalidSettings, match="BOT_MODEL is a GGUF file, which needs BOT_ENGINE=transformers"):
+        read_settings(engine="vllm", vllm_url="http://127.0.0.1:1", model="owner/name/small.gguf")
     monkeypatch.setenv("BOT_VLLM_API_KEY", "planted")
     assert "planted" not in repr(read_settings())

@@ -9,7 +9,7 @@ from bot.answers.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, footer
 from bot.answers.receipt import RECEIPT, AnsweredBy, Receipt, write_receipt
 from bot.answers.terminal_command import terminal_command
 from bot.errors import ReceiptUnusable
-from bot.questions.language_model import ModelInfo, RunInfo
+from bot.questions.language_model import ModelInfo, RunInfo, dtype_text
 from bot.questions.outcome import Difference, Outcome, output_hash, versions
 from bot.rendering.escaping import code_block, escape_prose, visible_text
 from bot.rendering.prose import plain_excerpt
@@ -39,7 +39,7 @@ def details_answer(receipt: Receipt[T]) -> Answer:
         shown = IN_A_FILE
         files.append(Attachment("command.txt", command, "The terminal command for this answer"))
     if command is not None and model.is_local:
-        shown += f"\nReplace the value of `--model` with the path of the folder {escape_prose(model.name)}."
+        shown += f"\nReplace the value of `--model` with the path of the {_kind(model)} {escape_prose(model.name)}."
     embed = discord.Embed(title="Details", description=shown, colour=BLURPLE)
     embed.add_field(name="Model", value=_field_value(_model_text(model)))
     embed.add_field(name="Computation", value=_field_value(_path_text(model)))
@@ -103,7 +103,7 @@ def _what_changed(then: AnsweredBy, now: ModelInfo) -> str:
 def _then_and_now(one: AnsweredBy, other: AnsweredBy) -> str:
     """Return model and dtype, and the engine if it differs from the other one's."""
     engine = "" if one.engine == other.engine else f", engine {one.engine}"
-    return f"{_model_text(one)}, {one.dtype}{engine}"
+    return f"{_model_text(one)}, {dtype_text(one.dtype, one.quantization)}{engine}"
 
 
 def _what_to_restore(then: AnsweredBy, now: ModelInfo) -> str:
@@ -145,7 +145,12 @@ def _model_text(model: AnsweredBy) -> str:
 
 
 def _path_text(model: AnsweredBy) -> str:
-    return ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path)))
+    dtype = dtype_text(model.dtype, model.quantization)
+    return ", ".join(filter(None, (f"{dtype} on {model.device}", model.engine_path)))
+
+
+def _kind(model: AnsweredBy) -> str:
+    return "file" if model.quantization else "folder"
 
 
 def _options_text(receipt: Receipt[T]) -> str:

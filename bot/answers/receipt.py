@@ -47,15 +47,24 @@ class AnsweredBy:
     device: str
     engine_path: str
     engine: EngineName = "transformers"
+    quantization: str = ""
 
     @classmethod
     def of(cls, model: ModelInfo) -> "AnsweredBy":
         """Return a receipt's description of `model`."""
-        return cls(model.short_name, model.revision, model.dtype, model.device, model.engine_path, model.engine)
+        return cls(
+            model.short_name,
+            model.revision,
+            model.dtype,
+            model.device,
+            model.engine_path,
+            model.engine,
+            model.quantization,
+        )
 
     @property
     def is_local(self) -> bool:
-        """Whether the model is a local folder on the bot's machine."""
+        """Whether the model is a local folder or file on the bot's machine."""
         return self.revision is None and self.name != DEMO
 
     @property
@@ -64,8 +73,8 @@ class AnsweredBy:
         return self.engine == "vllm"
 
     def is_model(self, model: ModelInfo) -> bool:
-        """Return whether `model` has the same name and revision."""
-        return (self.name, self.revision) == (model.short_name, model.revision)
+        """Return whether `model` has the same name, revision and quantization."""
+        return (self.name, self.revision, self.quantization) == (model.short_name, model.revision, model.quantization)
 
     def is_comparable(self, model: ModelInfo) -> bool:
         """Return whether `model` is the same, and computes in the same dtype with the same engine."""
@@ -99,7 +108,7 @@ def write_receipt(receipt: Receipt[T]) -> str:
     fields: JsonObject = {
         "command": receipt.question.command,
         "options": receipt.question.options(),
-        "model": asdict(model),
+        "model": {name: value for name, value in asdict(model).items() if value or name != "quantization"},
         "versions": receipt.versions,
         "input_ids": outcome.input_ids,
         "outputs": outcome.outputs,

@@ -13,6 +13,7 @@ from bot.app.login import bot_token, check_processes, has_review_intents, login_
 from bot.app.metrics import Metrics
 from bot.engine.executor import build_executor
 from bot.errors import IntentsMissing, ShuttingDown
+from bot.questions.language_model import dtype_text
 from bot.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,10 @@ async def _load(bot: Nightword) -> None:
     if info is not None and info.problem:
         log.warning("the model %s waits for its server: %s", bot.settings.model, info.problem)
         return
-    how = "" if info is None else ", ".join(filter(None, (f": {info.dtype} on {info.device}", info.engine_path)))
+    how = ""
+    if info is not None:
+        dtype = dtype_text(info.dtype, info.quantization)
+        how = ", ".join(filter(None, (f": {dtype} on {info.device}", info.engine_path)))
     log.info("the model %s is ready%s", bot.settings.model, how)
 
 

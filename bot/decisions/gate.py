@@ -35,15 +35,17 @@ class Permission:
 
 
 def model_key(model: ModelInfo) -> str:
-    """Return a hash of what computes: the model's name and revision, its dtype and the engine."""
-    return _hash([model.name, model.revision, model.dtype, model.engine])
+    """Return a hash of what computes: the model's name, revision and quantization, its dtype and the engine."""
+    # Without a quantization, the hash is that of the measurements from before there was one.
+    quantization = [model.quantization] if model.quantization else []
+    return _hash([model.name, model.revision, model.dtype, model.engine, *quantization])
 
 
 def fingerprint(decision: Decision, rule: Rule, model: ModelInfo) -> str:
     """Return a hash of everything that a confirmation is bound to.
 
     That is the question's text, examples and labels; the calibration, threshold, direction and label that flags; and
-    the model's name, revision, dtype and engine.
+    the model's name, revision, quantization, dtype and engine.
     """
     figures = [rule.calibration, floats_of(rule.prior), rule.threshold, rule.direction, rule.flag_label]
     return _hash([decision.options(), figures, model_key(model)])

@@ -1,11 +1,17 @@
 """What a model's files say without its weights: its tokenizer, its ends of text and its context length. No torch."""
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from bot.engine.model_files import ModelFiles
 from bot.errors import ModelUnavailable
 
-SAFE = {"local_files_only": True, "trust_remote_code": False}
+SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 # The configuration attributes that state it. The first one that is set counts. Most models have the first name. The
 # others are for GPT-2, MPT and DBRX, Whisper's decoder, Bloom's checkpoints, and converted or older checkpoints.
 _NAMES = (
@@ -20,10 +26,26 @@ _NAMES = (
 )
 
 
+@contextlib.contextmanager
+def source_of(files: ModelFiles) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the folder and the options from which transformers loads the model's files.
+
+    For a GGUF file the folder is empty: transformers would prefer files beside it, such as another model's
+    tokenizer.json, and loses the file's chat template if there is one. The file's path is absolute, because
+    transformers looks for a relative one in the working directory first.
+    """
+    if files.gguf is None:
+        yield files.folder, SAFE
+        return
+    with tempfile.TemporaryDirectory() as empty:
+        yield Path(empty), SAFE | {"gguf_file": str(files.gguf.path)}
+
+
 def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     """Return the tokenizer in the model's files. Raises ModelUnavailable."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, **SAFE)
+        with source_of(files) as (folder, options):
+            tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
@@ -32,7 +54,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
         problem = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelUnavailable(files.name, f"its tokenizer cannot be loaded ({problem})") from None
     read = {"tokenizer.json", "tekken.json", *tokenizer.vocab_files_names.values()}
-    if not any((files.folder / name).exists() for name in read):
+    if files.gguf is None and not any((files.folder / name).exists() for name in read):
         raise ModelUnavailable(
             files.name,
             f"its tokenizer is a {type(tokenizer).__name__}, which needs {' or '.join(sorted(read))} in the folder",

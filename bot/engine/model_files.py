@@ -1,6 +1,7 @@
-"""Find a model's files: the demo model, a local folder, the local cache, or the hub."""
+"""Find a model's files: the demo model, a local folder or GGUF file, the local cache, or the hub."""
 
 import contextlib
+import glob
 import importlib.util
 import json
 import re
@@ -18,6 +19,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from bot.engine.gguf_header import SUFFIX, GgufHeader, read_header, refuse_split_file
 from bot.errors import ModelUnavailable
 
 DEMO = "demo"
@@ -45,6 +47,8 @@ SENTENCEPIECE_PACKAGES = {  # package name: import name
     "sentencepiece": "sentencepiece",
     "protobuf": "google.protobuf",
 }
+GGUF_SHOWN = 5  # files that are named to someone who named another one
+GGUF_PACKAGES = ("accelerate", "gguf")  # the extra `gguf`
 NEEDED = [
     "config.json",
     "generation_config.json",
@@ -67,19 +71,32 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model folder. `revision` is the hub's commit, or None for a local folder."""
+    """A model folder, or one GGUF file in a folder. `revision` is the hub's commit, or None for local files."""
 
     name: str
     folder: Path
     revision: str | None
+    gguf: GgufHeader | None = None
+
+    @property
+    def quantization(self) -> str:
+        """The quantization of the GGUF file, such as Q4_1, or "" for a folder."""
+        return "" if self.gguf is None else self.gguf.quantization
 
 
 def find_model(name: str, *, revision: str | None = None, token: str | None = None, weights: bool = True) -> ModelFiles:
     """Return the files of `name`, without the weights if `weights` is false. Missing files are downloaded.
 
+    A GGUF file holds everything, so it comes with its weights. One on the hub is named owner/name/file.gguf.
+
     Raises ModelUnavailable, within 10 seconds if the hub is unreachable.
     """
-    return local_model(name, revision, weights=weights) or _download(name, revision, token, weights=weights)
+    files = local_model(name, revision, weights=weights)
+    if files is not None:
+        return files
+    if name.endswith(SUFFIX):
+        return _download_gguf(name, revision, token)
+    return _download(name, revision, token, weights=weights)
 
 
 def local_model(name: str, revision: str | None, *, weights: bool = True) -> ModelFiles | None:
@@ -89,6 +106,8 @@ def local_model(name: str, revision: str | None, *, weights: bool = True) -> Mod
     folder = _folder(name)
     if folder is not None:
         return _local(name, folder, weights=weights)
+    if name.endswith(SUFFIX):
+        return _local_gguf(name) or _cached_gguf(name, revision)
     if name.startswith((".", "/", "~")):
         raise ModelUnavailable(name, "this folder does not exist")
     return _cached(name, revision, weights=weights)
@@ -96,12 +115,28 @@ def local_model(name: str, revision: str | None, *, weights: bool = True) -> Mod
 
 def hub_info(name: str, *, revision: str | None, token: str | None, sizes: bool = False) -> ModelInfo:
     """Return the hub's information about `name`, with file sizes if `sizes` is true. Raises ModelUnavailable."""
+    repository, file = split_name(name)
     with _hub_errors(name, revision):
-        info = HfApi(token=token).model_info(name, revision=revision, timeout=HUB_TIMEOUT, files_metadata=sizes)
-    problem = _listing_problem([sibling.rfilename for sibling in info.siblings or []])
+        info = HfApi(token=token).model_info(repository, revision=revision, timeout=HUB_TIMEOUT, files_metadata=sizes)
+    names = [sibling.rfilename for sibling in info.siblings or []]
+    problem = _listing_problem(names) if file is None else _absence_problem(names, file)
     if problem is not None:
         raise ModelUnavailable(name, problem)
     return info
+
+
+def needed_files(name: str) -> list[str]:
+    """Return the patterns of the files that `name` needs from its repository."""
+    file = split_name(name)[1]
+    return NEEDED if file is None else [glob.escape(file)]
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """Return the repository of a hub name, and the GGUF file in it, or None for the whole repository."""
+    if not name.endswith(SUFFIX):
+        return name, None
+    owner, repository, file = name.split("/", 2)
+    return f"{owner}/{repository}", file
 
 
 def _folder(name: str) -> Path | None:
@@ -112,6 +147,49 @@ def _folder(name: str) -> Path | None:
         return None
 
 
+def _local_gguf(name: str) -> ModelFiles | None:
+    """Return the GGUF file `name` of this machine, or None if it can only be on the hub. Raises ModelUnavailable."""
+    _require_gguf_packages(name)
+    refuse_split_file(name, name)
+    try:
+        file = Path(name).expanduser().absolute()
+        if file.is_file():
+            return ModelFiles(name, file.parent, None, read_header(name, file))
+        is_path = file.parent.is_dir()
+    except (OSError, RuntimeError):  # as in _folder
+        is_path = True
+    if is_path or name.startswith((".", "/", "~")) or name.count("/") < 2:  # owner/name/file.gguf has two
+        raise ModelUnavailable(name, "this file does not exist (a GGUF file on the hub is named owner/name/file.gguf)")
+    return None
+
+
+def _cached_gguf(name: str, revision: str | None) -> ModelFiles | None:
+    folder = _snapshot(name, revision, needed_files(name))
+    return None if folder is None else _gguf_in(name, folder)
+
+
+def _download_gguf(name: str, revision: str | None, token: str | None) -> ModelFiles:
+    files = _gguf_in(name, _download_snapshot(name, revision, token, needed_files(name)))
+    if files is None:
+        raise ModelUnavailable(name, "its file was not downloaded", CHECK_NETWORK)
+    return files
+
+
+def _gguf_in(name: str, folder: Path) -> ModelFiles | None:
+    file = folder / str(split_name(name)[1])
+    return ModelFiles(name, folder, _commit(folder), read_header(name, file)) if file.exists() else None
+
+
+def _require_gguf_packages(name: str) -> None:
+    absent = [package for package in GGUF_PACKAGES if not _is_installed(package)]
+    if absent:
+        raise ModelUnavailable(
+            name,
+            f"GGUF files need missing packages: {' and '.join(absent)}",
+            'Install them with pip install "nightword[gguf]".',
+        )
+
+
 def _local(name: str, folder: Path, *, weights: bool) -> ModelFiles:
     problem = _folder_problem(folder, weights=weights)
     if problem is not None:
@@ -120,16 +198,26 @@ def _local(name: str, folder: Path, *, weights: bool) -> ModelFiles:
 
 
 def _cached(name: str, revision: str | None, *, weights: bool) -> ModelFiles | None:
+    folder = _snapshot(name, revision, _patterns(weights=weights))
+    if folder is None:
+        return None
+    is_complete = _folder_problem(folder, weights=weights) is None
+    return ModelFiles(name, folder, _commit(folder)) if is_complete else None
+
+
+def _snapshot(name: str, revision: str | None, patterns: list[str]) -> Path | None:
+    """Return the cached folder of a hub name, or None. The folder may be incomplete."""
     try:
-        folder = Path(
-            snapshot_download(name, revision=revision, allow_patterns=_patterns(weights=weights), local_files_only=True)
+        return Path(
+            snapshot_download(split_name(name)[0], revision=revision, allow_patterns=patterns, local_files_only=True)
         )
     except LocalEntryNotFoundError:
         return None
     except HFValidationError:
-        raise ModelUnavailable(name, "it is neither a local folder nor a model id such as Qwen/Qwen2-0.5B") from None
-    is_complete = _folder_problem(folder, weights=weights) is None
-    return ModelFiles(name, folder, _commit(folder)) if is_complete else None
+        hint = " (name a GGUF file in a repository owner/name/file.gguf)" if "gguf" in name.lower() else ""
+        raise ModelUnavailable(
+            name, f"it is neither a local folder nor a model id such as Qwen/Qwen2-0.5B{hint}"
+        ) from None
 
 
 def _patterns(*, weights: bool) -> list[str]:
@@ -137,16 +225,21 @@ def _patterns(*, weights: bool) -> list[str]:
 
 
 def _download(name: str, revision: str | None, token: str | None, *, weights: bool) -> ModelFiles:
+    folder = _download_snapshot(name, revision, token, _patterns(weights=weights))
+    return ModelFiles(name, folder, _commit(folder))
+
+
+def _download_snapshot(name: str, revision: str | None, token: str | None, patterns: list[str]) -> Path:
     hub_info(name, revision=revision, token=token)
     with _hub_errors(name, revision):
         folder = snapshot_download(
-            name,
+            split_name(name)[0],
             revision=revision,
             token=token,
-            allow_patterns=_patterns(weights=weights),
+            allow_patterns=patterns,
             etag_timeout=HUB_TIMEOUT,
         )
-    return ModelFiles(name, Path(folder), _commit(Path(folder)))
+    return Path(folder)
 
 
 @contextlib.contextmanager
@@ -194,6 +287,9 @@ def _folder_problem(folder: Path, *, weights: bool) -> str | None:
 
 
 def _listing_problem(names: list[str], *, weights: bool = True) -> str | None:
+    gguf = next((name for name in sorted(names) if name.endswith(SUFFIX)), None)
+    if gguf is not None and weights and not ("config.json" in names and any(name in names for name in WEIGHTS)):
+        return f"its weights are GGUF files: add the name of one to the model's name, such as /{gguf}"
     if "config.json" not in names:
         return "it has no config.json, so it is not a transformers model"
     if weights and not any(name in names for name in WEIGHTS):
@@ -201,6 +297,14 @@ def _listing_problem(names: list[str], *, weights: bool = True) -> str | None:
         unsafe = " (pickled weights are not loaded, because they can run code)" if pickled else ""
         return f"it has no model.safetensors{unsafe}"
     return _tokenizer_problem(names)
+
+
+def _absence_problem(names: list[str], file: str) -> str | None:
+    if file in names:
+        return None
+    others = sorted(name for name in names if name.endswith(SUFFIX))
+    has = f"it has {', '.join(others[:GGUF_SHOWN])}{', …' if len(others) > GGUF_SHOWN else ''}"
+    return f"the repository has no file {file} ({has if others else 'it has no GGUF file'})"
 
 
 def _tokenizer_problem(names: list[str]) -> str | None:

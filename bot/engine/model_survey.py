@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 
-from bot.engine.model_files import NEEDED, ModelFiles, hub_info, local_model
+from bot.engine.model_files import ModelFiles, hub_info, local_model, needed_files
 from bot.errors import ModelUnavailable
 
 _BYTES_PER_PARAMETER = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 2, "int4": 2}
@@ -20,11 +20,15 @@ _FIXED_BYTES = 1_400_000_000  # torch and transformers themselves, activations, 
 
 @dataclass(frozen=True, slots=True)
 class ModelSurvey:
-    """An available model: its local folder, or the bytes to download. Unknown values are None."""
+    """An available model: its local folder, or the bytes to download. Unknown values are None.
+
+    `quantization` is that of a local GGUF file, and is "" for other models.
+    """
 
     folder: Path | None
     download_bytes: int
     parameter_count: int | None
+    quantization: str = ""
 
     def memory_bytes(self, dtype: str) -> int | None:
         """Return approximately how many bytes of memory the bot needs with this model in `dtype`, or None."""
@@ -37,9 +41,10 @@ def survey_model(name: str, *, revision: str | None, token: str | None) -> Model
     """Look for `name` on this machine, then on the hub. Raises ModelUnavailable."""
     files = local_model(name, revision)
     if files is not None:
-        return ModelSurvey(files.folder, 0, parameter_count(files))
+        return ModelSurvey(files.folder, 0, parameter_count(files), files.quantization)
     info = hub_info(name, revision=revision, token=token, sizes=True)
-    needed = (file for file in info.siblings or [] if any(fnmatch(file.rfilename, pattern) for pattern in NEEDED))
+    patterns = needed_files(name)
+    needed = (file for file in info.siblings or [] if any(fnmatch(file.rfilename, pattern) for pattern in patterns))
     return ModelSurvey(
         folder=None,
         download_bytes=sum(file.size or 0 for file in needed),
@@ -54,6 +59,8 @@ def cache_folder() -> Path:
 
 def parameter_count(files: ModelFiles) -> int:
     """Return the number of weights in a model's files, 0 if there are none. Raises ModelUnavailable."""
+    if files.gguf is not None:
+        return files.gguf.parameter_count
     total = 0
     for file in files.folder.glob("model*.safetensors"):
         try:

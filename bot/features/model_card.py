@@ -12,7 +12,7 @@ from bot.answers.error_reply import reply_on_error
 from bot.answers.parameters import describe_options
 from bot.engine.waiting import ExecutorStatus
 from bot.questions.capabilities import capabilities
-from bot.questions.language_model import ModelInfo
+from bot.questions.language_model import ModelInfo, dtype_text
 from bot.rendering.escaping import escape_prose
 
 
@@ -38,10 +38,11 @@ def model_card_answer(status: ExecutorStatus, version: str) -> Answer:
     model = status.model
     embed = discord.Embed(title="Model", description=escape_prose(status.name), colour=_colour(status))
     if model is not None:
+        dtype = escape_prose(dtype_text(model.dtype, model.quantization))
         facts = {
             "Revision": f"`{model.revision[:12]}`" if model.revision else "local files",
             "Parameters": "unknown" if model.parameter_count is None else f"{model.parameter_count:,}",
-            "Computation": ", ".join(filter(None, (f"{model.dtype} on {model.device}", model.engine_path))),
+            "Computation": ", ".join(filter(None, (f"{dtype} on {model.device}", model.engine_path))),
             "Context": "not stated" if model.context_length is None else f"{model.context_length:,} tokens",
             "Vocabulary": f"{model.vocab_size:,} tokens",
         }

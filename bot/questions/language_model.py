@@ -14,12 +14,19 @@ EngineName = Literal["transformers", "vllm"]
 
 
 def display_name(name: str) -> str:
-    """Return a hub id unchanged, or only the last part of a local folder's path, because the path is private."""
+    """Return a hub id unchanged, or only the last part of a local path, because the path is private."""
     try:
         is_local = name.startswith((".", "/", "~")) or Path(name).exists()
     except OSError:  # too long for a path
         is_local = False
+    if is_local and name.endswith(".gguf"):  # in the hub's cache, this is a link to a file that is named after its hash
+        return Path(name).name
     return Path(name).resolve().name if is_local else name
+
+
+def dtype_text(dtype: str, quantization: str) -> str:
+    """Return how weights are stored and computed, such as "Q4_1 in float32", or `dtype` if they aren't quantized."""
+    return f"{quantization} in {dtype}" if quantization else dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class ModelInfo:
     matrix multiplication or the version of the server, or is "" for the default. `path_reason` has the times that were
     measured to choose it, if any. `problem` says why the engine can't answer now, and is "" if it can. `weights` says
     whether a server has the model's own weights, and is "" for weights that were loaded here.
+    `quantization` is that of the GGUF file that the weights come from, such as Q4_1, or "".
     """
 
     name: str
@@ -47,11 +55,13 @@ class ModelInfo:
     problem: str = ""
     weights: str = ""
     path_reason: str = ""
+    quantization: str = ""
 
     @property
     def computed_in(self) -> str:
-        """The dtype, and the engine if it isn't the default one."""
-        return self.dtype if self.engine == "transformers" else f"{self.dtype} · {self.engine}"
+        """The dtype, with the weights' quantization if they have one, and the engine if it isn't the default one."""
+        dtype = dtype_text(self.dtype, self.quantization)
+        return dtype if self.engine == "transformers" else f"{dtype} · {self.engine}"
 
 
 class Question(Generic[T]):

@@ -7,8 +7,14 @@ JsonObject = dict[str, object]
 
 
 def model_object(model: ModelInfo) -> JsonObject:
-    """Return the model with its dtype and device."""
-    return {"name": model.name, "revision": model.revision, "dtype": model.dtype, "device": model.device}
+    """Return the model with its dtype and device, and the quantization if its weights have one."""
+    return {
+        "name": model.name,
+        "revision": model.revision,
+        "dtype": model.dtype,
+        **({"quantization": model.quantization} if model.quantization else {}),
+        "device": model.device,
+    }
 
 
 def token_object(token: Token) -> JsonObject:

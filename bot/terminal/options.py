@@ -50,7 +50,9 @@ def add_option(parser: Arguments, option: Option) -> None:
 
 def add_model_options(parser: argparse.ArgumentParser, fallback: str = "Qwen/Qwen2-0.5B") -> None:
     """Add the options that choose the model."""
-    parser.add_argument("--model", help=f'hub id, local folder, or "demo" (default: BOT_MODEL, else {fallback})')
+    parser.add_argument(
+        "--model", help=f'hub id, local folder, GGUF file, or "demo" (default: BOT_MODEL, else {fallback})'
+    )
     parser.add_argument("--dtype", choices=get_args(DType), help="default: BOT_DTYPE, else float32")
 
 

@@ -116,7 +116,8 @@ def test_any_change_of_the_rule_returns_it_to_shadow(change: dict[str, object]) 
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "org/other"}, {"revision": "def"}, {"dtype": "bfloat16"}, {"engine": "vllm"}]
+    "change",
+    [{"name": "org/other"}, {"revision": "def"}, {"dtype": "bfloat16"}, {"engine": "vllm"}, {"quantization": "Q4_1"}],
 )
 def test_any_change_of_the_model_returns_it_to_shadow_with_nothing_to_go_back_to(change: dict[str, str]) -> None:
     changed = replace(MODEL, **change)  # type: ignore[arg-type]  # as above

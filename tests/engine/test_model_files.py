@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from bot.engine.model_files import DEMO_FOLDER, NEEDED, find_model
 from bot.errors import ModelUnavailable
+from tests.engine.gguf_files import write_gguf
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = "somebody/demo"
@@ -72,7 +74,7 @@ class HubRequest(BaseHTTPRequestHandler):
             info = {"id": MODEL, "modelId": MODEL, "sha": COMMIT, "siblings": siblings}
             self.answer(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
         else:
-            content = self.server.files[self.path.removeprefix(f"/{MODEL}/resolve/{COMMIT}/")]
+            content = self.server.files[unquote(self.path.removeprefix(f"/{MODEL}/resolve/{COMMIT}/"))]
             etag = hashlib.sha256(content).hexdigest()
             self.answer(200, content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
 
@@ -190,6 +192,43 @@ def test_an_incomplete_cache_is_completed(hub: Hub, tmp_path: Path) -> None:
 def test_the_error_says_what_to_try() -> None:
     with pytest.raises(ModelUnavailable, match=r"Try BOT_MODEL=demo or --model demo, a local folder, or set HF_TOKEN"):
         find_model("./no/such")
+
+
+def test_one_gguf_file_of_a_repository_is_downloaded_and_the_cache_is_used_afterwards(hub: Hub, tmp_path: Path) -> None:
+    write_gguf(tmp_path / "small.gguf")
+    hub.files = {
+        "README.md": b"#",
+        "q4/small[1].gguf": (tmp_path / "small.gguf").read_bytes(),
+        "q4/small1.gguf": b"?",
+    }
+    first = find(hub.url, tmp_path, f"{MODEL}/q4/small[1].gguf")
+    assert first.stdout.split() == [COMMIT, "q4"], first.stderr
+    assert [path for path in hub.requests if "resolve" in path and "small1.gguf" in path] == []
+
+    count = len(hub.requests)
+    assert find(hub.url, tmp_path, f"{MODEL}/q4/small[1].gguf").stdout == first.stdout
+    assert len(hub.requests) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (MODEL, "its weights are GGUF files: add the name of one to the model's name, such as /q4/small.gguf"),
+        (f"{MODEL}/big.gguf", "the repository has no file big.gguf (it has q4/small.gguf, small.gguf)"),
+        (f"{MODEL}:Q4_1", "neither a local folder nor a model id"),
+        (f"{MODEL}:small.gguf", "a GGUF file on the hub is named owner/name/file.gguf"),
+        ("no/such/small.gguf", "it was not found as a local folder, in the cache or on the hub"),
+        (f"{MODEL}/small.gguf", "it doesn't begin with the letters GGUF"),
+    ],
+)
+def test_the_refusal_of_a_hub_name_says_how_to_name_a_gguf_file(
+    hub: Hub, tmp_path: Path, name: str, problem: str
+) -> None:
+    hub.files = {"README.md": b"#", "small.gguf": b"not a model", "q4/small.gguf": b"?"}
+    result = find(hub.url, tmp_path, name)
+    assert result.returncode == 1
+    assert problem in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 VOCABULARIES = [  # files named by transformers' tokenizer classes for text-generating models

@@ -235,6 +235,35 @@ async def test_a_replay_with_another_model_or_dtype_is_not_comparable(
         await bot.close()
 
 
+class TestAGgufFile:
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        info = replace(demo_model.info, name="/models/small.gguf", short_name="small.gguf", quantization="Q4_1")
+        return lambda: fake_model(info, {ContinuationQuestion: demo_model.answer})
+
+    async def test_its_receipt_names_file_and_quantization_and_another_file_is_another_model(
+        self, place: Place, settings: Settings, demo_model: EngineModel
+    ) -> None:
+        answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=3)).response
+        model = (await receipt_of(answer))["model"]
+        assert (model["name"], model["quantization"], model["dtype"]) == ("small.gguf", "Q4_1", "float32")
+        assert embed_of(answer)["footer"].startswith("small.gguf · Q4_1 in float32")
+        shown = (await place.member.click(answer, label="Details")).response
+        assert fields(shown)["Computation"].startswith("Q4\\_1 in float32 on cpu")
+        description = str(embed_of(shown)["description"])
+        assert "--model small.gguf" in description
+        assert description.endswith("Replace the value of `--model` with the path of the file small.gguf.")
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert embed_of(replayed)["title"] == "Replay: identical"
+        info = replace(demo_model.info, short_name="small.gguf", quantization="Q8_0")
+        bot = Nightword(settings, make_executor(lambda: fake_model(info, {}), settings))
+        await place.env.restart_bot(bot)
+        bot.executor.wait_until_loaded()
+        replayed = (await place.member.click(shown, label="Replay")).response
+        assert fields(replayed) == {"Then": "small.gguf, Q4\\_1 in float32", "Now": "small.gguf, Q8\\_0 in float32"}
+        await bot.close()
+
+
 class TestAnotherEngine:
     @pytest.fixture
     def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:

@@ -31,6 +31,7 @@ async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) ->
         "Revision": "local files",
         "Parameters": "5,773,568",
         "Computation": ", ".join(filter(None, ("float32 on cpu", demo_model.info.engine_path))),
+        "Measured at loading": demo_model.info.path_reason,
         "Context": "512 tokens",
         "Vocabulary": "4,096 tokens",
         "State": "ready",
@@ -38,6 +39,18 @@ async def test_the_model_and_its_state(place: Place, demo_model: EngineModel) ->
     }
     assert not result.response.ephemeral
     assert (await place.member.slash(place.channel, "model", private=True)).response.ephemeral
+
+
+class TestFromAGgufFile:
+    @pytest.fixture
+    def load(self, demo_model: EngineModel) -> Callable[[], LanguageModel]:
+        info = replace(demo_model.info, name="/models/small.gguf", short_name="small.gguf", quantization="Q4_1")
+        return lambda: fake_model(info, {})
+
+    async def test_its_quantization_is_shown_with_the_dtype(self, place: Place) -> None:
+        shown = facts((await place.member.slash(place.channel, "model")).response)
+        assert shown["Computation"].startswith("Q4\\_1 in float32 on cpu")
+        assert shown["Revision"] == "local files"
 
 
 class TestOnAServer:

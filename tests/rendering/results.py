@@ -40,6 +40,7 @@ computed = st.builds(
         context_length=st.integers(1, 10**6),
         vocab_size=st.integers(1, 10**6),
         parameter_count=st.integers(1, 10**12),
+        quantization=st.sampled_from(["", "Q4_1"]),
     ),
     st.floats(0, 1e5),
 )

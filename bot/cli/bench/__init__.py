@@ -47,6 +47,7 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
             "name": info.short_name,
             "revision": info.revision,
             "dtype": info.dtype,
+            "quantization": info.quantization,
             "device": info.device,
             "parameters": info.parameter_count,
             "engine_path": info.engine_path,

@@ -9,6 +9,7 @@ class ModelFigures(TypedDict):
     name: str
     revision: str | None
     dtype: str
+    quantization: str
     device: str
     parameters: int | None
     engine_path: str

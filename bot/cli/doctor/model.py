@@ -61,8 +61,9 @@ def _kernels(settings: Settings) -> Finding:
 
 def _model_text(name: str, survey: ModelSurvey) -> str:
     parameters = f", {survey.parameter_count:,} parameters" if survey.parameter_count else ""
+    quantization = f", {survey.quantization}" if survey.quantization else ""
     if survey.folder is not None:
-        return f"{name}{parameters}, in {survey.folder}"
+        return f"{name}{quantization}{parameters}, in {survey.folder}"
     return f"{name}{parameters}, on the hub; {_gigabytes(survey.download_bytes)} to download at the first start"
 
 

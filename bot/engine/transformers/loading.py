@@ -5,17 +5,21 @@ import logging
 from dataclasses import dataclass, replace
 from typing import cast
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    GgufConfig,
+    PreTrainedConfig,
     PreTrainedModel,
+    modeling_gguf_pytorch_utils,
 )
 from transformers.utils import logging as transformers_logging
 
 from bot.engine.model import EngineModel
-from bot.engine.model_config import SAFE, end_ids_of, end_of_text_only, load_tokenizer, stated_context_length
+from bot.engine.model_config import end_ids_of, end_of_text_only, load_tokenizer, source_of, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model, first_line
 from bot.engine.observer import EngineObserver
 from bot.engine.tokenizer import TextCodec
@@ -114,6 +118,7 @@ class _Loading:
             name=self.files.name,
             short_name=display_name(self.files.name),
             revision=self.files.revision,
+            quantization=self.files.quantization,
             dtype=self.dtype if self.dtype in ROUNDED else str(model.dtype).removeprefix("torch."),
             device=model.device.type,
             context_length=stated,
@@ -183,15 +188,21 @@ def choose_device(name: str, device: str) -> str:
 def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
     """Return the model in evaluation mode. Refuse missing weights, which transformers would initialize at random."""
     try:
-        config = AutoConfig.from_pretrained(files.folder, **SAFE)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            files.folder,
-            config=config,
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            output_loading_info=True,
-            **SAFE,
-        )
+        # numpy would warn about damaged weights while it dequantizes them. Their numbers are refused when asked for.
+        with source_of(files) as (folder, options), np.errstate(all="ignore"):
+            config = AutoConfig.from_pretrained(folder, **options)
+            if files.gguf is not None:
+                _refuse_larger_model(config, files.gguf.parameter_count)
+                options["quantization_config"] = GgufConfig(dequantize=True)  # else installed kernels decide
+                modeling_gguf_pytorch_utils.tqdm = transformers_logging.tqdm  # type: ignore[attr-defined,assignment]  # its own bar has no switch
+            loaded = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=getattr(torch, dtype),
+                use_safetensors=True,
+                output_loading_info=True,
+                **options,
+            )
     except SafetensorError as error:
         raise ModelUnavailable(
             files.name,
@@ -205,7 +216,20 @@ def _load_weights(files: ModelFiles, dtype: str) -> PreTrainedModel:
     for kind in ("missing", "mismatched"):
         if names := sorted(str(name) for name in report[f"{kind}_keys"]):
             raise ModelUnavailable(
-                files.name, f"its weights don't match its config.json: {len(names)} {kind}, the first is {names[0]}"
+                files.name,
+                f"its weights don't match its {'config.json' if files.gguf is None else 'header'}: "
+                f"{len(names)} {kind}, the first is {names[0]}",
             )
     model.eval()  # type: ignore[no-untyped-call]  # as above
     return model
+
+
+def _refuse_larger_model(config: PreTrainedConfig, parameter_count: int) -> None:
+    """Raise ValueError if a GGUF file's header describes a much larger model than its tensors are.
+
+    transformers would allocate that model before it found the tensors missing. Tied weights can be stored once.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    if model.num_parameters() > 2 * parameter_count:
+        raise ValueError(f"its header describes {model.num_parameters():,} parameters, but it has {parameter_count:,}")
