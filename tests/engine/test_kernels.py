@@ -200,36 +200,39 @@ def test_a_model_with_a_disturbed_weight_is_computed_by_transformers(
     plain = choice.KERNELS[dtype][-1]
     spoilt = _Spoilt(kernel, after=6)
     few, many = (spoilt, plain) if regime == "few" else (plain, spoilt)
-    monkeypatch.setattr(
-        choice,
-        "choose",
-        lambda _, kernels: (
-            choice.Choice(few, many, 8) if kernels[-1] is plain else choice.Choice(kernels[-1], kernels[-1])
-        ),
-    )
+
+    def chosen(_: Any, kernels: Sequence[Kernel]) -> choice.Choice:
+        if kernels[-1] is not plain:  # the output layer of int4
+            return choice.Choice(((kernels[-1], choice.UNLIMITED),))
+        return choice.Choice(((few, 8), (many, choice.UNLIMITED)))
+
+    monkeypatch.setattr(choice, "choose", chosen)
     model = load_model("demo", dtype=dtype, max_prompt_tokens=100)
     assert not model.info.engine_path.startswith("own forward pass")
     assert model.answer(TopKQuestion(PROMPT, 1)).next_tokens.candidates[0].token.text == " night"
 
 
-def test_the_choice_between_few_and_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow, wide = _Named("narrow"), _Named("wide")
+def test_the_choice_by_the_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow, wide, whole = (_Named(name) for name in ("narrow", "wide", "whole"))
     layers = [_layers("float32", 32, (16,))]
-    milliseconds: dict[Any, dict[int, float]] = {
-        "narrow": {1: 1, 2: 2, 4: 4, 8: 8, 16: 16},
-        "wide": {1: 3, 2: 3, 4: 5, 8: 6, 16: 6},
+    seconds: dict[Any, dict[int, float]] = {
+        "narrow": {1: 1, 2: 2, 4: 4, 8: 8, 16: 16, 128: 128},
+        "wide": {1: 3, 2: 3, 4: 5, 8: 6, 16: 6, 128: 40},
+        "whole": {1: 20, 16: 20, 128: 20},
     }
     monkeypatch.setattr(choice, "_is_correct", lambda *_: True)
-    monkeypatch.setattr(choice, "_seconds", lambda products, _, rows: milliseconds[products[0]][rows])
-    chosen = choice.choose(layers, [narrow, wide])
+    monkeypatch.setattr(choice, "_seconds", lambda products, _, rows: seconds[products[0]][rows])
+    chosen = choice.choose(layers, [narrow, wide, whole])
     assert chosen is not None
-    assert (chosen.few, chosen.many, chosen.most_few) == (narrow, wide, 4)
-    assert chosen.text == "narrow for a few rows, wide for many"
-    assert chosen.reason.endswith("narrow 1000.0 and 16000.0 ms, wide 3000.0 and 6000.0 ms; narrow for up to 4 rows")
-    milliseconds["narrow"][1] = 2.9  # not worth a second copy of the weights
-    chosen = choice.choose(layers, [narrow, wide])
+    assert chosen.kernels == ((narrow, 4), (wide, 32), (whole, choice.UNLIMITED))
+    assert chosen.text == "narrow, wide, whole"
+    assert "narrow 1000.0 / 16000.0 / 128000.0 ms" in chosen.reason
+    assert chosen.reason.endswith("; narrow for up to 4 rows; wide for up to 32 rows")
+    seconds["narrow"][1], seconds["whole"][128] = 2.9, 39  # not worth another copy of the weights
+    chosen = choice.choose(layers, [narrow, wide, whole])
     assert chosen is not None
-    assert (chosen.few, chosen.many) == (wide, wide)
+    assert chosen.kernels == ((wide, choice.UNLIMITED),)
+    assert chosen.text == "wide"
 
 
 def test_a_model_that_is_not_of_the_llama_family_uses_the_kernels_too(tmp_path: Any) -> None:

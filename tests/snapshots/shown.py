@@ -8,7 +8,7 @@ _VARIES = (
     (r"· <?\d[\d.,]* (ms|s)$", "· TIME"),
     (r"\b\d[\d.,]* tokens/s", "N tokens/s"),
     (r"^float32 on cpu(, [\w ,]+)?$", "float32 on cpu, ENGINE PATH"),
-    (r"^1 and 16 rows by .*$", "MEASURED TIMES"),
+    (r"^1 / 16 / 128 rows by .*$", "MEASURED TIMES"),
     (r"\b(nightword|python|torch|transformers|tokenizers)([ =`*]+)\d[\w.+]*", r"\1\2VERSION"),
     (r"\bNightword \d[\w.+]*", "Nightword VERSION"),
     (r"discord\.com/channels/\S+/\d{17,20}", "discord.com/channels/MESSAGE"),

@@ -1,5 +1,7 @@
 """Load a model: safe and complete weights only, in the chosen dtype, on the chosen device."""
 
+import contextlib
+import ctypes
 import gc
 import logging
 from dataclasses import dataclass, replace
@@ -143,6 +145,8 @@ class _Loading:
         model.generation_config = end_of_text_only(self.files.name, model.generation_config)
         if self.dtype in ROUNDED:
             ROUNDED[self.dtype](model)
+            for parameter in model.parameters():  # the others would keep the whole file in memory
+                parameter.data = parameter.data.clone()
         return model
 
     def _own_forward_pass(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses | None:
@@ -153,7 +157,7 @@ class _Loading:
         if kernels is None:
             return None
         batches = PackedBatches(LlamaNetwork(take_weights(model, kernels)))
-        gc.collect()  # modules refer to each other, and would stay in memory with their weights
+        free_unused_memory()
         info = replace(info, engine_path=f"own forward pass, {kernels.text}", path_reason=kernels.reason)
         return ForwardPasses(info, batches, None)
 
@@ -169,6 +173,13 @@ class _Loading:
             length = measure_context_length(model, stated, self.tokens)
             passes.info = replace(passes.info, context_length=length)
         return passes
+
+
+def free_unused_memory() -> None:
+    """Give the memory of objects that nobody uses back to the system."""
+    gc.collect()  # modules refer to each other
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def choose_device(name: str, device: str) -> str:

@@ -75,21 +75,25 @@ class GatedProduct:
 
 
 class ByRows:
-    """Uses the product `few` for up to `most` rows, and `many` for more."""
+    """Uses one of several products, by the number of rows. Each has the most rows for which it is used."""
 
-    def __init__(self, few: Product, many: Product, most: int) -> None:
-        self._few = few
-        self._many = many
-        self._most = most
+    def __init__(self, products: Sequence[tuple[Product, int]]) -> None:
+        self._products = products
+
+    @classmethod
+    def of(cls, products: Sequence[tuple[Any, int]]) -> Any:
+        """Return the only product of `products`, or one that chooses."""
+        return products[0][0] if len(products) == 1 else cls(products)
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """Return the product."""
-        return self._few(states) if len(states) <= self._most else self._many(states)
+        count = len(states)
+        return next(product for product, most in self._products if count <= most)(states)
 
     @property
     def weight(self) -> torch.Tensor:
         """The plain weights. A gated product has none."""
-        weight: torch.Tensor = getattr(self._many, "weight")  # noqa: B009  # not every product has it
+        weight: torch.Tensor = self._products[0][0].weight  # type: ignore[attr-defined]  # not every product has it
         return weight
 
 

@@ -1,7 +1,6 @@
 """Which kernels compute a model's products: checked on this machine, and measured on the model's own weights."""
 
 import logging
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,45 +29,43 @@ KERNELS: dict[str, tuple[Kernel, ...]] = {
 }
 # For finding broken kernels, relative to the largest number. bfloat16 rounds to about a hundredth.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
-FEW, MANY = 1, 16  # rows for which the kernels are compared
-BETWEEN = (2, 4, 8, 12)  # rows at which the faster one of two kernels is looked for
-WORTH = 0.9  # a second layout of the weights must be faster by this factor
+ONE, SEVERAL, PROMPT = 1, 16, 128  # rows for which the kernels are compared: a text, several at once, a prompt
+BETWEEN = (2, 4, 8, 12)  # rows at which the best kernel for one row is compared with that for several
+MOST_SEVERAL = 32  # more rows than that are a prompt
+WORTH = 0.9  # another layout of the weights must be faster by this factor
 SAMPLE = 60_000_000  # weights measured at most: more than a processor's cache holds
-ROUNDS = 3
+ROUNDS = 4  # the first one also prepares the kernel
+UNLIMITED = 1 << 62  # rows
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The kernel for up to `most_few` rows, and the one for more. They can be the same.
+    """The kernels by number of rows, each with the most rows for which it is used. The last one has no limit.
 
     `reason` has the measured times.
     """
 
-    few: Kernel
-    many: Kernel
-    most_few: int = 0
+    kernels: tuple[tuple[Kernel, int], ...]
     reason: str = ""
 
     @property
     def text(self) -> str:
         """The choice in words. It is the same at each start, unless the times are close."""
-        if self.few is self.many:
-            return self.many.name
-        return f"{self.few.name} for a few rows, {self.many.name} for many"
+        return ", ".join(dict.fromkeys(kernel.name for kernel, _ in self.kernels))
 
     def pack(self, layers: Layers) -> WeightedProduct:
         """Return one product of `layers`."""
-        many = self.many.pack(layers)
-        return many if self.few is self.many else ByRows(self.few.pack(layers), many, self.most_few)
+        products = {id(kernel): kernel.pack(layers) for kernel, _ in self.kernels}
+        product: WeightedProduct = ByRows.of([(products[id(kernel)], most) for kernel, most in self.kernels])
+        return product
 
     def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
         """Return activation(gate(x)) * up(x) as one product."""
-        many = self.many.pack_gated(gate, up, activation)
-        if self.few is self.many:
-            return many
-        return ByRows(self.few.pack_gated(gate, up, activation), many, self.most_few)
+        products = {id(kernel): kernel.pack_gated(gate, up, activation) for kernel, _ in self.kernels}
+        product: Product = ByRows.of([(products[id(kernel)], most) for kernel, most in self.kernels])
+        return product
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +123,57 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
     if not correct:
         return None
     if len(correct) == 1:
-        return Choice(correct[0], correct[0])
+        return Choice(((correct[0], UNLIMITED),))
     sample = _sample(groups)
-    products = {kernel: [kernel.pack(group) for group in sample] for kernel in correct}
-    seconds = {(kernel, rows): _seconds(products[kernel], sample, rows) for kernel in correct for rows in (FEW, MANY)}
-    few, many = (min(correct, key=lambda kernel: seconds[kernel, rows]) for rows in (FEW, MANY))
-    most = 0
-    if seconds[few, FEW] > WORTH * seconds[many, FEW]:
-        few = many
-    else:
-        for rows in (FEW, *BETWEEN):
-            if rows > FEW and _seconds(products[few], sample, rows) > _seconds(products[many], sample, rows):
-                break
-            most = rows
-    weights = sum(layer.in_features * layer.out_features for group in sample for layer in group)
-    times = ", ".join(
-        f"{kernel.name} {1000 * seconds[kernel, FEW]:.1f} and {1000 * seconds[kernel, MANY]:.1f} ms"
-        for kernel in correct
-    )
-    reason = f"1 and {MANY} rows by {weights / 1e6:.0f} million weights: {times}"
-    reason += f"; {few.name} for up to {most} rows" if most else ""
+    measured = _Measured({kernel: [kernel.pack(group) for group in sample] for kernel in correct}, sample)
+    several = measured.fastest(SEVERAL)
+    chosen = [(several, UNLIMITED)]
+    if (prompt := measured.faster_than(several, PROMPT)) is not None:
+        chosen = [(several, MOST_SEVERAL), (prompt, UNLIMITED)]
+    if (one := measured.faster_than(several, ONE)) is not None:
+        slower = (rows for rows in BETWEEN if measured.seconds(one, rows) > measured.seconds(several, rows))
+        first_slower = next(slower, SEVERAL)
+        chosen.insert(0, (one, max(rows for rows in (ONE, *BETWEEN) if rows < first_slower)))
+    limits = "; ".join(f"{kernel.name} for up to {most} rows" for kernel, most in chosen[:-1])
+    reason = f"{measured.text}; {limits}" if limits else measured.text
     log.info("kernels measured at loading: %s", reason)
-    return Choice(few, many, most, reason)
+    return Choice(tuple(chosen), reason)
+
+
+class _Measured:
+    """The seconds that kernels take for some rows by the weights of `sample`, measured when first asked for."""
+
+    def __init__(self, products: dict[Kernel, list[WeightedProduct]], sample: Sequence[Layers]) -> None:
+        self._products = products
+        self._sample = sample
+        self._seconds: dict[tuple[Kernel, int], float] = {}
+
+    def seconds(self, kernel: Kernel, rows: int) -> float:
+        """Return the shortest time."""
+        key = (kernel, rows)
+        if key not in self._seconds:
+            self._seconds[key] = _seconds(self._products[kernel], self._sample, rows)
+        return self._seconds[key]
+
+    def fastest(self, rows: int) -> Kernel:
+        """Return the fastest kernel."""
+        return min(self._products, key=lambda kernel: self.seconds(kernel, rows))
+
+    def faster_than(self, other: Kernel, rows: int) -> Kernel | None:
+        """Return the fastest kernel if it is worth another layout of the weights beside `other`."""
+        fastest = self.fastest(rows)
+        return fastest if self.seconds(fastest, rows) < WORTH * self.seconds(other, rows) else None
+
+    @property
+    def text(self) -> str:
+        """The measured times in words."""
+        weights = sum(layer.in_features * layer.out_features for group in self._sample for layer in group)
+        sizes = (ONE, SEVERAL, PROMPT)
+        times = ", ".join(
+            f"{kernel.name} {' / '.join(f'{1000 * self.seconds(kernel, rows):.1f}' for rows in sizes)} ms"
+            for kernel in self._products
+        )
+        return f"{' / '.join(map(str, sizes))} rows by {weights / 1e6:.0f} million weights: {times}"
 
 
 def correct_kernels(layers: Layers, kernels: Sequence[Kernel]) -> list[Kernel]:
@@ -167,15 +193,15 @@ def _sample(groups: Sequence[Layers]) -> list[Layers]:
 
 
 def _seconds(products: Sequence[Product], groups: Sequence[Layers], rows: int) -> float:
-    """Return the median seconds of one call of each product with `rows` rows."""
+    """Return the shortest time of a call of each product with `rows` rows. Others on the machine only slow it down."""
     states = {width: linspace_states(rows, width) for width in {_width(group) for group in groups}}
     seconds = []
-    for _ in range(ROUNDS + 1):  # the first call prepares the kernel
+    for _ in range(ROUNDS):
         began = time.perf_counter()
         for product, group in zip(products, groups, strict=True):
             product(states[_width(group)])
         seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:])
+    return min(seconds)
 
 
 def _is_correct(kernel: Kernel, layers: Layers) -> bool:

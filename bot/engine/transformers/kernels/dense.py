@@ -9,6 +9,7 @@ from bot.engine.transformers.kernels import Activation, GatedProduct, LinearLaye
 
 ROWS_EXPECTED = 16  # rows for which oneDNN's layout is optimized
 _FINEST = 2.0**-25  # half of float16's smallest step
+_ROWS_CHECKED = 4096  # rows of weights at a time, because a check needs several times their memory
 
 
 def _joined(layers: Sequence[LinearLayer]) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -145,6 +146,11 @@ class HalfProduct:
         return result
 
 
+def _fits(weight: torch.Tensor) -> bool:
+    """Return whether float16 can represent `weight`."""
+    return bool((weight.half().float() - weight).abs().max() <= _FINEST)
+
+
 class Half:
     """bfloat16 weights that float16 can represent."""
 
@@ -155,7 +161,8 @@ class Half:
         weight, bias = _joined(layers)
         if weight.dtype != torch.bfloat16:
             raise ValueError("the weights are not bfloat16")
-        if not bool((weight.half().float() - weight).abs().max() <= _FINEST):
+        starts = range(0, len(weight), _ROWS_CHECKED)
+        if not all(_fits(weight[start : start + _ROWS_CHECKED]) for start in starts):
             raise ValueError("a weight is too large for float16")
         return HalfProduct(weight, bias)
 

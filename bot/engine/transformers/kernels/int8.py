@@ -156,7 +156,7 @@ class _IntegerProduct(ABC):
         """Return the product in float32."""
         count = len(states)
         states = states.float()
-        step = torch.linalg.vector_norm(states, float("inf"), 1, keepdim=True).clamp_min_(1e-30).mul_(1 / LARGEST)
+        step = states.abs().amax(1, keepdim=True).clamp_min_(1e-30).mul_(1 / LARGEST)
         numbers = states.new_empty(2 * count, self._in_features)
         exact = torch.div(states, step, out=numbers[:count])
         # The kernel itself rounds the first half of the rows.

@@ -87,6 +87,7 @@ def take_weights(model: PreTrainedModel, kernels: Kernels) -> LlamaWeights:
     decoder, config = _decoder(model), model.config
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     embedding: torch.Tensor = decoder.embed_tokens.weight.detach()
+    head_product = kernels.pack([head])  # the largest one first, while there is only one copy of the others
     first = decoder.layers[0].self_attn
     is_gemma = type(model).__name__ == "GemmaForCausalLM"
     head_size = int(first.head_dim)
@@ -95,7 +96,7 @@ def take_weights(model: PreTrainedModel, kernels: Kernels) -> LlamaWeights:
         embedding=embedding,
         embedding_scale=_embedding_scale(config.hidden_size, embedding.dtype) if is_gemma else 1.0,
         norm=_norm(decoder.norm, is_gemma=is_gemma),
-        head=kernels.pack([head]),
+        head=head_product,
         heads=int(config.num_attention_heads),
         key_heads=int(config.num_key_value_heads),
         head_size=head_size,
