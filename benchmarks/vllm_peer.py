@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, vllm_python
-from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, median, words
+from benchmarks.work import LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, median, words
 from bot.questions.sentiment import SENTIMENT
 
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"
-PEOPLE, REVIEWS = (1, 8, 16), 32
+OTHERS = 15  # running requests beside a new one
+NEWCOMER_AFTER = 2.0  # seconds, when the others are being written
 STARTS_WITHIN = 600.0  # seconds; it compiles at its first start
 
 
 def main() -> None:
-    """Print tokens/s and reviews/s as JSON."""
+    """Print the figures as JSON."""
     folder, new_tokens = sys.argv[1], int(sys.argv[2])
     python = vllm_python()
     arguments = [
@@ -53,26 +56,58 @@ async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: 
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STARTS_WITHIN)) as session:
         await _wait_until_up(server, session)
 
-        def complete(text: str, count: int) -> Coroutine[Any, Any, int]:
+        def complete(text: str, count: int) -> Coroutine[Any, Any, float]:
             return _complete(session, tokenizer(text).input_ids, count)
 
         await complete(words(0), new_tokens)  # warm up
-        speeds = {}
-        for people in PEOPLE:
-            measured = []
-            for turn in range(ROUNDS):
-                prompts = [words(people * 100 + turn * 1000 + number) for number in range(people)]
-                began = time.perf_counter()
-                tokens = sum(await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts)))
-                measured.append(tokens / (time.perf_counter() - began))
-            speeds[people] = median(measured)
+        speeds: dict[int, dict[int, float]] = {}
+        first: dict[int, dict[int, float]] = {}
+        for length, all_people in ((PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)):
+            speeds[length], first[length] = {}, {}
+            for people in all_people:
+                measured, firsts = [], []
+                for turn in range(ROUNDS):
+                    prompts = [words(people * 100 + turn * 1000 + number, length) for number in range(people)]
+                    began = time.perf_counter()
+                    firsts += await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
+                    measured.append(people * new_tokens / (time.perf_counter() - began))
+                speeds[length][people], first[length][people] = median(measured), median(firsts)
+        newcomers = []
+        for turn in range(ROUNDS):
+            others = [
+                asyncio.create_task(complete(words(21_000 + 100 * turn + number), 6 * new_tokens))
+                for number in range(OTHERS)
+            ]
+            await asyncio.sleep(NEWCOMER_AFTER)
+            newcomers.append(await complete(words(22_000 + turn), 2))
+            await asyncio.gather(*others)
         scored = []
         for turn in range(ROUNDS):
             reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
             began = time.perf_counter()
             await asyncio.gather(*(complete(review, 1) for review in reviews))
             scored.append(REVIEWS / (time.perf_counter() - began))
-    return {"tokens_per_second": speeds, "reviews_per_second": median(scored)}
+    return {
+        "tokens_per_second": speeds,
+        "first_token_seconds": first,
+        "reviews_per_second": median(scored),
+        "newcomer": {
+            "others": OTHERS,
+            "first_token_seconds": median(newcomers),
+            "alone_seconds": first[PROMPT_WORDS][1],
+        },
+        "peak_memory_bytes": _peak_memory(server.pid),
+    }
+
+
+def _peak_memory(pid: int) -> int:
+    """Return the sum of the peaks of the server and the processes that it has started."""
+    server = psutil.Process(pid)
+    peaks = []
+    for process in (server, *server.children(recursive=True)):
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        peaks += [1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+    return sum(peaks)
 
 
 async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.ClientSession) -> None:
@@ -90,12 +125,18 @@ async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.Cli
     sys.exit(f"vLLM did not start. See {PEERS / 'vllm.log'}.")
 
 
-async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> int:
-    body = {"model": "peer", "prompt": ids, "max_tokens": count, "temperature": 0, "ignore_eos": True}
+async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> float:
+    """Return the seconds to the first new token, once all `count` have arrived."""
+    body = {
+        "model": "peer", "prompt": ids, "max_tokens": count, "temperature": 0, "ignore_eos": True, "stream": True,
+    }  # fmt: skip
+    began, first = time.perf_counter(), 0.0
     async with session.post(f"{ADDRESS}/v1/completions", json=body) as answer:
         answer.raise_for_status()
-        tokens: int = (await answer.json())["usage"]["completion_tokens"]
-        return tokens
+        async for line in answer.content:
+            if line.startswith(b"data:"):
+                first = first or time.perf_counter() - began
+    return first
 
 
 if __name__ == "__main__":

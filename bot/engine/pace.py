@@ -41,11 +41,12 @@ class Pace:
     """
 
     def __init__(self, memory: int) -> None:
-        self._finished: deque[Work] = deque(maxlen=memory)
+        self._texts: deque[Work] = deque(maxlen=memory)
+        self._single_steps: deque[Work] = deque(maxlen=memory)  # apart, because many of them say little about a step
 
     def record(self, work: Work) -> None:
         """Learn from a request that has ended."""
-        self._finished.append(work)
+        (self._texts if work.steps > 1 else self._single_steps).append(work)
 
     def seconds_until_start(
         self, waiting: Sequence[int], slots: int, running: Sequence[Slot], work: Iterable[Work] = ()
@@ -54,11 +55,13 @@ class Pace:
 
         `waiting` has the steps of the requests ahead of it. `work` is what the `running` requests have done so far.
         """
-        working = list(work)
-        known = [*reversed(self._finished), *working]
+        known = list(work)
+        weights = [1.0] * len(known)
+        for finished in (self._texts, self._single_steps):
+            known += reversed(finished)
+            weights += [FADING**age for age in range(1, len(finished) + 1)]
         if not any(each.seconds and each.steps for each in known):
             return None
-        weights = [*(FADING**age for age in range(1, len(self._finished) + 1)), *(1.0 for _ in working)]
         per_step, per_prompt = _fit(known, weights)
         # Texts that the model ends itself are shorter than asked for. Each step is a chance to end.
         steps = sum(each.steps for each in known)
