@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,53 +51,66 @@ def main() -> None:
             server.terminate()
 
 
+Complete = Callable[[str, int], Awaitable[float]]  # of a prompt and its new tokens: the seconds to the first one
+
+
 async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: int) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STARTS_WITHIN)) as session:
         await _wait_until_up(server, session)
 
-        def complete(text: str, count: int) -> Coroutine[Any, Any, float]:
-            return _complete(session, tokenizer(text).input_ids, count)
+        async def complete(text: str, count: int) -> float:
+            return await _complete(session, tokenizer(text).input_ids, count)
 
         await complete(words(0), new_tokens)  # warm up
-        speeds: dict[int, dict[int, float]] = {}
-        first: dict[int, dict[int, float]] = {}
-        for length, all_people in ((PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)):
-            speeds[length], first[length] = {}, {}
-            for people in all_people:
-                measured, firsts = [], []
-                for turn in range(ROUNDS):
-                    prompts = [words(people * 100 + turn * 1000 + number, length) for number in range(people)]
-                    began = time.perf_counter()
-                    firsts += await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
-                    measured.append(people * new_tokens / (time.perf_counter() - began))
-                speeds[length][people], first[length][people] = median(measured), median(firsts)
-        newcomers = []
-        for turn in range(ROUNDS):
-            others = [
-                asyncio.create_task(complete(words(21_000 + 100 * turn + number), 6 * new_tokens))
-                for number in range(OTHERS)
-            ]
-            await asyncio.sleep(NEWCOMER_AFTER)
-            newcomers.append(await complete(words(22_000 + turn), 2))
-            await asyncio.gather(*others)
-        scored = []
-        for turn in range(ROUNDS):
-            reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
-            began = time.perf_counter()
-            await asyncio.gather(*(complete(review, 1) for review in reviews))
-            scored.append(REVIEWS / (time.perf_counter() - began))
-    return {
-        "tokens_per_second": speeds,
-        "first_token_seconds": first,
-        "reviews_per_second": median(scored),
-        "newcomer": {
-            "others": OTHERS,
-            "first_token_seconds": median(newcomers),
-            "alone_seconds": first[PROMPT_WORDS][1],
-        },
-        "peak_memory_bytes": _peak_memory(server.pid),
-    }
+        figures = await _measure_texts(complete, new_tokens)
+        alone = figures["first_token_seconds"][PROMPT_WORDS][1]
+        beside = await _measure_newcomer(complete, new_tokens)
+        return figures | {
+            "reviews_per_second": await _measure_reviews(complete),
+            "newcomer": {"others": OTHERS, "first_token_seconds": beside, "alone_seconds": alone},
+            "peak_memory_bytes": _peak_memory(server.pid),
+        }
+
+
+async def _measure_texts(complete: Complete, new_tokens: int) -> dict[str, dict[int, dict[int, float]]]:
+    """Return the median tokens/s and seconds to the first token, by words of the prompt and number of people."""
+    speeds: dict[int, dict[int, float]] = {}
+    first: dict[int, dict[int, float]] = {}
+    for length, all_people in ((PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)):
+        speeds[length], first[length] = {}, {}
+        for people in all_people:
+            measured: list[float] = []
+            waited: list[float] = []
+            for turn in range(ROUNDS):
+                prompts = [words(people * 100 + turn * 1000 + number, length) for number in range(people)]
+                began = time.perf_counter()
+                waited += await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
+                measured.append(people * new_tokens / (time.perf_counter() - began))
+            speeds[length][people], first[length][people] = median(measured), median(waited)
+    return {"tokens_per_second": speeds, "first_token_seconds": first}
+
+
+async def _measure_newcomer(complete: Complete, new_tokens: int) -> float:
+    """Return the median seconds to the first token of a request beside others that are being written."""
+    waited = []
+    for turn in range(ROUNDS):
+        prompts = [words(21_000 + 100 * turn + number) for number in range(OTHERS)]
+        others = asyncio.gather(*(complete(prompt, 6 * new_tokens) for prompt in prompts))
+        await asyncio.sleep(NEWCOMER_AFTER)
+        waited.append(await complete(words(22_000 + turn), 2))
+        await others
+    return median(waited)
+
+
+async def _measure_reviews(complete: Complete) -> float:
+    scored = []
+    for turn in range(ROUNDS):
+        reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
+        began = time.perf_counter()
+        await asyncio.gather(*(complete(review, 1) for review in reviews))
+        scored.append(REVIEWS / (time.perf_counter() - began))
+    return median(scored)
 
 
 def _peak_memory(pid: int) -> int:

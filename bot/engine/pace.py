@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 FADING = 0.7  # the weight of a finished request, relative to the next one: the pace changes with the load
+SINGLE_STEP = 0.1  # the weight of a request without a text: its prompt is often of another length
 SHORTEST = 1e-6  # seconds, of a request
 GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples, modulo 1, spread evenly between 0 and 1
 
@@ -57,9 +58,9 @@ class Pace:
         """
         known = list(work)
         weights = [1.0] * len(known)
-        for finished in (self._texts, self._single_steps):
+        for finished, importance in ((self._texts, 1.0), (self._single_steps, SINGLE_STEP)):
             known += reversed(finished)
-            weights += [FADING**age for age in range(1, len(finished) + 1)]
+            weights += [importance * FADING**age for age in range(1, len(finished) + 1)]
         if not any(each.seconds and each.steps for each in known):
             return None
         per_step, per_prompt = _fit(known, weights)
