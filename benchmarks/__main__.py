@@ -1,68 +1,159 @@
-"""`make bench` and `make bench-peers`: measure everything, and write benchmarks/results.md and its picture."""
+"""`make bench` and `make bench-peers`: measure everything in one run, and write benchmarks/results/ and the page.
+
+`--model FOLDER` also measures a real model. Each system is a module that prints one JSON object.
+"""
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import precision
-from benchmarks.figures import System, engine, other
+from benchmarks import page
+from benchmarks.machine import describe_machine, file_name, today
 from benchmarks.make_model import make_model
 from benchmarks.memory_limit import bytes_per_second
-from benchmarks.picture import draw
-from benchmarks.report import BASE, PEER, machine, report
+from benchmarks.work import GROWTH_PEOPLE, GROWTH_WORDS, LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS
 
 NEW_TOKENS = 32
-DTYPES = ("float32", "bfloat16", "int8")
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results.md"
-PICTURE = ROOT / "docs" / "pictures" / "benchmark.png"
+DTYPES = ("float32", "bfloat16", "int8", "int4")
+GROWTH_DTYPE = "int8"
+RANDOM_MODEL = "a model with the shape of Qwen2-0.5B (494 million random parameters)"
+PEERS = {
+    "vLLM, bfloat16": ("benchmarks.vllm_peer",),
+    "llama.cpp, bfloat16": ("benchmarks.llama_cpp_peer", "bfloat16"),
+    "llama.cpp, Q8_0": ("benchmarks.llama_cpp_peer", "Q8_0"),
+    "llama.cpp, Q4_0": ("benchmarks.llama_cpp_peer", "Q4_0"),
+}
+TOPK_RUNS = 7
+CORES = str(os.cpu_count() or 1)
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": CORES, "BOT_THREADS": CORES, "BOT_BATCH_SIZE": str(max(PEOPLE)), "BOT_MAX_PROMPT_TOKENS": "1024",
+}  # fmt: skip
 
 
 def main() -> None:
-    """Measure everything, one process at a time, and write the tables and the picture."""
+    """Measure everything, one process at a time, and write the run and the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", action="store_true", help="also measure vLLM and llama.cpp; installs them in build/")
-    peers = parser.parse_args().peers
+    parser.add_argument("--model", type=Path, help="also measure this folder's model")
+    parser.add_argument("--new-tokens", type=int, default=NEW_TOKENS)
+    parser.add_argument("--only-model", action="store_true", help="leave out the random model")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print("Making a model with the shape of Qwen2-0.5B …", flush=True)
-        make_model(Path(folder))
-        systems = [other(BASE, run_module("benchmarks.notebooks_way", folder, "float32", str(NEW_TOKENS)))]
-        if peers:
-            systems += measure_peers(folder)
-        for dtype in DTYPES:
-            arguments = ("--json", "--model", folder, "--dtype", dtype, "--new-tokens", str(NEW_TOKENS))
-            profile = run_module("benchmarks.step_profile", folder, dtype)
-            systems.append(engine(dtype, run_module("bot", "bench", *arguments), profile))
-    command = "make bench-peers" if peers else "make bench"
-    text = report(systems, precision.measure(), bytes_per_second(), command, NEW_TOKENS)
-    RESULTS.write_text(text)
-    draw(systems, f"a model with the shape of Qwen2-0.5B · {machine()}", PICTURE)
-    print(text)
+        models = {} if arguments.model is None else {arguments.model.name: str(arguments.model)}
+        if not arguments.only_model:
+            print(f"Making {RANDOM_MODEL} …", flush=True)
+            make_model(Path(folder))
+            models = {RANDOM_MODEL: folder} | models
+        machine = describe_machine() | {"bytes_per_second": bytes_per_second()}
+        run: dict[str, Any] = {
+            "date": today(),
+            "command": "make bench-peers" if arguments.peers else "make bench",
+            "machine": machine,
+            "work": {
+                "new_tokens": arguments.new_tokens, "prompt_words": PROMPT_WORDS, "review_words": REVIEW_WORDS,
+                "long_prompt_words": LONG_PROMPT_WORDS, "rounds": ROUNDS,
+            },
+            "models": [
+                {"name": name, **measure_model(place, arguments.new_tokens, with_peers=arguments.peers)}
+                for name, place in models.items()
+            ],
+            "topk_seconds": measure_topk(),
+            "precision": measured(
+                {dtype: run_module("benchmarks.precision", dtype) for dtype in DTYPES[1:]}
+            ),
+        }  # fmt: skip
+    target = page.RESULTS / file_name(run["date"], machine)
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(run, indent=1) + "\n")
+    page.write()
+    print(f"Wrote {target.name} and the page.")
 
 
-def measure_peers(folder: str) -> list[System]:
-    """Return the peers that can be installed and run here. Print which can't."""
-    peers = []
-    for name, module in (("llama.cpp, bfloat16", "benchmarks.llama_cpp_peer"), (PEER, "benchmarks.vllm_peer")):
-        try:
-            peers.append(other(name, run_module(module, folder, str(NEW_TOKENS))))
-        except subprocess.CalledProcessError as error:
-            print(
-                f"{name} was not measured: it failed with exit code {error.returncode}. Its output is above.",
-                flush=True,
-            )
-    return peers
+def measure_model(folder: str, new_tokens: int, *, with_peers: bool) -> dict[str, Any]:
+    """Return the figures of each system that runs here, and how those of one dtype grow. Print which can't run."""
+    systems = {
+        "the notebooks' way, float32": run_module("benchmarks.notebooks_way", folder, "float32", str(new_tokens))
+    }
+    if with_peers:
+        for name, (module, *kind) in PEERS.items():
+            systems[name] = run_module(module, folder, str(new_tokens), *kind)
+    for dtype in DTYPES:
+        systems[f"Nightword, {dtype}"] = measure_engine(folder, dtype, new_tokens)
+    growth = bench(folder, GROWTH_DTYPE, new_tokens, GROWTH_WORDS, GROWTH_PEOPLE)
+    return {
+        "systems": measured(systems),
+        "growth": None if growth is None else {"dtype": GROWTH_DTYPE} | by_length(growth),
+    }
+
+
+def measured(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures without those that could not be measured."""
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def measure_engine(folder: str, dtype: str, new_tokens: int) -> dict[str, Any] | None:
+    """Return the figures of `nightword bench --json` in the form of the other systems, and where the time goes."""
+    short = bench(folder, dtype, new_tokens, (PROMPT_WORDS,), PEOPLE, REVIEWS)
+    if short is None:
+        return None
+    long = bench(folder, dtype, new_tokens, (LONG_PROMPT_WORDS,), LONG_PROMPT_PEOPLE)
+    figures = by_length({"continuations": [*short["continuations"], *(long or short)["continuations"]]})
+    return {**short, **figures, "profile": run_module("benchmarks.step_profile", folder, dtype)}
+
+
+def bench(
+    folder: str, dtype: str, new_tokens: int, words: tuple[int, ...], people: tuple[int, ...], reviews: int = 0
+) -> Any:
+    """Return the output of `nightword bench --json`."""
+    lists = {"--prompt-words": words, "--concurrency": people}
+    options = [text for name, numbers in lists.items() for text in (name, ",".join(map(str, numbers)))]
+    options += ["--model", folder, "--dtype", dtype, "--new-tokens", str(new_tokens), "--reviews", str(reviews)]
+    return run_module("bot", "bench", "--json", *options)
+
+
+def by_length(figures: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return tokens/s and the first token's seconds by the prompt's words and the number of people."""
+    tables: dict[str, dict[str, dict[str, float]]] = {"tokens_per_second": {}, "first_token_seconds": {}}
+    for burst in figures["continuations"]:
+        for name, table in tables.items():
+            table.setdefault(str(burst["prompt_words"]), {})[str(burst["concurrency"])] = burst[name]
+    return tables
+
+
+def measure_topk() -> dict[str, float]:
+    """Return the median seconds of `nightword topk --model demo` and of a plain script, as whole processes."""
+    commands = {
+        "nightword": ["-m", "bot", "topk", "--model", "demo", "The film was"],
+        "plain script": ["-m", "benchmarks.topk_script"],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(TOPK_RUNS):
+        for name, command in commands.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=True)  # noqa: S603  # this interpreter
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
 def run_module(module: str, *arguments: str) -> Any:
-    """Run a module and return the JSON object that it prints."""
-    print(f"Measuring {module} {' '.join(arguments[1:])} …", flush=True)
-    run = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603  # this interpreter
+    """Run a module and return the JSON object that it prints, or None if it fails."""
+    print(f"Measuring {module} {' '.join(arguments)} …", flush=True)
+    run = subprocess.run(  # noqa: S603  # this interpreter
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, env=ENVIRONMENT, check=False
+    )
+    if run.returncode:
+        print(f"It was not measured: it failed with exit code {run.returncode}. Its output is above.", flush=True)
+        return None
     return json.loads(run.stdout.splitlines()[-1])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
-"""llama.cpp, one text at a time, with the same work as the engine.
+"""llama.cpp, one text at a time, with the same work as the engine. Its quantizations are its own.
 
-usage: python -m benchmarks.llama_cpp_peer FOLDER NEW_TOKENS
+usage: python -m benchmarks.llama_cpp_peer FOLDER NEW_TOKENS {bfloat16,Q8_0,Q4_0}
 """
 
 import json
@@ -11,29 +11,34 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from benchmarks.peer_environment import python_with
-from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, words
+from benchmarks.peer_environment import llama_cpp_python
+from benchmarks.work import LONG_PROMPT_WORDS, REVIEWS_ALONE
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
 from bot.questions.sentiment import SENTIMENT
 
-REVIEWS = 8
+SCRIPT = Path(__file__).with_name("llama_cpp_script.py")
 
 
 def main() -> None:
-    """Print tokens/s and reviews/s as JSON."""
-    folder, new_tokens = Path(sys.argv[1]), int(sys.argv[2])
-    python = python_with("llama.cpp", "llama-cpp-python==0.3.36", "gguf==0.19.0")
+    """Print the figures as JSON."""
+    folder, new_tokens, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    python = llama_cpp_python()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     work = {
         "new_tokens": new_tokens,
-        "prompts": [tokenizer(words(100 + turn * 1000)).input_ids for turn in range(ROUNDS)],
+        "prompts": {
+            length: [tokenizer(words(100 + turn * 1000, length)).input_ids for turn in range(ROUNDS)]
+            for length in (PROMPT_WORDS, LONG_PROMPT_WORDS)
+        },
         "reviews": [
-            tokenizer(SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS)
+            tokenizer(SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS_ALONE)
         ],
     }
-    script = Path(__file__).with_name("llama_cpp_script.py")
     with tempfile.TemporaryDirectory() as gguf:
-        run = subprocess.run(  # noqa: S603  # the peer's interpreter
-            [python, script, folder, f"{gguf}/model.gguf"],
+        # In a process of its own, whose memory doesn't count.
+        subprocess.run([python, SCRIPT, "convert", folder, f"{gguf}/model.gguf", kind], check=True)  # noqa: S603  # the peer's interpreter
+        run = subprocess.run(  # noqa: S603  # as above
+            [python, SCRIPT, "measure", f"{gguf}/model.gguf"],
             input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
     print(run.stdout.splitlines()[-1])

@@ -1,10 +1,12 @@
-"""Runs in llama.cpp's own environment: convert a Qwen2 checkpoint in bfloat16 to GGUF, and measure.
+"""Runs in llama.cpp's own environment: convert a Qwen2 or Llama checkpoint to GGUF, and measure one.
 
-usage: python llama_cpp_script.py FOLDER GGUF < work.json
+usage: python llama_cpp_script.py convert FOLDER GGUF {bfloat16,Q8_0,Q4_0}
+       python llama_cpp_script.py measure GGUF < work.json
 """
 
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import llama_cpp
 import numpy
 from llama_cpp import Llama
 
@@ -23,26 +26,49 @@ LAYER = {
 }  # fmt: skip
 
 
+CORES = os.cpu_count() or 1
+
+
 def main() -> None:
-    """Print tokens/s and reviews/s as JSON."""
-    folder, target = Path(sys.argv[1]), sys.argv[2]
-    work = json.load(sys.stdin)
-    convert(folder, target)
-    model = Llama(target, n_ctx=2048, n_threads=os.cpu_count(), n_threads_batch=os.cpu_count(), verbose=False)
-    generate(model, work["prompts"][0], 4)  # warm up
-    speeds = [generate(model, prompt, work["new_tokens"]) for prompt in work["prompts"]]
+    """Convert, or print the figures as JSON."""
+    if sys.argv[1] == "convert":
+        folder, target, kind = Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+        convert(folder, target)
+        if kind != "bfloat16":
+            quantize(target, kind)
+    else:
+        print(json.dumps(measure(sys.argv[2], json.load(sys.stdin))))
+
+
+def measure(file: str, work: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of one text at a time, by the prompt's number of words."""
+    model = Llama(file, n_ctx=2048, n_threads=CORES, n_threads_batch=CORES, verbose=False)
+    speeds: dict[str, dict[str, float]] = {}
+    first: dict[str, dict[str, float]] = {}
+    for length, prompts in work["prompts"].items():
+        generate(model, prompts[0], 4)  # warm up
+        measured = [generate(model, prompt, work["new_tokens"]) for prompt in prompts]
+        speeds[length] = {"1": work["new_tokens"] / statistics.median(whole for _, whole in measured)}
+        first[length] = {"1": statistics.median(seconds for seconds, _ in measured)}
     scored = [score(model, review) for review in work["reviews"]]
-    print(json.dumps({"tokens_per_second": statistics.median(speeds), "reviews_per_second": statistics.median(scored)}))
+    return {
+        "tokens_per_second": speeds,
+        "first_token_seconds": first,
+        "reviews_per_second": statistics.median(scored),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
 
 
-def generate(model: Any, prompt: list[int], count: int) -> float:
-    """Return the new tokens per second, including the prompt's time."""
+def generate(model: Any, prompt: list[int], count: int) -> tuple[float, float]:
+    """Return the seconds to the first new token, and to the last of `count`."""
     model.reset()
     began = time.perf_counter()
+    first = 0.0
     for number, _ in enumerate(model.generate(prompt, temp=0.0, reset=True), start=1):
+        first = first or time.perf_counter() - began
         if number == count:
             break
-    return count / (time.perf_counter() - began)
+    return first, time.perf_counter() - began
 
 
 def score(model: Any, review: list[int]) -> float:
@@ -56,7 +82,8 @@ def score(model: Any, review: list[int]) -> float:
 def convert(folder: Path, target: str) -> None:
     """Write the checkpoint as GGUF, without a vocabulary, because the input is token ids."""
     config = json.loads((folder / "config.json").read_text())
-    writer = gguf.GGUFWriter(target, "qwen2")
+    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
+    writer = gguf.GGUFWriter(target, config["model_type"])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -67,7 +94,9 @@ def convert(folder: Path, target: str) -> None:
     writer.add_rope_freq_base((config.get("rope_parameters") or config)["rope_theta"])
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("none")
-    for name, bits in read_bfloat16(folder / "model.safetensors"):
+    for name, values in read_bfloat16(folder / "model.safetensors"):
+        part = name.split(".")[-2]
+        bits = interleave(values, heads[part]) if config["model_type"] == "llama" and part in heads else values
         if bits.ndim == 1:
             widened = (bits.astype(numpy.uint32) << 16).view(numpy.float32)
             writer.add_tensor(gguf_name(name), widened)
@@ -79,14 +108,32 @@ def convert(folder: Path, target: str) -> None:
     writer.close()
 
 
+def quantize(file: str, kind: str) -> None:
+    """Replace a GGUF file by its quantization."""
+    options = llama_cpp.llama_model_quantize_default_params()
+    options.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
+    options.nthread = CORES
+    if llama_cpp.llama_model_quantize(file.encode(), f"{file}.{kind}".encode(), options):
+        sys.exit(f"llama.cpp could not quantize the model to {kind}")
+    Path(f"{file}.{kind}").replace(file)
+
+
+def interleave(values: Any, heads: int) -> Any:
+    """Return a Llama projection in llama.cpp's order: the two halves of each head's rotation take turns."""
+    return values.reshape(heads, 2, -1, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
+
+
 def read_bfloat16(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield each tensor's name and its bits as uint16, because numpy has no bfloat16."""
+    """Yield each tensor's name and its bits in bfloat16 as uint16, because numpy has no bfloat16."""
     content = numpy.memmap(file, mode="r")
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     for name, entry in json.loads(content[8:start].tobytes()).items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            yield name, numpy.array(content[start + begin : start + end]).view(numpy.uint16).reshape(entry["shape"])
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        raw = numpy.array(content[start + begin : start + end])
+        bits = raw.view(numpy.uint16) if entry["dtype"] == "BF16" else raw.view(numpy.uint16)[1::2]  # of float32
+        yield name, numpy.ascontiguousarray(bits).reshape(entry["shape"])
 
 
 def gguf_name(name: str) -> str:

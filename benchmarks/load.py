@@ -23,7 +23,7 @@ import psutil
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks.report import machine
+from benchmarks.machine import describe_machine, in_words, today
 from bot.answers.error_reply import TITLES
 from bot.cli.bench.work import quantile
 from bot.storage.database import Database
@@ -295,10 +295,11 @@ def _cpu_seconds(bots: Sequence[BotProcess]) -> float:
 def table(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
     """Return the outcomes as a page in Markdown."""
     engine = "" if arguments.vllm_url is None else " With several processes, one vLLM server computes for all of them."
+    machine = in_words(today(), describe_machine())
     lines = [
         "# Load",
         "",
-        f"`make bench-load` on {machine()}. The demo model. {arguments.rate:g} commands and {arguments.reviews:g} "
+        f"`make bench-load` on {machine}. The demo model. {arguments.rate:g} commands and {arguments.reviews:g} "
         f"reviews a second for {arguments.seconds:g} seconds; each server has {CHANNELS} channels. The driver and all "
         f"bots share the cores, and each bot computes with one thread.{engine}",
         "",

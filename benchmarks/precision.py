@@ -1,8 +1,12 @@
-"""How much bfloat16 and int8 differ from float32: the demo model's next token after 200 beginnings of reviews."""
+"""How much a dtype differs from float32: the demo model's next token after 200 beginnings of reviews.
+
+usage: python -m benchmarks.precision DTYPE
+"""
 
 import json
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -26,11 +30,11 @@ class Distance:
     same_first: float
 
 
-def measure(dtypes: tuple[str, ...] = ("bfloat16", "int8")) -> dict[str, Distance]:
-    """Return each dtype's difference from float32."""
+def main() -> None:
+    """Print the dtype's difference from float32 as JSON."""
     chosen_prompts = list(islice(prompts(), PROMPTS))
     exact = _distribution(_demo("float32"), chosen_prompts)
-    return {dtype: _distance(exact, _distribution(_demo(dtype), chosen_prompts)) for dtype in dtypes}
+    print(json.dumps(asdict(_distance(exact, _distribution(_demo(sys.argv[1]), chosen_prompts)))))
 
 
 def prompts() -> Iterator[str]:
@@ -69,3 +73,7 @@ def _distance(exact: list[Distribution], other: list[Distribution]) -> Distance:
 
 def _top(distribution: Distribution) -> list[int]:
     return sorted(distribution, key=distribution.__getitem__, reverse=True)[:TOP]
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.figures import PEOPLE
+from benchmarks.work import PEOPLE
 from bot.cli.bench.work import REVIEW_WORDS, Stamps, continuation, median, words
 from bot.engine.scheduler import Scheduler
 from bot.engine.transformers.loading import load_model

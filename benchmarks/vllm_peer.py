@@ -9,25 +9,28 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, vllm_python
-from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, median, words
+from benchmarks.work import LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, median, words
 from bot.questions.sentiment import SENTIMENT
 
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"
-PEOPLE, REVIEWS = (1, 8, 16), 32
+OTHERS = 15  # running requests beside a new one
+NEWCOMER_AFTER = 2.0  # seconds, when the others are being written
 STARTS_WITHIN = 600.0  # seconds; it compiles at its first start
 
 
 def main() -> None:
-    """Print tokens/s and reviews/s as JSON."""
+    """Print the figures as JSON."""
     folder, new_tokens = sys.argv[1], int(sys.argv[2])
     python = vllm_python()
     arguments = [
@@ -48,31 +51,76 @@ def main() -> None:
             server.terminate()
 
 
+Complete = Callable[[str, int], Awaitable[float]]  # of a prompt and its new tokens: the seconds to the first one
+
+
 async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: int) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STARTS_WITHIN)) as session:
         await _wait_until_up(server, session)
 
-        def complete(text: str, count: int) -> Coroutine[Any, Any, int]:
-            return _complete(session, tokenizer(text).input_ids, count)
+        async def complete(text: str, count: int) -> float:
+            return await _complete(session, tokenizer(text).input_ids, count)
 
         await complete(words(0), new_tokens)  # warm up
-        speeds = {}
-        for people in PEOPLE:
-            measured = []
+        figures = await _measure_texts(complete, new_tokens)
+        alone = figures["first_token_seconds"][PROMPT_WORDS][1]
+        beside = await _measure_newcomer(complete, new_tokens)
+        return figures | {
+            "reviews_per_second": await _measure_reviews(complete),
+            "newcomer": {"others": OTHERS, "first_token_seconds": beside, "alone_seconds": alone},
+            "peak_memory_bytes": _peak_memory(server.pid),
+        }
+
+
+async def _measure_texts(complete: Complete, new_tokens: int) -> dict[str, dict[int, dict[int, float]]]:
+    """Return the median tokens/s and seconds to the first token, by words of the prompt and number of people."""
+    speeds: dict[int, dict[int, float]] = {}
+    first: dict[int, dict[int, float]] = {}
+    for length, all_people in ((PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)):
+        speeds[length], first[length] = {}, {}
+        for people in all_people:
+            measured: list[float] = []
+            waited: list[float] = []
             for turn in range(ROUNDS):
-                prompts = [words(people * 100 + turn * 1000 + number) for number in range(people)]
+                prompts = [words(people * 100 + turn * 1000 + number, length) for number in range(people)]
                 began = time.perf_counter()
-                tokens = sum(await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts)))
-                measured.append(tokens / (time.perf_counter() - began))
-            speeds[people] = median(measured)
-        scored = []
-        for turn in range(ROUNDS):
-            reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
-            began = time.perf_counter()
-            await asyncio.gather(*(complete(review, 1) for review in reviews))
-            scored.append(REVIEWS / (time.perf_counter() - began))
-    return {"tokens_per_second": speeds, "reviews_per_second": median(scored)}
+                waited += await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
+                measured.append(people * new_tokens / (time.perf_counter() - began))
+            speeds[length][people], first[length][people] = median(measured), median(waited)
+    return {"tokens_per_second": speeds, "first_token_seconds": first}
+
+
+async def _measure_newcomer(complete: Complete, new_tokens: int) -> float:
+    """Return the median seconds to the first token of a request beside others that are being written."""
+    waited = []
+    for turn in range(ROUNDS):
+        prompts = [words(21_000 + 100 * turn + number) for number in range(OTHERS)]
+        others = asyncio.gather(*(complete(prompt, 6 * new_tokens) for prompt in prompts))
+        await asyncio.sleep(NEWCOMER_AFTER)
+        waited.append(await complete(words(22_000 + turn), 2))
+        await others
+    return median(waited)
+
+
+async def _measure_reviews(complete: Complete) -> float:
+    scored = []
+    for turn in range(ROUNDS):
+        reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
+        began = time.perf_counter()
+        await asyncio.gather(*(complete(review, 1) for review in reviews))
+        scored.append(REVIEWS / (time.perf_counter() - began))
+    return median(scored)
+
+
+def _peak_memory(pid: int) -> int:
+    """Return the sum of the peaks of the server and the processes that it has started."""
+    server = psutil.Process(pid)
+    peaks = []
+    for process in (server, *server.children(recursive=True)):
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        peaks += [1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+    return sum(peaks)
 
 
 async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.ClientSession) -> None:
@@ -90,12 +138,18 @@ async def _wait_until_up(server: "subprocess.Popen[bytes]", session: aiohttp.Cli
     sys.exit(f"vLLM did not start. See {PEERS / 'vllm.log'}.")
 
 
-async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> int:
-    body = {"model": "peer", "prompt": ids, "max_tokens": count, "temperature": 0, "ignore_eos": True}
+async def _complete(session: aiohttp.ClientSession, ids: list[int], count: int) -> float:
+    """Return the seconds to the first new token, once all `count` have arrived."""
+    body = {
+        "model": "peer", "prompt": ids, "max_tokens": count, "temperature": 0, "ignore_eos": True, "stream": True,
+    }  # fmt: skip
+    began, first = time.perf_counter(), 0.0
     async with session.post(f"{ADDRESS}/v1/completions", json=body) as answer:
         answer.raise_for_status()
-        tokens: int = (await answer.json())["usage"]["completion_tokens"]
-        return tokens
+        async for line in answer.content:
+            if line.startswith(b"data:"):
+                first = first or time.perf_counter() - began
+    return first
 
 
 if __name__ == "__main__":

@@ -110,6 +110,9 @@ def _add_bench(commands: Commands) -> None:
         "--concurrency", default="1,8,16", metavar="N,N,…", help="numbers of simultaneous users (default 1,8,16)"
     )
     parser.add_argument(
+        "--prompt-words", default="30", metavar="N,N,…", help="lengths of the prompts, in words (default 30)"
+    )
+    parser.add_argument(
         "--new-tokens", type=whole_number(1, 256), default=32, help="new tokens for each user (default 32)"
     )
     parser.add_argument(

@@ -22,6 +22,7 @@ def compare(engine: Engine, question: ComparisonQuestion, watcher: Watcher[Compa
     trees: list[BeamTree] = []
     for parameters in all_parameters:
         written, search = _continue(engine, ContinuationQuestion(question.prompt, parameters), watcher)
+        watcher.note_token()  # the text's last one
         if search.tree is not None:
             trees.append(search.tree)
         texts.append(ComparedText(written, _log_probability(engine, written), search.score))
@@ -49,6 +50,9 @@ class _TextWatcher(Watcher[Continuation]):
 
     def is_cancelled(self) -> bool:
         return self._comparison.is_cancelled()
+
+    def note_token(self) -> None:
+        self._comparison.note_token()
 
 
 def _log_probability(engine: Engine, written: Continuation) -> float:

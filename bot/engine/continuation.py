@@ -61,6 +61,7 @@ class WatchedSteps:
     def is_enough(self, output_ids: list[int]) -> bool:
         """Offer the text so far. Return whether the watcher wants the text to end here."""
         if len(output_ids) > len(self.question.written):
+            self.watcher.note_token()
             self.watcher.offer(lambda: self._draft(output_ids))
         return self.watcher.wants_end()
 

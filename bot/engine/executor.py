@@ -7,17 +7,18 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bot.engine.observer import EngineObserver
+from bot.engine.pace import Pace, Slot, Work
 from bot.engine.scheduler import Scheduler
 from bot.engine.waiting import Answered, ExecutorStatus, Place, QueuedRequest, Request, WaitingLine
 from bot.errors import (
     BotError,
     ModelLoading,
     QueueFull,
+    RequestCancelled,
     RequestTimedOut,
     ShuttingDown,
     UserLimitReached,
@@ -52,8 +53,12 @@ class ModelExecutor:
         user_limit: int,
         request_timeout: float,
         observer: EngineObserver | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`load` is called on the model's thread. `observer` is told about each request."""
+        """`load` is called on the model's thread. `observer` is told about each request.
+
+        `clock` returns seconds, for the estimates of waiting times.
+        """
         self._load = load
         self._name = name
         self._batch_size = batch_size
@@ -67,7 +72,9 @@ class ModelExecutor:
         self._waiting = WaitingLine()
         self._background = WaitingLine()
         self._running: list[QueuedRequest] = []
-        self._durations: deque[float] = deque(maxlen=2 * batch_size)  # seconds of the latest requests
+        self._clock = clock
+        self._pace = Pace(memory=2 * batch_size)
+        self._prompts = 0  # that were computed for people so far
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True)
 
@@ -133,11 +140,11 @@ class ModelExecutor:
     def place(self, future: "asyncio.Future[Answered[T]]") -> Place | None:
         """Return a waiting request's place in the queue, or None if it isn't waiting."""
         with self._changed:
-            requests = enumerate(self._waiting.in_order())
-            ahead = next((number for number, request in requests if request.is_for(future)), None)
+            requests = self._waiting.in_order()
+            ahead = next((number for number, request in enumerate(requests) if request.is_for(future)), None)
             if ahead is None:
                 return None
-            return Place(ahead, self._seconds_until(ahead + 1))
+            return Place(ahead, self._seconds_until_start(requests[:ahead]))
 
     def close(self, drain: float = 0.0) -> None:
         """Refuse new requests, finish accepted ones for at most `drain` seconds, then reject the rest."""
@@ -220,21 +227,34 @@ class ModelExecutor:
             return None
 
     def _begin(self, request: QueuedRequest) -> QueuedRequest:
-        request.began = time.perf_counter()
+        request.began, request.prompts_before = self._clock(), self._prompts
+        request.on_first_token = lambda: self._count_prompt(request)
         self._running.append(request)
         return request
 
-    def _seconds_until(self, starts: int) -> float | None:
-        """Estimate the seconds until `starts` more requests have started, from the durations of the latest ones.
+    def _count_prompt(self, request: QueuedRequest) -> None:
+        if not request.background:
+            self._prompts += 1
 
-        Running requests count with their time so far. This is the usual estimate of an exponential mean when some
-        lifetimes are censored (not finished yet).
-        """
-        if not self._durations:
-            return None
-        now = time.perf_counter()
-        taken = sum(self._durations) + sum(now - request.began for request in self._interactive())
-        return taken / len(self._durations) * starts / self._batch_size
+    def _seconds_until_start(self, ahead: list[QueuedRequest]) -> float | None:
+        """Estimate the seconds until the request after those `ahead` starts."""
+        running = self._interactive()
+        slots = [Slot(request.max_steps - request.tokens, needs_prompt=not request.tokens) for request in running]
+        work = [self._work(request, request.tokens) for request in running]
+        return self._pace.seconds_until_start([request.max_steps for request in ahead], self._batch_size, slots, work)
+
+    def _work(self, request: QueuedRequest, steps: int, *, has_ended: bool = False) -> Work:
+        prompts = self._prompts - request.prompts_before
+        return Work(self._clock() - request.began, steps, prompts, has_ended)
+
+    def _learn(self, request: QueuedRequest, error: BaseException | None) -> None:
+        """Learn the pace from a request of a person that has ended, unless it failed."""
+        if not request.tokens:
+            self._count_prompt(request)
+        if error is None or isinstance(error, RequestCancelled):
+            steps = min(request.tokens + 1, request.max_steps)
+            has_ended = error is None and steps < request.max_steps
+            self._pace.record(self._work(request, steps, has_ended=has_ended))
 
     def _start(self, scheduler: Scheduler, model: LanguageModel, request: QueuedRequest) -> None:
         def expire() -> None:
@@ -253,7 +273,7 @@ class ModelExecutor:
             with self._changed:
                 self._running.remove(request)
                 if not request.background:
-                    self._durations.append(time.perf_counter() - request.began)
+                    self._learn(request, error)
                 self._changed.notify_all()
             if error is None:
                 request.resolve()

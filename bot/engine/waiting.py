@@ -38,6 +38,14 @@ class QueuedRequest(ABC):
     queued: float = field(default_factory=time.perf_counter, kw_only=True)  # when it was queued
     began: float = field(default=0.0, kw_only=True)  # when its computation began, by the same clock
     stop: threading.Event = field(default_factory=threading.Event, kw_only=True)
+    tokens: int = field(default=0, kw_only=True)  # new ones so far, without the last one
+    on_first_token: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    prompts_before: int = field(default=0, kw_only=True)  # that the executor had computed when it began
+
+    @property
+    @abstractmethod
+    def max_steps(self) -> int:
+        """The most forward passes after one another that the answer takes."""
 
     @abstractmethod
     def compute(self, model: LanguageModel) -> None:
@@ -66,16 +74,24 @@ class Request(QueuedRequest, Generic[T]):
     answered: Answered[T] | None = None
     observer: EngineObserver = field(default_factory=EngineObserver, kw_only=True)
 
+    @property
+    def max_steps(self) -> int:
+        """What the question says."""
+        return self.question.max_steps
+
     def compute(self, model: LanguageModel) -> None:
         """Let the model answer the question."""
         self.watcher.begin()
         began = time.perf_counter()
         self.observer.begin_request("background" if self.background else "interactive", began - self.queued)
-        result = model.answer(self.question, _Stoppable(self.watcher, self.stop, self._note_first_token))
+        result = model.answer(self.question, _Stoppable(self.watcher, self.stop, self._note_token))
         self.answered = Answered(result, RunInfo(model.info, time.perf_counter() - began))
 
-    def _note_first_token(self) -> None:
-        self.observer.write_first_token(time.perf_counter() - self.queued)
+    def _note_token(self) -> None:
+        self.tokens += 1
+        if self.tokens == 1:
+            self.observer.write_first_token(time.perf_counter() - self.queued)
+            self.on_first_token()
 
     def resolve(self) -> None:
         """Set the future's result from the model's thread."""
@@ -111,11 +127,10 @@ def _as_exception(error: BaseException) -> Exception:
 class _Stoppable(Watcher[T]):
     """A request's watcher that the executor can also cancel, at a deadline or when the user cancels."""
 
-    def __init__(self, watcher: Watcher[T], stop: threading.Event, on_first_offer: Callable[[], None]) -> None:
+    def __init__(self, watcher: Watcher[T], stop: threading.Event, on_token: Callable[[], None]) -> None:
         self._watcher = watcher
         self._stop = stop
-        self._on_first_offer = on_first_offer
-        self._has_offered = False
+        self._on_token = on_token
 
     def is_cancelled(self) -> bool:
         return self._stop.is_set() or self._watcher.is_cancelled()
@@ -123,10 +138,10 @@ class _Stoppable(Watcher[T]):
     def wants_end(self) -> bool:
         return self._watcher.wants_end()
 
+    def note_token(self) -> None:
+        self._on_token()
+
     def offer(self, partial: Callable[[], T]) -> None:
-        if not self._has_offered:
-            self._has_offered = True
-            self._on_first_offer()
         self._watcher.offer(partial)
 
 

@@ -141,6 +141,11 @@ class ComparisonQuestion(RepeatableQuestion[Comparison]):
             given_or(repetition_penalty, DEFAULT_BEAM_PENALTY),
         )
 
+    @property
+    def max_steps(self) -> int:
+        """One for each new token of each text, which are written one after another."""
+        return self.max_new_tokens * (3 if self.repetition_penalty == 1.0 else 4)
+
     def outcome(self, result: Comparison) -> Outcome:
         """Return each text's new ids, its log-probability and its search score."""
         scores = [score for text in result.texts for score in (text.log_probability, text.search_score)]

@@ -39,6 +39,11 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
     parameters: GenerationParameters
     written: tuple[int, ...] = ()
 
+    @property
+    def max_steps(self) -> int:
+        """One for each new token."""
+        return self.parameters.max_new_tokens - len(self.written)
+
     def outcome(self, result: Continuation) -> Outcome:
         """Return the new ids, including those written before."""
         return Outcome(result.input_ids, (result.output_ids,), is_cut_short=result.finish_reason == "stopped")

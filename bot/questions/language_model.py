@@ -67,6 +67,11 @@ class ModelInfo:
 class Question(Generic[T]):
     """A question with all its options, whose result is a `T`. Each kind is a frozen dataclass."""
 
+    @property
+    def max_steps(self) -> int:
+        """The most forward passes after one another that the answer takes: 1, or one for each new token."""
+        return 1
+
 
 class RepeatableQuestion(Question[T], ABC):
     """A question that a receipt can store, to ask it again and compare the outcomes.
@@ -121,6 +126,9 @@ class Watcher(Generic[T]):
     def wants_end(self) -> bool:
         """Return whether to stop and return the partial result."""
         return False
+
+    def note_token(self) -> None:
+        """Note that a new token was computed. The last one of an answer isn't noted."""
 
     def offer(self, partial: Callable[[], T]) -> None:
         """Receive a partial result: `partial()` computes and returns it."""

@@ -9,12 +9,25 @@ from bot.cli.main import run
 
 @pytest.mark.slow
 def test_it_measures_concurrent_requests_and_reviews(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["bench", "--model", "demo", "--concurrency", "1,3", "--new-tokens", "4", "--reviews", "2"]
+    arguments = [
+        "bench",
+        "--model",
+        "demo",
+        "--concurrency",
+        "1,3",
+        "--prompt-words",
+        "30,50",
+        "--new-tokens",
+        "4",
+        "--reviews",
+        "2",
+    ]
     assert run([*arguments, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["model"]["name"] == "demo"
     assert figures["model"]["dtype"] == "float32"
-    assert [burst["concurrency"] for burst in figures["continuations"]] == [1, 3]
+    measured = [(burst["prompt_words"], burst["concurrency"]) for burst in figures["continuations"]]
+    assert measured == [(30, 1), (30, 3), (50, 1), (50, 3)]
     for burst in figures["continuations"]:
         assert burst["tokens_per_second"] > 0
         assert burst["first_token_seconds"] > 0
@@ -34,3 +47,8 @@ def test_an_invalid_concurrency_is_refused(people: str, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == (
         f"nightword: --concurrency is {people!r}, but must be whole numbers from 1 to 256 separated by commas\n"
     )
+
+
+def test_prompts_of_invalid_lengths_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--prompt-words", "30,3000"]) == 2
+    assert "--prompt-words is '30,3000', but must be whole numbers from 1 to 2000" in capsys.readouterr().err

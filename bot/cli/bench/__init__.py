@@ -14,21 +14,25 @@ from bot.engine.executor import build_executor
 from bot.errors import UsageError
 from bot.settings import Settings, read_settings
 
+OTHERS = 15  # running requests beside a new one
 QUEUED = 3  # batches that are submitted at once, to measure the estimates of waiting times
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures. Raises ConfigurationError."""
-    people = parse_concurrency(arguments.concurrency)
+    people = parse_numbers("--concurrency", arguments.concurrency, most=256)
+    prompt_words = parse_numbers("--prompt-words", arguments.prompt_words, most=2000)
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     queue_limit = max(*people, QUEUED * settings.batch_size, arguments.reviews)
     settings = settings.model_copy(update={"queue_limit": queue_limit, "request_timeout": 840.0})
-    figures = asyncio.run(_measure(settings, people, arguments.new_tokens, arguments.reviews))
+    figures = asyncio.run(_measure(settings, people, prompt_words, arguments.new_tokens, arguments.reviews))
     print(json.dumps(figures) if arguments.json else figures_table(figures))
     return 0
 
 
-async def _measure(settings: Settings, people: list[int], new_tokens: int, review_count: int) -> Figures:
+async def _measure(
+    settings: Settings, people: list[int], prompt_words: list[int], new_tokens: int, review_count: int
+) -> Figures:
     executor = build_executor(settings)
     executor.start()
     await asyncio.to_thread(executor.wait_until_loaded)
@@ -36,9 +40,13 @@ async def _measure(settings: Settings, people: list[int], new_tokens: int, revie
     assert info is not None  # noqa: S101  # it is loaded
     try:
         await run_burst(executor, [words(0)], new_tokens)  # warm up
-        bursts = [await measure_continuations(executor, number, new_tokens) for number in people]
+        bursts = [
+            await measure_continuations(executor, number, length, new_tokens)
+            for length in prompt_words
+            for number in people
+        ]
         review_rate = await measure_reviews(executor, review_count)
-        newcomer = await measure_newcomer(executor, settings.batch_size - 1, new_tokens)
+        newcomer = await measure_newcomer(executor, min(OTHERS, settings.batch_size - 1), new_tokens)
         estimates = await measure_estimates(executor, QUEUED * settings.batch_size, new_tokens)
     finally:
         await asyncio.to_thread(executor.close)
@@ -73,12 +81,12 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def parse_concurrency(text: str) -> list[int]:
-    """Parse numbers such as ``1,8,16``. Raises UsageError."""
+def parse_numbers(option: str, text: str, *, most: int) -> list[int]:
+    """Parse numbers such as ``1,8,16``, the value of `option`. Raises UsageError."""
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = [0]
-    if not all(1 <= number <= 256 for number in numbers):
-        raise UsageError(f"--concurrency is {text!r}, but must be whole numbers from 1 to 256 separated by commas")
+    if not all(1 <= number <= most for number in numbers):
+        raise UsageError(f"{option} is {text!r}, but must be whole numbers from 1 to {most} separated by commas")
     return numbers

@@ -13,11 +13,11 @@ from bot.questions.sentiment import SentimentQuestion
 LAG_PROBE_SECONDS = 0.005
 
 
-async def measure_continuations(executor: ModelExecutor, people: int, new_tokens: int) -> Burst:
-    """Return medians over a few bursts of `people` simultaneous greedy continuations."""
+async def measure_continuations(executor: ModelExecutor, people: int, prompt_words: int, new_tokens: int) -> Burst:
+    """Return medians over a few bursts of `people` simultaneous greedy continuations of prompts of `prompt_words`."""
     speeds, first, gaps, lags = [], [], [], []
     for turn in range(ROUNDS):
-        prompts = [words(people * 100 + turn * 1000 + number) for number in range(people)]
+        prompts = [words(people * 100 + turn * 1000 + number, prompt_words) for number in range(people)]
         lag: list[float] = []
         probe = asyncio.create_task(_probe_loop(lag))
         began = time.perf_counter()
@@ -29,6 +29,7 @@ async def measure_continuations(executor: ModelExecutor, people: int, new_tokens
         gaps += [later - earlier for times in stamps for earlier, later in itertools.pairwise(times)]
     return {
         "concurrency": people,
+        "prompt_words": prompt_words,
         "tokens_per_second": median(speeds),
         "first_token_seconds": median(first),
         "token_seconds": {"median": median(gaps), "p95": quantile(gaps, 0.95)},

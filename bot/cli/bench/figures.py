@@ -30,9 +30,10 @@ class Lag(TypedDict):
 
 
 class Burst(TypedDict):
-    """Medians over a few bursts of `concurrency` simultaneous continuations."""
+    """Medians over a few bursts of `concurrency` simultaneous continuations of prompts of `prompt_words`."""
 
     concurrency: int
+    prompt_words: int
     tokens_per_second: float
     first_token_seconds: float
     token_seconds: Spread
@@ -76,13 +77,14 @@ def figures_table(figures: Figures) -> str:
         f"{model['name']}, {model['parameters']:,} parameters, {model['dtype']} on {model['device']}",
         f"medians of {figures['rounds']} rounds, {figures['new_tokens']} new tokens each",
         "",
-        "at once  tokens/s  first token  next token (p95)  loop lag p99",
+        "prompt words  at once  tokens/s  first token  next token (p95)  loop lag p99",
     ]
     for burst in figures["continuations"]:
         token, lag = burst["token_seconds"], burst["event_loop_lag_seconds"]
         lines.append(
-            f"{burst['concurrency']:7}  {burst['tokens_per_second']:8.1f}  {burst['first_token_seconds']:9.3f} s"
-            f"  {token['median'] * 1000:5.0f} ms ({token['p95'] * 1000:.0f})".ljust(50)
+            f"{burst['prompt_words']:12}  {burst['concurrency']:7}  {burst['tokens_per_second']:8.1f}"
+            f"  {burst['first_token_seconds']:9.3f} s"
+            f"  {token['median'] * 1000:5.0f} ms ({token['p95'] * 1000:.0f})".ljust(64)
             + f"  {lag['p99'] * 1000:.1f} ms"
         )
     scored = figures["reviews_per_second"]

@@ -145,14 +145,14 @@ class _Loading:
         model.generation_config = end_of_text_only(self.files.name, model.generation_config)
         if self.dtype in ROUNDED:
             ROUNDED[self.dtype](model)
-            for parameter in model.parameters():  # the others would keep the whole file in memory
-                parameter.data = parameter.data.clone()
         return model
 
     def _own_forward_pass(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses | None:
         """Return passes of our own forward pass, which takes the weights out of `model`. None if it isn't for it."""
         if not can_compute(model, self.tokens):
             return None
+        for parameter in model.parameters():  # views of the file, all of which would stay in memory with the last one
+            parameter.data = parameter.data.clone()
         kernels = choose_kernels(layer_groups(model))
         if kernels is None:
             return None
