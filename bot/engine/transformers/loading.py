@@ -1,8 +1,5 @@
 """Load a model: safe and complete weights only, in the chosen dtype, on the chosen device."""
 
-import contextlib
-import ctypes
-import gc
 import logging
 from dataclasses import dataclass, replace
 from typing import cast
@@ -38,6 +35,7 @@ from bot.engine.transformers.kernels.modules import use_kernels
 from bot.engine.transformers.llama.batches import PackedBatches
 from bot.engine.transformers.llama.network import LlamaNetwork
 from bot.engine.transformers.llama.weights import can_compute, layer_groups, take_weights
+from bot.engine.transformers.memory import free_garbage
 from bot.engine.transformers.padded_batches import PaddedBatches
 from bot.engine.transformers.self_test import passes_self_test, take_reference
 from bot.errors import ModelUnavailable
@@ -157,7 +155,7 @@ class _Loading:
         if kernels is None:
             return None
         batches = PackedBatches(LlamaNetwork(take_weights(model, kernels)))
-        free_unused_memory()
+        free_garbage()
         info = replace(info, engine_path=f"own forward pass, {kernels.text}", path_reason=kernels.reason)
         return ForwardPasses(info, batches, None)
 
@@ -173,13 +171,6 @@ class _Loading:
             length = measure_context_length(model, stated, self.tokens)
             passes.info = replace(passes.info, context_length=length)
         return passes
-
-
-def free_unused_memory() -> None:
-    """Give the memory of objects that nobody uses back to the system."""
-    gc.collect()  # modules refer to each other
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def choose_device(name: str, device: str) -> str:

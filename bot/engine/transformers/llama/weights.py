@@ -11,6 +11,7 @@ from transformers.activations import ACT2FN
 
 from bot.engine.transformers.kernels import Activation, Product
 from bot.engine.transformers.kernels.choice import Kernels
+from bot.engine.transformers.memory import give_back
 
 # Their layers compute the same, apart from biases, norms of queries and keys (Qwen3), and Gemma's norm and scaling.
 CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "GemmaForCausalLM")
@@ -121,6 +122,7 @@ def _take_layers(decoder: Any, kernels: Kernels, activation: Activation, *, is_g
             down=kernels.pack([mlp.down_proj]),
         )
         decoder.layers[number] = torch.nn.Identity()
+        give_back()
 
 
 def _decoder(model: PreTrainedModel) -> Any:
