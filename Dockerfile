@@ -26,13 +26,14 @@ LABEL org.opencontainers.image.title="Nightword" \
 RUN useradd --uid 10001 --no-create-home --home-dir /models --shell /usr/sbin/nologin nightword \
     && install --directory --owner=nightword --group=nightword /models
 COPY --from=build /opt/nightword /opt/nightword
-# Writable paths: the models in a volume, the heartbeat and matplotlib's font list in /tmp.
+# Writable paths: the models in a volume, the heartbeat and matplotlib's font list in /tmp. Weights use huge pages.
 ENV PATH=/opt/nightword/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HF_HOME=/models \
     BOT_HEARTBEAT_FILE=/tmp/nightword-heartbeat \
-    MPLCONFIGDIR=/tmp/matplotlib
+    MPLCONFIGDIR=/tmp/matplotlib \
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 USER nightword
 WORKDIR /models
 VOLUME /models

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -20,6 +21,7 @@ from benchmarks.make_model import make_model
 from benchmarks.memory_limit import bytes_per_second
 from benchmarks.work import GROWTH_PEOPLE, GROWTH_WORDS, LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS
+from bot.engine.model_files import DEMO_FOLDER
 
 NEW_TOKENS = 32
 DTYPES = ("float32", "bfloat16", "int8", "int4")
@@ -35,6 +37,7 @@ TOPK_RUNS = 7
 CORES = str(os.cpu_count() or 1)
 ENVIRONMENT = os.environ | {
     "OMP_NUM_THREADS": CORES, "BOT_THREADS": CORES, "BOT_BATCH_SIZE": str(max(PEOPLE)), "BOT_MAX_PROMPT_TOKENS": "1024",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # pages of 2 MB, for all systems
 }  # fmt: skip
 
 
@@ -70,11 +73,16 @@ def main() -> None:
                 {dtype: run_module("benchmarks.precision", dtype) for dtype in DTYPES[1:]}
             ),
         }  # fmt: skip
-    target = page.RESULTS / file_name(run["date"], machine)
-    target.parent.mkdir(exist_ok=True)
+    target = free_file(page.RESULTS / file_name(run["date"], machine))
     target.write_text(json.dumps(run, indent=1) + "\n")
     page.write()
     print(f"Wrote {target.name} and the page.")
+
+
+def free_file(file: Path) -> Path:
+    """Return `file`, or one with a number if it exists: each run is kept."""
+    names = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(2))
+    return next(name for name in (file, *itertools.islice(names, 100)) if not name.exists())
 
 
 def measure_model(folder: str, new_tokens: int, *, with_peers: bool) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def measure_topk() -> dict[str, float]:
     """Return the median seconds of `nightword topk --model demo` and of a plain script, as whole processes."""
     commands = {
         "nightword": ["-m", "bot", "topk", "--model", "demo", "The film was"],
-        "plain script": ["-m", "benchmarks.topk_script"],
+        "plain script": ["-m", "benchmarks.plain_topk", str(DEMO_FOLDER), "The film was"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(TOPK_RUNS):
