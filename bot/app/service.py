@@ -101,6 +101,8 @@ async def _load(bot: Nightword) -> None:
         dtype = dtype_text(info.dtype, info.quantization)
         how = ", ".join(filter(None, (f": {dtype} on {info.device}", info.engine_path)))
     log.info("the model %s is ready%s", bot.settings.model, how)
+    if info is not None and info.path_reason:
+        log.info("kernels measured at loading: %s", info.path_reason)
 
 
 def configure_logging(settings: Settings) -> None:

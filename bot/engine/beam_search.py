@@ -102,10 +102,9 @@ class BeamSearch:
             candidates = self._candidates(running)
             self.record.steps.append(candidates)
             texts = [[*running[candidate.parent].ids, candidate.id] for candidate in candidates]
-            must_stop = steps.is_cancelled() or steps.is_enough(texts[0])
             if steps.is_cancelled():
                 raise RequestCancelled
-            is_last = must_stop or length == self._max_new_tokens
+            is_last = steps.is_enough(texts[0]) or length == self._max_new_tokens
             ended = [is_last or candidate.id in self._end_ids for candidate in candidates]
             if can_improve:
                 finished = self._keep_finished(finished, candidates, texts, ended)

@@ -93,11 +93,12 @@ def test_the_chat_types_are_transformers_own_decisions(chat_model: EngineModel, 
             answer = decide_plainly(request)["it"]
             yes = answer.get("noul")
             expected = [yes, 1 - yes] if yes is not None else list(answer["probabilities"].values())
-            assert [score.probability for score in reading.labels] == pytest.approx(expected, abs=1e-5)
+            # Both round in 30 layers of SmolLM2, each by up to 1e-5.
+            assert [score.probability for score in reading.labels] == pytest.approx(expected, abs=2e-5)
             with torch.no_grad():
                 logits = decide_plainly.model(inputs["input_ids"]).logits[0, -1].float()
             ids = [score.ids[0] for score in reading.labels]
-            assert reading.label_mass == pytest.approx(logits.softmax(-1)[ids].sum().item(), abs=1e-5)
+            assert reading.label_mass == pytest.approx(logits.softmax(-1)[ids].sum().item(), abs=2e-5)
             assert [score.logit for score in reading.labels] == pytest.approx(logits[ids].tolist(), abs=1e-3)
 
 

@@ -138,6 +138,29 @@ def test_texts_that_join_pause_leave_and_fork_at_random_keep_their_numbers(seed:
             torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_numbers_of_an_earlier_text_in_the_same_row_are_not_read(tmp_path: Path) -> None:
+    def spoil(model: Any) -> None:
+        model.get_input_embeddings().weight[7] = float("nan")
+
+    folder = random_model(tmp_path, llama(), spoil)
+    passes = engine_of(load_model(str(folder), max_prompt_tokens=200)).passes
+    long, bad = passes.begin(), passes.begin()
+    long.ids, bad.ids = list(range(10, 40)), list(range(10, 40))
+    passes.complete([long, bad])
+    long.ids, bad.ids = [*long.ids, 5], [*bad.ids, 7]
+    assert not passes.complete([long, bad])[1].isfinite().all()
+    del bad
+    short = passes.begin()
+    short.ids = [11, 12, 13]
+    long.ids = [*long.ids, 6]
+    passes.complete([long, short])
+    long.ids, short.ids = [*long.ids, 8], [*short.ids, 9]
+    for text, logits in zip((long, short), passes.complete([long, short]), strict=True):
+        with torch.no_grad():
+            expected = plain_model(folder)(torch.tensor([text.ids])).logits[0, -1]
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_walk_computes_only_its_new_token(demo_model: EngineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = _recorded_tokens(demo_model, monkeypatch)
     prompt = "It was a dark and stormy night; the rain fell in torrents, and she went on walking along the old"

@@ -17,8 +17,8 @@ from tests.wire.objects import APPLICATION, GUILD
 from tests.wire.running import started, wait_for_end
 
 SUBJECTS = [
-    "settings", "versions", "threads", "model", "device", "cache", "disk", "memory", "token", "application", "intents",
-    "installation", "servers", "permissions", "invite",
+    "settings", "versions", "threads", "model", "device", "processor", "cache", "disk", "memory", "token",
+    "application", "intents", "installation", "servers", "permissions", "invite",
 ]  # fmt: skip
 
 
@@ -56,7 +56,7 @@ async def test_with_nothing_configured_each_line_says_what_to_do(tmp_path: Path)
     assert report["model"][1].startswith("The model Qwen/Qwen2-0.5B cannot be used: ")
     assert "BOT_MODEL=demo and local folders need no network." in report["model"][1]
     assert report["token"][1].startswith("DISCORD_TOKEN is not set. Copy your bot's token")
-    for subject in SUBJECTS[9:14]:
+    for subject in SUBJECTS[10:15]:
         assert report[subject] == ("–", "not checked until Discord accepts the token.")
     assert report["invite"][1].startswith("the link appears here once DISCORD_TOKEN is valid.")
     assert report.out.endswith("\n2 problems found (marked ✗).\n")

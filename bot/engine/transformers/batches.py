@@ -9,7 +9,7 @@ from bot.engine.transformers.sequences import Decoding, ForwardRequest
 
 PREFILL_TOKENS = 512  # in one pass, of several prompts
 PIECE_TOKENS = 256  # in one pass, of one long prompt; all other requests wait for that pass
-LOGITS_ROWS = 64  # over the vocabulary, in one pass: 39 MB for 151,936 tokens
+LOGITS_ROWS = 64  # over the vocabulary, of one text in one pass: 39 MB for 151,936 tokens
 
 Finished = list[tuple[ForwardRequest, torch.Tensor]]
 
@@ -51,6 +51,6 @@ class Batches(Protocol):
         """Let `decoding`, of which nothing is computed, begin with `start`, which can be shared."""
         ...
 
-    def kept(self, decoding: Decoding) -> Decoding | None:
-        """Return a copy of a computed text for later texts that begin alike. None if it can't be shared."""
+    def kept(self, decoding: Decoding, most: int) -> Decoding | None:
+        """Return a copy of a computed text, up to `most` tokens, for later texts. None if it can't be shared."""
         ...

@@ -36,14 +36,14 @@ def _switching_length(text_config: PreTrainedConfig, rotary: dict[str, int]) -> 
     return rotary.get(name) or getattr(text_config, name, None) or stated_context_length(text_config) or 0
 
 
-def measure_context_length(model: PreTrainedModel, stated: int | None, wanted: int) -> int | None:
+def measure_context_length(model: PreTrainedModel, parameter_count: int, stated: int | None, wanted: int) -> int | None:
     """Test how many tokens the model can read, up to `wanted`. Return the result, or `stated` if that many work.
 
     Some models number positions from 2, and so have two fewer than they state. The result is None if nothing is stated
     and `wanted` tokens work.
     """
     most = wanted if stated is None else min(stated, wanted)
-    if model.num_parameters() * most > _MOST_PRODUCTS or input_rows(model) * most > _MOST_LOGITS:
+    if parameter_count * most > _MOST_PRODUCTS or input_rows(model) * most > _MOST_LOGITS:
         log.info("the model is too large to test whether it can read %d tokens", most)
         return stated
     device = model.device

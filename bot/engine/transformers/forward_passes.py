@@ -105,7 +105,7 @@ class ForwardPasses:
 
     def keep(self, decoding: Decoding) -> None:
         """Keep a computed text for later texts that begin alike."""
-        kept = None if self._batches is None else self._batches.kept(decoding)
+        kept = None if self._batches is None else self._batches.kept(decoding, self._kept.most)
         if kept is not None:
             self._kept.keep(kept)
 
@@ -189,12 +189,13 @@ class ForwardPasses:
         if kept is not None and kept.length == len(beginning) and self._batches.can_share(kept):
             return kept
         decoding = Decoding(self, is_cached=True, ids=beginning)
-        self.complete([decoding])
-        self._kept.keep(decoding)
+        self.wait([decoding])
+        if len(beginning) <= self._kept.most:
+            self._kept.keep(decoding)
         return Start(decoding, decoding.length)
 
     def _text(self, input_ids: list[int], start: Start | None, *, is_cached: bool = False) -> Decoding:
-        """Return a text to be computed. It takes what it can from `start`, or else from a kept text."""
+        """Return a text to be computed. It takes what it can from `start` or, without one, from a kept text."""
         decoding = Decoding(self, is_cached=is_cached)
         most = len(input_ids) - 1  # at least the last token must be computed
         if start is None:

@@ -21,11 +21,11 @@ class Start(NamedTuple):
 class KeptTexts:
     """Computed texts. The ones that were not used for longest are dropped first.
 
-    A token takes `bytes_per_token`, if that is known.
+    A token takes `bytes_per_token`, if that is known. `most` tokens are kept.
     """
 
     def __init__(self, bytes_per_token: int | None) -> None:
-        self._most = min(KEPT_TOKENS, KEPT_BYTES // (bytes_per_token or 1))
+        self.most = min(KEPT_TOKENS, KEPT_BYTES // (bytes_per_token or 1))
         self._texts: OrderedDict[tuple[int, ...], Decoding] = OrderedDict()
 
     @property
@@ -53,7 +53,7 @@ class KeptTexts:
         for other in [other for other in self._texts if other == key[: len(other)]]:
             del self._texts[other]
         self._texts[key] = decoding
-        while len(self._texts) > 1 and self.tokens > self._most:
+        while len(self._texts) > 1 and self.tokens > self.most:
             self._texts.popitem(last=False)
 
 

@@ -42,7 +42,7 @@ from bot.errors import ModelUnavailable
 from bot.questions.language_model import ModelInfo, display_name
 from bot.questions.options import MAX_NEW_TOKENS
 
-OWN_PATH = "transformers' own path"  # for models whose numbers would change in batches
+OWN_PATH = "plain transformers"  # for models whose numbers would change in batches
 ROUNDED = {"int8": int8.quantize_linear_layers, "int4": int4.quantize_linear_layers}
 
 log = logging.getLogger(__name__)
@@ -100,13 +100,14 @@ class _Facts:
 class _Loading:
     """The ways to compute a model, fastest first. Each is used only if it gives plain transformers' numbers.
 
-    `tokens` is the length of the longest text.
+    `tokens` is the length of the longest text. `parameter_count` is known once the model is loaded.
     """
 
     files: ModelFiles
     dtype: str
     device: str
     tokens: int
+    parameter_count: int = 0
 
     def passes(self) -> tuple[ForwardPasses, _Facts]:
         """Return the forward passes of the fastest way."""
@@ -123,7 +124,7 @@ class _Loading:
             device=model.device.type,
             context_length=stated,
             vocab_size=reference.vocab_size,
-            parameter_count=model.num_parameters(),
+            parameter_count=self.parameter_count,
         )
         if not changes_with_length(model.config, min(self.tokens, stated or self.tokens)):
             for make in (self._own_forward_pass, self._transformers_batches):
@@ -131,7 +132,8 @@ class _Loading:
                 if passes is not None and passes_self_test(passes, reference):
                     return self._with_measured_length(passes, passes.model), facts
                 if passes is not None:
-                    del passes, model  # frees the weights before they are loaded again
+                    del passes, model
+                    free_garbage()  # before the weights are loaded again
                     model = self._load()
         info = replace(info, engine_path=OWN_PATH)
         return self._with_measured_length(ForwardPasses(info, None, model), model), facts
@@ -140,13 +142,14 @@ class _Loading:
         """Return transformers' model, with rounded weights if the dtype says so."""
         model = _load_weights(self.files, "bfloat16" if self.dtype in ROUNDED else self.dtype)
         model.to(self.device)  # type: ignore[arg-type]  # typed as a bound method
+        self.parameter_count = model.num_parameters()  # before some of them are rounded
         model.generation_config = end_of_text_only(self.files.name, model.generation_config)
         if self.dtype in ROUNDED:
             ROUNDED[self.dtype](model)
         return model
 
     def _own_forward_pass(self, model: PreTrainedModel, info: ModelInfo) -> ForwardPasses | None:
-        """Return passes of our own forward pass, which takes the weights out of `model`. None if it isn't for it."""
+        """Return passes of our own forward pass, which takes the weights out of `model`. None for other models."""
         if not can_compute(model, self.tokens):
             return None
         for parameter in model.parameters():  # views of the file, all of which would stay in memory with the last one
@@ -154,7 +157,7 @@ class _Loading:
         kernels = choose_kernels(layer_groups(model))
         if kernels is None:
             return None
-        batches = PackedBatches(LlamaNetwork(take_weights(model, kernels)))
+        batches = PackedBatches(LlamaNetwork(take_weights(model, kernels, self.tokens)))
         free_garbage()
         info = replace(info, engine_path=f"own forward pass, {kernels.text}", path_reason=kernels.reason)
         return ForwardPasses(info, batches, None)
@@ -168,7 +171,7 @@ class _Loading:
         """Test how long a text can be, if the configuration doesn't say so or counts positions differently."""
         stated = passes.info.context_length
         if model is not None and (stated is None or (not passes.supports_incremental and has_position_table(model))):
-            length = measure_context_length(model, stated, self.tokens)
+            length = measure_context_length(model, self.parameter_count, stated, self.tokens)
             passes.info = replace(passes.info, context_length=length)
         return passes
 

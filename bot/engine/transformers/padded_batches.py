@@ -57,7 +57,7 @@ class PaddedBatches:
         """Let `decoding` begin with `start`. Its columns are copied when they are next used."""
         decoding.cache, decoding.length = start.text.cache, start.length
 
-    def kept(self, _: Decoding) -> None:
+    def kept(self, _: Decoding, __: int) -> None:
         """Keep nothing: a text's keys and values are part of its batch."""
 
     def _decode(self, requests: list[ForwardRequest]) -> Finished:

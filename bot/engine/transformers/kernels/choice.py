@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -21,9 +22,11 @@ from bot.engine.transformers.kernels import (
 
 Layers = Sequence[LinearLayer]  # linear layers whose outputs stand side by side in one product
 
+# The first kernel of each kind is used unless another one is clearly faster, so that each start gives the same numbers.
+# The last one works everywhere and with all weights.
 KERNELS: dict[str, tuple[Kernel, ...]] = {
     "float32": (dense.Packed(), dense.Plain()),
-    "bfloat16": (dense.Half(), dense.Packed(), dense.Plain()),
+    "bfloat16": (dense.Packed(), dense.Half(), dense.Plain()),
     "int8": (int8.FBGEMM, int8.ONEDNN, int8.MIXED, int8.WIDENED),
     "int4": (int4.MIXED, int4.WIDENED),
 }
@@ -31,7 +34,7 @@ KERNELS: dict[str, tuple[Kernel, ...]] = {
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 ONE, SEVERAL, PROMPT = 1, 16, 128  # rows for which the kernels are compared: a text, several at once, a prompt
 BETWEEN = (2, 4, 8, 12)  # rows at which the best kernel for one row is compared with that for several
-MOST_SEVERAL = 32  # more rows than that are a prompt
+BETWEEN_PROMPTS = 32  # as above, for the best kernels for several rows and for a prompt
 WORTH = 0.9  # another layout of the weights must be faster by this factor
 SAMPLE = 60_000_000  # weights measured at most: more than a processor's cache holds
 ROUNDS = 4  # the first one also prepares the kernel
@@ -44,10 +47,11 @@ log = logging.getLogger(__name__)
 class Choice:
     """The kernels by number of rows, each with the most rows for which it is used. The last one has no limit.
 
-    `reason` has the measured times.
+    Layers whose weights none of them can represent are packed with `otherwise`. `reason` has the measured times.
     """
 
     kernels: tuple[tuple[Kernel, int], ...]
+    otherwise: Kernel
     reason: str = ""
 
     @property
@@ -57,15 +61,25 @@ class Choice:
 
     def pack(self, layers: Layers) -> WeightedProduct:
         """Return one product of `layers`."""
-        products = {id(kernel): kernel.pack(layers) for kernel, _ in self.kernels}
-        product: WeightedProduct = ByRows.of([(products[id(kernel)], most) for kernel, most in self.kernels])
+        product: WeightedProduct = self._by_rows(lambda kernel: kernel.pack(layers))
         return product
 
     def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
         """Return activation(gate(x)) * up(x) as one product."""
-        products = {id(kernel): kernel.pack_gated(gate, up, activation) for kernel, _ in self.kernels}
-        product: Product = ByRows.of([(products[id(kernel)], most) for kernel, most in self.kernels])
+        product: Product = self._by_rows(lambda kernel: kernel.pack_gated(gate, up, activation))
         return product
+
+    def _by_rows(self, pack: Callable[[Kernel], Product]) -> Any:
+        """Return a product that chooses between those of the kernels that can represent the weights."""
+        products: list[tuple[Product, int]] = []
+        for kernel, most in self.kernels:
+            try:
+                products.append((pack(kernel), most))
+            except ValueError as error:
+                log.info("%s: not used for a layer: %s", kernel.name, error)
+        if not products or products[-1][1] < UNLIMITED:
+            products.append((pack(self.otherwise), UNLIMITED))
+        return ByRows.of(products)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +137,27 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
     if not correct:
         return None
     if len(correct) == 1:
-        return Choice(((correct[0], UNLIMITED),))
+        return Choice(((correct[0], UNLIMITED),), kernels[-1])
     sample = _sample(groups)
-    measured = _Measured({kernel: [kernel.pack(group) for group in sample] for kernel in correct}, sample)
-    several = measured.fastest(SEVERAL)
+    measured = _Measured({kernel: _packed(kernel, sample) for kernel in correct}, sample)
+    several = measured.faster_than(correct[0], SEVERAL) or correct[0]
     chosen = [(several, UNLIMITED)]
     if (prompt := measured.faster_than(several, PROMPT)) is not None:
-        chosen = [(several, MOST_SEVERAL), (prompt, UNLIMITED)]
+        is_slower = measured.seconds(prompt, BETWEEN_PROMPTS) > measured.seconds(several, BETWEEN_PROMPTS)
+        chosen = [(several, BETWEEN_PROMPTS if is_slower else SEVERAL), (prompt, UNLIMITED)]
     if (one := measured.faster_than(several, ONE)) is not None:
         slower = (rows for rows in BETWEEN if measured.seconds(one, rows) > measured.seconds(several, rows))
         first_slower = next(slower, SEVERAL)
         chosen.insert(0, (one, max(rows for rows in (ONE, *BETWEEN) if rows < first_slower)))
     limits = "; ".join(f"{kernel.name} for up to {most} rows" for kernel, most in chosen[:-1])
     reason = f"{measured.text}; {limits}" if limits else measured.text
-    log.info("kernels measured at loading: %s", reason)
-    return Choice(tuple(chosen), reason)
+    log.debug("kernels measured at loading: %s", reason)
+    return Choice(tuple(chosen), kernels[-1], reason)
+
+
+def _packed(kernel: Kernel, sample: Sequence[Layers]) -> list[WeightedProduct]:
+    """Return the product of each of `sample` that the kernel can represent. The others count as plain ones."""
+    return [Choice(((kernel, UNLIMITED),), KERNELS[_kind(group)][-1]).pack(group) for group in sample]
 
 
 class _Measured:

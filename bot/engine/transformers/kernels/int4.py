@@ -1,6 +1,6 @@
 """4-bit weights with a scale and an offset per group of 32. Everything else has the model's dtype.
 
-The weights need a quarter of bfloat16's memory, with the scales 5 bits each. Each group is rounded to 16 evenly spaced
+A weight needs 5 bits with its share of the scales, a third of bfloat16's. Each group is rounded to 16 evenly spaced
 values from its smallest to its largest number, which changes the results noticeably. The output layer, whose numbers
 are the logits, therefore keeps 8 bits.
 """
@@ -23,7 +23,7 @@ from bot.engine.transformers.kernels.int8 import SCRATCH, Int8Linear
 GROUP = 32  # weights with one scale and one offset
 _HIGHEST = 15
 _MIDDLE = 8  # PyTorch's kernel computes (number - 8) * scale + offset
-_KERNEL_ROWS = 64  # up to so many rows, PyTorch's kernel is faster than widening the weights for the call
+_KERNEL_ROWS = 64  # at a time, because PyTorch's kernel is slower with more
 _WIDTH = 16  # outputs that PyTorch's kernel computes at a time
 
 
@@ -115,41 +115,52 @@ class WidenedProduct:
     def __init__(self, layers: Sequence[LinearLayer]) -> None:
         if not all(isinstance(layer, Int4Linear) for layer in layers):
             raise TypeError("the layers are not Int4Linear")
-        self._pairs = torch.cat([layer.pairs for layer in layers])
-        self._scale = torch.cat([layer.scale for layer in layers])
-        self._offset = torch.cat([layer.offset for layer in layers])
-        self._bias = joined_bias(layers, [len(layer.pairs) for layer in layers])
+        self.pairs = torch.cat([layer.pairs for layer in layers])
+        self.scale = torch.cat([layer.scale for layer in layers])
+        self.offset = torch.cat([layer.offset for layer in layers])
+        self.bias = joined_bias(layers, [len(layer.pairs) for layer in layers])
         self._scratch: torch.Tensor = layers[0].scratch
 
     @property
     def weight(self) -> torch.Tensor:
         """The rounded weights."""
-        return widened(self._pairs, self._scale, self._offset)
+        return widened(self.pairs, self.scale, self.offset)
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """Return the product."""
-        result = _product(states, self._pairs, self._scale, self._offset, self._scratch)
-        return result if self._bias is None else result.add_(self._bias)
+        result = _product(states, self.pairs, self.scale, self.offset, self._scratch)
+        return result if self.bias is None else result.add_(self.bias)
 
 
-class MixedProduct(WidenedProduct):
-    """PyTorch's own kernel of bfloat16 states and 4-bit weights, for few rows."""
+class MixedProduct:
+    """PyTorch's own kernel of bfloat16 states and 4-bit weights. It is meant for few rows."""
 
     def __init__(self, layers: Sequence[LinearLayer]) -> None:
-        super().__init__(layers)
-        pairs = self._pairs
-        numbers = torch.cat([pairs & _HIGHEST, pairs >> 4], dim=1).int()
+        plain = WidenedProduct(layers)
+        numbers = torch.cat([plain.pairs & _HIGHEST, plain.pairs >> 4], dim=1).int()
         self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers, 1)
-        self._scales = torch.stack([self._scale.T, self._offset.T], dim=2).contiguous()
+        self._scales = torch.stack([plain.scale.T, plain.offset.T], dim=2).contiguous()
+        self._bias = plain.bias
+        self._in_features = 2 * plain.pairs.shape[1]
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The rounded weights."""
+        return self._product(torch.eye(self._in_features, dtype=torch.bfloat16)).T
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """Return the product."""
-        if len(states) > _KERNEL_ROWS:
-            return super().__call__(states)
-        result: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
-            states.bfloat16(), self._packed, GROUP, self._scales
-        )
+        result = self._product(states.bfloat16())
         return result if self._bias is None else result.add_(self._bias)
+
+    def _product(self, states: torch.Tensor) -> torch.Tensor:
+        parts = [
+            torch.ops.aten._weight_int4pack_mm_for_cpu(
+                states[start : start + _KERNEL_ROWS], self._packed, GROUP, self._scales
+            )
+            for start in range(0, len(states), _KERNEL_ROWS)
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class Int4Kernel:

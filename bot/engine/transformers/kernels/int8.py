@@ -158,9 +158,9 @@ class _IntegerProduct(ABC):
         states = states.float()
         step = states.abs().amax(1, keepdim=True).clamp_min_(1e-30).mul_(1 / LARGEST)
         numbers = states.new_empty(2 * count, self._in_features)
-        exact = torch.div(states, step, out=numbers[:count])
-        # The kernel itself rounds the first half of the rows.
-        torch.sub(exact, exact.round(), out=numbers[count:]).mul_(_FINER)
+        exact = states / step
+        whole = torch.round(exact, out=numbers[:count])
+        torch.sub(exact, whole, out=numbers[count:]).mul_(_FINER)
         sums = self.sums(numbers)
         result = torch.add(sums[:count], sums[count:], alpha=1 / _FINER).mul_(step)
         return result if self._bias is None else result.add_(self._bias)

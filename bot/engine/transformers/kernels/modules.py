@@ -30,7 +30,8 @@ class ProductLinear(torch.nn.Module):
 def use_kernels(model: torch.nn.Module) -> str:
     """Let `model` compute its linear layers with the fastest kernels. Return their names, or "" if none is used."""
     layers = [module for module in model.modules() if type(module) in _LINEAR]
-    kernels = choose_kernels([[layer] for layer in layers]) if layers else None
+    is_on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    kernels = choose_kernels([[layer] for layer in layers]) if layers and is_on_cpu else None
     if kernels is None:
         return ""
     del layers  # frees each layer's plain weights as soon as it is replaced

@@ -10,6 +10,8 @@ from bot.engine.transformers.llama.cache import CacheShape, TextCache, WritingGr
 from bot.engine.transformers.llama.network import EarlierSpan, LlamaNetwork, Pass, PromptSpan, WritingSpan
 from bot.engine.transformers.sequences import YIELD_TO, Decoding, ForwardRequest
 
+ROWS_AT_ONCE = LOGITS_ROWS + 16  # over the vocabulary: those of a long text, and of a few short ones
+
 
 class PackedBatches:
     """Batches of a LlamaNetwork. Each pass has tokens of all kinds, one text after another."""
@@ -51,7 +53,7 @@ class PackedBatches:
         return list(zip(finished, rows, strict=True))
 
     def release(self) -> None:
-        """Free the keys and values of texts that are not used any more."""
+        """Free the keys and values of the last pass. Texts in use keep theirs."""
         for group in self._groups.values():
             group.keep_only([])
 
@@ -63,11 +65,11 @@ class PackedBatches:
         """Let `decoding` begin with `start`, without a copy."""
         decoding.cache, decoding.length = TextCache(_cache(start.text), start.length), start.length
 
-    def kept(self, decoding: Decoding) -> Decoding | None:
-        """Return a copy of a computed text for later texts that begin alike."""
+    def kept(self, decoding: Decoding, most: int) -> Decoding | None:
+        """Return a copy of a computed text, up to `most` tokens, for later texts that begin alike."""
         if not isinstance(decoding.cache, TextCache) or not decoding.length:
             return None
-        length = decoding.length
+        length = min(decoding.length, most)
         copy = decoding.cache.copied(self._shape, length)
         return Decoding(decoding.passes, is_cached=True, length=length, cache=copy, ids=decoding.ids[:length])
 
@@ -96,6 +98,7 @@ class PackedBatches:
     def _add_prompt(self, step: Pass, request: ForwardRequest) -> bool:
         """Add a prompt, or a piece of it. Return whether that is its last piece."""
         decoding, piece = request.decoding, _piece(request)
+        assert 0 < request.rows <= decoding.uncomputed  # noqa: S101  # computed tokens have no logits any more
         first, start = len(step.ids), decoding.length
         is_last = start + piece == len(decoding.ids)
         cache = decoding.cache = decoding.cache or TextCache()
@@ -144,7 +147,7 @@ def _choose(prompts: list[ForwardRequest]) -> list[ForwardRequest]:
     tokens = rows = 0
     for prompt in prompts:
         piece = _piece(prompt)
-        has_room = prompt.rows == 1 or rows + prompt.rows <= LOGITS_ROWS
+        has_room = rows + prompt.rows <= ROWS_AT_ONCE
         if not chosen or (tokens + piece <= PREFILL_TOKENS and has_room):
             chosen.append(prompt)
             tokens, rows = tokens + piece, rows + prompt.rows

@@ -91,6 +91,7 @@ class TextCache:
         for segment in self.segments(length):
             memory[..., end : end + segment.shape[-2], :] = segment
             end += segment.shape[-2]
+        memory[..., end:, :] = 0  # an earlier text's numbers may not be finite
         self.group, self.row = group, row
         self._own, self.shared, self.shared_length = None, None, 0
 

@@ -83,12 +83,17 @@ def layer_groups(model: PreTrainedModel) -> list[list[torch.nn.Module]]:
     return [*groups, [head]]
 
 
-def take_weights(model: PreTrainedModel, kernels: Kernels) -> LlamaWeights:
-    """Return the model's weights packed for `kernels`. The model loses them layer by layer, to save memory."""
+def take_weights(model: PreTrainedModel, kernels: Kernels, tokens: int) -> LlamaWeights:
+    """Return the model's weights packed for `kernels`, for texts of up to `tokens` tokens.
+
+    The model loses its output layer, then one layer after the other, to save memory.
+    """
     decoder, config = _decoder(model), model.config
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     embedding: torch.Tensor = decoder.embed_tokens.weight.detach()
     head_product = kernels.pack([head])  # the largest one first, while there is only one copy of the others
+    model.set_output_embeddings(torch.nn.Identity())  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    del head
     first = decoder.layers[0].self_attn
     is_gemma = type(model).__name__ == "GemmaForCausalLM"
     head_size = int(first.head_dim)
@@ -102,7 +107,7 @@ def take_weights(model: PreTrainedModel, kernels: Kernels) -> LlamaWeights:
         key_heads=int(config.num_key_value_heads),
         head_size=head_size,
         cache_dtype=embedding.dtype,
-        rotations=_Rotations(decoder.rotary_emb, head_size),
+        rotations=_Rotations(decoder.rotary_emb, head_size, tokens),
     )
 
 
@@ -147,9 +152,10 @@ def _embedding_scale(hidden_size: int, dtype: torch.dtype) -> float:
 
 
 class _Rotations:
-    """The model's own rotary embeddings, as a table that grows."""
+    """The model's own rotary embeddings, as a table that grows up to `tokens` positions."""
 
-    def __init__(self, rotary: Any, head_size: int) -> None:
+    def __init__(self, rotary: Any, head_size: int, tokens: int) -> None:
+        self._tokens = tokens
         self._rotary = rotary
         self._head_size = head_size
         self._table = torch.empty(0, 2, 1, head_size)
@@ -157,7 +163,7 @@ class _Rotations:
     def __call__(self, count: int) -> torch.Tensor:
         """Return a table of at least `count` positions."""
         if len(self._table) < count:
-            positions = torch.arange(max(count, 2 * len(self._table), 256))[None]
+            positions = torch.arange(max(count, min(self._tokens, 2 * len(self._table))))[None]
             cosines, sines = self._rotary(torch.empty(0), positions)
             half = self._head_size // 2
             sines = torch.cat([-sines[..., :half], sines[..., half:]], dim=-1)
