@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 FADING = 0.7  # the weight of a finished request, relative to the next one: the pace changes with the load
-SINGLE_STEP = 0.1  # the weight of a request without a text: its prompt is often of another length
+SINGLE_STEP = 0.1  # the weight of a request without a text: its prompt often differs in length
 SHORTEST = 1e-6  # seconds, of a request
 GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples, modulo 1, spread evenly between 0 and 1
 

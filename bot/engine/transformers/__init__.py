@@ -12,7 +12,8 @@ Reading order:
 7. `self_test`: at loading, checks that this engine's numbers equal plain transformers'.
 8. `context_length`: how many tokens the model can read.
 9. `loading`: finds and loads a model, and chooses the fastest way to compute it that passes the self-test.
-10. `kernels`: matrix products in other memory layouts and precisions, and the choice between them.
+10. `observing` reports passes for metrics; `memory` gives memory back while a model is loaded.
+11. `kernels`: matrix products in other memory layouts and precisions, and the choice between them.
 
 `bot.engine.scheduler` runs several requests on one thread, and suspends each where it needs a forward pass.
 """

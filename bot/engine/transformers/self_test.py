@@ -104,7 +104,7 @@ def _generated_ids(model: PreTrainedModel, text: list[int]) -> tuple[int, ...]:
 
 
 def passes_self_test(passes: ForwardPasses, reference: Reference) -> bool:
-    """Return whether texts that are computed alone, in a padded batch and in pieces have the logits of `reference`."""
+    """Return whether texts have the logits of `reference`: alone, together, in pieces, and from a kept beginning."""
     expected = [logits[-1] for logits in reference.logits]
     longest, after_each = reference.texts[-1], reference.logits[-1]
     try:

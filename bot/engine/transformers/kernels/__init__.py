@@ -7,6 +7,7 @@ plain layers on this machine. `choice` measures which one is fastest for one row
 2. `int8` and `int4`: rounded weights, and the plain layers that define their numbers.
 3. `choice`: checks and measures the kernels of a dtype.
 4. `modules`: puts products into transformers' models.
+5. `processor`: what the processor can compute with, for `nightword doctor`.
 """
 
 from collections.abc import Callable, Sequence
