@@ -90,7 +90,7 @@ def load_model(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the engine needs to know about the model besides its numbers."""
+    """What the tokenizer's side of the engine needs to know about the model."""
 
     end_ids: frozenset[int]
     input_rows: int

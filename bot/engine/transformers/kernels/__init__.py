@@ -50,10 +50,10 @@ class Kernel(Protocol):
         ...
 
     def pack(self, layers: Sequence[LinearLayer]) -> WeightedProduct:
-        """Return one product of all `layers`, whose outputs stand side by side.
+        """Return one product of all `layers`, with their outputs joined in this order.
 
-        Raises RuntimeError, AttributeError or TypeError if this build of PyTorch lacks the kernel, and ValueError if it
-        can't represent these weights.
+        Raises RuntimeError, AttributeError or TypeError if this build of PyTorch doesn't have the kernel, and
+        ValueError if the kernel can't represent these weights.
         """
         ...
 
@@ -63,7 +63,7 @@ class Kernel(Protocol):
 
 
 class GatedProduct:
-    """activation(gate(x)) * up(x), from one product that has both side by side."""
+    """activation(gate(x)) * up(x), from one product that computes both."""
 
     def __init__(self, both: Product, activation: Activation) -> None:
         self._both = both
@@ -99,7 +99,7 @@ class ByRows:
 
 
 def joined_bias(layers: Sequence[LinearLayer], features: Sequence[int]) -> torch.Tensor | None:
-    """Return the biases side by side, with zeros for a layer without one. None if no layer has one."""
+    """Return the biases joined, with zeros for a layer without one. None if no layer has one."""
     biases = [layer.bias for layer in layers]
     if all(bias is None for bias in biases):
         return None

@@ -20,7 +20,7 @@ from bot.engine.transformers.kernels import (
     int8,
 )
 
-Layers = Sequence[LinearLayer]  # linear layers whose outputs stand side by side in one product
+Layers = Sequence[LinearLayer]  # linear layers that one product computes, with their outputs joined
 
 # The first kernel of each kind is used unless another one is clearly faster, so that each start gives the same numbers.
 # The last one works everywhere and with all weights.
@@ -119,7 +119,7 @@ def choose_kernels(groups: Sequence[Layers]) -> Kernels | None:
 
 
 def _kind(layers: Layers) -> str:
-    """Return the key in KERNELS of layers that stand side by side, or "" if they differ."""
+    """Return the key in KERNELS of layers that one product computes, or "" if their kinds differ."""
     kinds = {_KINDS.get(type(layer)) or str(layer.weight.dtype).removeprefix("torch.") for layer in layers}
     return kinds.pop() if len(kinds) == 1 else ""
 

@@ -13,7 +13,7 @@ _ROWS_CHECKED = 4096  # rows of weights at a time, because a check needs several
 
 
 def _joined(layers: Sequence[LinearLayer]) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return the weights and biases of `layers` side by side. Raises TypeError if they are no dense linear layers."""
+    """Return the weights and the biases of `layers`, joined. Raises TypeError if they are no dense linear layers."""
     if not all(type(layer) is torch.nn.Linear for layer in layers):
         raise TypeError("the layers are not torch.nn.Linear")
     weights = [layer.weight.detach() for layer in layers]

@@ -93,7 +93,7 @@ def _parts(count: int, at_a_time: int) -> list[slice]:
 
 
 class _Int8Weights:
-    """The weights of several Int8Linear layers side by side."""
+    """The weights of several Int8Linear layers, joined."""
 
     def __init__(self, layers: Sequence[LinearLayer]) -> None:
         if not all(isinstance(layer, Int8Linear) for layer in layers):

@@ -106,7 +106,7 @@ class TextCache:
 class WritingGroup:
     """Texts of up to `capacity` tokens that are written together, each in its row of one tensor.
 
-    `lengths` are their numbers of columns before the pass. A text that nobody refers to any more gives its row back.
+    `lengths` are their numbers of columns before the pass. When nothing refers to a text any more, its row is free.
     """
 
     def __init__(self, shape: CacheShape, capacity: int) -> None:

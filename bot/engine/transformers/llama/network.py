@@ -1,4 +1,4 @@
-"""The forward pass over the tokens of several texts, which stand one after another without padding.
+"""The forward pass over the tokens of several texts, in one sequence without padding between them.
 
 Matrix products take all tokens at once, so the weights are read once per pass. Only the attention is computed text by
 text, or in one call for all texts that get one token.
