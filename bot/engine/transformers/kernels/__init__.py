@@ -10,6 +10,7 @@ plain layers on this machine. `choice` measures which one is fastest for one row
 5. `processor`: what the processor can compute with, for `nightword doctor`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -19,6 +20,7 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 # torch.nn.Linear, Int8Linear or Int4Linear. torch types the attributes of modules as any tensor or module.
 LinearLayer: TypeAlias = Any
 Layer = TypeVar("Layer", bound=torch.nn.Module)
+SCRATCH = 5_000_000  # weights widened at a time, 10 MB: a whole layer of a small model
 
 
 class Product(Protocol):
@@ -75,6 +77,18 @@ class GatedProduct:
         return self._activation(gate).mul_(up)
 
 
+class JoiningKernel(ABC):
+    """A kernel whose gated products are one product of both layers."""
+
+    @abstractmethod
+    def pack(self, layers: Sequence[LinearLayer]) -> WeightedProduct:
+        """Return one product of all `layers`. Raises the errors of `Kernel.pack`."""
+
+    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
+        """Return activation(gate(x)) * up(x) as one product. Raises the errors of `pack`."""
+        return GatedProduct(self.pack([gate, up]), activation)
+
+
 class ByRows:
     """Uses one of several products, by the number of rows. Each has the most rows for which it is used."""
 
@@ -107,6 +121,17 @@ def joined_bias(layers: Sequence[LinearLayer], features: Sequence[int]) -> torch
         torch.zeros(count) if bias is None else bias.detach() for bias, count in zip(biases, features, strict=True)
     ]
     return torch.cat([bias.to(known[0].dtype) for bias in known])
+
+
+def scratch_for(model: torch.nn.Module) -> torch.Tensor:
+    """Return memory in which the layers of `model` widen their rounded weights, at least one output at a time."""
+    widest = max((layer.in_features for layer in model.modules() if type(layer) is torch.nn.Linear), default=0)
+    return torch.empty(max(SCRATCH, widest), dtype=torch.bfloat16)
+
+
+def parts(count: int, at_a_time: int) -> list[slice]:
+    """Return slices of at most `at_a_time` that cover `count`."""
+    return [slice(start, start + at_a_time) for start in range(0, count, at_a_time)]
 
 
 def replace_layers(model: torch.nn.Module, kind: type[Layer], make: Callable[[Layer], torch.nn.Module]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from bot.engine.transformers.kernels import Activation, GatedProduct, LinearLayer, Product, joined_bias
+from bot.engine.transformers.kernels import Activation, GatedProduct, JoiningKernel, LinearLayer, Product, joined_bias
 
 ROWS_EXPECTED = 16  # rows for which oneDNN's layout is optimized
 _FINEST = 2.0**-25  # half of float16's smallest step
@@ -33,7 +33,7 @@ class PlainProduct:
         return functional.linear(states.to(self.weight.dtype), self.weight, self._bias)
 
 
-class Plain:
+class Plain(JoiningKernel):
     """PyTorch's own product, with the weights as they are."""
 
     name = "plain weights"
@@ -41,10 +41,6 @@ class Plain:
     def pack(self, layers: Sequence[LinearLayer]) -> PlainProduct:
         """Return one product of all `layers`."""
         return PlainProduct(*_joined(layers))
-
-    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
-        """Return activation(gate(x)) * up(x) as one product."""
-        return GatedProduct(self.pack([gate, up]), activation)
 
 
 class PackedProduct:
@@ -151,7 +147,7 @@ def _fits(weight: torch.Tensor) -> bool:
     return bool((weight.half().float() - weight).abs().max() <= _FINEST)
 
 
-class Half:
+class Half(JoiningKernel):
     """bfloat16 weights that float16 can represent."""
 
     name = "float16 weights"
@@ -165,7 +161,3 @@ class Half:
         if not all(_fits(weight[start : start + _ROWS_CHECKED]) for start in starts):
             raise ValueError("a weight is too large for float16")
         return HalfProduct(weight, bias)
-
-    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
-        """Return activation(gate(x)) * up(x) as one product."""
-        return GatedProduct(self.pack([gate, up]), activation)

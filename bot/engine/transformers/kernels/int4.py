@@ -10,15 +10,16 @@ from collections.abc import Callable, Sequence
 import torch
 
 from bot.engine.transformers.kernels import (
-    Activation,
-    GatedProduct,
+    SCRATCH,
+    JoiningKernel,
     LinearLayer,
-    Product,
     WeightedProduct,
     joined_bias,
+    parts,
     replace_layers,
+    scratch_for,
 )
-from bot.engine.transformers.kernels.int8 import SCRATCH, Int8Linear
+from bot.engine.transformers.kernels.int8 import Int8Linear
 
 GROUP = 32  # weights with one scale and one offset
 _HIGHEST = 15
@@ -45,7 +46,7 @@ class Int4Linear(torch.nn.Module):
         self.scale = ((groups.amax(2).float() - smallest) / _HIGHEST).clamp_(min=1e-12).to(dtype)
         self.offset = (smallest + _MIDDLE * self.scale.float()).to(dtype)
         self.pairs = torch.empty(self.out_features, self.in_features // 2, dtype=torch.uint8)
-        for rows in _parts(self.out_features, max(1, SCRATCH // self.in_features)):
+        for rows in parts(self.out_features, max(1, SCRATCH // self.in_features)):
             steps = (groups[rows].float() - self.offset[rows, :, None].float()) / self.scale[rows, :, None].float()
             numbers = steps.round_().add_(_MIDDLE).clamp_(0, _HIGHEST).to(torch.uint8).flatten(1)
             low, high = numbers.chunk(2, dim=1)
@@ -84,7 +85,7 @@ def _product(
 ) -> torch.Tensor:
     rows = rows.to(scale.dtype)
     result = rows.new_empty(len(rows), len(pairs))
-    for some in _parts(len(pairs), max(1, len(scratch) // (2 * pairs.shape[1]))):
+    for some in parts(len(pairs), max(1, len(scratch) // (2 * pairs.shape[1]))):
         result[:, some] = rows @ widened(pairs[some], scale[some], offset[some], scratch).T
     return result
 
@@ -94,8 +95,7 @@ def quantize_linear_layers(model: torch.nn.Module) -> None:
 
     It can't be for the output layer, and for layers whose rows can't be divided into groups.
     """
-    widest = max((layer.in_features for layer in model.modules() if type(layer) is torch.nn.Linear), default=0)
-    scratch = torch.empty(max(SCRATCH, widest), dtype=torch.bfloat16)
+    scratch = scratch_for(model)
     output = model.get_output_embeddings()  # type: ignore[operator]  # typed as any attribute of a module
 
     def make(linear: torch.nn.Linear) -> torch.nn.Module:
@@ -103,10 +103,6 @@ def quantize_linear_layers(model: torch.nn.Module) -> None:
         return Int4Linear(linear, scratch) if can_be else Int8Linear(linear, scratch)
 
     replace_layers(model, torch.nn.Linear, make)
-
-
-def _parts(count: int, at_a_time: int) -> list[slice]:
-    return [slice(start, start + at_a_time) for start in range(0, count, at_a_time)]
 
 
 class WidenedProduct:
@@ -154,16 +150,16 @@ class MixedProduct:
         return result if self._bias is None else result.add_(self._bias)
 
     def _product(self, states: torch.Tensor) -> torch.Tensor:
-        parts = [
+        products = [
             torch.ops.aten._weight_int4pack_mm_for_cpu(
                 states[start : start + _KERNEL_ROWS], self._packed, GROUP, self._scales
             )
             for start in range(0, len(states), _KERNEL_ROWS)
         ]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return products[0] if len(products) == 1 else torch.cat(products)
 
 
-class Int4Kernel:
+class Int4Kernel(JoiningKernel):
     """A kernel for Int4Linear layers."""
 
     def __init__(self, name: str, product: Callable[[Sequence[LinearLayer]], WeightedProduct]) -> None:
@@ -173,10 +169,6 @@ class Int4Kernel:
     def pack(self, layers: Sequence[LinearLayer]) -> WeightedProduct:
         """Return one product of all `layers`."""
         return self._product(layers)
-
-    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
-        """Return activation(gate(x)) * up(x) as one product."""
-        return GatedProduct(self.pack([gate, up]), activation)
 
 
 WIDENED = Int4Kernel("4-bit weights widened at each call", WidenedProduct)

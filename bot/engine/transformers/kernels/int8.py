@@ -17,16 +17,16 @@ from collections.abc import Callable, Sequence
 import torch
 
 from bot.engine.transformers.kernels import (
-    Activation,
-    GatedProduct,
+    SCRATCH,
+    JoiningKernel,
     LinearLayer,
-    Product,
     WeightedProduct,
     joined_bias,
+    parts,
     replace_layers,
+    scratch_for,
 )
 
-SCRATCH = 5_000_000  # weights widened at a time, 10 MB: a whole layer of a small model
 LARGEST = 127
 _FINER = 2 * LARGEST  # finer steps in a step: a remainder is at most half a step, which is 127 finer steps
 _ZERO = 128  # the kernels read integers from 0 to 255
@@ -47,7 +47,7 @@ class Int8Linear(torch.nn.Module):
         weight = linear.weight.detach()
         self.scale = (weight.abs().amax(dim=1).float().clamp(min=1e-12) / LARGEST).to(weight.dtype)
         self.quantized = torch.empty_like(weight, dtype=torch.int8)
-        for rows in _parts(self.out_features, max(1, SCRATCH // self.in_features)):
+        for rows in parts(self.out_features, max(1, SCRATCH // self.in_features)):
             self.quantized[rows] = (
                 (weight[rows].float() / self.scale[rows, None].float()).round_().clamp_(-LARGEST, LARGEST)
             )
@@ -74,7 +74,7 @@ def widened_product(
     outputs, features = quantized.shape
     rows = rows.to(scratch.dtype)
     result = rows.new_empty(len(rows), outputs)
-    for some in _parts(outputs, max(1, len(scratch) // features)):
+    for some in parts(outputs, max(1, len(scratch) // features)):
         part = quantized[some]
         widened = scratch[: part.numel()].view_as(part).copy_(part)
         result[:, some] = rows @ widened.T
@@ -83,13 +83,8 @@ def widened_product(
 
 def quantize_linear_layers(model: torch.nn.Module) -> None:
     """Replace the linear layers of `model`, which is in bfloat16, by Int8Linear layers."""
-    widest = max((layer.in_features for layer in model.modules() if type(layer) is torch.nn.Linear), default=0)
-    scratch = torch.empty(max(SCRATCH, widest), dtype=torch.bfloat16)
+    scratch = scratch_for(model)
     replace_layers(model, torch.nn.Linear, lambda linear: Int8Linear(linear, scratch))
-
-
-def _parts(count: int, at_a_time: int) -> list[slice]:
-    return [slice(start, start + at_a_time) for start in range(0, count, at_a_time)]
 
 
 class _Int8Weights:
@@ -209,7 +204,7 @@ class OneDnnProduct(_IntegerProduct):
         return sums
 
 
-class Int8Kernel:
+class Int8Kernel(JoiningKernel):
     """A kernel for Int8Linear layers."""
 
     def __init__(self, name: str, product: Callable[[_Int8Weights], WeightedProduct]) -> None:
@@ -219,10 +214,6 @@ class Int8Kernel:
     def pack(self, layers: Sequence[LinearLayer]) -> WeightedProduct:
         """Return one product of all `layers`."""
         return self._product(_Int8Weights(layers))
-
-    def pack_gated(self, gate: LinearLayer, up: LinearLayer, activation: Activation) -> Product:
-        """Return activation(gate(x)) * up(x) as one product."""
-        return GatedProduct(self.pack([gate, up]), activation)
 
 
 WIDENED = Int8Kernel("8-bit weights widened at each call", WidenedProduct)
