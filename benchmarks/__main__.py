@@ -7,21 +7,18 @@ import argparse
 import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page
+from benchmarks import page, start
 from benchmarks.machine import describe_machine, file_name, today
 from benchmarks.make_model import make_model
 from benchmarks.memory_limit import bytes_per_second
 from benchmarks.work import GROWTH_PEOPLE, GROWTH_WORDS, LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS
-from bot.engine.model_files import DEMO_FOLDER
 
 NEW_TOKENS = 32
 DTYPES = ("float32", "bfloat16", "int8", "int4")
@@ -138,17 +135,11 @@ def by_length(figures: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]
 
 def measure_topk() -> dict[str, float]:
     """Return the median seconds of `nightword topk --model demo` and of a plain script, as whole processes."""
-    commands = {
-        "nightword": ["-m", "bot", "topk", "--model", "demo", "The film was"],
-        "plain script": ["-m", "benchmarks.plain_topk", str(DEMO_FOLDER), "The film was"],
+    figures: Any = start.measure("demo", TOPK_RUNS)
+    return {
+        "nightword": figures["nightword"]["seconds"],
+        "plain script": figures["plain_transformers"]["seconds"],
     }
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(TOPK_RUNS):
-        for name, command in commands.items():
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=True)  # noqa: S603  # this interpreter
-            seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
 def run_module(module: str, *arguments: str) -> Any:
