@@ -7,7 +7,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,11 @@ class Database:
         """Open a transaction, which is committed at the end, or rolled back if an error is raised.
 
         On SQLite transactions run one at a time: a session inside another would wait for itself.
+        If the task is cancelled while the transaction ends, it ends first.
         """
-        async with AsyncSession(self._require_engine(), expire_on_commit=False) as session, session.begin():
+        async with AsyncSession(self._require_engine(), expire_on_commit=False) as session:
             yield session
+            await _finish(session.commit())
 
     def content_hash(self, text: str) -> str:
         """Return the salted hash stored instead of `text`. Without the salt, guesses can't be checked."""
@@ -161,6 +163,19 @@ class Database:
 
     def _convert_errors(self) -> contextlib.AbstractContextManager[None]:
         return convert_server_errors() if self._file is None else _convert_errors(f"{self._file}: ", _SQLITE_REMEDY)
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work` to its end, even if this task is cancelled meanwhile.
+
+    Otherwise the pool would log a traceback for a connection that is not reset.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def convert_server_errors() -> contextlib.AbstractContextManager[None]:

@@ -2,14 +2,16 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
+from collections.abc import Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.errors import DatabaseUnavailable
@@ -139,6 +141,57 @@ async def test_a_transaction_that_is_cancelled_in_the_middle_of_a_statement_hold
         await be_cancelled()
     assert not await ReviewStore(database).privacy.has_opted_out(1)
     await database.close()
+
+
+class CancelledAtStep(Generator[Any, Any, None]):
+    """An awaitable whose task is cancelled when it waits for the n-th time, wherever that is."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], step: int) -> None:
+        self._work = work
+        self._steps_left = step
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        waiting = self._work.send(value)
+        if self._steps_left == 0:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        self._steps_left -= 1
+        return waiting
+
+    def throw(self, *error: Any) -> Any:
+        return self._work.throw(*error)
+
+
+async def test_work_that_is_cancelled_anywhere_is_stored_or_not_and_nothing_is_logged(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    privacy = ReviewStore(database).privacy
+    outcomes = []
+
+    async def write_and_read(user: int) -> None:
+        async with database.session() as session:
+            await session.execute(insert(OptOut).values(user_id=user, since=NOON))
+        await privacy.has_opted_out(user)
+        await database.erase()
+        await database.ping()
+
+    async def cancelled_at(step: int) -> None:
+        await CancelledAtStep(write_and_read(ADA + step), step)
+
+    for step in itertools.count():
+        try:
+            await asyncio.create_task(cancelled_at(step))
+        except asyncio.CancelledError:
+            outcomes.append(await privacy.has_opted_out(ADA + step))
+        else:
+            break
+    assert outcomes == sorted(outcomes), "what was cancelled later is stored"
+    assert set(outcomes) == {False, True}
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def problem_of(url: str) -> str:
