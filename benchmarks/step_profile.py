@@ -29,13 +29,17 @@ OTHER, PYTHON = "other operators", "Python"
 
 def main() -> None:
     """Print the milliseconds of one step, and of 16 reviews, by part as JSON."""
-    folder, dtype = sys.argv[1:]
+    print(json.dumps(measure(*sys.argv[1:])))
+
+
+def measure(folder: str, dtype: str) -> dict[str, dict[str, float]]:
+    """Return the milliseconds of each kind of step by part."""
     model = load_model(folder, dtype=dtype, device="cpu", max_prompt_tokens=1024)
     figures = {f"a token, {people} at once": _token(model, people) for people in PEOPLE}
     figures[f"{REVIEWS} reviews"] = _parts(
         lambda: _score(model), [_measure_seconds(lambda: _score(model)) for _ in range(2)], 1
     )
-    print(json.dumps(figures))
+    return figures
 
 
 def _token(model: LanguageModel, people: int) -> dict[str, float]:
