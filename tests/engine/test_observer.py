@@ -1,18 +1,21 @@
 """What the executor and the engine report about requests and forward passes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import transformers
 
 from bot.engine.executor import ModelExecutor, build_executor
 from bot.engine.observer import EngineObserver, Phase, Work
-from bot.questions.continuation import ContinuationQuestion
+from bot.engine.transformers.loading import load_model
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import Watcher
 from bot.questions.sentiment import SentimentQuestion
 from bot.settings import Settings
+from tests.engine.small_models import SMALL, llama, random_model
 
 PROMPT = "It was a dark and stormy"
 PROMPT_TOKENS = 7
@@ -105,3 +108,29 @@ async def test_the_time_in_the_queue_is_that_before_the_computation(recorder: Re
     assert waited_first < waited_second
     assert waited_second >= first.run.seconds
     assert first.result == second.result
+
+
+class PassesBeforeOffers(Watcher[Continuation]):
+    """Records how many passes were computed before each draft was offered."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.passes: list[int] = []
+        self._recorder = recorder
+
+    def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # only the time matters
+        self.passes.append(len(self._recorder.passes))
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+@pytest.mark.parametrize("is_own", [True, False], ids=["our forward pass", "transformers' model"])
+def test_each_token_is_offered_before_the_next_pass(
+    recorder: Recorder, tmp_path: Path, strategy: str, *, is_own: bool
+) -> None:
+    config = llama() if is_own else transformers.GraniteConfig(**SMALL)
+    model = load_model(str(random_model(tmp_path, config)), max_prompt_tokens=100, observer=recorder)
+    assert model.info.engine_path.startswith("own forward pass") == is_own
+    model.answer(continuation("Once", strategy=strategy))  # the first time, generation is tried before
+    recorder.passes.clear()
+    watcher = PassesBeforeOffers(recorder)
+    model.answer(continuation(strategy=strategy, max_new_tokens=6), watcher)
+    assert watcher.passes[:4] == [1, 2, 3, 4]

@@ -11,7 +11,10 @@ POLL_SECONDS = 0.25
 
 
 async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
-    """Return the median time to the first token of a request while `others` run, and of one that runs alone."""
+    """Return the median time to the first token of a request while `others` run, and of one that runs alone.
+
+    People come at any time, so the requests beside others begin at times spread evenly over a forward pass.
+    """
     alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
     beside_others = []
     for turn in range(ROUNDS):
@@ -22,6 +25,9 @@ async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int
         ]
         while not all(len(stamp.times) > 1 for stamp in stamps):  # noqa: ASYNC110  # the model's thread has no event for it
             await asyncio.sleep(0.001)
+        last = max(stamp.times[-1] for stamp in stamps)
+        pass_seconds = last - max(stamp.times[-2] for stamp in stamps)
+        await asyncio.sleep(max(0.0, last + pass_seconds * (turn + 0.5) / ROUNDS - time.perf_counter()))
         beside_others.append(await _first_token(executor, 22_000 + turn))
         for future in writing:
             future.cancel()

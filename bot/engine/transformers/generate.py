@@ -87,10 +87,11 @@ class _BetweenSteps(StoppingCriteria):
     serve_others: bool
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:  # noqa: ARG002  # the signature is transformers'
+        best = input_ids[0, self.prompt_length :].tolist()  # beam search sorts its beams, best first
+        is_last = self.should_stop(best)
         if self.serve_others:
             let_others_run()
-        best = input_ids[0, self.prompt_length :].tolist()  # beam search sorts its beams, best first
-        return torch.full((input_ids.shape[0],), self.should_stop(best), device=input_ids.device, dtype=torch.bool)
+        return torch.full((input_ids.shape[0],), is_last, device=input_ids.device, dtype=torch.bool)
 
 
 def _generate_options(parameters: GenerationParameters) -> dict[str, float]:
