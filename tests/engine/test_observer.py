@@ -117,7 +117,7 @@ class PassesBeforeOffers(Watcher[Continuation]):
         self.passes: list[int] = []
         self._recorder = recorder
 
-    def offer(self, partial: Callable[[], Continuation]) -> None:  # noqa: ARG002  # only the time matters
+    def offer(self, partial: Callable[[], Continuation]) -> None:  # only the time matters
         self.passes.append(len(self._recorder.passes))
 
 
