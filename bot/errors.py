@@ -36,6 +36,7 @@ BotError
     ├── ModelUnavailable
     ├── SentimentUnsupported
     ├── GenerationUnsupported
+    ├── LayersUnsupported
     ├── NumbersNotFinite
     ├── DatabaseUnavailable
     ├── MeasurementUnavailable

@@ -10,8 +10,8 @@ from bot.app.client import Nightword, add_commands
 from bot.cli.main import build_parser
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.generation import GenerationParameters
-from bot.questions.options import OPTIONS, Option, options_of
 from bot.questions.layers import LayersQuestion
+from bot.questions.options import OPTIONS, Option, options_of
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.topk import TopKQuestion
 

@@ -13,9 +13,9 @@ from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.decision import DecisionEvidenceQuestion, DecisionQuestion
 from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion
+from bot.questions.layers import LayersQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
-from bot.questions.layers import LayersQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion

@@ -46,14 +46,15 @@ class LayerReadings:
         """The model's own most probable next token after each position."""
         return tuple(position.top[0] for position in self.layers[-1].positions)
 
-    def leads_from(self, index: int = -1) -> int:
-        """Return the first layer from which on the model's own answer is the most probable token, at `positions[index]`.
+    @property
+    def leads_from(self) -> int:
+        """The layer from which on the model's own answer after the prompt is the most probable token.
 
-        0 means that it already follows the embedding.
+        0 means that it leads from the embedding on.
         """
-        final = self.answers[index].token.id
+        final = self.answers[-1].token.id
         first = len(self.layers) - 1
-        while first and self.layers[first - 1].positions[index].top[0].token.id == final:
+        while first and self.layers[first - 1].positions[-1].top[0].token.id == final:
             first -= 1
         return self.layers[first].number
 

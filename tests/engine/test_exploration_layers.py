@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from bot.engine.model import EngineModel
-from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.errors import EmptyPrompt, LayersUnsupported, OptionOutOfRange
 from bot.questions.continuation import ContinuationQuestion
@@ -19,7 +18,6 @@ from bot.questions.layers import LayerReadings, LayersQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
 from tests.engine.exploring import ODD_TEXTS
-from tests.engine.operations import Operation
 from tests.engine.requests import Start
 from tests.engine.small_models import SMALL, llama, plain_model, random_model
 
@@ -34,7 +32,8 @@ def by_head(model: Any, states: torch.Tensor) -> torch.Tensor:
 
 def by_soft_capped_head(model: Any, states: torch.Tensor) -> torch.Tensor:
     cap = model.config.final_logit_softcapping
-    return torch.tanh(model.lm_head(states) / cap) * cap
+    capped: torch.Tensor = torch.tanh(model.lm_head(states) / cap) * cap
+    return capped
 
 
 def by_scaled_head(model: Any, states: torch.Tensor) -> torch.Tensor:
@@ -74,8 +73,9 @@ def assert_equal_to_plain(result: LayerReadings, plain: Any, norm: str, read: Re
         assert [reading.position for reading in layer.positions] == list(range(first, len(result.input_ids)))
         for reading in layer.positions:
             probabilities = expected[reading.position].softmax(0)
-            entropy = torch.distributions.Categorical(logits=expected[reading.position].double()).entropy()
-            assert reading.entropy == pytest.approx(entropy.item() / torch.tensor(2.0).log().item(), abs=1e-4)
+            chances = expected[reading.position].double().softmax(0)
+            bits = -(chances * chances.clamp(min=1e-300).log2()).sum().item()
+            assert reading.entropy == pytest.approx(bits, abs=1e-4)
             assert [entry.probability for entry in reading.top] == pytest.approx(
                 probabilities.topk(len(reading.top)).values.tolist(), abs=1e-5
             )
@@ -107,32 +107,35 @@ def test_the_last_layer_is_the_next_token_of_topk(demo_model: EngineModel) -> No
     assert [entry.probability for entry in last] == pytest.approx([entry.probability for entry in own], abs=1e-6)
 
 
-def test_earlier_texts_that_are_kept_change_nothing(plain: Any) -> None:
-    model = load_model("demo", max_prompt_tokens=300)
+def test_earlier_texts_that_are_kept_change_nothing(ours: EngineModel, plain: Any) -> None:
     text = "The old man looked at the sea and thought of the fish, which he had not seen for many long days. Then he"
     question = LayersQuestion(text, 4)
-    alone = model.answer(question)
-    model.answer(XrayQuestion(text))
-    model.answer(ContinuationQuestion(text, GenerationParameters.from_options(strategy="greedy")))
-    assert_equal_to_plain(model.answer(question), plain, "model.norm", by_head)
+    alone = ours.answer(question)
+    ours.answer(XrayQuestion(text))
+    ours.answer(ContinuationQuestion(text, GenerationParameters.from_options(strategy="greedy")))
+    assert_equal_to_plain(ours.answer(question), plain, "model.norm", by_head)
     assert_equal_to_plain(alone, plain, "model.norm", by_head)
 
 
-async def test_others_are_answered_beside_it(start: Start, demo_model: EngineModel, plain: Any) -> None:
-    executor = start(demo_model)
+async def test_others_are_answered_beside_it(start: Start, ours: EngineModel, plain: Any) -> None:
+    executor = start(ours)
     parameters = GenerationParameters.from_options(strategy="greedy", max_new_tokens=30)
     prompt = "Once upon a time"
-    expected = demo_model.answer(ContinuationQuestion(prompt, parameters)).output_ids
+    expected = ours.answer(ContinuationQuestion(prompt, parameters)).output_ids
     writing = executor.submit(1, ContinuationQuestion(prompt, parameters))
     reading = executor.submit(2, LayersQuestion("The old man looked at the", 5))
-    after = executor.submit(3, Operation(lambda model, _: model.answer(TopKQuestion(prompt, 3))))
+    after = executor.submit(3, TopKQuestion(prompt, 3))
     assert (await writing).result.output_ids == expected
     assert_equal_to_plain((await reading).result, plain, "model.norm", by_head)
-    await after
+    own = ours.answer(TopKQuestion(prompt, 3)).next_tokens.candidates
+    beside = (await after).result.next_tokens.candidates
+    assert [entry.probability for entry in beside] == pytest.approx([entry.probability for entry in own], abs=1e-5)
 
 
 def test_positions_are_limited_to_the_prompt_and_to_64(demo_model: EngineModel) -> None:
-    assert len(demo_model.answer(LayersQuestion("Once", 8)).tokens) == len(demo_model.answer(LayersQuestion("Once", 64)).tokens)
+    assert len(demo_model.answer(LayersQuestion("Once", 8)).tokens) == len(
+        demo_model.answer(LayersQuestion("Once", 64)).tokens
+    )
     for positions in (0, 65):
         with pytest.raises(OptionOutOfRange, match="positions"):
             demo_model.answer(LayersQuestion("Once", positions))
@@ -143,14 +146,12 @@ def test_positions_are_limited_to_the_prompt_and_to_64(demo_model: EngineModel) 
 def test_from_which_layer_on_the_answer_leads(demo_model: EngineModel) -> None:
     result = demo_model.answer(LayersQuestion("It was a dark and stormy", 1))
     firsts = [layer.positions[0].top[0].token.id for layer in result.layers]
-    leads = result.leads_from()
+    leads = result.leads_from
     assert set(firsts[leads:]) == {firsts[-1]}
     assert leads == 0 or firsts[leads - 1] != firsts[-1]
 
 
-def test_a_model_without_hidden_states_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_without_hidden_states_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(str(random_model(tmp_path, transformers.GraniteConfig(**SMALL))), max_prompt_tokens=100)
     forward = transformers.GraniteForCausalLM.forward
 
@@ -162,9 +163,10 @@ def test_a_model_without_hidden_states_is_refused(
         model.answer(LayersQuestion("Once upon a time", 3))
 
 
-def test_a_lower_precision_reads_the_layers_too(plain: Any) -> None:
-    assert AutoModelForCausalLM.from_pretrained(DEMO_FOLDER).config.num_hidden_layers == plain.config.num_hidden_layers
-    exact = load_model("demo", max_prompt_tokens=100).answer(LayersQuestion("It was a dark and stormy", 2))
-    rounded = load_model("demo", dtype="int8", max_prompt_tokens=100).answer(LayersQuestion("It was a dark and stormy", 2))
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_a_lower_precision_reads_the_layers_too(demo_model: EngineModel, dtype: str) -> None:
+    question = LayersQuestion("It was a dark and stormy", 2)
+    exact = demo_model.answer(question)
+    rounded = load_model("demo", dtype=dtype, max_prompt_tokens=100).answer(question)
     assert len(exact.layers) == len(rounded.layers)
     assert rounded.answers[-1].token == exact.answers[-1].token

@@ -13,7 +13,7 @@ async def test_each_layer_shows_the_model_s_own_figures(place: Place, demo_model
     own = demo_model.answer(LayersQuestion(PROMPT, 3))
     description = embed_of(result.response)["description"]
     assert description.startswith(f"{PROMPT} **▁**\n")
-    rows = [line.split() for line in description.split("```")[1].strip().split("\n")[2:]]
+    rows = [line.split() for line in description.split("```")[1].strip().split("\n")[1:]]
     assert [row[:3] for row in rows] == [
         [str(layer.number), percentage(layer.positions[-1].top[0].probability), f"{layer.positions[-1].entropy:.2f}"]
         for layer in own.layers

@@ -66,7 +66,7 @@ def _draw_cell(canvas: Canvas, left: int, top: int, width: int, position: LayerP
 
 
 def _draw_key(canvas: Canvas, top: int) -> None:
-    width = 260
+    width = 320
     for step in range(_STEPS):
         x = MARGIN + round(step * width / _STEPS)
         end = MARGIN + round((step + 1) * width / _STEPS)
@@ -90,9 +90,9 @@ def _heading(result: LayerReadings) -> tuple[str, str]:
 def _alt(result: LayerReadings, layers: list[Layer]) -> str:
     title, _ = _heading(result)
     sentences = [f"The most probable next token after each layer. After the prompt, {title}."]
-    after = [f"layer {layer.number}: {_reading(layer.positions[-1])}" for layer in layers]
+    after = [f"{layer.number} {_reading(layer.positions[-1])}" for layer in layers]
     while after:
-        whole = " ".join([*sentences, f"After the prompt, {'; '.join(after)}."])
+        whole = " ".join([*sentences, f"By layer: {'; '.join(after)}."])
         if len(whole) <= ALT_LIMIT:
             return whole
         after.pop(0)  # the last layers tell more

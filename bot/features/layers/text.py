@@ -15,7 +15,7 @@ def shown_layers(layers: tuple[Layer, ...]) -> list[Layer]:
 
 def lead_text(result: LayerReadings) -> str:
     """Return from which layer on the model's own answer leads, such as ``from layer 3 of 8``."""
-    layer, last = result.leads_from(), result.layers[-1].number
+    layer, last = result.leads_from, result.layers[-1].number
     if layer == 0:
         return "from the embedding on"
     return f"only after the last of {last} layers" if layer == last else f"from layer {layer} of {last} on"

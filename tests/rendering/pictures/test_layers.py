@@ -61,5 +61,5 @@ def test_the_alt_text_states_the_figures() -> None:
     picture = draw_checked(layers_picture, readings([" a", " b"], [0.5, 0.25], 2, 1))
     assert picture.alt == (
         "The most probable next token after each layer. After the prompt, “·b” leads only after the last of 1 layers. "
-        "After the prompt, layer 0: “·a” 50.00%, 0.0 bits; layer 1: “·b” 25.00%, 1.0 bits."
+        "By layer: 0 “·a” 50.00%, 0.0 bits; 1 “·b” 25.00%, 1.0 bits."
     )
