@@ -46,7 +46,7 @@ def layer_logits(model: PreTrainedModel, input_ids: list[int], first: int) -> It
         return logits[0].float().cpu()
 
     own = whole.logits[0, first:].float().cpu()
-    if not _are_close(logits_of(states[-1][:, first:]), own):
+    if bool(own.isfinite().all()) and not _are_close(logits_of(states[-1][:, first:]), own):
         raise LayersNotFound("its output layer needs more than the last hidden state")
     for state in states[:-1]:
         yield logits_of(norm(state[:, first:]))
