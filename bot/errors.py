@@ -36,6 +36,7 @@ BotError
     ├── ModelUnavailable
     ├── SentimentUnsupported
     ├── GenerationUnsupported
+    ├── LayersUnsupported
     ├── NumbersNotFinite
     ├── DatabaseUnavailable
     ├── MeasurementUnavailable
@@ -262,6 +263,13 @@ class GenerationUnsupported(ConfigurationError):
 
     def __init__(self, model: str, what: str, reason: str, remedy: str) -> None:
         super().__init__(f"The model {model} cannot be used for {what}: {reason.rstrip('.')}. {remedy}")
+
+
+class LayersUnsupported(ConfigurationError):
+    """The model's layers can't be read; `reason` is a clause that says why."""
+
+    def __init__(self, model: str, reason: str, remedy: str) -> None:
+        super().__init__(f"The layers of the model {model} can't be read: {reason}. {remedy}")
 
 
 class NumbersNotFinite(ConfigurationError):

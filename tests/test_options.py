@@ -10,6 +10,7 @@ from bot.app.client import Nightword, add_commands
 from bot.cli.main import build_parser
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.generation import GenerationParameters
+from bot.questions.layers import LayersQuestion
 from bot.questions.options import OPTIONS, Option, options_of
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.topk import TopKQuestion
@@ -71,11 +72,12 @@ def test_the_terminal_has_the_options_of_the_table() -> None:
     [
         ("topk", lambda: vars_of(TopKQuestion.from_options("x"))),
         ("sampler", lambda: vars_of(SamplerQuestion.from_options("x"))),
+        ("layers", lambda: vars_of(LayersQuestion.from_options("x"))),
         ("compare", lambda: vars_of(ComparisonQuestion.from_options("x"))),
         ("continue", lambda: vars_of(GenerationParameters.from_options(strategy="sample"))),
         ("continue", lambda: vars_of(GenerationParameters.from_options(strategy="beam"))),
     ],
-    ids=["topk", "sampler", "compare", "sample", "beam"],
+    ids=["topk", "sampler", "layers", "compare", "sample", "beam"],
 )
 def test_a_question_fills_in_the_defaults_of_the_table(command: str, values: Any) -> None:
     filled = values()

@@ -65,6 +65,7 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.ModelUnavailable: "Model unavailable",
     errors.SentimentUnsupported: "Not supported by this model",
     errors.GenerationUnsupported: "Not supported by this model",
+    errors.LayersUnsupported: "Not supported by this model",
     errors.NumbersNotFinite: "Numerical error",
     errors.MeasurementUnavailable: "Not installed",
     errors.BotError: "Not possible",

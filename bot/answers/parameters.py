@@ -9,6 +9,7 @@ from bot.questions.options import (
     COMPARED_TOKENS,
     NEW_TOKENS,
     NUM_BEAMS,
+    POSITIONS,
     REPETITION_PENALTY,
     SEED,
     TEMPERATURE,
@@ -30,6 +31,7 @@ TopK: TypeAlias = app_commands.Range[int, TOP_K.smallest, TOP_K.largest]
 TopP: TypeAlias = app_commands.Range[float, TOP_P.smallest, TOP_P.largest]
 NumBeams: TypeAlias = app_commands.Range[int, NUM_BEAMS.smallest, NUM_BEAMS.largest]
 RepetitionPenalty: TypeAlias = app_commands.Range[float, REPETITION_PENALTY.smallest, REPETITION_PENALTY.largest]
+Positions: TypeAlias = app_commands.Range[int, POSITIONS.smallest, POSITIONS.largest]
 Seed: TypeAlias = app_commands.Range[int, SEED.smallest, SEED.largest]
 
 

@@ -13,6 +13,7 @@ from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.decision import DecisionEvidenceQuestion, DecisionQuestion
 from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion
+from bot.questions.layers import LayersQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
 from bot.questions.sampler import SamplerQuestion
@@ -27,7 +28,7 @@ RECEIPT = "receipt.json"
 # Every question that a receipt can hold. Details and Replay need an entry for each.
 CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
     TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
-    ComparisonQuestion, SamplerQuestion, DecisionQuestion, DecisionEvidenceQuestion,
+    ComparisonQuestion, SamplerQuestion, LayersQuestion, DecisionQuestion, DecisionEvidenceQuestion,
 )  # fmt: skip
 
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])

@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 from bot.engine.comparison import compare
 from bot.engine.continuation import write
 from bot.engine.decision import DecisionReader
+from bot.engine.layers import read_layers
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
@@ -21,6 +22,7 @@ from bot.questions.decision import (
     DecisionQuestion,
 )
 from bot.questions.language_model import ModelInfo, Question, Watcher
+from bot.questions.layers import LayersQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentBatchQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
@@ -52,6 +54,7 @@ class EngineModel:
             XrayQuestion: lambda question, _: surprisals(engine, question),
             ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),
             SamplerQuestion: lambda question, _: sampler_stages(engine, question),
+            LayersQuestion: lambda question, _: read_layers(engine, question),
             GuessQuestion: lambda question, _: score_guess(engine, question),
             RevealQuestion: lambda question, _: score_guesses(engine, question),
         }

@@ -140,6 +140,14 @@ class Engine(Protocol):
         """
         ...
 
+    def layer_logits(self, input_ids: list[int], first: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits that each layer's states would give, from position `first` on: [positions, vocab_size].
+
+        At most 64 positions are read. The first are the embedding's, and the last the model's own. Raises
+        LayersUnsupported.
+        """
+        ...
+
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
         """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""
         ...

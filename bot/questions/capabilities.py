@@ -36,5 +36,6 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
         Capability(
             "sampled texts and tokens", "own draws", "the same seed gives another result than with transformers"
         ),
+        Capability("/layers", "refused", "the server returns no hidden states"),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

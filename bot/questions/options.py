@@ -26,6 +26,7 @@ DEFAULT_TEMPERATURE = 0.8
 DEFAULT_TOP_K = 50
 DEFAULT_TOP_P = 0.95
 DEFAULT_NUM_BEAMS = 5
+DEFAULT_POSITIONS = 6
 DEFAULT_PENALTY = 1.0
 DEFAULT_BEAM_PENALTY = 2.0  # for the second beam search in /compare, as in the notebook
 
@@ -154,6 +155,11 @@ K_IN_TERMINAL = replace(K, largest=None, door="terminal")
 WALK_TEMPERATURE = replace(
     TEMPERATURE, help="Also show the probabilities at this temperature", default=1.0, door="terminal"
 )
+
+POSITIONS = Option(
+    "positions", int, "How many of the last tokens to show", 1, 8, default=DEFAULT_POSITIONS, door="discord"
+)
+POSITIONS_IN_TERMINAL = replace(POSITIONS, largest=64, door="terminal")  # the picture shows the last 8
 
 # What is decided in a terminal, by every command that asks decisions.
 DECISION_OPTIONS = (
@@ -308,6 +314,12 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         TOP_K,
         TOP_P,
         REPETITION_PENALTY,
+        PRIVATE,
+    ),
+    "layers": (
+        *_text("prompt", "The text whose next token is read after each layer"),
+        POSITIONS,
+        POSITIONS_IN_TERMINAL,
         PRIVATE,
     ),
     "guess": (

@@ -97,7 +97,7 @@ def test_hidden_states_are_those_of_transformers(name: str, tmp_path: Path) -> N
     with torch.no_grad():
         expected = plain_model(folder)(torch.tensor([ids]), output_hidden_states=True).hidden_states
         states: list[torch.Tensor] = []
-        step = Pass(ids, list(range(len(ids))), prompts=[PromptSpan(0, len(ids))], outputs=[len(ids) - 1])
+        step = Pass(ids, list(range(len(ids))), prompts=[PromptSpan(0, len(ids))], outputs=list(range(len(ids))))
         network(step, states)
     # transformers' last one is normalised, and the one before the norm is not among them.
     assert len(states) == len(expected)

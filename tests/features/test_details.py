@@ -39,6 +39,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": PROMPT}),
     ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
+    ("layers", {"prompt": PROMPT, "positions": 3}),
 ]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
@@ -136,6 +137,10 @@ async def test_its_command_computes_the_same_in_a_terminal(
         distributions = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
         top_ids = [[token["id"] for token in distribution["tokens"]] for distribution in distributions]
         assert top_ids == receipt["outputs"]
+    elif command == "layers":
+        positions = [position for layer in printed[0]["layers"] for position in layer["positions"]]
+        probabilities = [position["tokens"][0]["probability"] for position in positions]
+        assert probabilities == pytest.approx(receipt["figures"], abs=1e-5)
     else:
         pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 

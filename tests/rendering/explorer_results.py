@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
 from bot.questions.evidence import WordEvidence
+from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.sentiment import Calibration, SentimentEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
@@ -46,6 +47,17 @@ sampler_stages = st.builds(
     SamplerStages, long_texts, st.just((1,)), parameters, distributions,
     st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
 )  # fmt: skip
+layer_positions = st.builds(
+    LayerPosition, st.integers(0, 1000), st.lists(candidates, min_size=1, max_size=5).map(tuple), st.floats(0, 20)
+)
+layer_readings = st.builds(
+    lambda prompt, token, readings: LayerReadings(
+        prompt, (1,), (token,), tuple(Layer(number, (reading,)) for number, reading in enumerate(readings))
+    ),
+    long_texts,
+    tokens,
+    st.lists(layer_positions, min_size=1, max_size=60),
+)
 compared = st.builds(
     ComparedText,
     continuations.filter(lambda continuation: bool(continuation.output_ids)),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
+from bot.features.layers.embed import layers_answer
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sentiment.embed import evidence_answer
 from bot.features.topk.embed import candidate_options, walk_answer
@@ -15,11 +16,20 @@ from bot.features.topk.record import TakenStep, WalkRecord, read_walk, walk_stat
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import Comparison
 from bot.questions.language_model import RunInfo
+from bot.questions.layers import LayerReadings
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
 from bot.questions.xray import Surprisals
-from tests.rendering.explorer_results import candidates, comparisons, evidence, likelihoods, sampler_stages, surprisals
+from tests.rendering.explorer_results import (
+    candidates,
+    comparisons,
+    evidence,
+    layer_readings,
+    likelihoods,
+    sampler_stages,
+    surprisals,
+)
 from tests.rendering.results import (
     check,
     computed,
@@ -46,6 +56,12 @@ def test_xray(result: Surprisals, run: RunInfo) -> None:
 @settings(max_examples=60, deadline=None)
 def test_sampler(result: SamplerStages, run: RunInfo) -> None:
     check(sampler_answer(result, run))
+
+
+@given(layer_readings, computed)
+@settings(max_examples=60, deadline=None)
+def test_layers(result: LayerReadings, run: RunInfo) -> None:
+    check(layers_answer(result, run))
 
 
 @given(comparisons, computed)

@@ -11,6 +11,7 @@ REVIEW = "A slow beginning, but I laughed all the way home. Wonderful!"
 ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "tokens": ("tokenize", {"text": "positive 🤷"}),
     "tokens of two texts": ("tokenize", {"text": "positive", "compare_with": "-positive"}),
+    "layers": ("layers", {"prompt": PROMPT}),
     "sampler": ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
     "comparison": ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     "greedy": ("continue", {"prompt": PROMPT, "max_new_tokens": 8}),

@@ -43,6 +43,7 @@ ERRORS = (
     errors.ModelUnavailable("no/such", "it is not on the hub"),
     errors.SentimentUnsupported("no/such", " positive", [" pos", "itive"]),
     errors.GenerationUnsupported("no/such", "beam search", "it has no cache", "Use another model."),
+    errors.LayersUnsupported("no/such", "it doesn't return its hidden states", "Try another model."),
     errors.NumbersNotFinite("demo", "float16"),
     errors.NumbersNotFinite("demo", "float32"),
     errors.DatabaseUnavailable("it did not answer", "Check that it runs."),

@@ -39,6 +39,7 @@ COMMANDS = {
     "tokens": ["tokenize", "positive 🤷", "--compare-with=-positive"],
     "xray": ["xray", PROMPT],
     "comparison": ["compare", PROMPT, "--max-new-tokens", "6", "--seed", "3", "--num-beams", "2"],
+    "layers": ["layers", PROMPT],
     "sampler": ["sampler", PROMPT, "--temperature", "1.5", "--top-k", "20", "--top-p", "0.9"],
 }
 WRONG = {

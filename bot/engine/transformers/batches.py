@@ -1,5 +1,6 @@
 """The interface of batches: which tokens of which texts share a forward pass, and where keys and values are."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -26,6 +27,13 @@ class Batches(Protocol):
         """Compute some of `requests`, and return the finished ones with their logits [rows, vocabulary], float32.
 
         `requests` are in the order of their turns. Raises the model's errors.
+        """
+        ...
+
+    def layer_logits(self, request: ForwardRequest) -> Iterator[torch.Tensor]:
+        """Compute one text at once, and yield the logits after each layer: float32 [rows of the request, vocabulary].
+
+        The first are the embedding's, and the last the model's own. Raises LayersNotFound.
         """
         ...
 

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from bot.engine.beam_search import search_beams
 from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore
+from bot.engine.scheduler import let_others_run
 from bot.engine.tokenizer import TextCodec
 from bot.engine.transformers.beams import Beams
 from bot.engine.transformers.decoding import TokenChooser, decode
@@ -66,6 +67,12 @@ class TransformersEngine:
         """Return the logits of the token after `input_ids`: [vocab_size]."""
         logits: NDArray[np.float32] = self.passes.last_logits(input_ids).numpy()
         return logits
+
+    def layer_logits(self, input_ids: list[int], first: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits after each layer. Other requests run between the layers."""
+        for logits in self.passes.layer_logits(input_ids, first):
+            yield logits.numpy()
+            let_others_run()
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
         """Return an id drawn after `input_ids`. `number` (from 0) says which draw of the parameters' seed it is."""

@@ -14,9 +14,10 @@ from transformers import PreTrainedModel
 from bot.engine.observer import EngineObserver
 from bot.engine.transformers.batches import LOGITS_ROWS, PIECE_TOKENS, Batches, Finished
 from bot.engine.transformers.kept_texts import WORTH_SHARING, KeptTexts, Start, common_length
+from bot.engine.transformers.layers import LayersNotFound, layer_logits
 from bot.engine.transformers.observing import observe_passes
 from bot.engine.transformers.sequences import Decoding, ForwardRequest, wait_for_passes
-from bot.errors import NumbersNotFinite
+from bot.errors import LayersUnsupported, NumbersNotFinite
 from bot.questions.language_model import ModelInfo
 
 WORTH_WAITING = 0.25  # of all tokens must be shared with the first text before the others wait for it
@@ -94,6 +95,18 @@ class ForwardPasses:
             decoding.ids = input_ids[:end]
             yield wait_for_passes(self, [ForwardRequest(decoding, self.next_turn(), rows=end - start)])[0]
         self.keep(decoding)
+
+    def layer_logits(self, input_ids: list[int], first: int) -> Iterator[torch.Tensor]:
+        """Yield the logits after each layer from position `first` on, float32 [positions, vocabulary].
+
+        The first are the embedding's, and the last the model's own. Raises LayersUnsupported.
+        """
+        try:
+            for logits in self._layer_logits(input_ids, first):
+                self.check_finite(logits)
+                yield logits
+        except LayersNotFound as error:
+            raise LayersUnsupported(self.info.short_name, str(error), "Try another model.") from None
 
     def begin(self, input_ids: Sequence[int] = (), most: int = 0) -> Decoding:
         """Return a text whose keys and values will be cached.
@@ -179,6 +192,16 @@ class ForwardPasses:
         """Return the logits after each text."""
         requests = [ForwardRequest(decoding, self.next_turn()) for decoding in decodings]
         return [logits[-1] for logits in wait_for_passes(self, requests)]
+
+    def _layer_logits(self, input_ids: list[int], first: int) -> Iterator[torch.Tensor]:
+        if self._batches is None:
+            return layer_logits(self.plain_model, input_ids, first)
+        decoding = self.begin(input_ids, first)
+        if self._batches.shares_parts and len(decoding.ids) < first:
+            decoding.ids = input_ids[:first]
+            self.wait([decoding])
+        decoding.ids = input_ids
+        return self._batches.layer_logits(ForwardRequest(decoding, self.next_turn(), rows=len(input_ids) - first))
 
     def _no_texts(self) -> KeptTexts:
         return KeptTexts(None if self._batches is None else self._batches.bytes_per_token)

@@ -5,6 +5,7 @@ mask and the position ids hide the padding, so a row's numbers don't depend on t
 """
 
 import inspect
+from collections.abc import Iterator
 
 import torch
 from transformers import PreTrainedModel
@@ -13,6 +14,7 @@ from transformers.cache_utils import Cache
 from bot.engine.transformers.batches import LOGITS_ROWS, PIECE_TOKENS, PREFILL_TOKENS, Finished
 from bot.engine.transformers.kept_texts import Start
 from bot.engine.transformers.kv_cache import Batch, CacheRow, PreallocatedLayer, merge_caches
+from bot.engine.transformers.layers import layer_logits
 from bot.engine.transformers.sequences import YIELD_TO, Decoding, ForwardRequest
 
 PADDING_ALLOWED = 1.2  # computed tokens, with padding, for each token of the prompts
@@ -44,6 +46,11 @@ class PaddedBatches:
         ]
         prompts = [request for request in requests if request not in running]
         return [*self._decode(running), *self._prefill(self._choose_prompts(prompts))]
+
+    def layer_logits(self, request: ForwardRequest) -> Iterator[torch.Tensor]:
+        """Call the model plainly, and yield the logits after each layer. Raises LayersNotFound."""
+        ids = request.decoding.ids
+        return layer_logits(self._model, ids, len(ids) - request.rows)
 
     def release(self) -> None:
         """Free the keys and values of the last batch."""

@@ -23,7 +23,7 @@ from bot.engine.vllm.answers import (
 from bot.engine.vllm.connection import Connection
 from bot.engine.vllm.inspection import REQUEST
 from bot.engine.vllm.server import Json
-from bot.errors import NumbersNotFinite, PromptTooLong, RequestCancelled
+from bot.errors import LayersUnsupported, NumbersNotFinite, PromptTooLong, RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 
@@ -107,6 +107,14 @@ class VllmEngine:
         (choice,) = self._complete([input_ids], logprobs=-1)
         with self._finite():
             return whole_distribution(next_log_probabilities(choice), self._info.vocab_size)
+
+    def layer_logits(self, input_ids: list[int], first: int) -> Iterator[NDArray[np.float32]]:  # noqa: ARG002  # it always raises
+        """Raise LayersUnsupported."""
+        raise LayersUnsupported(
+            self.info.short_name,
+            "vLLM's server returns no hidden states",
+            "Use the transformers engine (BOT_ENGINE=transformers).",
+        )
 
     def draw(self, input_ids: list[int], parameters: GenerationParameters, number: int) -> int:
         """Return an id drawn after `input_ids` by the server. `number` (from 0) gives each draw a seed of its own."""

@@ -1,6 +1,7 @@
 """Which tokens of which texts share a forward pass: the next token of each text being written, and prompts."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import torch
 
@@ -51,6 +52,17 @@ class PackedBatches:
         for request in prompts:
             request.turn = request.next_turn() + YIELD_TO  # newer requests run before its next piece
         return list(zip(finished, rows, strict=True))
+
+    @torch.no_grad()
+    def layer_logits(self, request: ForwardRequest) -> Iterator[torch.Tensor]:
+        """Compute the rest of a text, and yield the logits after each layer."""
+        step, states = Pass(), list[torch.Tensor]()
+        self._add_prompt(step, request)
+        own = self._network(step, states)
+        request.decoding.length += len(step.ids)
+        for some in states[:-1]:  # the last ones are normalised, and `own` was computed from them
+            yield self._network.logits_of(some)
+        yield own
 
     def release(self) -> None:
         """Free the keys and values of the last pass. Texts in use keep theirs."""

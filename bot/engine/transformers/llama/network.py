@@ -72,8 +72,8 @@ class LlamaNetwork(torch.nn.Module):
     def forward(self, step: Pass, hidden_states: list[torch.Tensor] | None = None) -> torch.Tensor:
         """Return the logits after the tokens of `step.outputs`, float32 [outputs, vocabulary].
 
-        If `hidden_states` is given, the states of all tokens are appended to it: the embedding's and each layer's, and
-        last the normalised ones, float32 [tokens, hidden size].
+        If `hidden_states` is given, the states of these tokens are appended to it: the embedding's and each layer's,
+        and last the normalised ones, float32 [outputs, hidden size].
         """
         weights = self._weights
         count = len(step.ids)
@@ -85,7 +85,7 @@ class LlamaNetwork(torch.nn.Module):
         attention = _Attention(self, step)
         for number, layer in enumerate(weights.layers):
             if hidden_states is not None:
-                hidden_states.append(states[:count].clone())
+                hidden_states.append(states[step.outputs])
             qkv = layer.qkv(layer.before_attention(states))
             rotations = rotations.to(qkv.dtype)
             self._rotate(layer, qkv, rotations)
@@ -97,9 +97,13 @@ class LlamaNetwork(torch.nn.Module):
             states += layer.attention_output(attended)
             states += layer.down(layer.gated(layer.before_mlp(states)))
         if hidden_states is not None:
-            hidden_states.append(weights.norm(states[:count]))
             (states,) = _rows_of(step.outputs, states)
-        return weights.head(weights.norm(states)).float()[: len(step.outputs)]
+            hidden_states.append(weights.norm(states)[: len(step.outputs)])
+        return self.logits_of(states)[: len(step.outputs)]
+
+    def logits_of(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the logits that hidden states would give as the last layer's, float32 [states, vocabulary]."""
+        return self._weights.head(self._weights.norm(states)).float()
 
     def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, rotations: torch.Tensor) -> None:
         """Normalise queries and keys if the model does, and rotate both by position (Su 2021, RoPE), in place."""

@@ -1,0 +1,1 @@
+"""`/layers`: what the model would say after each of its layers."""
