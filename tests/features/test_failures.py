@@ -27,6 +27,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("tokenize", {"text": "Once"}),
     ("xray", {"text": "Once upon a time"}),
     ("sampler", {"prompt": "Once"}),
+    ("contrast", {"a": "Once", "b": "Twice"}),
     ("compare", {"prompt": "Once", "max_new_tokens": 3}),
     ("guess", {"prompt": "Once"}),
     ("decide", {"text": "Once", "question": "spam"}),

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.contrast import Contrast, Density, Mover
 from bot.questions.evidence import WordEvidence
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.sentiment import Calibration, SentimentEvidence
@@ -45,6 +46,18 @@ def stage(name: str) -> st.SearchStrategy[SamplerStage]:
 sampler_stages = st.builds(
     SamplerStages, long_texts, st.just((1,)), parameters, distributions,
     st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
+)  # fmt: skip
+log_probabilities = st.floats(-1e4, 0)
+movers = st.builds(Mover, tokens, log_probabilities, log_probabilities, probabilities)
+steps = st.integers(0, 47)
+densities = st.builds(
+    Density, st.integers(-12, -2), st.just(48),
+    st.lists(st.tuples(steps, steps, st.integers(1, 200_000)), min_size=1, max_size=60).map(tuple),
+)  # fmt: skip
+divergences = st.just(0.0) | st.floats(0, 1e5)
+contrasts = st.builds(
+    Contrast, long_texts, long_texts, st.just((1,)), st.just((2,)), divergences, divergences, probabilities,
+    st.lists(movers, max_size=20).map(tuple), densities,
 )  # fmt: skip
 compared = st.builds(
     ComparedText,

@@ -8,18 +8,28 @@ from hypothesis import strategies as st
 
 from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
+from bot.features.contrast.embed import contrast_answer
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sentiment.embed import evidence_answer
 from bot.features.topk.embed import candidate_options, walk_answer
 from bot.features.topk.record import TakenStep, WalkRecord, read_walk, walk_state
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import Comparison
+from bot.questions.contrast import Contrast
 from bot.questions.language_model import RunInfo
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
 from bot.questions.xray import Surprisals
-from tests.rendering.explorer_results import candidates, comparisons, evidence, likelihoods, sampler_stages, surprisals
+from tests.rendering.explorer_results import (
+    candidates,
+    comparisons,
+    contrasts,
+    evidence,
+    likelihoods,
+    sampler_stages,
+    surprisals,
+)
 from tests.rendering.results import (
     check,
     computed,
@@ -46,6 +56,16 @@ def test_xray(result: Surprisals, run: RunInfo) -> None:
 @settings(max_examples=60, deadline=None)
 def test_sampler(result: SamplerStages, run: RunInfo) -> None:
     check(sampler_answer(result, run))
+
+
+@given(contrasts, computed)
+@settings(max_examples=60, deadline=None)
+def test_contrast(result: Contrast, run: RunInfo) -> None:
+    answer = contrast_answer(result, run)
+    check(answer)
+    tables = re.findall(r"```\n(.*?)\n```", answer.embed.description or "", re.DOTALL)
+    rows = [len(shown.split("\n")) for shown in tables]
+    assert rows == ([1 + min(8, len(result.movers))] if result.movers else [])
 
 
 @given(comparisons, computed)

@@ -111,6 +111,7 @@ OUTCOMES = {
 LABELS = {
     "command": {
         *("topk", "continue", "sentiment", "tokenize", "xray", "sampler", "compare", "guess", "model", "help"),
+        "contrast",
         *("Score sentiment", "Tokenize", "X-ray", "other"),
         *("DetailsButton", "ReplayButton", "AgainButton", "PromptForm"),
         *("review status", "privacy info"),
