@@ -15,6 +15,7 @@ from bot.cli.bench.work import continuation, words
 from bot.engine.executor import ModelExecutor, load_language_model
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import Question
 from bot.questions.sampler import SamplerQuestion
@@ -79,6 +80,7 @@ def question(number: int) -> Question[Any]:
         ContinuationQuestion(prompt, beams),
         ComparisonQuestion.from_options(prompt, max_new_tokens=new_tokens, seed=number),
         SamplerQuestion.from_options(prompt),
+        ContrastQuestion(prompt, f"{prompt} night"),
         SentimentQuestion(prompt),
         EvidenceQuestion(prompt[:100]),
         TokenizationQuestion(prompt),

@@ -16,6 +16,7 @@ from bot.engine.model import EngineModel
 from bot.engine.vllm.loading import load_model
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import Question
 from bot.questions.sampler import SamplerQuestion
@@ -69,6 +70,7 @@ def questions() -> Iterator[tuple[str, Question[Any]]]:
     yield "/sentiment, Explain", EvidenceQuestion(REVIEW)
     yield "/guess, 5 guesses", RevealQuestion(PROMPT, 5, (11, 100, 1000, 10_000, 100_000))
     yield "/sampler", SamplerQuestion.from_options(PROMPT)
+    yield "/contrast", ContrastQuestion(PROMPT, REVIEW)
     yield "/continue, greedy", ContinuationQuestion(PROMPT, greedy)
     yield "/continue, beam of 4", ContinuationQuestion(PROMPT, beam)
     yield "/compare", ComparisonQuestion.from_options(PROMPT, seed=1, max_new_tokens=NEW_TOKENS)

@@ -11,6 +11,7 @@ from bot.answers.answer import Attachment
 from bot.engine.model_files import DEMO
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import DecisionEvidenceQuestion, DecisionQuestion
 from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion
 from bot.questions.layers import LayersQuestion
@@ -28,7 +29,7 @@ RECEIPT = "receipt.json"
 # Every question that a receipt can hold. Details and Replay need an entry for each.
 CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
     TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
-    ComparisonQuestion, SamplerQuestion, LayersQuestion, DecisionQuestion, DecisionEvidenceQuestion,
+    ComparisonQuestion, SamplerQuestion, ContrastQuestion, LayersQuestion, DecisionQuestion, DecisionEvidenceQuestion,
 )  # fmt: skip
 
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])

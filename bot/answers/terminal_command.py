@@ -6,11 +6,10 @@ from typing import TypeVar
 from bot.answers.receipt import AnsweredBy
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.language_model import RepeatableQuestion
-from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K
+from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K, options_of
 
 T = TypeVar("T")
 
-_TEXTS = ("prompt", "review", "text")  # the positional argument in a terminal
 _NAMES = {K.name: K.flag}
 _NEW_LINE = " \\\n  "  # the shell joins the lines with a space
 _COMMANDS = {"explain": ("sentiment", "--explain"), "explain_decision": ("decide", "--explain")}
@@ -19,15 +18,19 @@ _COMMANDS = {"explain": ("sentiment", "--explain"), "explain_decision": ("decide
 def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str | None:
     """Return the command for a POSIX shell, or None.
 
-    There is no command for a text that a command line cannot hold, for a continuation longer than the terminal's limit,
-    for one that starts from an earlier text, or for a decision with an example that begins with a dash.
+    There is no command for a text that a command line cannot hold, for two texts that are a lone dash, for a
+    continuation longer than the terminal's limit, for one that starts from an earlier text, or for a decision with an
+    example that begins with a dash.
     """
     options = question.options()
-    text = str(options.pop(next(name for name in _TEXTS if name in options)))
+    command = _COMMANDS.get(question.command, (question.command,))
+    positional = [option.name for option in options_of(command[0], "terminal") if option.is_positional]
+    main_texts = [str(options.pop(name)) for name in positional]
     if options.get("type") == "template":
         options["template"] = options.pop("question")
-    texts = [text, *_texts_in(list(options.values()))]
-    if any("\x00" in value or not _is_utf8(value) for value in texts):
+    texts = [*main_texts, *_texts_in(list(options.values()))]
+    dashes = [*main_texts, options.get("compare_with")].count("-")  # a lone dash means standard input
+    if dashes > 1 or any("\x00" in value or not _is_utf8(value) for value in texts):
         return None
     examples = _texts_in(options.get("examples", ()))
     if any(part.startswith("-") for part in examples):  # argparse would read it as an option
@@ -35,7 +38,7 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
     if isinstance(question, ContinuationQuestion) and not _terminal_can_write(question):
         return None
     options.pop("written", None)
-    lines = [["nightword", *_COMMANDS.get(question.command, (question.command,))]]
+    lines = [["nightword", *command]]
     lines += [["--model", model.name], ["--dtype", model.dtype]]
     for name, value in options.items():
         if value is None or value == () or not _is_used(name, options):
@@ -47,8 +50,8 @@ def terminal_command(question: RepeatableQuestion[T], model: AnsweredBy) -> str 
         lines.append(
             [_NAMES[name], str(value)] if name in _NAMES else [f"--{name.replace('_', '-')}={_option_text(value)}"]
         )
-    lines.append(["-"] if text == "-" else ["--", text])
-    before = ["printf %s - |"] if text == "-" else []  # a lone dash means standard input
+    lines.append(main_texts if main_texts == ["-"] else ["--", *main_texts])
+    before = ["printf %s - |"] if dashes else []
     if model.engine != "transformers":
         before.append(f"BOT_ENGINE={model.engine}")
     if model.revision is not None:

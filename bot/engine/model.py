@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 
 from bot.engine.comparison import compare
 from bot.engine.continuation import write
+from bot.engine.contrast import contrast
 from bot.engine.decision import DecisionReader
 from bot.engine.layers import read_layers
 from bot.engine.primitives import Engine
@@ -15,6 +16,7 @@ from bot.engine.topk import sample_step, score_guess, score_guesses, walk
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import (
     ContentFreeQuestion,
     DecisionBatchQuestion,
@@ -53,6 +55,7 @@ class EngineModel:
             TokenizationQuestion: lambda question, _: tokenize(engine.codec, question),
             XrayQuestion: lambda question, _: surprisals(engine, question),
             ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),
+            ContrastQuestion: lambda question, _: contrast(engine, question),
             SamplerQuestion: lambda question, _: sampler_stages(engine, question),
             LayersQuestion: lambda question, _: read_layers(engine, question),
             GuessQuestion: lambda question, _: score_guess(engine, question),

@@ -308,6 +308,11 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         replace(SEED, strategy="sample"),
         PRIVATE,
     ),
+    "contrast": (
+        *_text("a", "The first prompt"),
+        *_text("b", "The second prompt, such as the first one with another word"),
+        PRIVATE,
+    ),
     "sampler": (
         *_text("prompt", "The text whose next token is sampled"),
         TEMPERATURE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.engine.executor import load_language_model
-from bot.errors import InputUnreadable
+from bot.errors import InputUnreadable, UsageError
 from bot.questions.language_model import LanguageModel, RunInfo
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.tables import duration
@@ -42,6 +42,13 @@ def load(settings: Settings) -> LanguageModel:
 def text_of(argument: str) -> str:
     """Return `argument`, or standard input if it is "-"."""
     return read_file("-") if argument == "-" else argument
+
+
+def texts_of(first: str, second: str) -> tuple[str, str]:
+    """Return two arguments, of which one can be "-" for standard input. Raises UsageError if both are."""
+    if first == second == "-":
+        raise UsageError("Only one of the two texts can come from standard input. Write the other on the command line.")
+    return text_of(first), text_of(second)
 
 
 def read_file(file: str) -> str:

@@ -18,6 +18,7 @@ from bot.cli.main import build_parser
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import RepeatableQuestion, RunInfo
 from bot.questions.outcome import Difference, Outcome, first_difference
@@ -49,6 +50,7 @@ questions: st.SearchStrategy[RepeatableQuestion[Any]] = st.one_of(
     st.builds(TokenizationQuestion, long_texts, st.none() | texts),
     st.builds(XrayQuestion, long_texts),
     st.builds(ComparisonQuestion, long_texts, st.integers(1, 64), seeds, st.integers(2, 10), st.floats(0.5, 5)),
+    st.builds(ContrastQuestion, long_texts, texts | st.just("-")),
     st.builds(SamplerQuestion, texts, st.floats(0.05, 5), st.integers(0, 1000), st.floats(0.01, 1), st.floats(0.5, 5)),
 )
 outcomes = st.builds(
@@ -128,6 +130,21 @@ def test_a_command_names_model_revision_and_dtype() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (ContrastQuestion("The nurse", "-"), "-- 'The nurse' -"),
+        (ContrastQuestion("-", "The nurse"), "-- - 'The nurse'"),
+        (TokenizationQuestion("The nurse", "-"), "--compare-with=- \\\n  -- 'The nurse'"),
+    ],
+)
+def test_one_of_two_texts_can_be_a_lone_dash(question: RepeatableQuestion[Any], words: str) -> None:
+    command = terminal_command(question, AnsweredBy("demo", None, "float32", "cpu", ""))
+    assert command is not None
+    assert command.startswith("printf %s - | \\\n  nightword ")
+    assert command.endswith(words)
+
+
 def test_the_command_of_a_stopped_answer_writes_as_many_tokens() -> None:
     question = ContinuationQuestion("Once", GenerationParameters.from_options(max_new_tokens=30))
     model = AnsweredBy("demo", None, "float32", "cpu", "")
@@ -159,6 +176,8 @@ def test_a_question_that_no_command_line_can_hold_has_no_command() -> None:
     model = AnsweredBy("demo", None, "float32", "cpu", "")
     assert terminal_command(XrayQuestion("a\x00b"), model) is None
     assert terminal_command(TokenizationQuestion("a", "\ud800"), model) is None
+    assert terminal_command(ContrastQuestion("-", "-"), model) is None
+    assert terminal_command(TokenizationQuestion("-", "-"), model) is None
     longer = GenerationParameters.from_options().with_max_new_tokens(257)
     assert terminal_command(ContinuationQuestion("a", longer), model) is None
 

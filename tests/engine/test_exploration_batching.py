@@ -7,6 +7,7 @@ import pytest
 from bot.engine.model import EngineModel
 from bot.engine.transformers import forward_passes
 from bot.questions.comparison import ComparisonQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import RevealQuestion, SampledStepQuestion, TopKQuestion
@@ -16,6 +17,7 @@ from tests.engine.requests import Ask, Start, assert_same, mixed_requests, until
 from tests.engine.watching import Cancelling
 
 TEXT = "It was a dark and stormy night; the rain fell in torrents, and the wind " * 6
+CONTRAST = ContrastQuestion("Once upon a time there was a", "Once upon a night there was a")
 
 
 def explorations(judges: bool) -> list[Ask]:
@@ -29,6 +31,7 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, _: model.answer(RevealQuestion("Once upon", 1, (5, 300, 7))).guesses,
         lambda model, stop: model.answer(ComparisonQuestion("Once upon", 8, 3, 3, 1.5), Cancelling(stop)),
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
+        lambda model, _: CONTRAST.outcome(model.answer(CONTRAST)),
     ]
     if judges:
         asks.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))

@@ -13,6 +13,7 @@ from bot.engine.transformers.loading import load_model
 from bot.errors import BotError, NumbersNotFinite
 from bot.features.xray.terminal import surprisals_object
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo, Question
 from bot.questions.sampler import SamplerQuestion
@@ -38,6 +39,7 @@ QUESTIONS = [
     ["compare", PROMPT],
     ["sampler", PROMPT],
     ["layers", PROMPT],
+    ["contrast", PROMPT, "It was a"],
 ]
 WORD = " night"  # its embedding is NaN in the model of these tests
 GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
@@ -88,6 +90,7 @@ def test_an_infinite_logit_is_refused_too(tmp_path: Path) -> None:
         TopKQuestion(PROMPT, 3),
         XrayQuestion(PROMPT),
         SamplerQuestion(PROMPT, 1.0, 0, 1.0, 1.0),
+        ContrastQuestion(PROMPT, "It was a"),
     ]
     for question in questions:
         with pytest.raises(NumbersNotFinite):
@@ -127,9 +130,10 @@ def test_a_tokenizer_that_panics_on_a_text_gives_one_line(console: Console, monk
         return tokenize(self, text, **options)
 
     monkeypatch.setattr(TokenizersBackend, "__call__", panic)
-    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler", "layers"):
-        error = console.error(command, "It was a zebra", "--model", "demo", code=2)
+    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler", "contrast", "layers"):
+        second = [PROMPT] if command == "contrast" else []
+        error = console.error(command, "It was a zebra", *second, "--model", "demo", code=2)
         assert (
             error == "nightword: The tokenizer of the model demo failed on this text. Change the text or shorten it.\n"
         )
-        assert console.run(command, PROMPT, "--model", "demo")[0]
+        assert console.run(command, PROMPT, *second, "--model", "demo")[0]

@@ -54,6 +54,7 @@ def test_texts_without_the_extra_tokens_are_answered(edit: Any, tmp_path: Path, 
         ["compare"],
         ["sampler"],
         ["layers"],
+        ["contrast", "It was"],
     ],
     ids=" ".join,
 )

@@ -40,6 +40,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
     ("layers", {"prompt": PROMPT, "positions": 3}),
+    ("contrast", {"a": "The nurse said that", "b": "The doctor said that"}),
 ]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
@@ -89,12 +90,12 @@ async def test_details_are_those_of_the_answer(
     }
     assert receipt["versions"] == versions()
     assert receipt["output_sha256"] == output_hash(receipt["outputs"])
-    text = options.get("prompt", options.get("text"))
+    texts = [options["a"], options["b"]] if command == "contrast" else [options.get("prompt", options.get("text"))]
     if command == "decide":  # the prompt ends with the text and what follows it
-        assert str(text) in demo_model.engine.codec.decode(receipt["input_ids"])
+        assert str(texts[0]) in demo_model.engine.codec.decode(receipt["input_ids"])
     elif command not in ("tokenize", "sentiment"):
         assert receipt["input_ids"] == [
-            token.id for token in demo_model.answer(TokenizationQuestion(str(text)))[0].tokens
+            token.id for text in texts for token in demo_model.answer(TokenizationQuestion(str(text)))[0].tokens
         ]
     shown_fields = fields(shown)
     assert shown_fields["Model"] == "demo"
@@ -141,6 +142,10 @@ async def test_its_command_computes_the_same_in_a_terminal(
         positions = [position for layer in printed[0]["layers"] for position in layer["positions"]]
         probabilities = [position["tokens"][0]["probability"] for position in positions]
         assert probabilities == pytest.approx(receipt["figures"], abs=1e-5)
+    elif command == "contrast":
+        assert [[token["id"] for token in printed[0]["movers"]]] == receipt["outputs"]
+        figures = [printed[0][f"{name}_bits"] for name in ("kl_a_b", "kl_b_a", "js")]
+        assert figures == pytest.approx(receipt["figures"][:3], abs=1e-5)
     else:
         pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 

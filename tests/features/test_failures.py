@@ -28,6 +28,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": "Once upon a time"}),
     ("sampler", {"prompt": "Once"}),
     ("layers", {"prompt": "Once"}),
+    ("contrast", {"a": "Once", "b": "Twice"}),
     ("compare", {"prompt": "Once", "max_new_tokens": 3}),
     ("guess", {"prompt": "Once"}),
     ("decide", {"text": "Once", "question": "spam"}),

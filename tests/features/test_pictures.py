@@ -11,6 +11,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": "The old man looked at the banana. 你好 🤷🏽‍♀️"}),
     ("sampler", {"prompt": "The old man", "temperature": 1.5}),
     ("layers", {"prompt": "The old man"}),
+    ("contrast", {"a": "The nurse said that", "b": "The doctor said that 你好 🤷🏽‍♀️"}),
     ("compare", {"prompt": "The old man", "max_new_tokens": 6, "seed": 1}),
     ("tokenize", {"text": "positive", "compare_with": " positive"}),
     ("topk", {"prompt": "The old man"}),

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
+from bot.questions.contrast import Contrast, Density, Mover
 from bot.questions.evidence import WordEvidence
 from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
@@ -58,6 +59,18 @@ layer_readings = st.builds(
     tokens,
     st.lists(layer_positions, min_size=1, max_size=60),
 )
+log_probabilities = st.floats(-1e4, 0)
+movers = st.builds(Mover, tokens, log_probabilities, log_probabilities, probabilities)
+steps = st.integers(0, 47)
+densities = st.builds(
+    Density, st.integers(-12, -2), st.just(48),
+    st.lists(st.tuples(steps, steps, st.integers(1, 200_000)), min_size=1, max_size=60).map(tuple),
+)  # fmt: skip
+divergences = st.just(0.0) | st.floats(0, 1e5)
+contrasts = st.builds(
+    Contrast, long_texts, long_texts, st.just((1,)), st.just((2,)), divergences, divergences, probabilities,
+    st.lists(movers, max_size=20).map(tuple), densities,
+)  # fmt: skip
 compared = st.builds(
     ComparedText,
     continuations.filter(lambda continuation: bool(continuation.output_ids)),

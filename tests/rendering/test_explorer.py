@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
+from bot.features.contrast.embed import contrast_answer
 from bot.features.layers.embed import layers_answer
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sentiment.embed import evidence_answer
@@ -15,6 +16,7 @@ from bot.features.topk.embed import candidate_options, walk_answer
 from bot.features.topk.record import TakenStep, WalkRecord, read_walk, walk_state
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import Comparison
+from bot.questions.contrast import Contrast
 from bot.questions.language_model import RunInfo
 from bot.questions.layers import LayerReadings
 from bot.questions.sampler import SamplerStages
@@ -24,6 +26,7 @@ from bot.questions.xray import Surprisals
 from tests.rendering.explorer_results import (
     candidates,
     comparisons,
+    contrasts,
     evidence,
     layer_readings,
     likelihoods,
@@ -62,6 +65,16 @@ def test_sampler(result: SamplerStages, run: RunInfo) -> None:
 @settings(max_examples=60, deadline=None)
 def test_layers(result: LayerReadings, run: RunInfo) -> None:
     check(layers_answer(result, run))
+
+
+@given(contrasts, computed)
+@settings(max_examples=60, deadline=None)
+def test_contrast(result: Contrast, run: RunInfo) -> None:
+    answer = contrast_answer(result, run)
+    check(answer)
+    tables = re.findall(r"```\n(.*?)\n```", answer.embed.description or "", re.DOTALL)
+    rows = [len(shown.split("\n")) for shown in tables]
+    assert rows == ([1 + min(8, len(result.movers))] if result.movers else [])
 
 
 @given(comparisons, computed)

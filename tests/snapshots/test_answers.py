@@ -13,6 +13,8 @@ ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "tokens of two texts": ("tokenize", {"text": "positive", "compare_with": "-positive"}),
     "layers": ("layers", {"prompt": PROMPT}),
     "sampler": ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
+    "contrast": ("contrast", {"a": "The nurse said that", "b": "The doctor said that"}),
+    "contrast of equal prompts": ("contrast", {"a": PROMPT, "b": PROMPT}),
     "comparison": ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     "greedy": ("continue", {"prompt": PROMPT, "max_new_tokens": 8}),
     "beams": ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "max_new_tokens": 8}),

@@ -40,6 +40,8 @@ COMMANDS = {
     "xray": ["xray", PROMPT],
     "comparison": ["compare", PROMPT, "--max-new-tokens", "6", "--seed", "3", "--num-beams", "2"],
     "layers": ["layers", PROMPT],
+    "contrast": ["contrast", "The nurse said that", "The doctor said that"],
+    "contrast of equal prompts": ["contrast", PROMPT, PROMPT],
     "sampler": ["sampler", PROMPT, "--temperature", "1.5", "--top-k", "20", "--top-p", "0.9"],
 }
 WRONG = {
@@ -50,6 +52,8 @@ WRONG = {
     "no number": ["topk", PROMPT, "-k", "many"],
     "no ids": ["topk", PROMPT, "--after-ids", "1,x"],
     "empty": ["topk", ""],
+    "empty second prompt": ["contrast", PROMPT, ""],
+    "no second prompt": ["contrast", PROMPT],
     "no question": ["decide", REVIEW],
     "two questions": ["decide", REVIEW, "--preset", "spam", "--label", "yes"],
     "type without template": ["decide", REVIEW, "--type", "template", "--question", "Spam?"],

@@ -7,14 +7,16 @@ import pytest
 
 from bot.engine.model import EngineModel
 from bot.features.comparison.terminal import comparison_object
+from bot.features.contrast.terminal import contrast_object
 from bot.features.sampler.terminal import stages_object
 from bot.features.xray.terminal import surprisals_object
 from bot.questions.comparison import ComparisonQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import XrayQuestion
-from tests.console import MODEL, PROMPT, Console
+from tests.console import MODEL, PROMPT, Console, assert_same_json
 
 
 def test_xray(console: Console, demo_model: EngineModel) -> None:
@@ -73,6 +75,28 @@ def test_sampler(console: Console, demo_model: EngineModel) -> None:
     assert "repetition_penalty off" in out
     assert "rank 10, beyond top_k 9" in out
     assert "enough for top_p 0.8" in out
+
+
+def test_contrast(console: Console, demo_model: EngineModel) -> None:
+    a, b = "The nurse said that", "The doctor said that"
+    answer = console.json("contrast", a, b)
+    result = demo_model.answer(ContrastQuestion(a, b))
+    assert list(answer) == ["command", "model", "a", "b", "kl_a_b_bits", "kl_b_a_bits", "js_bits", "movers"]
+    assert_same_json(answer, json.loads(json.dumps(contrast_object(result, demo_model.info))))
+    assert (answer["command"], answer["model"], answer["a"], answer["b"]) == ("contrast", MODEL, a, b)
+    assert list(answer["movers"][0]) == ["id", "token", "log_probability_a", "log_probability_b"]
+
+    out, err = console.run("contrast", a, b, "--model", "demo")
+    assert err == ""
+    table, figures = out.split("\n\n")
+    assert table.splitlines()[0].split() == ["after", "a", "after", "b", "token"]
+    assert len(table.splitlines()) == 1 + len(result.movers)
+    assert figures.startswith(f"{result.js_bits:.3f} bits Jensen-Shannon: ")
+
+    out, _ = console.run("contrast", a, a, "--model", "demo")
+    assert out.startswith("No token moved: both distributions are the same.\n\n0 bits Jensen-Shannon")
+    same = console.json("contrast", a, a)
+    assert (same["kl_a_b_bits"], same["kl_b_a_bits"], same["js_bits"], same["movers"]) == (0.0, 0.0, 0.0, [])
 
 
 def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None:

@@ -27,7 +27,9 @@ COMMANDS = {
     "compare": "prompt",
     "sampler": "prompt",
     "layers": "prompt",
+    "contrast": "a",
 }
+MORE = {"compare": ["--max-new-tokens", "2", "--seed", "1"], "contrast": ["a second text"]}
 
 
 class Console:
@@ -60,7 +62,7 @@ def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize(("command", "field"), COMMANDS.items())
 def test_a_byte_order_mark_is_dropped_and_line_ends_are_kept(console: Console, command: str, field: str) -> None:
-    options = ["--max-new-tokens", "2", "--seed", "1"] if command == "compare" else []
+    options = MORE.get(command, [])
     (marked,) = console.json(command, "-", *options, stdin=BOM + TEXT.encode())
     (plain,) = console.json(command, "-", *options, stdin=TEXT.encode())
     (argument,) = console.json(command, TEXT, *options)
@@ -154,16 +156,19 @@ def test_input_that_is_not_utf_8_is_refused_in_one_line(console: Console, conten
     assert f"reviews.txt {problem}" in console.refusal("sentiment", "--lines", "reviews.txt")
     assert f"standard input {problem}" in console.refusal("sentiment", "--lines", "-", stdin=content)
     for command in ("sentiment", *COMMANDS):
-        assert f"standard input {problem}" in console.refusal(command, "-", stdin=content)
+        assert f"standard input {problem}" in console.refusal(command, "-", *MORE.get(command, []), stdin=content)
 
 
 def test_the_second_text_can_come_from_standard_input(console: Console) -> None:
     first, second = console.json("tokenize", "a", "--compare-with", "-", stdin=BOM + b"b\r\n")
     assert (first["text"], second["text"]) == ("a", "b\r\n")
+    (contrast,) = console.json("contrast", "a", "-", stdin=BOM + b"b\r\n")
+    assert (contrast["a"], contrast["b"]) == ("a", "b\r\n")
 
 
-def test_two_texts_cannot_both_come_from_standard_input(console: Console) -> None:
-    error = console.refusal("tokenize", "-", "--compare-with", "-", stdin=b"a")
+@pytest.mark.parametrize("arguments", [("tokenize", "-", "--compare-with", "-"), ("contrast", "-", "-")])
+def test_two_texts_cannot_both_come_from_standard_input(console: Console, arguments: tuple[str, ...]) -> None:
+    error = console.refusal(*arguments, stdin=b"a")
     assert "Only one of the two texts can come from standard input" in error
 
 

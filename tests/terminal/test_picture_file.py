@@ -8,12 +8,14 @@ import pytest
 
 from bot.engine.model import EngineModel
 from bot.features.comparison.picture import beam_tree_picture
+from bot.features.contrast.picture import contrast_picture
 from bot.features.layers.picture import layers_picture
 from bot.features.sampler.picture import stages_picture
 from bot.features.sentiment.picture import evidence_picture
 from bot.features.tokenization.picture import token_borders_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import ComparisonQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.layers import LayersQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
@@ -48,6 +50,10 @@ COMMANDS: list[tuple[list[str], Draw]] = [
         lambda model: stages_picture(model.answer(SamplerQuestion(PROMPT, 0.8, 9, 0.95, 1))),
     ),
     (["layers", PROMPT], lambda model: layers_picture(model.answer(LayersQuestion(PROMPT, 6)))),
+    (
+        ["contrast", PROMPT, BROKEN],
+        lambda model: contrast_picture(model.answer(ContrastQuestion(PROMPT, BROKEN))),
+    ),
     (["topk", PROMPT, "-k", "30"], topk),
     (["tokenize", BROKEN], lambda model: token_borders_picture(model.answer(TokenizationQuestion(BROKEN))[0])),
     (

@@ -2,14 +2,13 @@
 
 import argparse
 
-from bot.errors import UsageError
 from bot.features.tokenization.picture import token_borders_picture
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.json_objects import JsonObject, model_object, token_object
 from bot.rendering.tables import tokens_table
 from bot.terminal.ask import ask
-from bot.terminal.console import text_of
+from bot.terminal.console import text_of, texts_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
@@ -25,10 +24,8 @@ def tokenization_object(result: Tokenization, model: ModelInfo) -> JsonObject:
 
 def tokenize(arguments: argparse.Namespace) -> int:
     """Print the tokens of a text."""
-    if arguments.text == arguments.compare_with == "-":
-        raise UsageError("Only one of the two texts can come from standard input. Write the other on the command line.")
-    text = text_of(arguments.text)
-    other = None if arguments.compare_with is None else text_of(arguments.compare_with)
+    text, other = arguments.text, arguments.compare_with
+    text, other = (text_of(text), None) if other is None else texts_of(text, other)
     return ask(
         arguments,
         TokenizationQuestion(text, other),

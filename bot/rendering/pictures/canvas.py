@@ -113,6 +113,11 @@ class Canvas:
         """Return the width of a text in pixels."""
         return self._stamp(text, size, weight).width
 
+    def height_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> tuple[float, float]:
+        """Return a text's height above its baseline and its depth below it, in pixels."""
+        stamp = self._stamp(text, size, weight)
+        return stamp.height - stamp.descent, stamp.descent
+
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, *, hatched: bool = False) -> None:
         """Draw a rectangle with its top left corner at `x`, `y`: filled, or hatched without a fill."""
         from matplotlib.path import Path

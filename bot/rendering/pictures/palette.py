@@ -42,6 +42,11 @@ def diverging(share: float) -> str:
     return _mix(GRID, POSITIVE if share > 0 else NEGATIVE, min(abs(share), 1.0))
 
 
+def density(share: float) -> str:
+    """Return the grey for a share of the largest count, from 0 to 1. Labels are legible on all of them."""
+    return _mix(BACKGROUND, NEUTRAL, 0.2 + 0.6 * min(max(share, 0.0), 1.0))
+
+
 def text_on(background: str) -> str:
     """Return white or black, whichever has more contrast with `background` (4.5:1 or more)."""
     return max(_LIGHT, _DARK, key=lambda colour: contrast(colour, background))

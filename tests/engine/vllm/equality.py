@@ -1,5 +1,6 @@
 """Every question over a vLLM server against plain transformers in float32: the rows of the equality table."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from transformers import (
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import Decision, DecisionQuestion, Example
 from bot.questions.evidence import without
 from bot.questions.generation import GenerationParameters
@@ -207,6 +209,27 @@ def _sampler(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     yield row
 
 
+def _contrast(ours: EngineModel, plain: Plain) -> Iterator[Row]:
+    row = Row("/contrast")
+    a, b = PROMPTS
+    result = ours.answer(ContrastQuestion(a, b))
+    row.ids(result.input_ids_a + result.input_ids_b, plain.ids(a) + plain.ids(b))
+    # Normalized in float64, because a divergence of 17 bits shows the rounding of float32's sum over the vocabulary.
+    log_a, log_b = (plain.log_probabilities(plain.ids(prompt))[-1].double().log_softmax(-1) for prompt in PROMPTS)
+    log_mean = ((log_a.exp() + log_b.exp()) / 2).log()
+    a_to_b, b_to_a, a_to_mean, b_to_mean = (
+        (log_p.exp() * (log_p - log_q)).sum().item() / math.log(2)
+        for log_p, log_q in ((log_a, log_b), (log_b, log_a), (log_a, log_mean), (log_b, log_mean))
+    )
+    row.figure(result.kl_a_b_bits, a_to_b)
+    row.figure(result.kl_b_a_bits, b_to_a)
+    row.figure(result.js_bits, (a_to_mean + b_to_mean) / 2)
+    for mover in result.movers:
+        row.figure(mover.log_probability_a, log_a[mover.token.id].item())
+        row.figure(mover.log_probability_b, log_b[mover.token.id].item())
+    yield row
+
+
 def _continue(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     ways: dict[str, dict[str, Any]] = {
         "greedy": {},
@@ -257,5 +280,5 @@ def _sample(ours: EngineModel, plain: Plain) -> Iterator[Row]:
 
 
 CHECKS: tuple[Callable[[EngineModel, Plain], Iterator[Row]], ...] = (
-    _topk, _walk, _xray, _sentiment, _decide, _guess, _sampler, _continue, _compare, _sample,
+    _topk, _walk, _xray, _sentiment, _decide, _guess, _sampler, _contrast, _continue, _compare, _sample,
 )  # fmt: skip

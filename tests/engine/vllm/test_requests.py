@@ -14,6 +14,7 @@ from bot.engine.model import EngineModel
 from bot.engine.vllm.server import ServerError, VllmServer
 from bot.errors import OptionUnsupported, PromptTooLong, RequestTimedOut
 from bot.questions.continuation import ContinuationQuestion
+from bot.questions.contrast import ContrastQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
@@ -96,7 +97,7 @@ def test_all_texts_of_an_explanation_are_one_request(remote: EngineModel, fake: 
     assert request["logprobs"] == 1
 
 
-def test_only_the_sampler_and_a_temperature_ask_for_the_whole_vocabulary(remote: EngineModel, fake: FakeVllm) -> None:
+def test_only_whole_distributions_ask_for_the_whole_vocabulary(remote: EngineModel, fake: FakeVllm) -> None:
     fake.requests.clear()
     remote.answer(TopKQuestion(PROMPT, 5, (269,)))
     remote.answer(XrayQuestion("It was a dark night."))
@@ -107,6 +108,11 @@ def test_only_the_sampler_and_a_temperature_ask_for_the_whole_vocabulary(remote:
     remote.answer(TopKQuestion(PROMPT, 5, (), 0.5))
     whole = [request for request in fake.requests if request["logprobs"] == -1]
     assert [request["prompt"] for request in whole] == [[remote.engine.codec.encode(PROMPT)]] * 2
+    fake.requests.clear()
+    remote.answer(ContrastQuestion(PROMPT, PROMPT))
+    remote.answer(ContrastQuestion(PROMPT, "It"))
+    whole += fake.requests
+    assert [request["logprobs"] for request in fake.requests] == [-1] * 3  # equal prompts are one request
     assert all("prompt_logprobs" not in request for request in whole)
 
 

@@ -1,0 +1,1 @@
+"""`/contrast`: what the model says next after two prompts, side by side."""
