@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.features.sentiment.picture import evidence_picture
-from bot.questions.evidence import WordEvidence, word_groups
+from bot.questions.evidence import WordEvidence, WordGroups
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
@@ -17,14 +17,14 @@ effects = st.sampled_from([0.0, 1e-9, -1e6, 1e6]) | st.floats(-9, 9)
 
 
 def evidence(review: str, effects: list[float], positive: float = 0.75, calibrated: float = 0.5) -> SentimentEvidence:
-    spans, together = word_groups(review)
+    groups = WordGroups.of(review)
     words = [
         WordEvidence(start, end, review[start:end], effects[position % len(effects)])
-        for position, (start, end) in enumerate(spans)
+        for position, (start, end) in enumerate(groups.spans)
     ]
     sentiment = Sentiment(review, "Positive", 2.5, 1.5, -2.0, -3.0, positive, 1 - positive, 0.25, (1,), 2)
     calibration = Calibration(0.6, 0.4, calibrated, 1 - calibrated, "Negative")
-    return SentimentEvidence(sentiment, tuple(words), together, calibration)
+    return SentimentEvidence(sentiment, tuple(words), groups.together, calibration)
 
 
 @given(
