@@ -208,6 +208,8 @@ def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console,
         (["compare", "x", "--num-beams", "11", "--model", "demo"], 2, "num_beams is 11, but must be from 2 to 10"),
         (["sampler", "x", "--top-p", "0", "--model", "demo"], 2, "top_p is 0.0, but must be from 0.01 to 1.0"),
         (["sampler", "", "--model", "demo"], 2, "The prompt is empty"),
+        (["why", "", "--model", "demo"], 2, "The prompt is empty"),
+        (["why", "x y", "--token", "", "--model", "demo"], 2, "The token is empty"),
         (
             ["xray", "x", "--png", "x.jpg"],
             2,
@@ -318,5 +320,6 @@ def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixtu
         "xray",
         "compare",
         "sampler",
+        "why",
     ):
         assert re.search(rf"^    {command}\b", shown, re.MULTILINE)

@@ -37,6 +37,7 @@ QUESTIONS = [
     ["xray", PROMPT],
     ["compare", PROMPT],
     ["sampler", PROMPT],
+    ["why", PROMPT],
 ]
 WORD = " night"  # its embedding is NaN in the model of these tests
 GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
@@ -126,7 +127,7 @@ def test_a_tokenizer_that_panics_on_a_text_gives_one_line(console: Console, monk
         return tokenize(self, text, **options)
 
     monkeypatch.setattr(TokenizersBackend, "__call__", panic)
-    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler"):
+    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler", "why"):
         error = console.error(command, "It was a zebra", "--model", "demo", code=2)
         assert (
             error == "nightword: The tokenizer of the model demo failed on this text. Change the text or shorten it.\n"

@@ -39,6 +39,8 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("xray", {"text": PROMPT}),
     ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
+    ("why", {"prompt": PROMPT}),
+    ("why", {"prompt": PROMPT, "token": "-said", "instead_of": "the"}),
 ]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
@@ -136,6 +138,12 @@ async def test_its_command_computes_the_same_in_a_terminal(
         distributions = [printed[0]["before"], *(stage["after"] for stage in printed[0]["stages"])]
         top_ids = [[token["id"] for token in distribution["tokens"]] for distribution in distributions]
         assert top_ids == receipt["outputs"]
+    elif command == "why":
+        pair = [printed[0]["token"], printed[0]["instead_of"]]
+        assert [[token["id"] for token in pair]] == receipt["outputs"]
+        effects = [word["effect"] for word in printed[0]["words"]]
+        assert effects == pytest.approx(receipt["figures"][2:], abs=1e-4)
+        assert printed[0]["difference"] == pytest.approx(receipt["figures"][0] - receipt["figures"][1], abs=1e-4)
     else:
         pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 

@@ -40,6 +40,8 @@ COMMANDS = {
     "xray": ["xray", PROMPT],
     "comparison": ["compare", PROMPT, "--max-new-tokens", "6", "--seed", "3", "--num-beams", "2"],
     "sampler": ["sampler", PROMPT, "--temperature", "1.5", "--top-k", "20", "--top-p", "0.9"],
+    "why": ["why", PROMPT],
+    "why not": ["why", PROMPT, "--token", "night", "--instead-of", "said"],
 }
 WRONG = {
     "no command": [],
@@ -58,6 +60,8 @@ WRONG = {
     "unbalanced examples": ["decide", REVIEW, "--question", "Spam?", *("--example", "a", "Yes") * 2],
     "no file": ["sentiment", "--lines", "no-such-file"],
     "no picture": ["topk", PROMPT, "--png", "no-such-folder/out.png"],
+    "the same token": ["why", PROMPT, "--token", "said", "--instead-of", " said", "--model", "demo"],
+    "one word": ["why", "Once", "--png", "out.png", "--model", "demo"],
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "xray": "text",
     "compare": "prompt",
     "sampler": "prompt",
+    "why": "prompt",
 }
 
 

@@ -168,6 +168,7 @@ def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> No
         ("xray", PROMPT),
         ("compare", PROMPT, "--max-new-tokens", "3"),
         ("sampler", PROMPT),
+        ("why", PROMPT),
     ],
 )
 @pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=variables_id)

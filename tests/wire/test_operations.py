@@ -110,7 +110,7 @@ OUTCOMES = {
 }  # fmt: skip
 LABELS = {
     "command": {
-        *("topk", "continue", "sentiment", "tokenize", "xray", "sampler", "compare", "guess", "model", "help"),
+        *("topk", "continue", "sentiment", "tokenize", "xray", "sampler", "compare", "why", "guess", "model", "help"),
         *("Score sentiment", "Tokenize", "X-ray", "other"),
         *("DetailsButton", "ReplayButton", "AgainButton", "PromptForm"),
         *("review status", "privacy info"),

@@ -39,6 +39,7 @@ EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [
     ("compare", {"prompt": PROMPT, "max_new_tokens": 4}, "Comparison"),
     ("sampler", {"prompt": PROMPT}, "Sampler"),
     ("sampler", {"prompt": PROMPT, "repetition_penalty": 1.2}, "Not available"),
+    ("why", {"prompt": PROMPT}, "Why “·night” and not “·day”"),
     ("model", {}, "Model"),
 ]
 
