@@ -22,6 +22,7 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.settings import read_settings
 
@@ -85,6 +86,7 @@ def question(number: int) -> Question[Any]:
         EvidenceQuestion(prompt[:100]),
         TokenizationQuestion(prompt),
         XrayQuestion(prompt),
+        WhyQuestion(prompt),
     ]
     return kinds[number % len(kinds)]
 

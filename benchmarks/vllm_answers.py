@@ -22,6 +22,7 @@ from bot.questions.language_model import Question
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import RevealQuestion, TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.settings import read_settings
 
@@ -68,6 +69,7 @@ def questions() -> Iterator[tuple[str, Question[Any]]]:
     yield "/xray", XrayQuestion(PROMPT)
     yield "/sentiment", SentimentQuestion(REVIEW)
     yield "/sentiment, Explain", EvidenceQuestion(REVIEW)
+    yield "/why, 18 words", WhyQuestion(PROMPT)
     yield "/guess, 5 guesses", RevealQuestion(PROMPT, 5, (11, 100, 1000, 10_000, 100_000))
     yield "/sampler", SamplerQuestion.from_options(PROMPT)
     yield "/contrast", ContrastQuestion(PROMPT, REVIEW)

@@ -9,6 +9,7 @@ BotError
 │   ├── OptionOutOfRange
 │   ├── OptionIgnored
 │   ├── OptionUnsupported
+│   ├── SameToken
 │   ├── DecisionInvalid
 │   ├── NoChatTemplate
 │   ├── LabelsUnsupported
@@ -119,6 +120,16 @@ class OptionUnsupported(UsageError):
 
     def __init__(self, option: str, value: object, reason: str, remedy: str) -> None:
         super().__init__(f"{option} {value} isn't available here: {reason}. {remedy}")
+
+
+class SameToken(UsageError):
+    """Two texts that should be compared begin with the same token."""
+
+    def __init__(self, text: str, other: str, token: str) -> None:
+        read = f"{text!r} is" if text == other else f"{text!r} and {other!r} are both"
+        super().__init__(
+            f"{read} read as the token {token!r}, which can't be compared with itself. Change one of them."
+        )
 
 
 class DecisionInvalid(UsageError, ValueError):

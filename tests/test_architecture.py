@@ -74,7 +74,7 @@ async def test_every_command_is_registered_replies_on_errors_and_has_description
         assert replies_on_errors(menu.callback), "the context menu has no @reply_on_error"
     assert {command.name for command in commands} == {
         "topk", "continue", "sentiment", "tokenize", "model", "help", "xray", "sampler", "compare", "guess", "decide",
-        "contrast", "layers",
+        "contrast", "layers", "why",
     }  # fmt: skip
     for command in commands:
         assert isinstance(command, app_commands.Command)

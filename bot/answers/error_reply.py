@@ -47,6 +47,7 @@ TITLES: dict[type[errors.BotError], str] = {
     errors.OptionOutOfRange: "Out of range",
     errors.OptionIgnored: "Option has no effect",
     errors.OptionUnsupported: "Not available",
+    errors.SameToken: "The same token twice",
     errors.DecisionInvalid: "Question not usable",
     errors.NoChatTemplate: "Not available",
     errors.LabelsUnsupported: "Labels not usable",

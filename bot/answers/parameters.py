@@ -14,6 +14,7 @@ from bot.questions.options import (
     SEED,
     TEMPERATURE,
     TEXT_LIMIT,
+    TOKEN_LIMIT,
     TOP_K,
     TOP_P,
     K,
@@ -23,6 +24,7 @@ from bot.questions.options import (
 T = TypeVar("T")
 
 Text: TypeAlias = app_commands.Range[str, 1, TEXT_LIMIT]
+ChosenToken: TypeAlias = app_commands.Range[str, 1, TOKEN_LIMIT]
 ShownTokens: TypeAlias = app_commands.Range[int, K.smallest, K.largest]
 NewTokens: TypeAlias = app_commands.Range[int, NEW_TOKENS.smallest, NEW_TOKENS.largest]
 ComparedTokens: TypeAlias = app_commands.Range[int, COMPARED_TOKENS.smallest, COMPARED_TOKENS.largest]

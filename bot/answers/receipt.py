@@ -21,6 +21,7 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.rendering.json_objects import JsonObject
 
@@ -29,7 +30,8 @@ RECEIPT = "receipt.json"
 # Every question that a receipt can hold. Details and Replay need an entry for each.
 CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
     TopKQuestion, ContinuationQuestion, SentimentQuestion, EvidenceQuestion, TokenizationQuestion, XrayQuestion,
-    ComparisonQuestion, SamplerQuestion, ContrastQuestion, LayersQuestion, DecisionQuestion, DecisionEvidenceQuestion,
+    ComparisonQuestion, SamplerQuestion, ContrastQuestion, WhyQuestion, LayersQuestion, DecisionQuestion,
+    DecisionEvidenceQuestion,
 )  # fmt: skip
 
 Question = TypeVar("Question", bound=RepeatableQuestion[Any])

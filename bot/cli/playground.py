@@ -33,6 +33,7 @@ WELCOME = {
         "`/decide question:sentiment text:I laughed all the way home.` any question with labels, ready-made or yours\n"
         "`/tokenize text:dark and stormy` split a text into the model's tokens\n"
         "`/xray text:The old man looked at the banana.` which words surprise the model\n"
+        "`/why prompt:It was a dark and stormy` which words make one token more probable than another\n"
         "`/guess` guess the next token yourself\n`/help` list all commands"
     ),
     "reviews": (

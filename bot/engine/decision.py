@@ -20,7 +20,7 @@ from bot.questions.decision import (
     LabelScore,
     probabilities_of,
 )
-from bot.questions.evidence import CONTENT_FREE, WordEvidence, without, word_groups
+from bot.questions.evidence import CONTENT_FREE, WordGroups
 
 ASKED_KEPT = 64  # decisions whose labels and beginning are kept
 TEXTS_AT_A_TIME = 64  # scored in one call: the logits over 151,936 tokens take 39 MB
@@ -96,19 +96,16 @@ class DecisionReader:
         self, decision: Decision, text: str, label: str | None = None, *, what: str = "text"
     ) -> DecisionEvidence:
         """Return the evidence for `label`, or for the most probable one. All prompts are computed together."""
-        groups, together = word_groups(text)
-        reduced = [without(text, start, end) for start, end in groups]
-        whole, *others = self.read_all(decision, [text, *CONTENT_FREE, *reduced], what=what)
+        groups = WordGroups.of(text)
+        whole, *others = self.read_all(decision, [text, *CONTENT_FREE, *groups.reduced], what=what)
+        content_free, reduced = others[: len(CONTENT_FREE)], others[len(CONTENT_FREE) :]
         label = label or whole.best.label
-        margin, prior = whole.margin_of(label), _content_free(others[: len(CONTENT_FREE)])
+        prior = _content_free(content_free)
         return DecisionEvidence(
             reading=whole,
             label=label,
-            words=tuple(
-                WordEvidence(start, end, text[start:end], margin - other.margin_of(label))
-                for (start, end), other in zip(groups, others[len(CONTENT_FREE) :], strict=True)
-            ),
-            words_together=together,
+            words=groups.evidence(whole.margin_of(label), [reading.margin_of(label) for reading in reduced]),
+            words_together=groups.together,
             calibration=LabelCalibration(
                 prior,
                 _normalized([score.probability / share for score, share in zip(whole.labels, prior, strict=True)]),

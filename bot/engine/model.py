@@ -13,6 +13,7 @@ from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
 from bot.engine.tokenizer import tokenize
 from bot.engine.topk import sample_step, score_guess, score_guesses, walk
+from bot.engine.why import explain_token
 from bot.engine.xray import surprisals
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
@@ -29,6 +30,7 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentBatchQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import GuessQuestion, RevealQuestion, SampledStepQuestion, TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 
 T = TypeVar("T")
@@ -60,6 +62,7 @@ class EngineModel:
             LayersQuestion: lambda question, _: read_layers(engine, question),
             GuessQuestion: lambda question, _: score_guess(engine, question),
             RevealQuestion: lambda question, _: score_guesses(engine, question),
+            WhyQuestion: lambda question, _: explain_token(engine, question),
         }
 
     @property

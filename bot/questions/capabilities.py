@@ -31,7 +31,7 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
     computed = _SAME if level == "exact" else _ROUNDED
     return (
         Capability("/tokenize", "exact", "the model's own tokenizer"),
-        Capability("/topk, /xray, /guess, /sentiment, /decide, /sampler, /contrast, reviews", level, computed),
+        Capability("/topk, /xray, /guess, /sentiment, /decide, /sampler, /contrast, /why, reviews", level, computed),
         Capability("/continue and /compare, greedy and beam", level, computed),
         Capability(
             "sampled texts and tokens", "own draws", "the same seed gives another result than with transformers"

@@ -1,8 +1,10 @@
-"""The effect of each word of a text on a verdict: the words are left out in turn."""
+"""The effect of each word of a text on what a model says: the words are left out in turn."""
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 MAX_GROUPS = 64  # groups of adjacent words; each group is left out once
 CONTENT_FREE = ("N/A", "", "[MASK]")  # texts without content (Zhao et al. 2021, section 5)
@@ -14,7 +16,7 @@ class WordEvidence:
     """A word of a text, or several adjacent ones, at `text[start:end]`.
 
     `effect` is the margin of the whole text, minus the margin of the text without these words. Above 0 the words count
-    for the label whose margin it is, below 0 against it.
+    for the label or token whose margin it is, below 0 against it.
     """
 
     start: int
@@ -23,12 +25,37 @@ class WordEvidence:
     effect: float
 
 
-def word_groups(text: str, limit: int = MAX_GROUPS) -> tuple[list[tuple[int, int]], int]:
-    """Return the start and end of each of at most `limit` groups of adjacent words, and the words per group."""
-    words = [match.span() for match in _WORD.finditer(text)]
-    together = max(1, math.ceil(len(words) / limit))
-    groups = [words[first : first + together] for first in range(0, len(words), together)]
-    return [(group[0][0], group[-1][1]) for group in groups], together
+@dataclass(frozen=True, slots=True)
+class WordGroups:
+    """The words of a text in groups of adjacent ones, which are left out in turn.
+
+    Words end at white space and include punctuation. `spans` are the start and end of each group. A group has
+    `together` words (the last one can have fewer): 1, or more if the text has more words than groups.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+    together: int
+
+    @classmethod
+    def of(cls, text: str, limit: int = MAX_GROUPS) -> Self:
+        """Return the words of `text` in at most `limit` groups."""
+        words = [match.span() for match in _WORD.finditer(text)]
+        together = max(1, math.ceil(len(words) / limit))
+        groups = [words[first : first + together] for first in range(0, len(words), together)]
+        return cls(text, tuple((group[0][0], group[-1][1]) for group in groups), together)
+
+    @property
+    def reduced(self) -> list[str]:
+        """The text without each of the groups."""
+        return [without(self.text, start, end) for start, end in self.spans]
+
+    def evidence(self, whole: float, reduced: Sequence[float]) -> tuple[WordEvidence, ...]:
+        """Return the effect of each group: `whole` is the margin of the text, `reduced` are those of `self.reduced`."""
+        return tuple(
+            WordEvidence(start, end, self.text[start:end], whole - margin)
+            for (start, end), margin in zip(self.spans, reduced, strict=True)
+        )
 
 
 def without(text: str, start: int, end: int) -> str:

@@ -19,6 +19,7 @@ MAX_NEW_TOKENS = 256
 MAX_COMPARED_TOKENS = 64  # new tokens of one text: the tree of a longer beam search is unreadable
 MAX_SEED = 2**32 - 1
 TEXT_LIMIT = 6000  # characters of a text option in Discord
+TOKEN_LIMIT = 100  # characters of a text that is read as one token, in Discord
 
 DEFAULT_NEW_TOKENS = 20
 DEFAULT_K = 10
@@ -325,6 +326,14 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         *_text("prompt", "The text whose next token is read after each layer"),
         POSITIONS,
         POSITIONS_IN_TERMINAL,
+        PRIVATE,
+    ),
+    "why": (
+        *_text("prompt", "The text whose next token is explained"),
+        Option("token", str, "The next token to explain", 1, TOKEN_LIMIT, without="the most probable one"),
+        Option(
+            "instead_of", str, "The token to compare it with", 1, TOKEN_LIMIT, without="the most probable other one"
+        ),
         PRIVATE,
     ),
     "guess": (

@@ -1,5 +1,8 @@
 """Results as JSON objects."""
 
+from collections.abc import Sequence
+
+from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Token, TokenProbability
 
@@ -31,3 +34,8 @@ def candidate_object(candidate: TokenProbability) -> JsonObject:
         "probability": candidate.probability,
         **({"log_probability": candidate.log_probability} if candidate.logit is None else {}),
     }
+
+
+def word_objects(words: Sequence[WordEvidence]) -> list[JsonObject]:
+    """Return each word, or group of words, with its place in the text and its effect."""
+    return [{"start": word.start, "end": word.end, "text": word.text, "effect": word.effect} for word in words]

@@ -27,6 +27,7 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from tests.rendering.results import check, computed, long_texts, texts
 
@@ -52,6 +53,7 @@ questions: st.SearchStrategy[RepeatableQuestion[Any]] = st.one_of(
     st.builds(ComparisonQuestion, long_texts, st.integers(1, 64), seeds, st.integers(2, 10), st.floats(0.5, 5)),
     st.builds(ContrastQuestion, long_texts, texts | st.just("-")),
     st.builds(SamplerQuestion, texts, st.floats(0.05, 5), st.integers(0, 1000), st.floats(0.01, 1), st.floats(0.5, 5)),
+    st.builds(WhyQuestion, long_texts, st.none() | texts, st.none() | texts),
 )
 outcomes = st.builds(
     Outcome, ids, st.lists(ids, max_size=4).map(tuple), st.lists(st.floats(-1e4, 1e4), max_size=9).map(tuple)

@@ -212,6 +212,8 @@ def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console,
         (["contrast", "x", "", "--model", "demo"], 2, "The second prompt (b) is empty"),
         (["contrast", "x", "the " * 600, "--model", "demo"], 2, "The second prompt (b) has 601 tokens"),
         (["contrast", "x"], 2, "the following arguments are required: b"),
+        (["why", "", "--model", "demo"], 2, "The prompt is empty"),
+        (["why", "x y", "--token", "", "--model", "demo"], 2, "The token is empty"),
         (
             ["xray", "x", "--png", "x.jpg"],
             2,
@@ -323,5 +325,6 @@ def test_help_needs_no_model_and_names_every_command(capsys: pytest.CaptureFixtu
         "compare",
         "sampler",
         "contrast",
+        "why",
     ):
         assert re.search(rf"^    {command}\b", shown, re.MULTILINE)

@@ -11,6 +11,7 @@ from bot.questions.contrast import ContrastQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import RevealQuestion, SampledStepQuestion, TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from tests.engine.operations import Operation, result_of, results_of
 from tests.engine.requests import Ask, Start, assert_same, mixed_requests, until
@@ -32,6 +33,8 @@ def explorations(judges: bool) -> list[Ask]:
         lambda model, stop: model.answer(ComparisonQuestion("Once upon", 8, 3, 3, 1.5), Cancelling(stop)),
         lambda model, _: model.answer(SamplerQuestion("Once upon", 1.5, 20, 0.8, 1.2)),
         lambda model, _: CONTRAST.outcome(model.answer(CONTRAST)),
+        lambda model, _: model.answer(WhyQuestion(TEXT)),
+        lambda model, _: model.answer(WhyQuestion("Once upon a", "time", "day")),
     ]
     if judges:
         asks.append(lambda model, _: model.answer(EvidenceQuestion("I loved it, though the plot was thin. " * 3)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.engine.model import EngineModel
 from bot.engine.transformers.forward_passes import ForwardPasses
 from bot.errors import EmptyPrompt, PromptTooLong, SentimentUnsupported
-from bot.questions.evidence import MAX_GROUPS, without, word_groups
+from bot.questions.evidence import WordGroups, without
 from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from tests.engine.exploring import close
 from tests.engine.plain import REVIEWS
@@ -79,20 +79,19 @@ def test_words_of_a_long_review_are_left_out_in_groups(
 
 @given(st.text(st.characters(categories=("L", "P", "Zs", "Cc")), max_size=300), st.integers(1, 8))
 def test_groups_cover_every_word_once(review: str, most: int) -> None:
-    groups, together = word_groups(review, most)
-    assert len(groups) <= most
+    groups = WordGroups.of(review, most)
+    assert len(groups.spans) <= most
     words = review.split()
-    assert [word for start, end in groups for word in review[start:end].split()] == words
-    assert all(len(review[start:end].split()) == together for start, end in groups[:-1])
-    for number, (start, end) in enumerate(groups):
-        kept = words[: number * together] + words[(number + 1) * together :]
-        assert without(review, start, end).split() == kept
+    assert [word for start, end in groups.spans for word in review[start:end].split()] == words
+    assert all(len(review[start:end].split()) == groups.together for start, end in groups.spans[:-1])
+    for number, reduced in enumerate(groups.reduced):
+        kept = words[: number * groups.together] + words[(number + 1) * groups.together :]
+        assert reduced.split() == kept
 
 
 def test_leaving_out_a_word_keeps_the_rest_unchanged() -> None:
     review = " a  b\tc \n"
-    groups, _ = word_groups(review, MAX_GROUPS)
-    assert [without(review, *group) for group in groups] == [" b\tc \n", " a  c \n", " a  b \n"]
+    assert WordGroups.of(review).reduced == [" b\tc \n", " a  c \n", " a  b \n"]
     assert without("  a ", 2, 3) == "   "
 
 

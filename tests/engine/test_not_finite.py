@@ -40,6 +40,7 @@ QUESTIONS = [
     ["sampler", PROMPT],
     ["layers", PROMPT],
     ["contrast", PROMPT, "It was a"],
+    ["why", PROMPT],
 ]
 WORD = " night"  # its embedding is NaN in the model of these tests
 GREEDY = GenerationParameters.from_options(strategy="greedy", max_new_tokens=8)
@@ -130,7 +131,18 @@ def test_a_tokenizer_that_panics_on_a_text_gives_one_line(console: Console, monk
         return tokenize(self, text, **options)
 
     monkeypatch.setattr(TokenizersBackend, "__call__", panic)
-    for command in ("topk", "continue", "sentiment", "tokenize", "xray", "compare", "sampler", "contrast", "layers"):
+    for command in (
+        "topk",
+        "continue",
+        "sentiment",
+        "tokenize",
+        "xray",
+        "compare",
+        "sampler",
+        "contrast",
+        "layers",
+        "why",
+    ):
         second = [PROMPT] if command == "contrast" else []
         error = console.error(command, "It was a zebra", *second, "--model", "demo", code=2)
         assert (

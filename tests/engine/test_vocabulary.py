@@ -55,6 +55,7 @@ def test_texts_without_the_extra_tokens_are_answered(edit: Any, tmp_path: Path, 
         ["sampler"],
         ["layers"],
         ["contrast", "It was"],
+        ["why"],
     ],
     ids=" ".join,
 )

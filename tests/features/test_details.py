@@ -41,6 +41,8 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
     ("layers", {"prompt": PROMPT, "positions": 3}),
     ("contrast", {"a": "The nurse said that", "b": "The doctor said that"}),
+    ("why", {"prompt": PROMPT}),
+    ("why", {"prompt": PROMPT, "token": "-said", "instead_of": "the"}),
 ]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
@@ -146,6 +148,12 @@ async def test_its_command_computes_the_same_in_a_terminal(
         assert [[token["id"] for token in printed[0]["movers"]]] == receipt["outputs"]
         figures = [printed[0][f"{name}_bits"] for name in ("kl_a_b", "kl_b_a", "js")]
         assert figures == pytest.approx(receipt["figures"][:3], abs=1e-5)
+    elif command == "why":
+        pair = [printed[0]["token"], printed[0]["instead_of"]]
+        assert [[token["id"] for token in pair]] == receipt["outputs"]
+        effects = [word["effect"] for word in printed[0]["words"]]
+        assert effects == pytest.approx(receipt["figures"][2:], abs=1e-4)
+        assert printed[0]["difference"] == pytest.approx(receipt["figures"][0] - receipt["figures"][1], abs=1e-4)
     else:
         pytest.fail(f"add a branch that compares the --json of {command} with the receipt")
 

@@ -32,6 +32,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("compare", {"prompt": "Once", "max_new_tokens": 3}),
     ("guess", {"prompt": "Once"}),
     ("decide", {"text": "Once", "question": "spam"}),
+    ("why", {"prompt": "Once upon"}),
 ]
 every_command = pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
 

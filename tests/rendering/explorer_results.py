@@ -9,6 +9,7 @@ from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
 from bot.questions.sentiment import Calibration, SentimentEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
+from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals, TokenSurprisal
 from tests.rendering.results import (
     continuations,
@@ -80,13 +81,20 @@ compared = st.builds(
 comparisons = st.builds(
     Comparison, long_texts, st.lists(compared, min_size=3, max_size=4).map(tuple), st.just(BeamTree(2, (), ()))
 )
+words = st.lists(st.builds(WordEvidence, st.just(0), st.just(1), texts, logits), min_size=1, max_size=64).map(tuple)
 evidence = st.builds(
     SentimentEvidence,
     sentiments,
-    st.lists(st.builds(WordEvidence, st.just(0), st.just(1), texts, logits), min_size=1, max_size=64).map(tuple),
+    words,
     st.integers(1, 20),
     st.builds(
         Calibration, probabilities, probabilities, probabilities, probabilities,
         st.sampled_from(["Positive", "Negative"]),
     ),
 )  # fmt: skip
+compared_tokens = st.builds(
+    TokenProbability, st.integers(1, 200_000), tokens, st.none() | logits, probabilities, st.floats(-1e4, 0)
+)
+token_evidence = st.builds(
+    TokenEvidence, long_texts, st.just((1,)), compared_tokens, compared_tokens, st.just(()) | words, st.integers(1, 20)
+)

@@ -14,14 +14,18 @@ from bot.features.sampler.embed import sampler_answer
 from bot.features.sentiment.embed import evidence_answer
 from bot.features.topk.embed import candidate_options, walk_answer
 from bot.features.topk.record import TakenStep, WalkRecord, read_walk, walk_state
+from bot.features.why.embed import why_answer
 from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
 from bot.questions.comparison import Comparison
 from bot.questions.contrast import Contrast
+from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import RunInfo
 from bot.questions.layers import LayerReadings
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
+from bot.questions.tokens import Token, TokenProbability
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
+from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals
 from tests.rendering.explorer_results import (
     candidates,
@@ -32,6 +36,7 @@ from tests.rendering.explorer_results import (
     likelihoods,
     sampler_stages,
     surprisals,
+    token_evidence,
 )
 from tests.rendering.results import (
     check,
@@ -87,6 +92,19 @@ def test_comparison(result: Comparison, run: RunInfo) -> None:
 @settings(max_examples=60, deadline=None)
 def test_evidence(result: SentimentEvidence, run: RunInfo) -> None:
     check(evidence_answer(result, run))
+
+
+@given(token_evidence, computed)
+@settings(max_examples=60, deadline=None)
+def test_why(result: TokenEvidence, run: RunInfo) -> None:
+    check(why_answer(result, run))
+
+
+@given(computed)
+def test_words_of_many_marks_fit_into_an_embed(run: RunInfo) -> None:
+    token = TokenProbability(1, Token(1, "_\u202e" * 40), 1.0, 0.5, -1.0)
+    words = (WordEvidence(0, 1, "a" + "\u0301" * 900, 1.0), WordEvidence(0, 1, "\u0301\u0300" * 900, -1.0)) * 4
+    check(why_answer(TokenEvidence("a" + "\u0301" * 900, (1,), token, token, words, 20), run))
 
 
 walked_steps = st.builds(

@@ -12,15 +12,24 @@ from bot.features.contrast.terminal import contrast_object, contrast_table
 from bot.features.sampler.terminal import stages_object, stages_table
 from bot.features.sentiment.terminal import evidence_object
 from bot.features.sentiment.text import calibration_table, words_table
+from bot.features.why.terminal import why_object, why_text
 from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.contrast import Contrast
 from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
+from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals
 from bot.rendering.json_objects import JsonObject
-from tests.rendering.explorer_results import comparisons, contrasts, evidence, sampler_stages, surprisals
+from tests.rendering.explorer_results import (
+    comparisons,
+    contrasts,
+    evidence,
+    sampler_stages,
+    surprisals,
+    token_evidence,
+)
 from tests.rendering.results import computed, logits, tokens
 
 models = computed.map(lambda run: run.model)
@@ -62,6 +71,15 @@ def test_sampler(result: SamplerStages, model: ModelInfo) -> None:
 def test_contrast(result: Contrast, model: ModelInfo) -> None:
     check_printed(contrast_table(result))
     check_object(contrast_object(result, model), model)
+
+
+@given(token_evidence, models)
+@settings(max_examples=60, deadline=None)
+def test_why(result: TokenEvidence, model: ModelInfo) -> None:
+    shown = why_text(result)
+    check_printed(shown)
+    assert len(shown.split("\n")) == (11 + len(result.words) if result.words else 8)
+    check_object(why_object(result, model), model)
 
 
 beams = st.builds(BeamCandidate, st.integers(0, 9), tokens, logits, logits, st.just("pruned"), st.none())

@@ -18,6 +18,9 @@ ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "comparison": ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
     "greedy": ("continue", {"prompt": PROMPT, "max_new_tokens": 8}),
     "beams": ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "max_new_tokens": 8}),
+    "why": ("why", {"prompt": PROMPT}),
+    "why not": ("why", {"prompt": PROMPT, "token": "night"}),
+    "why of one word": ("why", {"prompt": "Once"}),
     "help": ("help", {}),
     "model": ("model", {}),
 }  # fmt: skip

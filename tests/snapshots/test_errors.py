@@ -20,6 +20,8 @@ ERRORS = (
     errors.OptionUnsupported(
         "repetition_penalty", 1.2, "this engine only knows log-probabilities", "Use 1, or the transformers engine."
     ),
+    errors.SameToken("night", "night", " night"),
+    errors.SameToken("night", " night", " night"),
     errors.DecisionInvalid("What is wrong with the question."),
     errors.NoChatTemplate(),
     errors.LabelsUnsupported("demo", "Why they cannot be compared.", "What to do."),

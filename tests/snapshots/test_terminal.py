@@ -43,6 +43,8 @@ COMMANDS = {
     "contrast": ["contrast", "The nurse said that", "The doctor said that"],
     "contrast of equal prompts": ["contrast", PROMPT, PROMPT],
     "sampler": ["sampler", PROMPT, "--temperature", "1.5", "--top-k", "20", "--top-p", "0.9"],
+    "why": ["why", PROMPT],
+    "why not": ["why", PROMPT, "--token", "night", "--instead-of", "said"],
 }
 WRONG = {
     "no command": [],
@@ -63,6 +65,8 @@ WRONG = {
     "unbalanced examples": ["decide", REVIEW, "--question", "Spam?", *("--example", "a", "Yes") * 2],
     "no file": ["sentiment", "--lines", "no-such-file"],
     "no picture": ["topk", PROMPT, "--png", "no-such-folder/out.png"],
+    "the same token": ["why", PROMPT, "--token", "said", "--instead-of", " said", "--model", "demo"],
+    "one word": ["why", "Once", "--png", "out.png", "--model", "demo"],
 }
 
 

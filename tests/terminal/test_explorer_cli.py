@@ -15,7 +15,9 @@ from bot.questions.contrast import ContrastQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
+from bot.rendering.escaping import visible_token
 from tests.console import MODEL, PROMPT, Console, assert_same_json
 
 
@@ -131,6 +133,45 @@ def test_an_explained_verdict(console: Console, demo_model: EngineModel) -> None
 
     long, _ = console.run("sentiment", "good film. " * 70, "--explain", "--model", "demo")
     assert "3 words left out at a time (above 0" in long
+
+
+def test_why(console: Console, demo_model: EngineModel) -> None:
+    options = ["--token", "said", "--instead-of", "the"]
+    answer = console.json("why", PROMPT, *options)
+    result = demo_model.answer(WhyQuestion(PROMPT, "said", "the"))
+    assert answer["command"] == "why"
+    assert answer["model"] == MODEL
+    assert answer["prompt"] == PROMPT
+    assert answer["token"]["id"] == result.token.token.id
+    assert answer["instead_of"]["id"] == result.instead_of.token.id
+    assert answer["difference"] == pytest.approx(answer["token"]["logit"] - answer["instead_of"]["logit"], abs=1e-6)
+    assert [word["text"] for word in answer["words"]] == PROMPT.split()
+    assert [PROMPT[word["start"] : word["end"]] for word in answer["words"]] == PROMPT.split()
+    assert [word["effect"] for word in answer["words"]] == pytest.approx(
+        [word.effect for word in result.words], abs=1e-4
+    )
+    assert answer["words_together"] == 1
+
+    out, err = console.run("why", PROMPT, *options, "--model", "demo")
+    assert err == ""
+    headline, tokens, words, note = out.split("\n\n")
+    token, other = (visible_token(entry.token.text) for entry in (result.token, result.instead_of))
+    expected = f"Why not “{token}” but “{other}”" if result.difference < 0 else f"Why “{token}” and not “{other}”"
+    assert headline == expected
+    assert tokens.split("\n")[0].split() == ["#", "prob.", "logit", "token"]
+    assert [line.split()[-1] for line in words.split("\n")[1:-1]] == PROMPT.split()
+    assert words.split("\n")[-1] == f"{result.difference:+.2f} difference".rjust(len("effect") + len(" difference"))
+    assert note.startswith("An effect is not a cause")
+
+    long, _ = console.run("why", "a dark and stormy night " * 30, "--model", "demo")
+    assert "3 words left out at a time (above 0" in long
+
+
+def test_why_of_one_word_has_no_words_and_no_picture(console: Console) -> None:
+    assert console.json("why", "Once")["words"] == []
+    out, err = console.run("why", "Once", "--png", "out.png", "--model", "demo", code=2)
+    assert "No word was left out: the prompt can't be empty" in out
+    assert err.startswith("nightword: The picture of --png was not written. No word was left out")
 
 
 def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "sampler": "prompt",
     "layers": "prompt",
     "contrast": "a",
+    "why": "prompt",
 }
 MORE = {"compare": ["--max-new-tokens", "2", "--seed", "1"], "contrast": ["a second text"]}
 

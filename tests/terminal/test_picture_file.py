@@ -13,6 +13,7 @@ from bot.features.layers.picture import layers_picture
 from bot.features.sampler.picture import stages_picture
 from bot.features.sentiment.picture import evidence_picture
 from bot.features.tokenization.picture import token_borders_picture
+from bot.features.why.picture import why_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.contrast import ContrastQuestion
@@ -21,12 +22,13 @@ from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
 from tests.console import PROMPT, Console, assert_same_json
 
-Draw = Callable[[EngineModel], Picture]
+Draw = Callable[[EngineModel], Picture | None]
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 
@@ -60,6 +62,7 @@ COMMANDS: list[tuple[list[str], Draw]] = [
         ["sentiment", "Not bad.", "--explain"],
         lambda model: evidence_picture(model.answer(EvidenceQuestion("Not bad."))),
     ),
+    (["why", BROKEN], lambda model: why_picture(model.answer(WhyQuestion(BROKEN)))),
 ]
 
 
@@ -67,12 +70,14 @@ COMMANDS: list[tuple[list[str], Draw]] = [
 def test_the_picture_equals_discord_s_and_the_output_stays_the_same(
     console: Console, demo_model: EngineModel, tmp_path: Path, command: list[str], draw: Draw
 ) -> None:
+    picture = draw(demo_model)
+    assert picture is not None
     without = console.json(*command)
     assert_same_json(console.json(*command, "--png", "out.png"), without)
-    assert (tmp_path / "out.png").read_bytes() == draw(demo_model).png
+    assert (tmp_path / "out.png").read_bytes() == picture.png
     out, err = console.run(*command, "--png", "table.PNG", "--model", "demo")
     assert (bool(out), err) == (True, "")
-    assert (tmp_path / "table.PNG").read_bytes() == draw(demo_model).png
+    assert (tmp_path / "table.PNG").read_bytes() == picture.png
     assert {file.name for file in tmp_path.iterdir()} == {"out.png", "table.PNG"}
 
 

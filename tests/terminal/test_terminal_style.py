@@ -170,6 +170,7 @@ def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> No
         ("sampler", PROMPT),
         ("layers", PROMPT),
         ("contrast", PROMPT, "It was a"),
+        ("why", PROMPT),
     ],
 )
 @pytest.mark.parametrize("environment", [{"TERM": "dumb", "NO_COLOR": "1"}], indirect=True, ids=variables_id)

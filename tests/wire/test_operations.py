@@ -110,8 +110,8 @@ OUTCOMES = {
 }  # fmt: skip
 LABELS = {
     "command": {
-        *("topk", "continue", "sentiment", "tokenize", "xray", "sampler", "contrast", "layers", "compare", "guess"),
-        *("model", "help"),
+        *("topk", "continue", "sentiment", "tokenize", "xray", "sampler", "contrast", "layers", "why", "compare"),
+        *("guess", "model", "help"),
         *("Score sentiment", "Tokenize", "X-ray", "other"),
         *("DetailsButton", "ReplayButton", "AgainButton", "PromptForm"),
         *("review status", "privacy info"),

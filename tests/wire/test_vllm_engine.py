@@ -41,6 +41,7 @@ EVERY_COMMAND: list[tuple[str, dict[str, Any], str]] = [
     ("sampler", {"prompt": PROMPT, "repetition_penalty": 1.2}, "Not available"),
     ("layers", {"prompt": PROMPT}, "Not supported by this model"),
     ("contrast", {"a": PROMPT, "b": "The doctor said that"}, "Contrast"),
+    ("why", {"prompt": PROMPT}, "Why “·night” and not “·day”"),
     ("model", {}, "Model"),
 ]
 

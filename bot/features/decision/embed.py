@@ -6,12 +6,12 @@ from bot.answers.answer import AMBER, BLURPLE, Answer, Attachment, footer
 from bot.decisions.definition import toml_of
 from bot.features.decision.text import calibration_table, label_name, labels_table, mass_text, verdict_name
 from bot.questions.decision import Decision, DecisionEvidence, DecisionReading, Example
-from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import RunInfo
 from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.label_mass import TRUSTED_LABEL_MASS
 from bot.rendering.prose import bold_excerpt, plain_excerpt, quote_excerpt, visible_excerpt
-from bot.rendering.tables import PHONE_WIDTH, table
+from bot.rendering.tables import PHONE_WIDTH
+from bot.rendering.word_effects import effect_text, strongest_words_table
 
 TEXT_LIMIT = 1000  # characters, escaped
 EXPLAINED_TEXT_LIMIT = 300  # characters, escaped; the picture shows more
@@ -19,7 +19,6 @@ QUESTION_LIMIT = 300  # characters, escaped
 TITLE_LIMIT = 200
 LABEL_LIMIT = 60
 EXAMPLE_LIMIT = 200
-SHOWN_WORDS = 8
 QUESTION_FILE = "question.toml"
 _TYPES = {
     "template": "The text is put into this prompt, and the labels are scored as its continuation.",
@@ -53,10 +52,9 @@ def evidence_answer(text: str, result: DecisionEvidence, run: RunInfo) -> Answer
         description=quote_excerpt(text.strip(), EXPLAINED_TEXT_LIMIT).text,
         colour=AMBER if reading.verdict is None else BLURPLE,
     )
-    strongest = sorted(result.words, key=lambda word: -abs(word.effect))[:SHOWN_WORDS]
     embed.add_field(
         name=f"Effect of each word on the margin of {name}, {reading.margin_of(result.label):+.2f}",
-        value=f"{code_block(_evidence_table(strongest))}\n{_reading(result)}",
+        value=f"{code_block(strongest_words_table(result.words))}\n{_reading(result)}",
         inline=False,
     )
     calibrated = bold_excerpt(label_name(result.calibrated_label), LABEL_LIMIT).text
@@ -99,17 +97,9 @@ def _example_line(example: Example) -> str:
     return f"{label}: {plain_excerpt(example.text, EXAMPLE_LIMIT).text}"
 
 
-def _evidence_table(words: list[WordEvidence]) -> str:
-    rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in words]
-    return table(("effect", "word"), rows, right=(0,), columns=PHONE_WIDTH)
-
-
 def _reading(result: DecisionEvidence) -> str:
     name = bold_excerpt(label_name(result.label), LABEL_LIMIT).text
-    text = f"The effect is how far the margin falls without the word. Above 0 counts for {name}, below 0 against it."
-    if result.words_together == 1:
-        return text
-    return f"{text} This text is long, so {result.words_together} adjacent words are left out at a time."
+    return effect_text("margin", f"for {name}", "against it", result.words_together)
 
 
 def _within(lines: list[str], limit: int) -> str:

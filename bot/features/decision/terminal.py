@@ -26,7 +26,7 @@ from bot.questions.decision import (
 from bot.questions.language_model import LanguageModel, ModelInfo
 from bot.questions.options import options_of
 from bot.rendering.escaping import visible_text
-from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.json_objects import JsonObject, model_object, word_objects
 from bot.rendering.tables import percentage
 from bot.terminal.ask import ask
 from bot.terminal.console import emphasis, text_of
@@ -64,9 +64,7 @@ def evidence_object(decision: Decision, result: DecisionEvidence, model: ModelIn
         **decision_object(decision, result.reading, model),
         "explained_label": result.label,
         "words_together": result.words_together,
-        "words": [
-            {"start": word.start, "end": word.end, "text": word.text, "effect": word.effect} for word in result.words
-        ],
+        "words": word_objects(result.words),
         "calibration": {
             "label": result.calibrated_label,
             "probabilities": result.calibration.probabilities,

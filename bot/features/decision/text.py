@@ -4,6 +4,7 @@ from bot.questions.decision import Decision, DecisionEvidence, DecisionReading
 from bot.rendering.escaping import visible_token
 from bot.rendering.label_mass import label_mass_text, no_verdict_text
 from bot.rendering.tables import bar, percentage, table
+from bot.rendering.word_effects import all_words_table
 
 NO_VERDICT = "No verdict"
 SUMMED = "A label of several tokens is scored by the sum of their log-probabilities."
@@ -49,12 +50,14 @@ def mass_text(reading: DecisionReading) -> str:
 
 def words_table(evidence: DecisionEvidence) -> str:
     """Return each word in order, with its effect on the margin of the label."""
-    rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in evidence.words]
-    together = evidence.words_together
-    left_out = "word left out" if together == 1 else f"{together} words left out at a time"
-    header = ("effect", f"{left_out} (above 0 counts for {label_name(evidence.label)}, below 0 against it)")
-    margin = evidence.reading.margin_of(evidence.label)
-    return table(header, [*rows, (f"{margin:+.2f}", f"margin of {label_name(evidence.label)}")], right=(0,))
+    name = label_name(evidence.label)
+    return all_words_table(
+        evidence.words,
+        evidence.words_together,
+        f"above 0 counts for {name}, below 0 against it",
+        evidence.reading.margin_of(evidence.label),
+        f"margin of {name}",
+    )
 
 
 def calibration_table(evidence: DecisionEvidence, columns: int | None = None) -> str:

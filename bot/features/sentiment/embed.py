@@ -4,17 +4,16 @@ import discord
 
 from bot.answers.answer import GREEN, RED, Answer, footer
 from bot.features.sentiment.text import sentiment_table
-from bot.questions.evidence import WordEvidence
 from bot.questions.language_model import RunInfo
 from bot.questions.sentiment import Sentiment, SentimentEvidence
-from bot.rendering.escaping import code_block, visible_token
+from bot.rendering.escaping import code_block
 from bot.rendering.label_mass import TRUSTED_LABEL_MASS, label_mass_text
 from bot.rendering.prose import quote_excerpt
-from bot.rendering.tables import PHONE_WIDTH, percentage, table
+from bot.rendering.tables import percentage
+from bot.rendering.word_effects import effect_text, strongest_words_table
 
 REVIEW_LIMIT = 1000  # characters, escaped
 EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture shows more
-SHOWN_WORDS = 8
 
 
 def sentiment_answer(result: Sentiment, run: RunInfo) -> Answer:
@@ -35,10 +34,9 @@ def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
         description=quote_excerpt(verdict.review.strip(), EXPLAINED_REVIEW_LIMIT).text,
         colour=GREEN if verdict.label == "Positive" else RED,
     )
-    strongest = sorted(result.words, key=lambda word: -abs(word.effect))[:SHOWN_WORDS]
     embed.add_field(
         name=f"Effect of each word on the margin of {result.margin:+.2f}",
-        value=f"{code_block(evidence_table(strongest))}\n{_reading(result)}",
+        value=f"{code_block(strongest_words_table(result.words))}\n{_reading(result)}",
         inline=False,
     )
     embed.add_field(name="Raw and calibrated", value=calibration_text(result), inline=False)
@@ -47,12 +45,6 @@ def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
     embed.add_field(name=warning, value=label_mass_text(verdict.label_mass), inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
-
-
-def evidence_table(words: list[WordEvidence]) -> str:
-    """Return each word with its effect: above 0 for positive, below 0 for negative."""
-    rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in words]
-    return table(("effect", "word"), rows, right=(0,), columns=PHONE_WIDTH)
 
 
 def calibration_text(result: SentimentEvidence) -> str:
@@ -68,7 +60,4 @@ def calibration_text(result: SentimentEvidence) -> str:
 
 
 def _reading(result: SentimentEvidence) -> str:
-    text = "The effect is how far the margin falls without the word. Above 0 counts for positive, below 0 for negative."
-    if result.words_together == 1:
-        return text
-    return f"{text} This review is long, so {result.words_together} adjacent words are left out at a time."
+    return effect_text("margin", "for positive", "for negative", result.words_together, "review")

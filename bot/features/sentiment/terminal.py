@@ -16,7 +16,7 @@ from bot.questions.sentiment import (
     SentimentQuestion,
 )
 from bot.rendering.escaping import visible_text
-from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.json_objects import JsonObject, model_object, word_objects
 from bot.rendering.label_mass import label_mass_text
 from bot.rendering.tables import percentage
 from bot.terminal.ask import ask
@@ -46,9 +46,7 @@ def evidence_object(result: SentimentEvidence, model: ModelInfo) -> JsonObject:
         **sentiment_object(result.sentiment, model),
         "margin": result.margin,
         "words_together": result.words_together,
-        "words": [
-            {"start": word.start, "end": word.end, "text": word.text, "effect": word.effect} for word in result.words
-        ],
+        "words": word_objects(result.words),
         "calibration": {
             "label": calibration.label,
             "probabilities": {

@@ -1,16 +1,19 @@
 """Tables of a verdict and its evidence."""
 
 from bot.questions.sentiment import Sentiment, SentimentEvidence
-from bot.rendering.escaping import visible_token
 from bot.rendering.tables import bar, percentage, table
+from bot.rendering.word_effects import all_words_table
 
 
 def words_table(result: SentimentEvidence) -> str:
     """Return each word in order, with its effect on the margin between the labels."""
-    rows = [(f"{word.effect:+.2f}", visible_token(word.text)) for word in result.words]
-    left_out = "word left out" if result.words_together == 1 else f"{result.words_together} words left out at a time"
-    header = ("effect", f"{left_out} (above 0 counts for positive, below 0 for negative)")
-    return table(header, [*rows, (f"{result.margin:+.2f}", "margin of the whole review")], right=(0,))
+    return all_words_table(
+        result.words,
+        result.words_together,
+        "above 0 counts for positive, below 0 for negative",
+        result.margin,
+        "margin of the whole review",
+    )
 
 
 def calibration_table(result: SentimentEvidence) -> str:

@@ -1,4 +1,4 @@
-"""The picture of a verdict's evidence: the text with each word coloured by its effect."""
+"""The picture of left-out words: the text with each word coloured by its effect."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ class WordEffects:
     """What the picture shows: the words of `text` with their effects, `words_together` of them left out at a time.
 
     `title` heads the picture, and `summary` begins its alt text. `above` and `below` say what effects above and below 0
-    count for, such as "for positive". `what` names the text.
+    count for, such as "for positive". `what` names the text, and `affected` what the words have an effect on, in each
+    case with "the" before it.
     """
 
     text: str
@@ -42,6 +43,7 @@ class WordEffects:
     above: str
     below: str
     what: str = "text"
+    affected: str = "verdict"
 
 
 class Word(NamedTuple):
@@ -138,7 +140,7 @@ def _detail(effects: WordEffects) -> str:
     if not effects.words:
         return f"the {effects.what} has no words"
     if effects.words_together == 1:
-        return "each word coloured by its effect on the verdict"
+        return f"each word coloured by its effect on the {effects.affected}"
     return f"coloured by the effect of {effects.words_together} adjacent words"
 
 

@@ -23,6 +23,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import SENTIMENT, EvidenceQuestion, SentimentQuestion
 from bot.questions.topk import GuessQuestion, RevealQuestion, TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 
 TOLERANCE = 1e-4  # of log-probabilities
@@ -230,6 +231,22 @@ def _contrast(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     yield row
 
 
+def _why(ours: EngineModel, plain: Plain) -> Iterator[Row]:
+    row = Row("/why")
+    for prompt in PROMPTS:
+        result = ours.answer(WhyQuestion(prompt))
+        values, ids = plain.log_probabilities(plain.ids(prompt))[-1].topk(2)
+        row.ids([result.token.token.id, result.instead_of.token.id], ids.tolist())
+        difference = (values[0] - values[1]).item()
+        row.figure(result.difference, difference)
+        words = prompt.split(" ")
+        for number, word in enumerate(result.words):
+            reduced = " ".join(words[:number] + words[number + 1 :])
+            first, second = plain.log_probabilities(plain.ids(reduced))[-1][ids].tolist()
+            row.figure(word.effect, difference - (first - second))
+    yield row
+
+
 def _continue(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     ways: dict[str, dict[str, Any]] = {
         "greedy": {},
@@ -280,5 +297,5 @@ def _sample(ours: EngineModel, plain: Plain) -> Iterator[Row]:
 
 
 CHECKS: tuple[Callable[[EngineModel, Plain], Iterator[Row]], ...] = (
-    _topk, _walk, _xray, _sentiment, _decide, _guess, _sampler, _contrast, _continue, _compare, _sample,
+    _topk, _walk, _xray, _sentiment, _decide, _guess, _sampler, _contrast, _why, _continue, _compare, _sample,
 )  # fmt: skip

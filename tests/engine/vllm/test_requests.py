@@ -19,6 +19,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.topk import SampledStepQuestion, TopKQuestion
+from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from tests.engine.vllm.conftest import engine_of
 from tests.engine.vllm.fake_server import FakeVllm
@@ -95,6 +96,14 @@ def test_all_texts_of_an_explanation_are_one_request(remote: EngineModel, fake: 
     (request,) = fake.requests
     assert len(request["prompt"]) == 1 + 3 + 6
     assert request["logprobs"] == 1
+
+
+def test_two_tokens_are_explained_in_two_requests(remote: EngineModel, fake: FakeVllm) -> None:
+    fake.requests.clear()
+    remote.answer(WhyQuestion("It was a dark and stormy"))
+    whole, reduced = fake.requests
+    assert (len(whole["prompt"]), len(reduced["prompt"])) == (1, 6)
+    assert (whole["logprobs"], reduced["logprobs"]) == (2, 1)
 
 
 def test_only_whole_distributions_ask_for_the_whole_vocabulary(remote: EngineModel, fake: FakeVllm) -> None:

@@ -1,4 +1,4 @@
-"""The evidence for a verdict: every word is coloured by its effect, and its sign is visible without colour."""
+"""The effects of left-out words: every word is coloured by its effect, and its sign is visible without colour."""
 
 import math
 
@@ -6,29 +6,34 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.features.sentiment.picture import evidence_picture
-from bot.questions.evidence import WordEvidence, word_groups
+from bot.features.why.picture import why_picture
+from bot.questions.evidence import WordEvidence, WordGroups
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
+from bot.questions.tokens import Token
+from bot.questions.why import TokenEvidence
 from bot.rendering.pictures.palette import GRID, NEGATIVE, POSITIVE
+from bot.rendering.pictures.picture import Picture
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
-from tests.rendering.pictures.tokens import ODD, probabilities, token_texts
+from tests.rendering.pictures.tokens import ODD, candidate, probabilities, token_texts
 
 FIRST_LINE = (32, 144, 768, 184)  # in pixels
 effects = st.sampled_from([0.0, 1e-9, -1e6, 1e6]) | st.floats(-9, 9)
+texts = st.lists(token_texts, max_size=40).map(" ".join) | st.text(max_size=300)
 
 
 def evidence(review: str, effects: list[float], positive: float = 0.75, calibrated: float = 0.5) -> SentimentEvidence:
-    spans, together = word_groups(review)
+    groups = WordGroups.of(review)
     words = [
         WordEvidence(start, end, review[start:end], effects[position % len(effects)])
-        for position, (start, end) in enumerate(spans)
+        for position, (start, end) in enumerate(groups.spans)
     ]
     sentiment = Sentiment(review, "Positive", 2.5, 1.5, -2.0, -3.0, positive, 1 - positive, 0.25, (1,), 2)
     calibration = Calibration(0.6, 0.4, calibrated, 1 - calibrated, "Negative")
-    return SentimentEvidence(sentiment, tuple(words), together, calibration)
+    return SentimentEvidence(sentiment, tuple(words), groups.together, calibration)
 
 
 @given(
-    st.lists(token_texts, max_size=40).map(" ".join) | st.text(max_size=300),
+    texts,
     st.lists(effects, min_size=1, max_size=9),
     probabilities,
     probabilities,
@@ -71,3 +76,32 @@ def test_small_effects_are_pale() -> None:
 
 def test_an_effect_of_nan_has_no_colour() -> None:
     draw_checked(evidence_picture, evidence("remarkable good", [math.nan, 1.0]))
+
+
+def why(prompt: str, effects: list[float], first: str = " on", second: str = " at", chance: float = 0.5) -> Picture:
+    groups = WordGroups.of(prompt)
+    pair = (candidate(1, Token(1, first), chance), candidate(2, Token(2, second), 0.25))
+    words = groups.evidence(0.0, [-effects[position % len(effects)] for position in range(len(groups.spans))])
+    picture = why_picture(TokenEvidence(prompt, (1,), *pair, words, groups.together))
+    assert picture is not None
+    return picture
+
+
+@given(
+    texts.filter(lambda prompt: bool(prompt.split())),
+    st.lists(effects, min_size=1, max_size=9),
+    token_texts,
+    token_texts,
+    probabilities,
+)
+@example(" ".join(ODD) * 9, [1e6, -1e6], "x" * 300, "你" * 300, 1e-9)
+@settings(max_examples=40, deadline=None)
+def test_any_prompt(prompt: str, values: list[float], token: str, other: str, chance: float) -> None:
+    draw_checked(why, prompt, values, token, other, chance)
+
+
+def test_the_alt_text_of_why_names_both_tokens() -> None:
+    assert draw_checked(why, "The old man sat", [0.5, 0.0, -2.0, 1.0]).alt == (
+        "Why “·on” and not “·at”: “·on” 50.00%, “·at” 25.00%. The difference of their logits is +0.00. "
+        "For “·on”: “sat” +1.00, “The” +0.50. For “·at”: “man” −2.00."
+    )

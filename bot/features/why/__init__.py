@@ -1,0 +1,1 @@
+"""`/why`: which words of the prompt make one token more probable than another."""
