@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 from bot.engine.comparison import compare
 from bot.engine.continuation import write
 from bot.engine.decision import DecisionReader
+from bot.engine.diff import compare_with, read_text
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
 from bot.engine.sentiment import SentimentReader
@@ -20,6 +21,7 @@ from bot.questions.decision import (
     DecisionEvidenceQuestion,
     DecisionQuestion,
 )
+from bot.questions.diff import DiffQuestion, ReadingQuestion
 from bot.questions.language_model import ModelInfo, Question, Watcher
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion, SentimentBatchQuestion, SentimentQuestion
@@ -50,6 +52,8 @@ class EngineModel:
             ContentFreeQuestion: lambda question, _: decisions.content_free(question),
             TokenizationQuestion: lambda question, _: tokenize(engine.codec, question),
             XrayQuestion: lambda question, _: surprisals(engine, question),
+            ReadingQuestion: lambda question, _: read_text(engine, question),
+            DiffQuestion: lambda question, _: compare_with(engine, question),
             ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),
             SamplerQuestion: lambda question, _: sampler_stages(engine, question),
             GuessQuestion: lambda question, _: score_guess(engine, question),
