@@ -35,6 +35,7 @@ QUESTIONS = [
     ["decide", "I laughed all the way home.", "--preset", "spam"],
     ["decide", "I laughed all the way home.", "--preset", "spam", "--explain"],
     ["xray", PROMPT],
+    ["diff", PROMPT, "--dtype-b", "float32"],
     ["compare", PROMPT],
     ["sampler", PROMPT],
 ]

@@ -45,7 +45,16 @@ def test_texts_without_the_extra_tokens_are_answered(edit: Any, tmp_path: Path, 
 
 @pytest.mark.parametrize(
     "question",
-    [["topk"], ["continue"], ["continue", "--strategy", "beam"], ["sentiment"], ["xray"], ["compare"], ["sampler"]],
+    [
+        ["topk"],
+        ["continue"],
+        ["continue", "--strategy", "beam"],
+        ["sentiment"],
+        ["xray"],
+        ["diff", "--dtype-b", "int8"],
+        ["compare"],
+        ["sampler"],
+    ],
     ids=" ".join,
 )
 @pytest.mark.parametrize("edit", [one_more, beyond_a_gap])

@@ -24,6 +24,7 @@ COMMANDS = {
     "continue": "prompt",
     "tokenize": "text",
     "xray": "text",
+    "diff": "text",
     "compare": "prompt",
     "sampler": "prompt",
 }
@@ -59,7 +60,7 @@ def console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize(("command", "field"), COMMANDS.items())
 def test_a_byte_order_mark_is_dropped_and_line_ends_are_kept(console: Console, command: str, field: str) -> None:
-    options = ["--max-new-tokens", "2", "--seed", "1"] if command == "compare" else []
+    options = {"compare": ["--max-new-tokens", "2", "--seed", "1"], "diff": ["--dtype-b", "int8"]}.get(command, [])
     (marked,) = console.json(command, "-", *options, stdin=BOM + TEXT.encode())
     (plain,) = console.json(command, "-", *options, stdin=TEXT.encode())
     (argument,) = console.json(command, TEXT, *options)
