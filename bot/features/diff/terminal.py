@@ -21,8 +21,9 @@ T = TypeVar("T")
 def diff(arguments: argparse.Namespace) -> int:
     """Print how two models read one text. Only one of them is in memory at a time."""
     target = picture_target(arguments.png)
+    question = ReadingQuestion(text_of(arguments.text))
     settings_a, settings_b = _settings_of_both(arguments)
-    reading, run_a = _answer(settings_a, ReadingQuestion(text_of(arguments.text)))
+    reading, run_a = _answer(settings_a, question)
     result, run_b = _answer(settings_b, DiffQuestion(reading))
     if arguments.json:
         print_json(diff_object(result))
