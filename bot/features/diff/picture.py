@@ -27,9 +27,9 @@ def diff_picture(diff: Diff) -> Picture:
     """Draw the tokens, or the common parts of different tokens, coloured by the difference of their bits.
 
     Amber parts surprise b more, green ones less, and the strong ones have a sign. A mark shows where the most probable
-    tokens differ. The scale ends at the largest difference, but at least at `LEAST_SCALE` and at most at `MOST_SCALE`. At
-    most `MOST_PARTS` parts and `MOST_LINES` lines are drawn, with a note of how many are missing. The figures are for
-    the whole text.
+    tokens differ. The scale ends at the largest difference, but at least at `LEAST_SCALE` and at most at `MOST_SCALE`.
+    At most `MOST_PARTS` parts and `MOST_LINES` lines are drawn, with a note of how many are missing. The figures are
+    for the whole text.
     """
     canvas = Canvas(_LOWEST)
     canvas.heading(*_heading(diff))
