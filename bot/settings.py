@@ -15,12 +15,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import InvalidSettings
-from bot.questions.language_model import EngineName
+from bot.questions.language_model import DType, EngineName
 from bot.questions.options import MAX_NEW_TOKENS
 from bot.storage.database_url import ALLOWED, async_url
 from bot.storage.shards import Shards
 
-DType = Literal["float32", "bfloat16", "float16", "int8", "int4"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 

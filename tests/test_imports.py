@@ -61,7 +61,14 @@ def test_backup_imports_neither_discord_nor_the_model() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    ["topk Once", "continue Once --max-new-tokens 2", "sentiment --lines reviews.txt", "xray Once", "tokenize Once"],
+    [
+        "topk Once",
+        "continue Once --max-new-tokens 2",
+        "sentiment --lines reviews.txt",
+        "xray Once",
+        "tokenize Once",
+        "diff Once --dtype-b bfloat16",
+    ],
 )
 def test_terminal_commands_import_neither_discord_nor_the_database_nor_matplotlib(arguments: str) -> None:
     Path("reviews.txt").write_text("I loved it.\n")

@@ -7,6 +7,7 @@ from bot.engine.comparison import compare
 from bot.engine.continuation import write
 from bot.engine.contrast import contrast
 from bot.engine.decision import DecisionReader
+from bot.engine.diff import compare_with, read_text
 from bot.engine.layers import read_layers
 from bot.engine.primitives import Engine
 from bot.engine.sampler import sampler_stages
@@ -24,6 +25,7 @@ from bot.questions.decision import (
     DecisionEvidenceQuestion,
     DecisionQuestion,
 )
+from bot.questions.diff import DiffQuestion, ReadingQuestion
 from bot.questions.language_model import ModelInfo, Question, Watcher
 from bot.questions.layers import LayersQuestion
 from bot.questions.sampler import SamplerQuestion
@@ -56,6 +58,8 @@ class EngineModel:
             ContentFreeQuestion: lambda question, _: decisions.content_free(question),
             TokenizationQuestion: lambda question, _: tokenize(engine.codec, question),
             XrayQuestion: lambda question, _: surprisals(engine, question),
+            ReadingQuestion: lambda question, _: read_text(engine, question),
+            DiffQuestion: lambda question, _: compare_with(engine, question),
             ComparisonQuestion: lambda question, watcher: compare(engine, question, watcher),
             ContrastQuestion: lambda question, _: contrast(engine, question),
             SamplerQuestion: lambda question, _: sampler_stages(engine, question),

@@ -133,6 +133,13 @@ class Engine(Protocol):
         """
         ...
 
+    def log_probabilities_after_each(self, input_ids: list[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the natural-log probabilities of all tokens after each of `input_ids`: [at most 64, vocab_size].
+
+        The parts are in order. Each is computed when the caller asks for it.
+        """
+        ...
+
     def next_scores(self, input_ids: list[int]) -> NDArray[np.float32]:
         """Return the scores of the token after `input_ids`: [vocab_size].
 

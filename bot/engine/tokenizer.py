@@ -1,6 +1,8 @@
 """Text to token ids and back, with limits, special tokens and the text of single tokens."""
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from transformers import PreTrainedTokenizerBase
@@ -215,6 +217,37 @@ class TextCodec:
         """
         count = len(self.decode([id_ for id_ in ids if not self.is_special(id_)]))
         return count if self.is_special(ids[0]) else count - len(self.decode(ids[:1]).rstrip(REPLACEMENT))
+
+    def ends(self, text: str) -> tuple[int | None, ...]:
+        """Return for each token of `text` how many characters are complete after it.
+
+        A token that is not from the text, such as a beginning-of-text token, has None. The bytes of a character
+        complete it with the last of them. Tokenizers written in Python don't know where their tokens end: only the
+        end of the last one is then known.
+        """
+        input_ids = self.ids(text)
+        if not self._tokenizer.is_fast:
+            return (*[0] * (len(input_ids) - 1), len(text))
+        places: list[tuple[int, int]] = self._tokenizer(text, return_offsets_mapping=True).offset_mapping
+        ends: list[int | None] = []
+        following = len(text)  # where the next token begins
+        for id_, (start, end) in zip(reversed(input_ids), reversed(places), strict=True):
+            if start == end == 0 and self.is_special(id_):
+                ends.append(None)
+                continue
+            ends.append(min(end + self._trimmed_spaces(id_, following - end), following))
+            following = start
+        return tuple(reversed(ends))
+
+    def _trimmed_spaces(self, token_id: int, gap: int) -> int:
+        """Return how many spaces at a token's end its offsets leave out, as byte-level tokenizers do."""
+        text = self.token(token_id).text
+        return min(max(0, gap), len(text) - len(text.rstrip(" "))) if text.strip(" ") else 0
+
+    def vocabulary_hash(self) -> str:
+        """Return a hash of the tokens that the model predicts, in the order of their ids."""
+        pieces = self._tokenizer.convert_ids_to_tokens(list(range(self._info.vocab_size)))
+        return hashlib.sha256(json.dumps(pieces).encode()).hexdigest()
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:

@@ -37,5 +37,6 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
             "sampled texts and tokens", "own draws", "the same seed gives another result than with transformers"
         ),
         Capability("/layers", "refused", "the server returns no hidden states"),
+        Capability("nightword diff", "refused", "it loads two models one after the other, and a server has only one"),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

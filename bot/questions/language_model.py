@@ -11,6 +11,7 @@ from bot.questions.outcome import Outcome
 T = TypeVar("T")
 
 EngineName = Literal["transformers", "vllm"]
+DType = Literal["float32", "bfloat16", "float16", "int8", "int4"]
 
 
 def display_name(name: str) -> str:

@@ -5,10 +5,11 @@ In Discord and in the terminal, a number that is not given is None. The question
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from bot.errors import OptionOutOfRange
 from bot.questions.decision import DECISION_TYPES, MOST_EXAMPLES, QUESTION_LENGTH
+from bot.questions.language_model import DType
 
 Door = Literal["discord", "terminal"]
 Strategy = Literal["greedy", "sample", "beam"]
@@ -301,6 +302,25 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         PRIVATE,
     ),
     "xray": (*_text("text", "The text whose tokens are coloured by surprisal"), PRIVATE),
+    "diff": (
+        _text("text", "The text that both models read")[1],
+        Option("model_b", str, "The second model", without="the same as the first", door="terminal"),
+        Option(
+            "dtype_b",
+            str,
+            "The second model's dtype",
+            choices=get_args(DType),
+            without="the same as the first",
+            door="terminal",
+        ),
+        Option(
+            "revision_b",
+            str,
+            "The second model's branch, tag or commit on the hub",
+            without="that of the first, or the newest of another model",
+            door="terminal",
+        ),
+    ),
     "compare": (
         *_text("prompt", "The text to continue in several ways"),
         COMPARED_TOKENS,

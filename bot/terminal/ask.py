@@ -1,7 +1,6 @@
 """How every question is answered in a terminal: load the model, ask, print, write the picture."""
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -9,7 +8,7 @@ from bot.questions.language_model import ModelInfo, Question, RunInfo
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.pictures.picture import Picture
 from bot.settings import Settings
-from bot.terminal.console import load, print_footer, print_json, settings_of
+from bot.terminal.console import load, print_footer, print_json, settings_of, timed_answer
 from bot.terminal.picture_file import picture_target, write_picture
 
 T = TypeVar("T")
@@ -31,12 +30,9 @@ def ask(
     `settings` are read from the command line if they are None.
     """
     target = None if draw is None else picture_target(arguments.png)
-    model = load(settings or settings_of(arguments))
-    began = time.perf_counter()
-    result = model.answer(question)
-    run = RunInfo(model.info, time.perf_counter() - began)
+    result, run = timed_answer(load(settings or settings_of(arguments)), question)
     if arguments.json:
-        output = to_json(result, model.info)
+        output = to_json(result, run.model)
         for json_object in [output] if isinstance(output, dict) else output:
             print_json(json_object)
     else:

@@ -5,15 +5,19 @@ import codecs
 import contextlib
 import json
 import sys
+import time
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from bot.engine.executor import load_language_model
+from bot.engine.transformers.memory import free_garbage
 from bot.errors import InputUnreadable, UsageError
-from bot.questions.language_model import LanguageModel, RunInfo
+from bot.questions.language_model import LanguageModel, Question, RunInfo
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.tables import duration
 from bot.settings import Settings, hide_download_bars, is_dumb_terminal, read_settings, wants_escape_sequences
+
+T = TypeVar("T")
 
 BYTE_ORDER_MARK = "\ufeff"  # some editors write it at the start of a text file
 # Marks of other encodings. UTF-32 comes first, because its little-endian mark begins with UTF-16's.
@@ -37,6 +41,21 @@ def load(settings: Settings) -> LanguageModel:
     # Libraries print on import and while loading, but standard output is only for the result.
     with contextlib.redirect_stdout(sys.stderr):
         return load_language_model(settings)
+
+
+def answer_alone(settings: Settings, question: Question[T]) -> tuple[T, RunInfo]:
+    """Load the model, answer a question, and free the model's memory for the next one."""
+    try:
+        return timed_answer(load(settings), question)
+    finally:
+        free_garbage()
+
+
+def timed_answer(model: LanguageModel, question: Question[T]) -> tuple[T, RunInfo]:
+    """Return the answer, with the model and the time it took."""
+    began = time.perf_counter()
+    result = model.answer(question)
+    return result, RunInfo(model.info, time.perf_counter() - began)
 
 
 def text_of(argument: str) -> str:

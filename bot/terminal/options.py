@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
 from bot.errors import UsageError
+from bot.questions.language_model import DType
 from bot.questions.options import Option, options_of
-from bot.settings import DType
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Arguments: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"

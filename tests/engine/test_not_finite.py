@@ -36,6 +36,7 @@ QUESTIONS = [
     ["decide", "I laughed all the way home.", "--preset", "spam"],
     ["decide", "I laughed all the way home.", "--preset", "spam", "--explain"],
     ["xray", PROMPT],
+    ["diff", PROMPT, "--dtype-b", "float32"],
     ["compare", PROMPT],
     ["sampler", PROMPT],
     ["layers", PROMPT],

@@ -56,6 +56,7 @@ def test_texts_without_the_extra_tokens_are_answered(edit: Any, tmp_path: Path, 
         ["layers"],
         ["contrast", "It was"],
         ["why"],
+        ["diff", "--dtype-b", "int8"],
     ],
     ids=" ".join,
 )

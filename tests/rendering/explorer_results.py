@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
 from bot.questions.contrast import Contrast, Density, Mover
+from bot.questions.diff import Diff, Divergence, Part
 from bot.questions.evidence import WordEvidence
 from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
@@ -12,6 +13,7 @@ from bot.questions.tokens import Likelihood, TokenProbability
 from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals, TokenSurprisal
 from tests.rendering.results import (
+    computed,
     continuations,
     logits,
     long_texts,
@@ -98,3 +100,30 @@ compared_tokens = st.builds(
 token_evidence = st.builds(
     TokenEvidence, long_texts, st.just((1,)), compared_tokens, compared_tokens, st.just(()) | words, st.integers(1, 20)
 )
+bits = st.none() | st.floats(0, 1e4)
+favourites = st.none() | candidates
+parts = st.builds(
+    Part,
+    texts,
+    st.lists(st.integers(0, 300), max_size=3).map(tuple),
+    st.lists(st.integers(0, 300), max_size=3).map(tuple),
+    bits,
+    bits,
+    favourites,
+    favourites,
+    st.none() | st.builds(Divergence, st.floats(0, 1e4), st.floats(0, 1e4)),
+)
+models = computed.map(lambda run: run.model)
+
+
+@st.composite
+def diffs_of(draw: st.DrawFn) -> Diff:
+    """Return a diff with a part for each token, or with other parts for different tokens."""
+    a, b = draw(surprisals), draw(surprisals)
+    has_same_tokens, count = draw(st.booleans()), len(a.tokens)
+    shown = draw(st.lists(parts, min_size=count if has_same_tokens else 1, max_size=count))
+    no_divergence = "" if has_same_tokens else "the vocabularies have different tokens"
+    return Diff(draw(models), draw(models), a, b, tuple(shown), has_same_tokens, no_divergence)
+
+
+diffs = diffs_of()

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from bot.features.comparison.terminal import comparison_object, comparison_table
 from bot.features.contrast.terminal import contrast_object, contrast_table
+from bot.features.diff.json_object import diff_object
+from bot.features.diff.text import diff_table, diff_text
 from bot.features.sampler.terminal import stages_object, stages_table
 from bot.features.sentiment.terminal import evidence_object
 from bot.features.sentiment.text import calibration_table, words_table
@@ -16,6 +18,7 @@ from bot.features.why.terminal import why_object, why_text
 from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.contrast import Contrast
+from bot.questions.diff import Diff
 from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.sampler import SamplerStages
 from bot.questions.sentiment import SentimentEvidence
@@ -25,14 +28,14 @@ from bot.rendering.json_objects import JsonObject
 from tests.rendering.explorer_results import (
     comparisons,
     contrasts,
+    diffs,
     evidence,
+    models,
     sampler_stages,
     surprisals,
     token_evidence,
 )
 from tests.rendering.results import computed, logits, tokens
-
-models = computed.map(lambda run: run.model)
 
 
 def check_printed(text: str) -> None:
@@ -57,6 +60,16 @@ def test_xray(result: Surprisals, model: ModelInfo) -> None:
     assert len(shown.split("\n")) == 1 + len(result.tokens)
     check_printed(surprisals_summary(result))
     check_object(surprisals_object(result, model), model)
+
+
+@given(diffs)
+@settings(max_examples=60, deadline=None)
+def test_diff(result: Diff) -> None:
+    check_printed(diff_text(result))
+    assert len(diff_table(result).split("\n")) == 1 + len(result.parts)
+    line = json.dumps(diff_object(result))
+    assert line.isascii()
+    assert [json.loads(line)[letter]["name"] for letter in "ab"] == [result.model_a.name, result.model_b.name]
 
 
 @given(sampler_stages, models)

@@ -12,6 +12,8 @@ from bot.cli.main import build_parser, run
 from bot.cli.playground import WELCOME
 from bot.engine.model import EngineModel
 from bot.engine.transformers import loading
+from bot.engine.transformers.loading import load_model
+from tests.engine.small_models import llama, random_model, spaced_model
 
 PROMPT = "The old man looked at the sea and"
 REVIEW = "A slow beginning, but I laughed all the way home."
@@ -64,6 +66,7 @@ WRONG = {
     "no place for the text": ["decide", REVIEW, "--template", "Spam?", "--label", "a", "--label", "b"],
     "unbalanced examples": ["decide", REVIEW, "--question", "Spam?", *("--example", "a", "Yes") * 2],
     "no file": ["sentiment", "--lines", "no-such-file"],
+    "no second model": ["diff", PROMPT],
     "no picture": ["topk", PROMPT, "--png", "no-such-folder/out.png"],
     "the same token": ["why", PROMPT, "--token", "said", "--instead-of", " said", "--model", "demo"],
     "one word": ["why", "Once", "--png", "out.png", "--model", "demo"],
@@ -106,6 +109,18 @@ def test_measurement(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAsser
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, name: str) -> None:
     assert run_command(capsys, *COMMANDS[name], "--model", "demo") == snapshot
+
+
+def test_diff(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    folders = {
+        "other": random_model(Path("other"), llama(max_position_embeddings=64)),
+        "spaced": spaced_model(Path("spaced")),
+    }
+    monkeypatch.setattr(loading, "load_model", load_model)  # each model is loaded
+    for name, folder in folders.items():
+        assert run_command(capsys, "diff", "It was a dark 🤷", "--model", "demo", "--model-b", str(folder)) == snapshot(
+            name=name
+        )
 
 
 @pytest.mark.parametrize("name", WRONG)

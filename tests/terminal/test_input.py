@@ -24,13 +24,18 @@ COMMANDS = {
     "continue": "prompt",
     "tokenize": "text",
     "xray": "text",
+    "diff": "text",
     "compare": "prompt",
     "sampler": "prompt",
     "layers": "prompt",
     "contrast": "a",
     "why": "prompt",
 }
-MORE = {"compare": ["--max-new-tokens", "2", "--seed", "1"], "contrast": ["a second text"]}
+MORE = {
+    "compare": ["--max-new-tokens", "2", "--seed", "1"],
+    "contrast": ["a second text"],
+    "diff": ["--dtype-b", "int8"],
+}
 
 
 class Console:

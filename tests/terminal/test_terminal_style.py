@@ -166,6 +166,7 @@ def test_json_never_has_an_escape_sequence(environment: Mapping[str, str]) -> No
         ("topk", PROMPT),
         ("tokenize", PROMPT),
         ("xray", PROMPT),
+        ("diff", PROMPT, "--dtype-b", "bfloat16"),
         ("compare", PROMPT, "--max-new-tokens", "3"),
         ("sampler", PROMPT),
         ("layers", PROMPT),

@@ -40,7 +40,7 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
     ):
         await until_loaded(discord)
         assert {command["name"] for command in discord.commands[None]} == {
-            *(set(OPTIONS) - {"measure"}),  # it is only in the terminal
+            *(set(OPTIONS) - {"measure", "diff"}),  # they are only in the terminal
             *(name for name, _ in EVERY_MENU),
             "X-ray",
         }

@@ -11,7 +11,8 @@ import psutil
 from bot.cli.doctor.finding import Finding
 from bot.engine.model_survey import ModelSurvey, cache_folder, survey_model
 from bot.errors import ModelUnavailable
-from bot.settings import DType, Settings
+from bot.questions.language_model import DType
+from bot.settings import Settings
 
 _SMALLER_DTYPES = ("bfloat16", "int8", "int4")
 _CGROUP = Path("/sys/fs/cgroup")  # contains a container's memory limit, which psutil doesn't read

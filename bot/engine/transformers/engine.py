@@ -63,6 +63,11 @@ class TransformersEngine:
             yield from _scores(logits, top, chosen, temperature)
             done += len(logits)
 
+    def log_probabilities_after_each(self, input_ids: list[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the natural-log probabilities of all tokens after each of `input_ids`: [at most 64, vocab_size]."""
+        for logits in self.passes.logits_after(input_ids):
+            yield logits.log_softmax(-1).numpy()
+
     def next_scores(self, input_ids: list[int]) -> NDArray[np.float32]:
         """Return the logits of the token after `input_ids`: [vocab_size]."""
         logits: NDArray[np.float32] = self.passes.last_logits(input_ids).numpy()

@@ -102,6 +102,14 @@ class VllmEngine:
                 probabilities = tuple(float(warped[score.id]) for score in best)
             yield NextScores(best, tuple(score for _, score in chosen), probabilities)
 
+    def log_probabilities_after_each(self, input_ids: list[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the log-probabilities of all tokens after each of `input_ids`: [1, vocab_size].
+
+        Each is a request of its own: for a prompt, the answer would have a JSON object for each token at each position.
+        """
+        for end in range(1, len(input_ids) + 1):
+            yield self.next_scores(input_ids[:end])[None]
+
     def next_scores(self, input_ids: list[int]) -> NDArray[np.float32]:
         """Return the log-probabilities of the token after `input_ids`: [vocab_size]."""
         (choice,) = self._complete([input_ids], logprobs=-1)

@@ -18,8 +18,8 @@ STRONG = 0.5  # of the scale; from here on, a word also gets a sign, which is vi
 _TOP = 144
 _LINE, _BOX = 46, 40
 _BASELINE = 28
-_SIGN = 14  # width and height of a sign
-_BESIDE = _SIGN + 6
+SIGN = 14  # width and height of a sign
+_BESIDE = SIGN + 6
 _KEY = 120
 _STEPS = 65
 _LOWEST = _TOP + (MOST_LINES + 1) * _LINE + _KEY
@@ -78,7 +78,7 @@ def words_picture(effects: WordEffects) -> Picture:
     if left_out:
         canvas.text(MARGIN, bottom + _BASELINE, more_text(left_out, "word"), colour=MUTED)
         bottom += _LINE
-    _draw_scale(canvas, bottom + 20, scale, effects)
+    draw_scale(canvas, bottom + 20, scale, effects.below, effects.above)
     canvas.end_at(bottom + _KEY)
     return canvas.picture(_alt(effects, left_out))
 
@@ -110,30 +110,32 @@ def _draw_word(canvas: Canvas, box: Box, top: int, word: Word, scale: float) -> 
     canvas.rectangle(box.left, top, box.width, _BOX, colour)
     beside = _room(word, scale)
     if beside:
-        _draw_sign(canvas, box.left + PADDING, top + (_BOX - _SIGN) // 2, letters, is_plus=share > 0)
+        draw_sign(canvas, box.left + PADDING, top + (_BOX - SIGN) // 2, letters, is_plus=share > 0)
     left, room = box.left + PADDING + beside, box.width - 2 * PADDING - beside
     canvas.text(left, top + _BASELINE, box.text, size=SIZE, colour=letters, room=room)
 
 
-def _draw_sign(canvas: Canvas, left: int, top: int, colour: str, *, is_plus: bool) -> None:
-    canvas.rectangle(left, top + _SIGN // 2 - 2, _SIGN, 4, colour)
+def draw_sign(canvas: Canvas, left: int, top: int, colour: str, *, is_plus: bool) -> None:
+    """Draw a + or a −, `SIGN` pixels wide and high, which is visible without colour."""
+    canvas.rectangle(left, top + SIGN // 2 - 2, SIGN, 4, colour)
     if is_plus:
-        canvas.rectangle(left + _SIGN // 2 - 2, top, 4, _SIGN, colour)
+        canvas.rectangle(left + SIGN // 2 - 2, top, 4, SIGN, colour)
 
 
-def _draw_scale(canvas: Canvas, top: int, scale: float, effects: WordEffects) -> None:
+def draw_scale(canvas: Canvas, top: int, scale: float, below: str, above: str, *, is_reversed: bool = False) -> None:
+    """Draw the colours from −`scale` to `scale`, with what they mean. `is_reversed` makes values above 0 amber."""
+    side = -1 if is_reversed else 1
     left, right = MARGIN, WIDTH - MARGIN
+    colours = (POSITIVE, NEGATIVE) if is_reversed else (NEGATIVE, POSITIVE)
     edges = [left + round(step * (right - left) / _STEPS) for step in range(_STEPS + 1)]
     for step in range(_STEPS):
         share = 2 * step / (_STEPS - 1) - 1
-        canvas.rectangle(edges[step], top, edges[step + 1] - edges[step], 24, diverging(share))
-    for x, is_plus in ((left + 8, False), (right - 8 - _SIGN, True)):
-        _draw_sign(canvas, x, top + 5, text_on(diverging(1)), is_plus=is_plus)
-    canvas.text(left, top + 56, f"−{scale:.2f} {effects.below}", size=SMALLEST, colour=NEGATIVE, room=330)
+        canvas.rectangle(edges[step], top, edges[step + 1] - edges[step], 24, diverging(side * share))
+    for x, is_plus in ((left + 8, False), (right - 8 - SIGN, True)):
+        draw_sign(canvas, x, top + 5, text_on(diverging(1)), is_plus=is_plus)
+    canvas.text(left, top + 56, f"−{scale:.2f} {below}", size=SMALLEST, colour=colours[0], room=330)
     canvas.text(WIDTH / 2, top + 56, "0", size=SMALLEST, colour=MUTED, align="center")
-    canvas.text(
-        right, top + 56, f"{effects.above} +{scale:.2f}", size=SMALLEST, colour=POSITIVE, align="right", room=330
-    )
+    canvas.text(right, top + 56, f"{above} +{scale:.2f}", size=SMALLEST, colour=colours[1], align="right", room=330)
 
 
 def _detail(effects: WordEffects) -> str:

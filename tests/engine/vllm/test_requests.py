@@ -15,6 +15,7 @@ from bot.engine.vllm.server import ServerError, VllmServer
 from bot.errors import OptionUnsupported, PromptTooLong, RequestTimedOut
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
+from bot.questions.diff import ReadingQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
@@ -173,3 +174,15 @@ async def test_an_http_address_that_turns_out_to_be_public_is_refused(monkeypatc
     with pytest.raises(ServerError, match="its address is public, which needs https in BOT_VLLM_URL"):
         await server.get("/health")
     await server.close()
+
+
+def test_a_reading_has_a_request_for_the_whole_vocabulary_after_each_token(
+    remote: EngineModel, fake: FakeVllm, demo_model: EngineModel
+) -> None:
+    fake.requests.clear()
+    reading, own = (model.answer(ReadingQuestion(PROMPT)) for model in (remote, demo_model))
+    ids = [entry.token.id for entry in own.surprisals.tokens]
+    assert [request["prompt"] for request in fake.requests] == [[ids[:end]] for end in range(1, len(ids))]
+    assert {request["logprobs"] for request in fake.requests} == {-1}
+    assert reading.distributions == pytest.approx(own.distributions, abs=1e-4)
+    assert reading.vocabulary == own.vocabulary

@@ -1,0 +1,1 @@
+"""`nightword diff`: one text under two models, revisions or dtypes."""
