@@ -15,7 +15,7 @@ from bot.rendering.escaping import escape_prose
 MOST_FIELDS = 25  # Discord's limit for an embed
 INTRODUCTION = (
     "Look inside a small language model: what it would say next, how sure it is, and why. All numbers are the model's "
-    "own. It is small and makes mistakes."
+    "own. It is small and makes mistakes.\nMost commands have the option `private`: only you see the answer."
 )
 
 
@@ -45,18 +45,23 @@ async def setup(bot: BotClient) -> None:
 def help_embeds(
     slash_commands: Iterable[app_commands.Command[commands.Cog, ..., object]], message_menus: Iterable[str]
 ) -> list[discord.Embed]:
-    """Return embeds with each command's description, example and options, and with the context menus last."""
+    """Return embeds with each command's description, example and other options, and with the context menus last."""
     embeds = [discord.Embed(title="Nightword", description=INTRODUCTION, colour=BLURPLE)]
     for command in sorted(slash_commands, key=lambda command: command.qualified_name):
-        lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
-        if command.parameters:
-            options = ", ".join(parameter.display_name for parameter in command.parameters)
-            lines.append(f"Options: {escape_prose(options)}")
+        example = command.extras["example"]
+        lines = [escape_prose(command.description), f"`{example}`"]
+        if more := [parameter.display_name for parameter in command.parameters if _is_named(parameter, example)]:
+            lines.append(f"More options: {escape_prose(', '.join(more))}")
         _add(embeds, f"/{command.qualified_name}", "\n".join(lines))
     *menus, last = [f"*{escape_prose(name)}*" for name in sorted(message_menus)]
     value = f"Right-click or long-press a message, then *Apps* → {', '.join(menus)} or {last}. Only you see the answer."
     _add(embeds, "On a message", value)
     return embeds
+
+
+def _is_named(parameter: app_commands.Parameter, example: str) -> bool:
+    """Return whether the help names an option: not if its example does, nor if nearly every command has it."""
+    return parameter.display_name != "private" and f" {parameter.display_name}:" not in example
 
 
 def _add(embeds: list[discord.Embed], name: str, value: str) -> None:

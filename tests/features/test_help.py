@@ -17,8 +17,12 @@ async def test_every_command_with_its_options_and_an_example(place: Place) -> No
         description, example, *options = field.value.split("\n")
         assert description == command.description
         assert re.fullmatch(rf"`{field.name}( .*)?`", example)
-        names = [parameter.display_name for parameter in command.parameters]
-        assert options == ([f"Options: {', '.join(names)}".replace("_", r"\_")] if names else [])
+        names = {parameter.display_name for parameter in command.parameters}
+        shown = set(re.findall(r"\b(\w+):", example))
+        assert shown <= names
+        named = options[0].removeprefix("More options: ").replace(r"\_", "_").split(", ") if options else []
+        assert sorted(named) == sorted(names - shown - {"private"})
+    assert "option `private`: only you see the answer" in embed.description
     assert (menus.name, menus.value) == (
         "On a message",
         "Right-click or long-press a message, then *Apps* → *Score sentiment*, *Tokenize* or *X-ray*. "
