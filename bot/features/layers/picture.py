@@ -14,7 +14,6 @@ _BITS = 64  # pixels for the entropies
 _TOP = 176  # of the first row
 _ROW, _BOX = 40, 36
 _KEY = 76  # height of the key
-_STEPS = 64  # of the scale in the key
 
 
 def layers_picture(result: LayerReadings) -> Picture:
@@ -67,10 +66,7 @@ def _draw_cell(canvas: Canvas, left: int, top: int, width: int, position: LayerP
 
 def _draw_key(canvas: Canvas, top: int) -> None:
     width = 320
-    for step in range(_STEPS):
-        x = MARGIN + round(step * width / _STEPS)
-        end = MARGIN + round((step + 1) * width / _STEPS)
-        canvas.rectangle(x, top, end - x, 16, sequential(step / (_STEPS - 1)))
+    canvas.gradient(MARGIN, top, width, 16, sequential)
     canvas.text(MARGIN, top + 42, "0%", size=SMALLEST, colour=MUTED)
     canvas.text(MARGIN + width / 2, top + 42, "probability", size=SMALLEST, colour=MUTED, align="center")
     canvas.text(MARGIN + width, top + 42, "100%", size=SMALLEST, colour=MUTED, align="right")

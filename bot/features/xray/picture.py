@@ -19,7 +19,6 @@ _BASELINE = 27  # of a box's text
 _MARK, _BETWEEN, _THICK = 8, 4, 4  # width of a mark, pixels to the next, and its height
 _LEAST = 3 * _MARK + 2 * _BETWEEN + 2 * PADDING  # width of a box: it has room for all marks
 _KEY = 156  # height of the key
-_STEPS = 64  # of the scale in the key
 _LOWEST = _TOP + (MOST_LINES + 1) * _LINE + _KEY
 
 RANKS: tuple[RankClass, ...] = get_args(RankClass)
@@ -102,9 +101,7 @@ def _draw_key(canvas: Canvas, top: float, *, neutral: str) -> None:
         left = round(canvas.text(left + _LEAST + 10, top + _BASELINE, name, size=SMALLEST, colour=MUTED).right) + 20
     width = 420
     top += _BOX + 14
-    for step in range(_STEPS):
-        x = MARGIN + round(step * width / _STEPS)
-        canvas.rectangle(x, top, round(MARGIN + (step + 1) * width / _STEPS) - x, 20, sequential(step / (_STEPS - 1)))
+    canvas.gradient(MARGIN, round(top), width, 20, sequential)
     for bits in range(0, MOST_BITS + 1, 4):
         name = f"{bits}+ bits" if bits == MOST_BITS else f"{bits}"
         middle = MARGIN + bits / MOST_BITS * width

@@ -3,7 +3,7 @@
 import io
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -132,6 +132,14 @@ class Canvas:
             pen.set_hatch("////")
             pen.set_hatch_color(colour)
         self._draw(Path(corners, closed=True), pen, fill=None if hatched else colour)
+
+    def gradient(
+        self, x: int, y: int, width: int, height: int, colour: Callable[[float], str], *, steps: int = 64
+    ) -> None:
+        """Fill a rectangle with `colour(share)`, for shares from 0 at the left to 1 at the right."""
+        edges = [x + round(step * width / steps) for step in range(steps + 1)]
+        for step in range(steps):
+            self.rectangle(edges[step], y, edges[step + 1] - edges[step], height, colour(step / (steps - 1)))
 
     def line(self, points: Sequence[Point], colour: str, *, width: float = 2) -> None:
         """Draw a line through points."""

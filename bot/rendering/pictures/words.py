@@ -21,7 +21,7 @@ _BASELINE = 28
 SIGN = 14  # width and height of a sign
 _BESIDE = SIGN + 6
 _KEY = 120
-_STEPS = 65
+_STEPS = 65  # of the scale; odd, so that one of them is 0
 _LOWEST = _TOP + (MOST_LINES + 1) * _LINE + _KEY
 _NAMED = 3  # words of each sign in the alt text
 
@@ -127,10 +127,7 @@ def draw_scale(canvas: Canvas, top: int, scale: float, below: str, above: str, *
     side = -1 if is_reversed else 1
     left, right = MARGIN, WIDTH - MARGIN
     colours = (POSITIVE, NEGATIVE) if is_reversed else (NEGATIVE, POSITIVE)
-    edges = [left + round(step * (right - left) / _STEPS) for step in range(_STEPS + 1)]
-    for step in range(_STEPS):
-        share = 2 * step / (_STEPS - 1) - 1
-        canvas.rectangle(edges[step], top, edges[step + 1] - edges[step], 24, diverging(side * share))
+    canvas.gradient(left, top, right - left, 24, lambda share: diverging(side * (2 * share - 1)), steps=_STEPS)
     for x, is_plus in ((left + 8, False), (right - 8 - SIGN, True)):
         draw_sign(canvas, x, top + 5, text_on(diverging(1)), is_plus=is_plus)
     canvas.text(left, top + 56, f"−{scale:.2f} {below}", size=SMALLEST, colour=colours[0], room=330)
