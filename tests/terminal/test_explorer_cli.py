@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from bot.engine.model import EngineModel
 from bot.features.comparison.terminal import comparison_object
 from bot.features.contrast.terminal import contrast_object
 from bot.features.sampler.terminal import stages_object
+from bot.features.topk.picture import walk_picture
 from bot.features.xray.terminal import surprisals_object
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.contrast import ContrastQuestion
@@ -174,14 +176,15 @@ def test_why_of_one_word_has_no_words_and_no_picture(console: Console) -> None:
     assert err.startswith("nightword: The picture of --png was not written. No word was left out")
 
 
-def test_a_walk_that_has_ended_has_no_picture(console: Console, demo_model: EngineModel) -> None:
+def test_a_walk_that_has_ended_has_a_picture_of_its_path(console: Console, demo_model: EngineModel) -> None:
     end = demo_model.engine.codec.end_ids
     options = ["--after-ids", str(min(end)), "--model", "demo"]
     out, err = console.run("topk", PROMPT, *options)
     assert "The text has ended." in out
     assert err == ""
-    out, err = console.run("topk", PROMPT, *options, "--png", "out.png", code=2)
-    assert err.startswith("nightword: The picture of --png was not written: the last of --after-ids ends the text")
+    console.run("topk", PROMPT, *options, "--png", "out.png")
+    ended = demo_model.answer(TopKQuestion(PROMPT, 10, (min(end),)))
+    assert Path("out.png").read_bytes() == walk_picture(ended).png
 
 
 def test_a_walk_in_the_terminal(console: Console, demo_model: EngineModel) -> None:

@@ -13,6 +13,7 @@ from bot.features.layers.picture import layers_picture
 from bot.features.sampler.picture import stages_picture
 from bot.features.sentiment.picture import evidence_picture
 from bot.features.tokenization.picture import token_borders_picture
+from bot.features.topk.picture import walk_picture
 from bot.features.why.picture import why_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import ComparisonQuestion
@@ -24,7 +25,6 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
-from bot.rendering.pictures.candidates import candidates_picture
 from bot.rendering.pictures.picture import Picture
 from tests.console import PROMPT, Console, assert_same_json
 
@@ -33,12 +33,7 @@ BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 
 def topk(model: EngineModel) -> Picture:
-    result = model.answer(TopKQuestion(PROMPT, 30)).next_tokens
-    tokens, chances = (
-        [candidate.token for candidate in result.candidates],
-        [candidate.probability for candidate in result.candidates],
-    )
-    return candidates_picture(PROMPT, tokens, chances, result.remainder)
+    return walk_picture(model.answer(TopKQuestion(PROMPT, 30)))
 
 
 COMMANDS: list[tuple[list[str], Draw]] = [

@@ -71,9 +71,7 @@ def revealed_answer(guess_round: GuessRound, reveal: Reveal, run: RunInfo) -> An
 
 def reveal_picture(reveal: Reveal) -> Picture:
     """Draw the model's own candidates."""
-    top = reveal.top
-    tokens = [entry.token for entry in top.candidates]
-    return candidates_picture(top.prompt, tokens, [entry.probability for entry in top.candidates], top.remainder)
+    return candidates_picture(reveal.top)
 
 
 def _prompt(guess_round: GuessRound) -> str:

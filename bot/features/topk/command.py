@@ -6,7 +6,7 @@ from discord.ext import commands
 from bot.answers.client import BotClient, Interaction
 from bot.answers.error_reply import reply_on_error
 from bot.answers.parameters import ShownTokens, Text, describe_options
-from bot.features.topk.walk import StepMenu, WalkButton, start_walk
+from bot.features.topk.walk import MoreOfWalk, StepMenu, WalkButton, start_walk
 from bot.questions.topk import TopKQuestion
 
 
@@ -30,4 +30,4 @@ class TopK(commands.Cog):
 async def setup(bot: BotClient) -> None:
     """Add the command and the components below its answers, including answers from before a restart."""
     await bot.add_cog(TopK())
-    bot.add_dynamic_items(StepMenu, WalkButton)
+    bot.add_dynamic_items(StepMenu, WalkButton, MoreOfWalk)

@@ -1,21 +1,21 @@
 """A token walk as an embed: the prompt, the path with each step's probability, and the next candidates."""
 
-import math
+from dataclasses import replace
 
 import discord
 
 from bot.answers.answer import BLURPLE, Answer, footer
+from bot.answers.more import SHOWN_ROWS
 from bot.features.topk.record import WalkRecord
 from bot.features.topk.text import candidates_table
 from bot.questions.language_model import RunInfo
 from bot.questions.topk import Walk
 from bot.rendering.escaping import code_block, visible_token
-from bot.rendering.pictures.candidates import candidates_picture
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.candidates import joint_probability
 from bot.rendering.prose import PROMPT_LIMIT, bold_excerpt, prompt_excerpt
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, option_label, percentage, table
 
-SHOWN_STEPS = 10  # the last steps of the path
+SHOWN_STEPS = 5  # the last steps of the path
 PATH_LIMIT = 900  # characters, escaped
 NAME_COLUMNS = 10
 
@@ -27,29 +27,26 @@ def walk_answer(record: WalkRecord, walk: Walk, run: RunInfo) -> Answer:
     if walk.ended:
         state = "*The text has ended: its last token is an end-of-text token.*"
     else:
-        state = code_block(candidates_table(walk, PHONE_WIDTH))
+        shown = replace(walk, candidates=walk.candidates[:SHOWN_ROWS])
+        state = code_block(candidates_table(shown, PHONE_WIDTH))
     embed = discord.Embed(title="Next token", description=f"{prompt}{path} **▁**\n{state}", colour=BLURPLE)
     if walk.steps:
         hidden = len(walk.steps) - SHOWN_STEPS
         name = f"Path of {_steps(len(walk.steps))}" + (f", the last {SHOWN_STEPS}" if hidden > 0 else "")
-        embed.add_field(name=name, value=code_block(_path_table(record, walk)), inline=False)
-        embed.add_field(name="Joint probability of the path", value=_joint_text(walk), inline=False)
+        value = f"{code_block(_path_table(record, walk))}\n{_joint_text(walk)}"
+        embed.add_field(name=name, value=value, inline=False)
     if walk.temperature != 1.0:
-        text = f"**{walk.temperature:g}**: *Sample* uses the probabilities in the column *at T*."
-        embed.add_field(name="Temperature", value=text, inline=False)
+        text = f"**{walk.temperature:g}**: *Sample* uses the column *at T*."
+        embed.add_field(name="Temperature", value=text)
     if record.is_open:
-        embed.add_field(name="Open to everyone", value="Anyone here can control this walk.", inline=False)
+        embed.add_field(name="Open to everyone", value="Anyone here can control this walk.")
     embed.set_footer(text=footer(run))
     return Answer(embed)
 
 
-def walk_picture(walk: Walk) -> Picture | None:
-    """Draw the path and the candidates with their probabilities at temperature 1; None if the text has ended."""
-    if walk.ended:
-        return None
-    tokens = [entry.candidate.token for entry in walk.candidates]
-    probabilities = [entry.candidate.probability for entry in walk.candidates]
-    return candidates_picture(walk.prompt, tokens, probabilities, walk.remainder, walk.steps)
+def has_more(walk: Walk) -> bool:
+    """Return whether the embed leaves out candidates or steps."""
+    return len(walk.steps) > SHOWN_STEPS or (not walk.ended and len(walk.candidates) > SHOWN_ROWS)
 
 
 def candidate_options(walk: Walk) -> list[discord.SelectOption]:
@@ -82,14 +79,8 @@ def _name(name: str) -> str:
 def _joint_text(walk: Walk) -> str:
     log_probability = walk.log_probability
     mean = log_probability / len(walk.steps)
-    return f"log-probability **{log_probability:.2f}** ({mean:.3f} per step), or {_share(log_probability)}"
-
-
-def _share(log_probability: float) -> str:
-    """Return a probability as a percentage, or as a power of ten if it is too small."""
-    if log_probability > -7:
-        return f"**{percentage(math.exp(log_probability))}**"
-    return f"about **10^{log_probability / math.log(10):.1f}**"
+    joint = joint_probability(walk.steps)
+    return f"Together **{joint}**, log-probability **{log_probability:.2f}** ({mean:.2f} per step)"
 
 
 def _steps(count: int) -> str:

@@ -2,14 +2,12 @@
 
 import argparse
 
-from bot.errors import UsageError
-from bot.features.topk.text import candidates_table, path_table
-from bot.questions.language_model import ModelInfo, RunInfo
+from bot.features.topk.picture import walk_picture
+from bot.features.topk.text import walk_tables
+from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import NextTokens
 from bot.questions.topk import TopKQuestion, Walk
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
-from bot.rendering.pictures.candidates import candidates_picture
-from bot.rendering.pictures.picture import Picture
 from bot.rendering.tables import next_tokens_table
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of
@@ -56,30 +54,16 @@ def topk(arguments: argparse.Namespace) -> int:
     prompt = text_of(arguments.prompt)
     question = TopKQuestion.from_options(prompt, arguments.k, arguments.after_ids, arguments.temperature)
     if arguments.after_ids or arguments.temperature is not None:
-        return ask(arguments, question, to_json=walk_object, to_text=_walk_text, draw=_picture)
+        return ask(
+            arguments, question, to_json=walk_object, to_text=lambda walk, _: walk_tables(walk), draw=walk_picture
+        )
     return ask(
         arguments,
         question,
         to_json=lambda result, model: next_tokens_object(result.next_tokens, model),
         to_text=lambda result, _: next_tokens_table(result.next_tokens),
-        draw=_picture,
+        draw=walk_picture,
     )
-
-
-def _walk_text(result: Walk, _: RunInfo) -> str:
-    path = f"{path_table(result)}\n\n" if result.steps else ""
-    return path + ("The text has ended." if result.ended else candidates_table(result))
-
-
-def _picture(result: Walk) -> Picture:
-    if result.ended:
-        raise UsageError(
-            "The picture of --png was not written: the last of --after-ids ends the text, so no token comes next. "
-            "Remove --png or that id."
-        )
-    tokens = [entry.candidate.token for entry in result.candidates]
-    probabilities = [entry.candidate.probability for entry in result.candidates]
-    return candidates_picture(result.prompt, tokens, probabilities, result.remainder, result.steps)
 
 
 def add_parser(commands: Commands) -> None:

@@ -2,6 +2,7 @@
 
 from bot.questions.topk import Walk
 from bot.rendering.escaping import visible_token
+from bot.rendering.pictures.candidates import ENDED
 from bot.rendering.tables import next_tokens_table, percentage, table
 
 
@@ -23,11 +24,17 @@ def candidates_table(walk: Walk, columns: int | None = None) -> str:
     return table(("#", "prob.", "at T", "token"), rows, right=(0, 1, 2), columns=columns)
 
 
-def path_table(walk: Walk) -> str:
+def path_table(walk: Walk, columns: int | None = None) -> str:
     """Return the steps of a walk with their ranks and probabilities, and the log-probability of the path."""
     rows = [
         (f"{step.likelihood.rank:,}", percentage(step.likelihood.probability), visible_token(step.token.text))
         for step in walk.steps
     ]
     joint = f"log-probability of the path {walk.log_probability:.3f}"
-    return f"{table(('rank', 'prob.', 'path'), rows, right=(0, 1))}\n{joint}"
+    return f"{table(('rank', 'prob.', 'path'), rows, right=(0, 1), columns=columns)}\n{joint}"
+
+
+def walk_tables(walk: Walk, columns: int | None = None) -> str:
+    """Return the path of a walk, if there is one, and the candidates, if the text has not ended."""
+    path = f"{path_table(walk, columns)}\n\n" if walk.steps else ""
+    return path + (ENDED if walk.ended else candidates_table(walk, columns))

@@ -14,10 +14,13 @@ from bot.answers.components import Form, PersistentButton, PersistentMenu
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt
 from bot.answers.message_state import check_model, read_attachment
+from bot.answers.more import MoreButton
 from bot.answers.receipt import RECEIPT
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
-from bot.features.topk.embed import candidate_options, walk_answer, walk_picture
+from bot.features.topk.embed import candidate_options, has_more, walk_answer
+from bot.features.topk.picture import walk_picture
 from bot.features.topk.record import TakenStep, WalkRecord, read_temperature, read_walk, walk_state
+from bot.features.topk.text import walk_tables
 from bot.questions.language_model import RunInfo
 from bot.questions.options import MAX_SEED, TEMPERATURE
 from bot.questions.topk import SampledStepQuestion, TopKQuestion, Walk
@@ -86,8 +89,20 @@ def render_walk(record: WalkRecord, walk: Walk, run: RunInfo, *, can_open: bool)
         if action == "open" and (record.is_open or not can_open):
             continue
         view.add_item(WalkButton(action, state, disabled=action == "undo" and not record.steps))
+    if has_more(walk):
+        view.add_item(MoreOfWalk())
     shown = replace(walk_answer(record, walk, run), view=view)
     return with_receipt(shown, record.question, walk, run, walk_state(record, walk))
+
+
+class MoreOfWalk(MoreButton[Walk], template="more:topk"):
+    """Shows all candidates, and the whole path."""
+
+    question = TopKQuestion
+
+    def whole_table(self, result: Walk, columns: int | None) -> str:
+        """Return the path and the candidates."""
+        return walk_tables(result, columns)
 
 
 class StepMenu(PersistentMenu, template=r"walk:step" + WalkState.TEMPLATE):

@@ -1,50 +1,49 @@
-"""The picture of the next token: the candidates' probabilities, and the path before them."""
+"""The picture of the next token: one bar of the whole probability, and the path before it."""
 
 import math
 from collections.abc import Sequence
 
-from bot.questions.tokens import Token
+from bot.questions.tokens import NextTokens, TokenProbability
 from bot.questions.topk import WalkStep
-from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, box_text, flow, quoted_token
-from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL
+from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
+from bot.rendering.pictures.flow import PADDING, SIZE, box_text, flow, quoted_token
+from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import percentage
 
-MOST_CANDIDATES = 20
+MOST_CANDIDATES = 10
 MOST_PATH_LINES = 3
 MOST_PATH = 48  # steps; fewer are shown if there is no room
-_TOP = 132  # of the path, or of the bars if there is no path
+ENDED = "The text has ended."
+_TOP = 20
 _PATH_LINE, _BOX = 72, 36
-_ROW, _BAR = 38, 26
-_NAMES = 220  # pixels for the tokens' texts
-_LOWEST = _TOP + (MOST_PATH_LINES + 1) * _PATH_LINE + (MOST_CANDIDATES + 1) * _ROW + MARGIN
+_BAR = 52
+_GAP = 2  # between segments; thinner ones than `_THIN` have none
+_THIN = 6
+_CAPTION = 44
+_LOWEST = _TOP + MOST_PATH_LINES * _PATH_LINE + _CAPTION + _BAR + _CAPTION
 _PROMPT = 60  # characters at a prompt's end, more than fit in a line
 
 
-def candidates_picture(
-    prompt_end: str,
-    tokens: Sequence[Token],
-    probabilities: Sequence[float],
-    remainder: float,
-    path: Sequence[WalkStep] = (),
-) -> Picture:
-    """Draw the probabilities of the next tokens, best first, the sum of all others, and the path so far.
+def candidates_picture(top: NextTokens, path: Sequence[WalkStep] = (), *, ended: bool = False) -> Picture:
+    """Draw the probability of each candidate as a segment of one bar, best first, and above it the path so far.
 
-    Candidates after the first `MOST_CANDIDATES` count as others. If the path is too long, its last steps are shown.
+    The hatched rest of the bar is all other tokens, and those after the first `MOST_CANDIDATES`. If the path is too
+    long, its last steps are shown. If the text has `ended`, there is only the path.
     """
-    rows = list(zip(tokens, probabilities, strict=True))[:MOST_CANDIDATES]
-    remainder = max(0.0, remainder + sum(probabilities[MOST_CANDIDATES:]))
+    shown = () if ended else top.candidates[:MOST_CANDIDATES]
     canvas = Canvas(_LOWEST)
-    canvas.heading(_title(rows), _after(prompt_end))
-    top = _draw_path(canvas, path)
-    highest = max([remainder, *(probability for _, probability in rows)]) or 1
-    for index, (token, probability) in enumerate(rows):
-        _draw_bar(canvas, top, box_text(token.text), probability, highest, ACCENT if not index else NEUTRAL)
-        top += _ROW
-    _draw_bar(canvas, top, "all others", remainder, highest, None)
-    canvas.end_at(top + _ROW + 26)
-    return canvas.picture(_alt(prompt_end, rows, remainder, path))
+    bottom = _draw_path(canvas, path)
+    if shown:
+        _draw_bar(canvas, bottom, shown)
+        bottom += _BAR
+        canvas.text(MARGIN, bottom + 30, _together(shown), size=SMALLEST, colour=MUTED)
+        others = f"all others {percentage(_others(shown))}"
+        canvas.text(WIDTH - MARGIN, bottom + 30, others, size=SMALLEST, colour=MUTED, align="right")
+    else:
+        canvas.text(MARGIN, bottom + 26, ENDED, colour=MUTED)
+    canvas.end_at(bottom + _CAPTION)
+    return canvas.picture(_alt(top.prompt, shown, path))
 
 
 def joint_probability(path: Sequence[WalkStep]) -> str:
@@ -58,11 +57,13 @@ def joint_probability(path: Sequence[WalkStep]) -> str:
     return f"{10 ** (power - exponent):.1f}e{exponent}"
 
 
-def _title(rows: Sequence[tuple[Token, float]]) -> str:
-    if not rows:
-        return "No candidates"
-    token, probability = rows[0]
-    return f"{percentage(probability)} for {quoted_token(token.text)}"
+def _others(shown: Sequence[TokenProbability]) -> float:
+    return max(0.0, 1.0 - sum(candidate.probability for candidate in shown))
+
+
+def _together(shown: Sequence[TokenProbability]) -> str:
+    total = percentage(min(1.0, sum(candidate.probability for candidate in shown)))
+    return f"1 candidate: {total}" if len(shown) == 1 else f"{len(shown)} candidates together: {total}"
 
 
 def _after(prompt_end: str) -> str:
@@ -71,7 +72,7 @@ def _after(prompt_end: str) -> str:
 
 
 def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
-    """Draw the last steps with their probabilities below. Return the top of the bars."""
+    """Draw the last steps with their probabilities below. Return the top of what follows."""
     if not path:
         return _TOP
     first, boxes = max(0, len(path) - MOST_PATH), []
@@ -90,38 +91,55 @@ def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:
         box.write(canvas, top + 26)
         canvas.text(box.left + box.width / 2, top + 58, chance, size=SMALLEST, colour=MUTED, align="center")
     bottom = _TOP + (boxes[-1].line + 1) * _PATH_LINE
-    earlier = f" ({first} earlier)" if first else ""
-    summary = f"{_steps(len(path))}{earlier}, together {joint_probability(path)}"
-    canvas.text(MARGIN, bottom + 24, summary, colour=MUTED, room=WIDTH - 2 * MARGIN)
-    return bottom + 48
+    if first:
+        text = f"the last {len(boxes)} of {_steps(len(path))}"
+        canvas.text(MARGIN, bottom + 22, text, size=SMALLEST, colour=MUTED)
+        bottom += _CAPTION - 8
+    return bottom + 8
 
 
-def _draw_bar(canvas: Canvas, top: int, name: str, probability: float, highest: float, colour: str | None) -> None:
-    """Draw one row. The bar of the other tokens has no colour and is hatched."""
-    left, baseline = MARGIN + _NAMES + 14, top + 28
-    chance = percentage(probability)
-    weight = BOLD if colour == ACCENT else REGULAR
-    room = WIDTH - MARGIN - left - 118
-    width = round(probability / highest * room)
-    canvas.text(left - 14, baseline, name, colour=ACCENT if colour == ACCENT else MUTED, align="right", room=_NAMES)
-    if width:
-        canvas.rectangle(left, top + (_ROW - _BAR) // 2, width, _BAR, colour or NEUTRAL, hatched=colour is None)
-    canvas.text(left + width + 10, baseline, chance, weight=weight, room=108)
+def _draw_bar(canvas: Canvas, top: int, shown: Sequence[TokenProbability]) -> None:
+    """Draw a segment for each candidate, with its text if there is room, and the hatched rest."""
+    whole = max(1.0, sum(candidate.probability for candidate in shown))
+    left, total = MARGIN, 0.0
+    for candidate in shown:
+        total += candidate.probability
+        right = MARGIN + round(total / whole * (WIDTH - 2 * MARGIN))
+        width = right - left - (_GAP if right - left > _THIN else 0)
+        if width:
+            colour = NEUTRAL if candidate is not shown[0] else ACCENT
+            canvas.rectangle(left, top, width, _BAR, colour)
+            _label(canvas, left, top, width, candidate, text_on(colour))
+        left = right
+    if left < WIDTH - MARGIN:
+        canvas.rectangle(left, top, WIDTH - MARGIN - left, _BAR, NEUTRAL, hatched=True)
+
+
+def _label(canvas: Canvas, left: int, top: int, width: int, candidate: TokenProbability, colour: str) -> None:
+    text = box_text(candidate.token.text)
+    for size in (SIZE, SMALLEST):
+        if canvas.width_of(text, size=size) + 2 * PADDING <= width:
+            canvas.text(left + width / 2, top + 34, text, size=size, colour=colour, align="center")
+            return
 
 
 def _steps(count: int) -> str:
     return "1 step" if count == 1 else f"{count} steps"
 
 
-def _alt(prompt_end: str, rows: Sequence[tuple[Token, float]], remainder: float, path: Sequence[WalkStep]) -> str:
-    sentences = [f"Most probable next tokens {_after(prompt_end)}."]
+def _alt(prompt: str, shown: Sequence[TokenProbability], path: Sequence[WalkStep]) -> str:
+    sentences = [f"Most probable next tokens {_after(prompt)}." if shown else f"A text {_after(prompt)}."]
     if path:
         last = ", ".join(
             f"{quoted_token(step.token.text)} {percentage(step.likelihood.probability)}" for step in path[-5:]
         )
         sentences.append(f"Path of {_steps(len(path))}, together {joint_probability(path)}; it ends with {last}.")
-    named = [f"{quoted_token(token.text)} {percentage(probability)}" for token, probability in rows]
-    others = f"All others {percentage(remainder)}."
+    if not shown:
+        return " ".join([*sentences, ENDED])
+    named = [
+        f"{quoted_token(candidate.token.text)} {percentage(min(1.0, candidate.probability))}" for candidate in shown
+    ]
+    others = f"All others {percentage(_others(shown))}."
     while named:
         whole = " ".join([*sentences, f"Candidates: {', '.join(named)}.", others])
         if len(whole) <= ALT_LIMIT:
