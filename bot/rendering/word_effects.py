@@ -18,15 +18,22 @@ def strongest_words_table(words: Sequence[WordEvidence]) -> str:
 
 
 def all_words_table(
-    words: Sequence[WordEvidence], words_together: int, meaning: str, whole: float, whole_name: str
+    words: Sequence[WordEvidence],
+    words_together: int,
+    meaning: str,
+    whole: float,
+    whole_name: str,
+    columns: int | None = None,
 ) -> str:
-    """Return each word in order with its effect, as a table for a terminal.
+    """Return each word in order with its effect, as a table.
 
-    `meaning` says what the signs mean. The last row has the margin of the `whole` text with its name.
+    `meaning` says what the signs mean, if the table has room for it. The last row has the margin of the `whole` text
+    with its name.
     """
     left_out = "word left out" if words_together == 1 else f"{words_together} words left out at a time"
-    rows = [(_figure(word.effect), visible_token(word.text)) for word in words]
-    return table(("effect", f"{left_out} ({meaning})"), [*rows, (_figure(whole), whole_name)], right=(0,))
+    name = f"{left_out} ({meaning})" if columns is None else left_out
+    rows = [(_figure(word.effect), visible_token(word.text[:columns])) for word in words]
+    return table(("effect", name), [*rows, (_figure(whole), whole_name)], right=(0,), columns=columns)
 
 
 def effect_text(margin: str, above: str, below: str, words_together: int, what: str = "text") -> str:

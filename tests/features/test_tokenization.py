@@ -24,20 +24,6 @@ async def test_the_table_and_the_ids_to_copy(place: Place, demo_model: EngineMod
     }
 
 
-async def test_a_long_text_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
-    text = " ".join(f"word{number}" for number in range(400))
-    result = await place.member.slash(place.channel, "tokenize", text=text)
-    tokens = demo_model.answer(TokenizationQuestion(text))[0].tokens
-    assert result.response.embeds[0].title == f"{len(tokens):,} tokens"
-    assert result.response.embeds[0].description.startswith(
-        "These are the first 40. The full list is in the attached file."
-    )
-    (attachment,) = [attachment for attachment in result.response.attachments if attachment.filename == "tokens.txt"]
-    whole = (await attachment.read()).decode()
-    assert whole.endswith(f"ids = {[token.id for token in tokens]}\n")
-    assert len(whole.splitlines()) == 1 + len(tokens) + 2
-
-
 async def test_a_second_text_is_shown_below(place: Place, demo_model: EngineModel) -> None:
     result = await place.member.slash(place.channel, "tokenize", text="positive", compare_with=" positive film")
     first, second = (
@@ -47,16 +33,6 @@ async def test_a_second_text_is_shown_below(place: Place, demo_model: EngineMode
     embed = embed_of(result.response)
     count = f"{len(first.tokens)} tokens" if len(first.tokens) > 1 else "1 token"
     assert embed["title"] == f"{count}, compared with {len(second.tokens)}"
-    ids, compared, its_ids = embed["fields"]
-    assert ids["value"] == f"```\n{[token.id for token in first.tokens]}\n```"
+    (compared,) = embed["fields"]
     assert compared["name"] == f"Compared with: {len(second.tokens)} tokens, 0 in both"
     assert compared["value"].count("\n") == 1 + 1 + len(second.tokens)
-    assert its_ids["value"] == f"```\n{[token.id for token in second.tokens]}\n```"
-
-
-async def test_a_long_second_text_is_attached_whole(place: Place, demo_model: EngineModel) -> None:
-    text = " ".join(f"word{number}" for number in range(100))
-    result = await place.member.slash(place.channel, "tokenize", text="word", compare_with=text)
-    (attachment,) = [attachment for attachment in result.response.attachments if attachment.filename == "compared.txt"]
-    ids = [token.id for token in demo_model.answer(TokenizationQuestion(text))[0].tokens]
-    assert (await attachment.read()).decode().endswith(f"ids = {ids}\n")

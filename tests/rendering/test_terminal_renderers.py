@@ -15,7 +15,8 @@ from bot.features.sampler.terminal import stages_object, stages_table
 from bot.features.sentiment.terminal import evidence_object
 from bot.features.sentiment.text import calibration_table, words_table
 from bot.features.why.terminal import why_object, why_text
-from bot.features.xray.terminal import surprisals_object, surprisals_summary, surprisals_table
+from bot.features.xray.terminal import surprisals_object, surprisals_summary
+from bot.features.xray.text import surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.questions.contrast import Contrast
 from bot.questions.diff import Diff

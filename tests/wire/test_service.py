@@ -52,7 +52,6 @@ async def test_login_sync_commands_and_a_clean_end(tmp_path: Path) -> None:
         assert long.original is not None
         assert [attachment["filename"] for attachment in long.original["attachments"]] == [
             "receipt.json",
-            "tokens.txt",
             "picture.png",
         ]
         for name, title in EVERY_MENU:

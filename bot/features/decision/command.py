@@ -17,6 +17,7 @@ from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_state import check_model, read_attachment
+from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.decisions.definition import define
@@ -24,9 +25,11 @@ from bot.decisions.presets import matching_presets, preset, preset_names
 from bot.errors import UsageError
 from bot.features.decision.embed import decision_answer, evidence_answer, question_answer
 from bot.features.decision.picture import evidence_picture
+from bot.features.decision.text import words_table
 from bot.questions.decision import (
     QUESTION_LENGTH,
     Decision,
+    DecisionEvidence,
     DecisionEvidenceQuestion,
     DecisionQuestion,
     DecisionReading,
@@ -34,6 +37,7 @@ from bot.questions.decision import (
 )
 from bot.questions.language_model import RunInfo
 from bot.rendering.prose import visible_excerpt
+from bot.rendering.word_effects import SHOWN_WORDS
 
 MOST_CHOICES = 25  # Discord's limit of suggestions
 CHOICE_LIMIT = 100  # characters of a suggestion's name
@@ -132,7 +136,7 @@ class ExplainButton(PersistentButton, template="decide:explain"):
         asked, receipt = await read_attachment(interaction.message, RECEIPT, partial(read_receipt_of, DecisionQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         question = DecisionEvidenceQuestion(asked.decision, asked.text)
-        render = with_receipt_below(question, partial(evidence_answer, asked.text))
+        render = with_receipt_below(question, partial(_render_evidence, asked.text))
         await answer(interaction, question, render, private=True, draw=partial(evidence_picture, asked.text))
 
 
@@ -155,6 +159,21 @@ class QuestionButton(PersistentButton, template="decide:question"):
         await reply(interaction, question_answer(asked.decision))
 
 
+class MoreWords(MoreButton[DecisionEvidence], template="more:explain_decision"):
+    """Shows the effect of every word of a text."""
+
+    question = DecisionEvidenceQuestion
+
+    def whole_table(self, result: DecisionEvidence, columns: int | None) -> str:
+        """Return each word in order with its effect."""
+        return words_table(result, columns)
+
+
+def _render_evidence(text: str, result: DecisionEvidence, run: RunInfo) -> Answer:
+    shown = evidence_answer(text, result, run)
+    return shown if len(result.words) <= SHOWN_WORDS else replace(shown, view=view_of(MoreWords()))
+
+
 def _with_buttons(decision: Decision, text: str, result: DecisionReading, run: RunInfo) -> Answer:
     view = view_of(ExplainButton(), QuestionButton())
     return replace(decision_answer(decision, text, result, run), view=view)
@@ -163,4 +182,4 @@ def _with_buttons(decision: Decision, text: str, result: DecisionReading, run: R
 async def setup(bot: BotClient) -> None:
     """Add the command and its buttons, including buttons from before a restart."""
     await bot.add_cog(Deciding())
-    bot.add_dynamic_items(ExplainButton, QuestionButton)
+    bot.add_dynamic_items(ExplainButton, QuestionButton, MoreWords)

@@ -48,7 +48,7 @@ def mass_text(reading: DecisionReading) -> str:
     return f"{text} {SUMMED}" if any(len(score.ids) > 1 for score in reading.labels) else text
 
 
-def words_table(evidence: DecisionEvidence) -> str:
+def words_table(evidence: DecisionEvidence, columns: int | None = None) -> str:
     """Return each word in order, with its effect on the margin of the label."""
     name = label_name(evidence.label)
     return all_words_table(
@@ -57,6 +57,7 @@ def words_table(evidence: DecisionEvidence) -> str:
         f"above 0 counts for {name}, below 0 against it",
         evidence.reading.margin_of(evidence.label),
         f"margin of {name}",
+        columns,
     )
 
 

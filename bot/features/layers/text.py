@@ -1,10 +1,12 @@
 """The readings after each layer as a table, and the layers that are shown of a deep model."""
 
+from collections.abc import Sequence
+
 from bot.questions.layers import Layer, LayerReadings
 from bot.rendering.escaping import visible_token
 from bot.rendering.tables import percentage, table
 
-MOST_LAYERS = 12
+MOST_LAYERS = 10
 
 
 def shown_layers(layers: tuple[Layer, ...]) -> list[Layer]:
@@ -21,7 +23,7 @@ def lead_text(result: LayerReadings) -> str:
     return f"only after the last of {last} layers" if layer == last else f"from layer {layer} of {last} on"
 
 
-def layers_table(layers: list[Layer], columns: int | None = None) -> str:
+def layers_table(layers: Sequence[Layer], columns: int | None = None) -> str:
     """Return the most probable next token after the prompt by layer, with its probability and the entropy in bits."""
     rows = []
     for layer in layers:

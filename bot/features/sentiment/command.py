@@ -17,12 +17,15 @@ from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_state import check_model, read_attachment
 from bot.answers.message_text import text_to_read
+from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.sentiment.embed import evidence_answer, sentiment_answer
 from bot.features.sentiment.picture import evidence_picture
+from bot.features.sentiment.text import words_table
 from bot.questions.language_model import RunInfo
-from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentQuestion
+from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
+from bot.rendering.word_effects import SHOWN_WORDS
 
 
 class SentimentVerdict(commands.Cog):
@@ -96,8 +99,23 @@ class ExplainButton(PersistentButton, template="sentiment:explain"):
         check_model(receipt.model, interaction.client.executor.status.model)
         question = EvidenceQuestion(verdict.review)
         await answer(
-            interaction, question, with_receipt_below(question, evidence_answer), private=True, draw=evidence_picture
+            interaction, question, with_receipt_below(question, _render_evidence), private=True, draw=evidence_picture
         )
+
+
+class MoreWords(MoreButton[SentimentEvidence], template="more:explain"):
+    """Shows the effect of every word of a review."""
+
+    question = EvidenceQuestion
+
+    def whole_table(self, result: SentimentEvidence, columns: int | None) -> str:
+        """Return each word in order with its effect."""
+        return words_table(result, columns)
+
+
+def _render_evidence(result: SentimentEvidence, run: RunInfo) -> Answer:
+    shown = evidence_answer(result, run)
+    return shown if len(result.words) <= SHOWN_WORDS else replace(shown, view=view_of(MoreWords()))
 
 
 def _with_button(result: Sentiment, run: RunInfo) -> Answer:
@@ -106,8 +124,8 @@ def _with_button(result: Sentiment, run: RunInfo) -> Answer:
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command, the context menu and the button, including buttons from before a restart."""
+    """Add the command, the context menu and the buttons, including buttons from before a restart."""
     cog = SentimentVerdict()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="Score sentiment", callback=cog.score_message))
-    bot.add_dynamic_items(ExplainButton)
+    bot.add_dynamic_items(ExplainButton, MoreWords)

@@ -5,7 +5,7 @@ from bot.rendering.tables import bar, percentage, table
 from bot.rendering.word_effects import all_words_table
 
 
-def words_table(result: SentimentEvidence) -> str:
+def words_table(result: SentimentEvidence, columns: int | None = None) -> str:
     """Return each word in order, with its effect on the margin between the labels."""
     return all_words_table(
         result.words,
@@ -13,6 +13,7 @@ def words_table(result: SentimentEvidence) -> str:
         "above 0 counts for positive, below 0 for negative",
         result.margin,
         "margin of the whole review",
+        columns,
     )
 
 

@@ -1,5 +1,7 @@
 """`/tokenize` and the context menu *Tokenize*: the tokens of a text."""
 
+from dataclasses import replace
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -7,12 +9,15 @@ from discord.ext import commands
 from bot.answers.answer import Answer
 from bot.answers.answering import answer
 from bot.answers.client import BotClient, Interaction
+from bot.answers.components import view_of
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_text import text_to_read
+from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
-from bot.features.tokenization.embed import tokenization_answer
+from bot.features.tokenization.embed import has_more, tokenization_answer
 from bot.features.tokenization.picture import token_borders_picture
+from bot.features.tokenization.text import whole_tables
 from bot.questions.language_model import RunInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.pictures.picture import Picture
@@ -49,8 +54,20 @@ class Tokenize(commands.Cog):
         await answer(interaction, question, with_receipt_below(question, _render), private=private, draw=_draw)
 
 
+class MoreTokens(MoreButton[Compared], template="more:tokenize"):
+    """Shows all tokens, and their ids to copy."""
+
+    question = TokenizationQuestion
+
+    def whole_table(self, result: Compared, columns: int | None) -> str:
+        """Return the tokens of each text."""
+        return whole_tables(result, columns)
+
+
 def _render(results: Compared, run: RunInfo) -> Answer:
-    return tokenization_answer(results[0], run, results[1])
+    result, other = results
+    shown = tokenization_answer(result, run, other)
+    return replace(shown, view=view_of(MoreTokens())) if has_more(result, other) else shown
 
 
 def _draw(results: Compared) -> Picture:
@@ -58,7 +75,8 @@ def _draw(results: Compared) -> Picture:
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command and the context menu."""
+    """Add the command, the context menu and the button, including buttons from before a restart."""
     cog = Tokenize()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="Tokenize", callback=cog.tokenize_message))
+    bot.add_dynamic_items(MoreTokens)

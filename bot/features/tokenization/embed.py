@@ -1,59 +1,52 @@
-"""A tokenization as an embed: a table of tokens, and their ids to copy."""
+"""A tokenization as an embed: a table of the first tokens, and their ids to copy."""
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, Attachment, footer
+from bot.answers.answer import BLURPLE, Answer, footer
+from bot.answers.more import SHOWN_ROWS
 from bot.questions.language_model import RunInfo
 from bot.questions.tokenization import Tokenization
 from bot.rendering.escaping import code_block
+from bot.rendering.pictures.flow import more_text
 from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
-SHOWN_TOKENS = 40
-COMPARED_TOKENS = 16  # of the second text, whose table is in a field
+COMPARED_ROWS = 5  # of each text's table when two are compared, so that the answer fits on one screen
 BYTES_NOTE = "Rows like `\\xf0` are single bytes of a character that takes several tokens."
 
 
 def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization | None = None) -> Answer:
-    """Show the count, tokens and ids of a text and of an `other` text. Long lists go into files."""
-    count = len(result.tokens)
-    shown = result.tokens[:SHOWN_TOKENS]
-    is_long = count > len(shown)
+    """Show the count and the first tokens of a text and of an `other` text, and the ids of a short text."""
+    most = SHOWN_ROWS if other is None else COMPARED_ROWS
     embed = discord.Embed(
         title=_count(result) if other is None else f"{_count(result)}, compared with {len(other.tokens):,}",
-        description=code_block(tokens_table(shown, PHONE_WIDTH)),
+        description=_first_rows(result, most),
         colour=BLURPLE,
     )
-    if any("\\x" in token.text for token in shown):
+    if any("\\x" in token.text for token in result.tokens[:most]):
         embed.description = f"{embed.description}\n{BYTES_NOTE}"
-    if is_long:
-        embed.description = (
-            f"These are the first {len(shown)}. The full list is in the attached file.\n{embed.description}"
-        )
-    else:
-        embed.add_field(name="Ids", value=code_block(ids_text([token.id for token in shown])), inline=False)
-    files = [_whole(result, "tokens.txt", "All tokens and their ids")] if is_long else []
     if other is not None:
-        compared = other.tokens[:COMPARED_TOKENS]
         ids = {token.id for token in result.tokens}
         shared = sum(token.id in ids for token in other.tokens)
-        embed.add_field(
-            name=f"Compared with: {_count(other)}, {shared:,} in both",
-            value=code_block(tokens_table(compared, PHONE_WIDTH)),
-            inline=False,
-        )
-        if len(compared) < len(other.tokens):
-            files.append(_whole(other, "compared.txt", "All tokens and ids of the second text"))
-        else:
-            value = code_block(ids_text([token.id for token in compared]))
-            embed.add_field(name="Ids of the second text", value=value, inline=False)
+        name = f"Compared with: {_count(other)}, {shared:,} in both"
+        embed.add_field(name=name, value=_first_rows(other, most), inline=False)
+    elif not has_more(result):
+        embed.add_field(name="Ids", value=code_block(ids_text([token.id for token in result.tokens])), inline=False)
     embed.set_footer(text=footer(run))
-    return Answer(embed, tuple(files))
+    return Answer(embed)
+
+
+def has_more(result: Tokenization, other: Tokenization | None = None) -> bool:
+    """Return whether the embed leaves out tokens."""
+    if other is None:
+        return len(result.tokens) > SHOWN_ROWS
+    return max(len(result.tokens), len(other.tokens)) > COMPARED_ROWS
+
+
+def _first_rows(result: Tokenization, most: int) -> str:
+    rows = tokens_table(result.tokens[:most], PHONE_WIDTH)
+    hidden = len(result.tokens) - most
+    return code_block(f"{rows}\n{more_text(hidden, 'token')}" if hidden > 0 else rows)
 
 
 def _count(result: Tokenization) -> str:
     return "1 token" if len(result.tokens) == 1 else f"{len(result.tokens):,} tokens"
-
-
-def _whole(result: Tokenization, filename: str, description: str) -> Attachment:
-    ids = [token.id for token in result.tokens]
-    return Attachment(filename, f"{tokens_table(result.tokens)}\n\nids = {ids}\n", description)

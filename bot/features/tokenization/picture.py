@@ -11,7 +11,7 @@ from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, TEXT, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 
 MOST_TOKENS = 150
-MOST_LINES = 12  # lines of boxes; half as many for two texts
+MOST_LINES = 5  # lines of boxes; half as many for two texts. More would be too small to read in Discord
 _TOP = 136
 _BOX, _BORDER = 40, 2
 _ROW = 72  # a box and its id

@@ -3,10 +3,10 @@
 import argparse
 
 from bot.features.tokenization.picture import token_borders_picture
+from bot.features.tokenization.text import whole_tables
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokenization import Tokenization, TokenizationQuestion
 from bot.rendering.json_objects import JsonObject, model_object, token_object
-from bot.rendering.tables import tokens_table
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of, texts_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
@@ -30,14 +30,10 @@ def tokenize(arguments: argparse.Namespace) -> int:
         arguments,
         TokenizationQuestion(text, other),
         to_json=lambda both, model: [tokenization_object(result, model) for result in both if result is not None],
-        to_text=lambda both, _: "\n\n".join(_text(result) for result in both if result is not None),
+        to_text=lambda both, _: whole_tables(both),
         draw=lambda both: token_borders_picture(*both),
         has_footer=False,
     )
-
-
-def _text(result: Tokenization) -> str:
-    return f"{tokens_table(result.tokens)}\n\n{[token.id for token in result.tokens]}"
 
 
 def add_parser(commands: Commands) -> None:

@@ -4,13 +4,11 @@ import argparse
 
 from bot.errors import UsageError
 from bot.features.why.picture import why_picture
-from bot.features.why.text import NOT_A_CAUSE, TOO_FEW_WORDS, headline, tokens_table
+from bot.features.why.text import NOT_A_CAUSE, TOO_FEW_WORDS, headline, tokens_table, words_table
 from bot.questions.language_model import ModelInfo
 from bot.questions.why import TokenEvidence, WhyQuestion
-from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, word_objects
 from bot.rendering.pictures.picture import Picture
-from bot.rendering.word_effects import all_words_table
 from bot.terminal.ask import ask
 from bot.terminal.console import emphasis, text_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
@@ -36,10 +34,7 @@ def why_text(result: TokenEvidence) -> str:
     parts = [emphasis(headline(result)), tokens_table(result)]
     if not result.words:
         return "\n\n".join([*parts, TOO_FEW_WORDS])
-    token, other = (visible_token(entry.token.text) for entry in (result.token, result.instead_of))
-    meaning = f"above 0 counts for {token}, below 0 for {other}"
-    words = all_words_table(result.words, result.words_together, meaning, result.difference, "difference")
-    return "\n\n".join([*parts, words, NOT_A_CAUSE])
+    return "\n\n".join([*parts, words_table(result), NOT_A_CAUSE])
 
 
 def why(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from bot.questions.why import TokenEvidence
 from bot.rendering.escaping import visible_token
 from bot.rendering.pictures.flow import quoted_token
 from bot.rendering.tables import percentage, table
+from bot.rendering.word_effects import all_words_table
 
 NOT_A_CAUSE = "An effect is not a cause: without the word, the prompt is another text."
 TOO_FEW_WORDS = (
@@ -20,6 +21,13 @@ def headline(result: TokenEvidence) -> str:
     """Return what is explained, such as ``Why “·on” and not “·at”``, without markdown escapes."""
     token, other = token_names(result)
     return f"Why not {token} but {other}" if result.difference < 0 else f"Why {token} and not {other}"
+
+
+def words_table(result: TokenEvidence, columns: int | None = None) -> str:
+    """Return each word in order with its effect on the difference."""
+    token, other = (visible_token(entry.token.text) for entry in (result.token, result.instead_of))
+    meaning = f"above 0 counts for {token}, below 0 for {other}"
+    return all_words_table(result.words, result.words_together, meaning, result.difference, "difference", columns)
 
 
 def tokens_table(result: TokenEvidence, columns: int | None = None) -> str:

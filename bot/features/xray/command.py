@@ -16,10 +16,12 @@ from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
 from bot.answers.message_state import check_model, read_attachment
 from bot.answers.message_text import text_to_read
+from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
 from bot.answers.receipt import RECEIPT, read_receipt_of
-from bot.features.xray.embed import expected_answer, surprising_options, xray_answer
+from bot.features.xray.embed import MOST_SURPRISING, expected_answer, surprising_options, xray_answer
 from bot.features.xray.picture import xray_picture
+from bot.features.xray.text import surprisals_table
 from bot.questions.language_model import RunInfo
 from bot.questions.xray import Surprisals, XrayQuestion
 
@@ -72,14 +74,26 @@ class ExpectedMenu(PersistentMenu, template="xray:expected"):
         await answer(interaction, question, with_receipt_below(question, render), private=True)
 
 
+class MoreSurprisals(MoreButton[Surprisals], template="more:xray"):
+    """Shows the surprisal of every token."""
+
+    question = XrayQuestion
+
+    def whole_table(self, result: Surprisals, columns: int | None) -> str:
+        """Return each token with its rank, surprisal and probability."""
+        return surprisals_table(result, columns)
+
+
 def _with_menu(result: Surprisals, run: RunInfo) -> Answer:
-    menu = ExpectedMenu(surprising_options(result))
-    return replace(xray_answer(result, run), view=view_of(menu))
+    view = view_of(ExpectedMenu(surprising_options(result)))
+    if len(result.tokens) > MOST_SURPRISING:
+        view.add_item(MoreSurprisals())
+    return replace(xray_answer(result, run), view=view)
 
 
 async def setup(bot: BotClient) -> None:
-    """Add the command, the context menu, and the menu below answers, including answers from before a restart."""
+    """Add the command, the context menu, and the components below answers, including answers from before a restart."""
     cog = Xray()
     await bot.add_cog(cog)
     bot.tree.add_command(app_commands.ContextMenu(name="X-ray", callback=cog.xray_message))
-    bot.add_dynamic_items(ExpectedMenu)
+    bot.add_dynamic_items(ExpectedMenu, MoreSurprisals)

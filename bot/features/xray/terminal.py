@@ -3,12 +3,12 @@
 import argparse
 
 from bot.features.xray.picture import xray_picture
+from bot.features.xray.text import surprisals_table
 from bot.questions.language_model import ModelInfo
-from bot.questions.tokens import Likelihood
 from bot.questions.xray import Surprisals, XrayQuestion
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
-from bot.rendering.tables import percentage, table
+from bot.rendering.tables import percentage
 from bot.terminal.ask import ask
 from bot.terminal.console import text_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
@@ -40,16 +40,6 @@ def surprisals_object(result: Surprisals, model: ModelInfo) -> JsonObject:
     }
 
 
-def surprisals_table(result: Surprisals, columns: int | None = None) -> str:
-    """Return each token with its rank, its surprisal in bits and its probability, "–" for the first."""
-    rows = []
-    for entry in result.tokens:
-        likelihood = entry.likelihood
-        cells = ("–", "–", "–") if likelihood is None else _likelihood_cells(likelihood)
-        rows.append((*cells, visible_token(entry.token.text)))
-    return table(("rank", "bits", "prob.", "token"), rows, right=(0, 1, 2), columns=columns)
-
-
 def surprisals_summary(result: Surprisals) -> str:
     """Return the perplexity, the bits per character, and the most surprising tokens with what was expected."""
     perplexity = "over 1e+304" if result.perplexity is None else f"{result.perplexity:.2f}"
@@ -65,10 +55,6 @@ def surprisals_summary(result: Surprisals) -> str:
                 f"rank {entry.likelihood.rank:,}; expected {expected}"
             )
     return "\n".join(lines)
-
-
-def _likelihood_cells(likelihood: Likelihood) -> tuple[str, str, str]:
-    return f"{likelihood.rank:,}", f"{likelihood.surprisal:.2f}", percentage(likelihood.probability)
 
 
 def xray(arguments: argparse.Namespace) -> int:
