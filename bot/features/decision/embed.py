@@ -14,7 +14,7 @@ from bot.rendering.tables import PHONE_WIDTH
 from bot.rendering.word_effects import effect_text, strongest_words_table
 
 TEXT_LIMIT = 1000  # characters, escaped
-EXPLAINED_TEXT_LIMIT = 300  # characters, escaped; the picture shows more
+EXPLAINED_TEXT_LIMIT = 150  # characters, escaped; the picture shows more
 QUESTION_LIMIT = 300  # characters, escaped
 TITLE_LIMIT = 200
 LABEL_LIMIT = 60
@@ -45,7 +45,7 @@ def decision_answer(decision: Decision, text: str, result: DecisionReading, run:
 
 
 def evidence_answer(text: str, result: DecisionEvidence, run: RunInfo) -> Answer:
-    """Show the words with the strongest effect, the raw and the calibrated probabilities, and the label mass."""
+    """Show the words with the strongest effect, raw and calibrated probabilities, and the label mass if it is low."""
     reading, name = result.reading, visible_excerpt(label_name(result.label), LABEL_LIMIT)
     embed = discord.Embed(
         title=f"Why {name} leads (no verdict)" if reading.verdict is None else f"Why {name}",
@@ -64,8 +64,8 @@ def evidence_answer(text: str, result: DecisionEvidence, run: RunInfo) -> Answer
         value=f"{code_block(calibration_table(result, PHONE_WIDTH))}\n{explained}",
         inline=False,
     )
-    warning = "⚠ Label mass is low" if reading.label_mass < TRUSTED_LABEL_MASS else "Label mass"
-    embed.add_field(name=warning, value=mass_text(reading), inline=False)
+    if reading.label_mass < TRUSTED_LABEL_MASS:  # otherwise the decision's own answer is enough
+        embed.add_field(name="⚠ Label mass is low", value=mass_text(reading), inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 

@@ -13,7 +13,7 @@ from bot.rendering.tables import percentage
 from bot.rendering.word_effects import effect_text, strongest_words_table
 
 REVIEW_LIMIT = 1000  # characters, escaped
-EXPLAINED_REVIEW_LIMIT = 300  # characters, escaped; the picture shows more
+EXPLAINED_REVIEW_LIMIT = 150  # characters, escaped; the picture shows more
 
 
 def sentiment_answer(result: Sentiment, run: RunInfo) -> Answer:
@@ -27,7 +27,7 @@ def sentiment_answer(result: Sentiment, run: RunInfo) -> Answer:
 
 
 def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
-    """Show the words with the strongest effect, the raw and the calibrated verdict, and the label mass."""
+    """Show the words with the strongest effect, the raw and the calibrated verdict, and the label mass if it is low."""
     verdict = result.sentiment
     embed = discord.Embed(
         title=f"Why {verdict.label}",
@@ -40,9 +40,8 @@ def evidence_answer(result: SentimentEvidence, run: RunInfo) -> Answer:
         inline=False,
     )
     embed.add_field(name="Raw and calibrated", value=calibration_text(result), inline=False)
-    is_low = verdict.label_mass < TRUSTED_LABEL_MASS
-    warning = "⚠ Label mass is low" if is_low else "Label mass"
-    embed.add_field(name=warning, value=label_mass_text(verdict.label_mass), inline=False)
+    if verdict.label_mass < TRUSTED_LABEL_MASS:  # otherwise the verdict's own answer is enough
+        embed.add_field(name="⚠ Label mass is low", value=label_mass_text(verdict.label_mass), inline=False)
     embed.set_footer(text=footer(run))
     return Answer(embed)
 
