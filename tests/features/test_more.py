@@ -89,9 +89,8 @@ async def test_a_long_table_is_a_file(place: Place, demo_model: EngineModel) -> 
     (file,) = more.attachments
     assert file.filename == "table.txt"
     whole = (await file.read()).decode().rstrip("\n").split("\n\n")
-    for result, table, ids in zip(
-        demo_model.answer(TokenizationQuestion(text, other)), whole[::2], whole[1::2], strict=True
-    ):
+    results = demo_model.answer(TokenizationQuestion(text, other))
+    for result, table, ids in zip(results, whole[::2], whole[1::2], strict=True):
         assert result is not None
         assert ids == str([token.id for token in result.tokens])
         assert len(table.split("\n")) == 1 + len(result.tokens)
