@@ -6,11 +6,12 @@ from bot.answers.answer import BLURPLE, Answer, footer
 from bot.answers.more import SHOWN_ROWS
 from bot.questions.language_model import RunInfo
 from bot.questions.tokenization import Tokenization
+from bot.questions.tokens import Token
 from bot.rendering.escaping import code_block
 from bot.rendering.pictures.flow import more_text
 from bot.rendering.tables import PHONE_WIDTH, ids_text, tokens_table
 
-COMPARED_ROWS = 5  # of each text's table when two are compared, so that the answer fits on one screen
+COMPARED_ROWS = 6  # of each text's table when two are compared, so that the answer fits on one screen
 BYTES_NOTE = "Rows like `\\xf0` are single bytes of a character that takes several tokens."
 
 
@@ -22,7 +23,7 @@ def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization 
         description=_first_rows(result, most),
         colour=BLURPLE,
     )
-    if any("\\x" in token.text for token in result.tokens[:most]):
+    if any("\\x" in token.text for token in _shown(result, most)):
         embed.description = f"{embed.description}\n{BYTES_NOTE}"
     if other is not None:
         ids = {token.id for token in result.tokens}
@@ -38,14 +39,23 @@ def tokenization_answer(result: Tokenization, run: RunInfo, other: Tokenization 
 def has_more(result: Tokenization, other: Tokenization | None = None) -> bool:
     """Return whether the embed leaves out tokens."""
     if other is None:
-        return len(result.tokens) > SHOWN_ROWS
-    return max(len(result.tokens), len(other.tokens)) > COMPARED_ROWS
+        return _is_cut(result, SHOWN_ROWS)
+    return _is_cut(result, COMPARED_ROWS) or _is_cut(other, COMPARED_ROWS)
 
 
 def _first_rows(result: Tokenization, most: int) -> str:
-    rows = tokens_table(result.tokens[:most], PHONE_WIDTH)
-    hidden = len(result.tokens) - most
-    return code_block(f"{rows}\n{more_text(hidden, 'token')}" if hidden > 0 else rows)
+    shown = _shown(result, most)
+    rows, hidden = tokens_table(shown, PHONE_WIDTH), len(result.tokens) - len(shown)
+    return code_block(f"{rows}\n{more_text(hidden, 'token')}" if hidden else rows)
+
+
+def _shown(result: Tokenization, most: int) -> tuple[Token, ...]:
+    return result.tokens[:most] if _is_cut(result, most) else result.tokens
+
+
+def _is_cut(result: Tokenization, most: int) -> bool:
+    """Return whether rows are left out. A single row is not: the line that counts it would take its place."""
+    return len(result.tokens) > most + 1
 
 
 def _count(result: Tokenization) -> str:

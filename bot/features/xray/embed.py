@@ -12,7 +12,7 @@ from bot.rendering.escaping import code_block, escape_prose, visible_token
 from bot.rendering.prose import quote_excerpt
 from bot.rendering.tables import PHONE_WIDTH, bar, cut, option_label, percentage, table
 
-TEXT_LIMIT = 150  # characters, escaped; the picture shows more
+TEXT_LIMIT = 100  # characters, escaped; the picture shows more
 MOST_SURPRISING = 5
 RANK_CLASSES: tuple[RankClass, ...] = ("top 10", "top 100", "top 1000", "beyond")
 
