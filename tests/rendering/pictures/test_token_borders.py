@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.features.tokenization.picture import MOST_TOKENS, _columns, token_borders_picture
+from bot.features.tokenization.picture import MOST_LINES, _columns, token_borders_picture
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Token
 from bot.rendering.pictures.palette import ACCENT
@@ -48,7 +48,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 
 def test_tokens_not_shown_are_counted() -> None:
-    many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
+    many = tokenization([Token(1, "W" * 60)] * (MOST_LINES + 5))  # each fills a line
     assert draw_checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
 
 
