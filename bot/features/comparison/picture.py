@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import box_text, prompt_end, quoted_token
+from bot.rendering.pictures.flow import box_text, end_of_prompt, quoted_token
 from bot.rendering.pictures.palette import BACKGROUND, GRID, KEPT, MUTED, NEUTRAL, PRUNED, TEXT, text_on
 from bot.rendering.pictures.picture import Picture, alt_list
 
@@ -189,7 +189,7 @@ def _alt(comparison: Comparison, drawn_steps: int) -> str:
         f"{sum(candidate.fate == fate for candidate in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
     )
     sentences = [
-        f"Beam tree after “{prompt_end(comparison.prompt, _ALT_END)}”. {title}. {detail}.",
+        f"Beam tree after “{end_of_prompt(comparison.prompt, _ALT_END)}”. {title}. {detail}.",
         f"Of all candidates: {counts}.",
     ]
     if drawn_steps < len(tree.steps):

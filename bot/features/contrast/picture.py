@@ -7,7 +7,7 @@ from bot.features.contrast.naming import MARK, Area, Places
 from bot.features.contrast.text import bits, factor, nothing_moved
 from bot.questions.contrast import Contrast, Density, Mover
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, TITLE, WIDTH, Canvas, Point
-from bot.rendering.pictures.flow import box_text, prompt_end, quoted_token
+from bot.rendering.pictures.flow import box_text, end_of_prompt, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, density
 from bot.rendering.pictures.picture import Picture, alt_list
 from bot.rendering.pictures.plot import Plot
@@ -92,7 +92,7 @@ def _prompt_text(canvas: Canvas, name: str, prompt: str, room: float) -> str:
     """Return the end of a prompt that fits in `room`."""
     most = _PROMPT_END
     while True:
-        shown = f"after {name}: {prompt_end(prompt, most)}"
+        shown = f"after {name}: {end_of_prompt(prompt, most)}"
         if most == 1 or canvas.width_of(shown, size=SMALLEST) <= room:
             return shown
         most -= most // 8 or 1
@@ -145,7 +145,7 @@ def _diagonal(plot: Plot) -> list[Area]:
 
 
 def _alt(result: Contrast) -> str:
-    end_a, end_b = prompt_end(result.a, _ALT_END), prompt_end(result.b, _ALT_END)
+    end_a, end_b = end_of_prompt(result.a, _ALT_END), end_of_prompt(result.b, _ALT_END)
     beginning = (
         f"The probability of each of {result.density.token_count:,} tokens after two prompts, on logarithmic axes: a, "
         f"“{end_a}”, and b, “{end_b}”. Jensen-Shannon divergence {bits(result.js_bits)}, of at most 1; "

@@ -46,7 +46,7 @@ def quoted_token(text: str) -> str:
     return f"“{isolated(shown)}”"
 
 
-def prompt_end(prompt: str, most: int) -> str:
+def end_of_prompt(prompt: str, most: int) -> str:
     """Return the last `most` characters of a prompt on one line, after … if it has more."""
     shown = visible_text(prompt).replace("\n", "↵").replace("\t", "⇥")
     if len(shown) > most:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.rendering.pictures.canvas import MARGIN, WIDTH, Canvas
-from bot.rendering.pictures.flow import box_text, breaks_of, flow, more_text, prompt_end, quoted_token
+from bot.rendering.pictures.flow import box_text, breaks_of, end_of_prompt, flow, more_text, quoted_token
 from tests.rendering.pictures.tokens import token_texts
 
 
@@ -61,6 +61,6 @@ def test_hidden_characters_are_shown_and_long_texts_are_cut() -> None:
     assert quoted_token("שלום") == "“\u2068שלום\u2069”"  # keeps the figures after it in place
     assert quoted_token("a" * 21 + "👨‍👩‍👧") == "“" + "a" * 21 + "…”"  # is not cut within an emoji
     assert box_text("-" * 99) == "-" * 80 + "…"
-    assert prompt_end("a\nb\u202e c", 9) == "…b\\u202e c"
-    assert prompt_end("a\nb", 9) == "a↵b"
+    assert end_of_prompt("a\nb\u202e c", 9) == "…b\\u202e c"
+    assert end_of_prompt("a\nb", 9) == "a↵b"
     assert (more_text(1, "token"), more_text(1200, "token")) == ("… 1 more token", "… 1,200 more tokens")
