@@ -61,7 +61,10 @@ def _drawn(sequence: str) -> "tuple[Image, float, float, float] | None":
         return None
     width = font.getlength(sequence)
     image, left, top = _draw(font, sequence)
-    return (image, left, top, width) if 0 < width <= widest and image.getbbox() else None
+    box = image.getbbox()
+    if box is None or not 0 < width <= widest:
+        return None
+    return image.crop(box), left + box[0], top - box[1], width
 
 
 def _draw(font: "FreeTypeFont", sequence: str) -> "tuple[Image, float, float]":
