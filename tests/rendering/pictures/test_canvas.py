@@ -1,5 +1,6 @@
 """Texts in any script fit, uncut and with all glyphs; a character without a glyph is shown as its code point."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_a_long_text_is_made_smaller_and_then_cut() -> None:
     for box in (smaller, cut):
         assert 160 < box.right - box.left <= 200
     assert canvas.width_of("twelve chars", size=SMALLEST) < smaller.right
+
+
+def test_a_text_is_cut_between_letters_and_not_before_their_marks(only_base: None) -> None:
+    canvas = Canvas(200)
+    letter = "Z\u0301\u0302"
+    for room in range(40, 200, 7):
+        cut = canvas.text(0, 50, letter * 30, size=SMALLEST, room=room).text
+        assert cut == letter * cut.count("Z") + "…"
+        # An emoji that no font has is shown as code points, which are not cut.
+        cut = canvas.text(0, 50, "👨‍👩‍👧" * 9, size=SMALLEST, room=3 * room).text
+        assert re.fullmatch(r"((\\U0001f46[789]|\\u200d))*…", cut)
+        assert len(cut) > 1 or 3 * room < 160
 
 
 def test_areas_keep_their_colours_when_there_are_many() -> None:

@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextToPath
 
+from bot.rendering.escaping import ISOLATE, POP_ISOLATE
 from bot.rendering.pictures.direction import bidi_class, is_right_to_left, levels_of, visual_order
-from bot.rendering.pictures.fonts import BASE
+from bot.rendering.pictures.flow import quoted_token
+from bot.rendering.pictures.fonts import BASE, lettering
 
 # Characters of each class that have a glyph of their own wherever they are.
 CHARACTERS = {
@@ -17,12 +19,13 @@ FONT = get_font([findfont(FontProperties(family=[BASE]))])
 
 
 def laid_out(text: str) -> str:
-    """Return the characters of a text from left to right, as matplotlib lays them out."""
+    """Return the characters of a text from left to right, as matplotlib lays them out, without spaces and isolates."""
     layout = TextToPath().get_glyphs_with_font
     FONT.set_size(20, 72)
     names = {layout(FONT, character)[0][0][0]: character for character in text}
     glyphs = sorted(layout(FONT, text)[0], key=lambda glyph: glyph[1])
-    return "".join(names[name] for name, *_ in glyphs)
+    blank = layout(FONT, " ")[0][0][0]
+    return "".join(names[name] for name, *_ in glyphs if name != blank)
 
 
 @given(st.text("".join(CHARACTERS.values()), min_size=1, max_size=14).map(lambda text: "".join(dict.fromkeys(text))))
@@ -55,3 +58,13 @@ def test_a_box_has_the_direction_of_its_first_letter() -> None:
         "L",
         "AL",
     ]
+
+
+def test_a_token_does_not_move_the_figures_beside_it() -> None:
+    title = f"{quoted_token('אבג')} 50%, {quoted_token('דהו')} 42%"
+    assert laid_out(lettering(title).text) == "“גבא”50%,“והד”42%"
+    assert laid_out(lettering(title.replace(ISOLATE, "").replace(POP_ISOLATE, "")).text) != "“גבא”50%,“והד”42%"
+
+
+def test_a_code_point_stays_together_in_a_text_from_right_to_left() -> None:
+    assert laid_out(lettering("א\u202eב\ud800").text) == "\\ud800ב\\u202eא"
