@@ -88,7 +88,7 @@ def _alt(result: LayerReadings, layers: list[Layer]) -> str:
     sentences = [f"The most probable next token after each layer. After the prompt, {title}."]
     # The last layers tell more, so they come first.
     readings = [f"{layer.number} {_reading(layer.positions[-1])}" for layer in reversed(layers)]
-    sentences = [alt_list(sentences, "From the last layer to the first:", readings)]
+    sentences = [alt_list(sentences, "Probability and entropy, from the last layer to the first:", readings)]
     earlier = list(zip(result.tokens, result.answers, strict=True))[-MOST_POSITIONS:-1]
     answers = [
         f"{quoted_token(answer.token.text)} {percentage(answer.probability)} after {quoted_token(token.text)}"
