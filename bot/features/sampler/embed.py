@@ -10,7 +10,7 @@ from bot.rendering.escaping import code_block, visible_token
 from bot.rendering.prose import prompt_excerpt, token_in_prose
 from bot.rendering.tables import PHONE_WIDTH, percentage, table
 
-MOST_TOKENS = 8
+MOST_TOKENS = 6  # so that the answer fits on a screen
 DESCRIPTION_LIMIT = 4096
 _NAME_LIMIT = 16  # characters of a token in a sentence
 
