@@ -179,7 +179,8 @@ def test_stages_that_do_nothing_are_off(demo_model: EngineModel) -> None:
         (entry.rank, entry.token, entry.logit) for entry in top
     ]
     assert [entry.probability for entry in result.before.top] == pytest.approx(
-        [entry.probability for entry in top], abs=1e-7
+        [entry.probability for entry in top],
+        abs=1e-6,  # /topk sums 4,096 probabilities in float32
     )
 
 
