@@ -7,6 +7,7 @@ from discord import app_commands
 
 from bot.questions.options import (
     COMPARED_TOKENS,
+    MIN_P,
     NEW_TOKENS,
     NUM_BEAMS,
     POSITIONS,
@@ -15,6 +16,7 @@ from bot.questions.options import (
     TEMPERATURE,
     TEXT_LIMIT,
     TOKEN_LIMIT,
+    TOP_H,
     TOP_K,
     TOP_P,
     K,
@@ -31,6 +33,8 @@ ComparedTokens: TypeAlias = app_commands.Range[int, COMPARED_TOKENS.smallest, CO
 Temperature: TypeAlias = app_commands.Range[float, TEMPERATURE.smallest, TEMPERATURE.largest]
 TopK: TypeAlias = app_commands.Range[int, TOP_K.smallest, TOP_K.largest]
 TopP: TypeAlias = app_commands.Range[float, TOP_P.smallest, TOP_P.largest]
+MinP: TypeAlias = app_commands.Range[float, MIN_P.smallest, MIN_P.largest]
+TopH: TypeAlias = app_commands.Range[float, TOP_H.smallest, TOP_H.largest]
 NumBeams: TypeAlias = app_commands.Range[int, NUM_BEAMS.smallest, NUM_BEAMS.largest]
 RepetitionPenalty: TypeAlias = app_commands.Range[float, REPETITION_PENALTY.smallest, REPETITION_PENALTY.largest]
 Positions: TypeAlias = app_commands.Range[int, POSITIONS.smallest, POSITIONS.largest]

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.engine.beam_record import BeamRecord, Candidate, candidate_count
-from bot.engine.primitives import Search, Steps
+from bot.engine.primitives import Search, Steps, repeating_ids
 from bot.engine.tokenizer import TextCodec
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
 
 _NOTHING = np.float32(-1e9)  # transformers' score of a place without a beam
-SPARE = 16  # more tokens than candidates at first, because a repetition penalty changes their order
+SPARE = 16  # more tokens than candidates at first, because a penalty or a repeated n-gram changes their order
 
 # Returns the log-probabilities of the most probable tokens after each text, at least as many as asked for.
 TopOf = Callable[[Sequence[list[int]], int], list[dict[int, float]]]
@@ -87,6 +87,7 @@ class BeamSearch:
         self._input_ids = input_ids
         self._num_beams = parameters.num_beams or 1
         self._penalty = np.float32(parameters.repetition_penalty)
+        self._ngram_size = parameters.no_repeat_ngram_size or 0
         self._max_new_tokens = parameters.max_new_tokens
         self._end_ids = end_ids
         self._vocab_size = vocab_size
@@ -134,9 +135,10 @@ class BeamSearch:
     def _candidates(self, running: list[_Beam]) -> list[Candidate]:
         """Return the best extensions of all beams by one token, best first.
 
-        A penalty can lift a token above those that were returned. More are requested until none can be missing.
+        A penalty can lift a token above those that were returned, and a repeated n-gram cuts some of them. More are
+        requested until none can be missing.
         """
-        count = self._count + (0 if self._penalty == 1 else SPARE)
+        count = self._count + (SPARE if self._penalty != 1 or self._ngram_size else 0)
         found: dict[int, dict[int, float]] = {}
         missing = list(range(len(running)))
         while True:
@@ -155,8 +157,10 @@ class BeamSearch:
 
     def _extensions(self, row: int, beam: _Beam, top: dict[int, float]) -> list[Candidate]:
         ids, values = np.array(list(top)), np.array(list(top.values()), dtype=np.float32)
-        seen = np.isin(ids, [*self._input_ids, *beam.ids])
-        values = np.where(seen, values * self._penalty, values)  # log-probabilities are never above 0
+        text = [*self._input_ids, *beam.ids]
+        values = np.where(np.isin(ids, text), values * self._penalty, values)  # log-probabilities are never above 0
+        if self._ngram_size:
+            values[np.isin(ids, list(repeating_ids(text, self._ngram_size)))] = -np.inf
         scores = values + beam.score
         order = np.argsort(-scores, kind="stable")[: self._count]
         return [Candidate(row, int(ids[n]), float(values[n]), float(scores[n])) for n in order]

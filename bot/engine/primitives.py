@@ -65,6 +65,13 @@ def likelihood(score: RankedScore) -> Likelihood:
     return Likelihood(score.log_probability, score.rank)
 
 
+def repeating_ids(input_ids: Sequence[int], size: int) -> set[int]:
+    """Return the ids with which a sequence of `size` ids would be in the text a second time."""
+    prefix = tuple(input_ids[len(input_ids) + 1 - size :])
+    starts = range(len(input_ids) - size + 1)
+    return {input_ids[start + size - 1] for start in starts if tuple(input_ids[start : start + size - 1]) == prefix}
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """The result of a beam search. `score` and `tree` are set only if the tree was requested."""

@@ -3,19 +3,32 @@
 The stages give the same numbers as transformers' processors, on float32 logits and in the order of `generate`.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.engine.primitives import Engine
+from bot.engine.primitives import Engine, repeating_ids
 from bot.engine.tokenizer import TextCodec
 from bot.errors import OptionUnsupported
 from bot.questions.generation import GenerationParameters
-from bot.questions.sampler import CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages, Stage
+from bot.questions.sampler import (
+    NEUTRAL_VALUES,
+    STAGES,
+    TOP_H_TOKENS,
+    CutToken,
+    Distribution,
+    SamplerQuestion,
+    SamplerStage,
+    SamplerStages,
+    Stage,
+    SweepPoint,
+)
 from bot.questions.tokens import TokenProbability
 
 SHOWN = 10  # tokens shown of each distribution, and of the tokens that a stage removes
+SWEEP = tuple(tenths / 10 for tenths in range(1, 21))  # temperatures
 
 Logits = NDArray[np.float32]
 
@@ -27,8 +40,11 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     """
     parameters = GenerationParameters.from_options(
         strategy="sample", max_new_tokens=1, temperature=question.temperature, top_k=question.top_k,
-        top_p=question.top_p, repetition_penalty=question.repetition_penalty, seed=0,
+        top_p=question.top_p, min_p=question.min_p, top_h=question.top_h, typical_p=question.typical_p,
+        epsilon_cutoff=question.epsilon_cutoff, eta_cutoff=question.eta_cutoff,
+        repetition_penalty=question.repetition_penalty, no_repeat_ngram_size=question.no_repeat_ngram_size, seed=0,
     )  # fmt: skip
+    values: dict[Stage, float] = {name: value for name in STAGES if (value := getattr(parameters, name)) is not None}
     if question.repetition_penalty != 1.0 and not engine.has_logits:
         raise OptionUnsupported(
             "repetition_penalty",
@@ -40,26 +56,30 @@ def sampler_stages(engine: Engine, question: SamplerQuestion) -> SamplerStages:
     input_ids = codec.encode(question.prompt)
     scores = engine.next_scores(input_ids)
     before = _distribution(scores, codec, has_logits=engine.has_logits)
-    applied: dict[Stage, tuple[float, float, Callable[[Logits], Logits]]] = {  # value, value that turns it off, stage
-        "repetition_penalty": (
-            question.repetition_penalty, 1.0,
-            lambda logits: apply_repetition_penalty(logits, input_ids, question.repetition_penalty),
-        ),
-        "temperature": (question.temperature, 1.0, lambda logits: logits / np.float32(question.temperature)),
-        "top_k": (question.top_k, 0, lambda logits: apply_top_k(logits, question.top_k)),
-        "top_p": (question.top_p, 1.0, lambda logits: apply_top_p(logits, question.top_p)),
-    }  # fmt: skip
     stages = []
-    for name, (value, off, apply) in applied.items():
-        old_scores, is_on = scores, value != off
+    sweep: tuple[SweepPoint, ...] = ()
+    for name, value in values.items():
+        old_scores, is_on = scores, _is_on(name, value)
+        if name == "temperature":
+            sweep = _temperature_sweep(old_scores, values)
         if is_on:
-            scores = apply(old_scores)
+            scores = _apply(name, value, old_scores, input_ids)
         after = _distribution(scores, codec, has_logits=engine.has_logits)
         stages.append(_stage(name, float(value), old_scores, scores, after, codec, is_on=is_on))
-    return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages))
+    return SamplerStages(question.prompt, tuple(input_ids), parameters, before, tuple(stages), sweep)
 
 
-def apply_repetition_penalty(logits: Logits, input_ids: list[int], penalty: float) -> Logits:
+def _is_on(name: Stage, value: float) -> bool:
+    return value != NEUTRAL_VALUES.get(name)
+
+
+def _apply(name: Stage, value: float, scores: Logits, input_ids: Sequence[int]) -> Logits:
+    if name in _AFTER_A_TEXT:
+        return _AFTER_A_TEXT[name](scores, value, input_ids)
+    return _ALONE[name](scores, value)
+
+
+def apply_repetition_penalty(logits: Logits, penalty: float, input_ids: Sequence[int]) -> Logits:
     """Apply the repetition penalty to the prompt's tokens (Keskar et al. 2019, CTRL, section 4.1)."""
     ids = np.unique(np.asarray(input_ids))
     changed, old = logits.copy(), logits[ids]
@@ -68,10 +88,40 @@ def apply_repetition_penalty(logits: Logits, input_ids: list[int], penalty: floa
     return changed
 
 
-def apply_top_k(logits: Logits, k: int) -> Logits:
+def apply_no_repeat_ngram_size(logits: Logits, size: float, input_ids: Sequence[int]) -> Logits:
+    """Remove the tokens with which a sequence of `size` tokens would be in the text a second time."""
+    changed = logits.copy()
+    changed[list(repeating_ids(input_ids, int(size)))] = -np.inf
+    return changed
+
+
+def apply_temperature(logits: Logits, temperature: float) -> Logits:
+    """Divide by the temperature."""
+    return logits / np.float32(temperature)
+
+
+def apply_top_h(logits: Logits, h: float) -> Logits:
+    """Keep the likeliest tokens whose share of the entropy is at most `h` (Baghaei Potraghloo et al. 2025, top-H).
+
+    Only the likeliest 100 tokens can stay, and the likeliest one always does.
+    """
+    count = min(TOP_H_TOKENS, logits.size)
+    best = np.argpartition(-logits, count - 1)[:count]
+    best = best[np.argsort(-logits[best], kind="stable")]
+    probabilities = _softmax(logits[best])
+    logs = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
+    cumulative = np.cumsum(-probabilities * logs)
+    is_kept = cumulative <= h * cumulative[-1]
+    is_kept[0] = True
+    changed = np.full_like(logits, -np.inf)
+    changed[best[is_kept]] = logits[best[is_kept]]
+    return changed
+
+
+def apply_top_k(logits: Logits, k: float) -> Logits:
     """Remove tokens less likely than the kth. Ties with the kth stay."""
-    least = np.partition(logits, -min(k, logits.size))[-min(k, logits.size)]
-    return np.where(logits < least, np.float32(-np.inf), logits)
+    place = -min(int(k), logits.size)
+    return _without(logits, logits < np.partition(logits, place)[place])
 
 
 def apply_top_p(logits: Logits, p: float) -> Logits:
@@ -85,21 +135,99 @@ def apply_top_p(logits: Logits, p: float) -> Logits:
     return changed
 
 
+def apply_min_p(logits: Logits, p: float) -> Logits:
+    """Remove tokens with less than `p` times the likeliest one's probability (Nguyen et al. 2025, min-p)."""
+    probabilities = _softmax(logits).astype(np.float32)
+    return _without(logits, probabilities < np.float32(p) * probabilities.max())
+
+
+def apply_typical_p(logits: Logits, mass: float) -> Logits:
+    """Keep the tokens whose surprisal is closest to the entropy, up to probability `mass` (Meister et al. 2023)."""
+    shifted = logits.astype(np.float64) - logits.max()
+    surprisals = np.log(np.exp(shifted).sum()) - shifted
+    probabilities = np.exp(-surprisals)
+    distances = np.abs(surprisals - _entropy(probabilities))
+    order = np.argsort(distances, kind="stable")
+    last = min(int((np.cumsum(probabilities[order]) < mass).sum()), logits.size - 1)
+    return _without(logits, distances > distances[order[last]])
+
+
+def apply_epsilon_cutoff(logits: Logits, epsilon: float) -> Logits:
+    """Remove tokens with a probability below `epsilon`, except the likeliest (Hewitt et al. 2022, epsilon sampling)."""
+    return _without_improbable(logits, _softmax(logits), np.float32(epsilon))
+
+
+def apply_eta_cutoff(logits: Logits, epsilon: float) -> Logits:
+    """Remove improbable tokens; the limit falls with the entropy (Hewitt et al. 2022, eta sampling)."""
+    probabilities = _softmax(logits)
+    limit = min(epsilon, math.sqrt(epsilon) * math.exp(-_entropy(probabilities)))
+    return _without_improbable(logits, probabilities, np.float32(limit))
+
+
+def _without_improbable(logits: Logits, probabilities: NDArray[np.float64], limit: np.float32) -> Logits:
+    return _without(logits, (probabilities.astype(np.float32) < limit) & (logits < logits.max()))
+
+
+def _without(logits: Logits, is_cut: NDArray[np.bool_]) -> Logits:
+    return np.where(is_cut, np.float32(-np.inf), logits)
+
+
+# The stages that depend on the text before, and those that don't.
+_AFTER_A_TEXT: dict[Stage, Callable[[Logits, float, Sequence[int]], Logits]] = {
+    "repetition_penalty": apply_repetition_penalty,
+    "no_repeat_ngram_size": apply_no_repeat_ngram_size,
+}
+_ALONE: dict[Stage, Callable[[Logits, float], Logits]] = {
+    "temperature": apply_temperature,
+    "top_h": apply_top_h,
+    "top_k": apply_top_k,
+    "top_p": apply_top_p,
+    "min_p": apply_min_p,
+    "typical_p": apply_typical_p,
+    "epsilon_cutoff": apply_epsilon_cutoff,
+    "eta_cutoff": apply_eta_cutoff,
+}
+
+
+def _temperature_sweep(scores: Logits, values: dict[Stage, float]) -> tuple[SweepPoint, ...]:
+    """Return the entropy at each temperature, and how many tokens the later stages leave. `scores` come before it."""
+    later = [
+        (_ALONE[name], value)
+        for name, value in values.items()
+        if name in _ALONE and name != "temperature" and _is_on(name, value)
+    ]
+    possible = np.sort(scores[scores > -np.inf])  # without ids; sorting what is sorted takes no time
+    points = []
+    for temperature in SWEEP:
+        left = apply_temperature(possible, temperature)
+        entropy = _entropy(_softmax(left)) / math.log(2)
+        for apply, value in later:
+            left = apply(left, value)
+            left = left[left > -np.inf]
+        points.append(SweepPoint(temperature, entropy, left.size))
+    return tuple(points)
+
+
 def _softmax(logits: Logits) -> NDArray[np.float64]:
     exponentials = np.exp(logits.astype(np.float64) - logits.max())
     normalized: NDArray[np.float64] = exponentials / exponentials.sum()
     return normalized
 
 
+def _entropy(probabilities: NDArray[np.float64]) -> float:
+    """Return the entropy in nats."""
+    possible = probabilities[probabilities > 0]
+    return abs(float((possible * np.log(possible)).sum()))
+
+
 def _distribution(scores: Logits, codec: TextCodec, *, has_logits: bool) -> Distribution:
     probabilities = _softmax(scores)
-    possible = probabilities[probabilities > 0]
     left = int((scores > -np.inf).sum())
     total = float(np.logaddexp.reduce(scores.astype(np.float64)))
     order = np.argsort(-scores, kind="stable")[: min(SHOWN, left)].tolist()
     return Distribution(
         tokens_left=left,
-        entropy=abs(float((possible * np.log2(possible)).sum())),
+        entropy=_entropy(probabilities) / math.log(2),
         top=tuple(
             TokenProbability(
                 rank,

@@ -38,5 +38,11 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
         ),
         Capability("/layers", "refused", "the server returns no hidden states"),
         Capability("nightword diff", "refused", "it loads two models one after the other, and a server has only one"),
+        Capability(
+            "/continue with top_h, typical_p, epsilon_cutoff, eta_cutoff, or no_repeat_ngram_size without beams",
+            "refused",
+            "vLLM's sampler doesn't have these stages",
+        ),
+        Capability("/continue with min_p and a top_p below 1", "refused", "vLLM applies them in the other order"),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

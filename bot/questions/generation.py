@@ -23,7 +23,10 @@ from bot.questions.options import (
 
 @dataclass(frozen=True, slots=True)
 class GenerationParameters:
-    """Every parameter of a continuation. It is None if the strategy doesn't use it. `top_k` 0 means no limit."""
+    """Every parameter of a continuation. It is None if the strategy doesn't use it or if its stage is off.
+
+    `top_k` 0 means no limit.
+    """
 
     strategy: Strategy
     max_new_tokens: int
@@ -33,6 +36,12 @@ class GenerationParameters:
     top_p: float | None = None
     seed: int | None = None
     num_beams: int | None = None
+    min_p: float | None = None
+    top_h: float | None = None
+    typical_p: float | None = None
+    epsilon_cutoff: float | None = None
+    eta_cutoff: float | None = None
+    no_repeat_ngram_size: int | None = None
 
     @classmethod
     def from_options(
@@ -43,8 +52,14 @@ class GenerationParameters:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        top_h: float | None = None,
+        typical_p: float | None = None,
+        epsilon_cutoff: float | None = None,
+        eta_cutoff: float | None = None,
         num_beams: int | None = None,
         repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
         seed: int | None = None,
         max_new_tokens_limit: int = MAX_NEW_TOKENS,
     ) -> "GenerationParameters":
@@ -59,8 +74,14 @@ class GenerationParameters:
             "temperature": temperature,
             "top_k": top_k,
             "top_p": top_p,
+            "min_p": min_p,
+            "top_h": top_h,
+            "typical_p": typical_p,
+            "epsilon_cutoff": epsilon_cutoff,
+            "eta_cutoff": eta_cutoff,
             "num_beams": num_beams,
             "repetition_penalty": repetition_penalty,
+            "no_repeat_ngram_size": no_repeat_ngram_size,
             "seed": seed,
         }
         ranges = RANGES | {"max_new_tokens": (1, max_new_tokens_limit)}
@@ -82,6 +103,12 @@ class GenerationParameters:
             top_p=given_or(top_p, DEFAULT_TOP_P) if is_sampled else None,
             seed=given_or(seed, random.randint(0, MAX_SEED)) if is_sampled else None,
             num_beams=given_or(num_beams, DEFAULT_NUM_BEAMS) if strategy == "beam" else None,
+            min_p=min_p,
+            top_h=top_h,
+            typical_p=typical_p,
+            epsilon_cutoff=epsilon_cutoff,
+            eta_cutoff=eta_cutoff,
+            no_repeat_ngram_size=no_repeat_ngram_size,
         )
 
     def with_max_new_tokens(self, max_new_tokens: int) -> "GenerationParameters":
@@ -107,7 +134,13 @@ class GenerationParameters:
             "temperature": self.temperature,
             "top_k": self.top_k,
             "top_p": self.top_p,
+            "min_p": self.min_p,
+            "top_h": self.top_h,
+            "typical_p": self.typical_p,
+            "epsilon_cutoff": self.epsilon_cutoff,
+            "eta_cutoff": self.eta_cutoff,
             "repetition_penalty": self.repetition_penalty,
+            "no_repeat_ngram_size": self.no_repeat_ngram_size,
             "seed": self.seed,
         }
         return {name: value for name, value in parameters.items() if value is not None}

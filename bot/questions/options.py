@@ -134,6 +134,26 @@ TOP_P = Option(
     1.0,
     default=DEFAULT_TOP_P,
 )
+MIN_P = Option("min_p", float, "Cut tokens below this share of the top one's probability", 0.0, 1.0, without="off")
+# With 1, transformers keeps the 100 best tokens, and float32's rounding decides whether the last ones are among them.
+TOP_H = Option("top_h", float, "Keep the best tokens up to this share of the entropy", 0.01, 0.99, without="off")
+# The other stages of transformers' sampler. A value that transformers would ignore is out of range, unless it says that
+# the stage is off: 0, or 1 for typical_p.
+TYPICAL_P = Option(
+    "typical_p", float, "Keep the tokens closest to the expected surprisal, up to this total probability", 0.01, 1.0,
+    without="off", door="terminal",
+)  # fmt: skip
+EPSILON_CUTOFF = Option(
+    "epsilon_cutoff", float, "Keep tokens with at least this probability", 0.0, 0.99, without="off", door="terminal"
+)
+ETA_CUTOFF = Option(
+    "eta_cutoff", float, "As epsilon_cutoff, but lower the more open the distribution is", 0.0, 0.99,
+    without="off", door="terminal",
+)  # fmt: skip
+NO_REPEAT_NGRAM_SIZE = Option(
+    "no_repeat_ngram_size", int, "Cut each token that would repeat a sequence of this many tokens", 0, 100,
+    without="off", door="terminal",
+)  # fmt: skip
 NUM_BEAMS = Option("num_beams", int, "How many beams the search keeps at each step", 2, 10, default=DEFAULT_NUM_BEAMS)
 REPETITION_PENALTY = Option(
     "repetition_penalty", float, "Above 1 makes tokens less likely if they are already in the text", 0.5, 5.0,
@@ -206,8 +226,14 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         replace(TEMPERATURE, strategy="sample"),
         replace(TOP_K, strategy="sample"),
         replace(TOP_P, strategy="sample"),
+        replace(MIN_P, strategy="sample"),
+        replace(TOP_H, strategy="sample"),
+        replace(TYPICAL_P, strategy="sample"),
+        replace(EPSILON_CUTOFF, strategy="sample"),
+        replace(ETA_CUTOFF, strategy="sample"),
         replace(NUM_BEAMS, strategy="beam"),
         REPETITION_PENALTY,
+        NO_REPEAT_NGRAM_SIZE,
         replace(SEED, strategy="sample"),
         PRIVATE,
     ),
@@ -339,7 +365,13 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         TEMPERATURE,
         TOP_K,
         TOP_P,
+        MIN_P,
+        TOP_H,
+        TYPICAL_P,
+        EPSILON_CUTOFF,
+        ETA_CUTOFF,
         REPETITION_PENALTY,
+        NO_REPEAT_NGRAM_SIZE,
         PRIVATE,
     ),
     "layers": (

@@ -1,7 +1,8 @@
 """The next-token distribution before the sampler and after each of its stages."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import RepeatableQuestion
@@ -9,7 +10,18 @@ from bot.questions.options import DEFAULT_PENALTY, DEFAULT_TEMPERATURE, DEFAULT_
 from bot.questions.outcome import Outcome
 from bot.questions.tokens import Token, TokenProbability
 
-Stage = Literal["repetition_penalty", "temperature", "top_k", "top_p"]
+# In the order in which transformers applies them.
+Stage = Literal[
+    "repetition_penalty", "no_repeat_ngram_size", "temperature", "top_h", "top_k", "top_p", "min_p", "typical_p",
+    "epsilon_cutoff", "eta_cutoff",
+]  # fmt: skip
+STAGES: tuple[Stage, ...] = get_args(Stage)
+TOP_H_TOKENS = 100  # that top_h can keep, in transformers
+# The value with which a stage changes nothing. top_h has none.
+NEUTRAL_VALUES: dict[Stage, float] = {
+    "repetition_penalty": 1, "no_repeat_ngram_size": 0, "temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0,
+    "typical_p": 1, "epsilon_cutoff": 0, "eta_cutoff": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,8 @@ class Distribution:
 class SamplerStage:
     """One stage: the name and value of its option, the distribution after it, and the first tokens that it cut.
 
-    `is_on` is false for a value without effect: temperature 1, top_k 0, top_p 1, repetition_penalty 1. `mass_cut` is
-    the probability of all `tokens_cut` before the stage. `cut` has the most probable first.
+    `is_on` is false for a value in `NEUTRAL_VALUES`. `mass_cut` is the probability of all `tokens_cut` before the
+    stage. `cut` has the most probable first.
     """
 
     name: Stage
@@ -55,19 +67,46 @@ class SamplerStage:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """What the sampler would do at another temperature.
+
+    `entropy` is that of the distribution at this temperature, in bits, before any later stage. `tokens_left` are left
+    after the later stages.
+    """
+
+    temperature: float
+    entropy: float
+    tokens_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class SamplerStages:
-    """The next-token distribution before the sampler and after each stage, in transformers' order."""
+    """The next-token distribution before the sampler and after each stage, in transformers' order.
+
+    `stages` has repetition_penalty, temperature, top_k and top_p, and the others whose option was given.
+    `temperature_sweep` has the temperatures from 0.1 to 2.
+    """
 
     prompt: str
     input_ids: tuple[int, ...]
     parameters: GenerationParameters
     before: Distribution
     stages: tuple[SamplerStage, ...]
+    temperature_sweep: tuple[SweepPoint, ...]
+
+    @property
+    def after(self) -> Distribution:
+        """The distribution after the last stage."""
+        return self.stages[-1].after if self.stages else self.before
+
+    def with_before(self) -> Iterator[tuple[Distribution, SamplerStage]]:
+        """Yield the distribution before each stage, and the stage."""
+        yield from zip((self.before, *(stage.after for stage in self.stages)), self.stages, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SamplerQuestion(RepeatableQuestion[SamplerStages]):
-    """What each stage of the sampler does to the next-token distribution after a prompt."""
+    """What each stage of the sampler does to the next-token distribution after a prompt. None leaves a stage out."""
 
     command: ClassVar[str] = "sampler"
     prompt: str
@@ -75,6 +114,12 @@ class SamplerQuestion(RepeatableQuestion[SamplerStages]):
     top_k: int
     top_p: float
     repetition_penalty: float
+    min_p: float | None = None
+    top_h: float | None = None
+    typical_p: float | None = None
+    epsilon_cutoff: float | None = None
+    eta_cutoff: float | None = None
+    no_repeat_ngram_size: int | None = None
 
     @classmethod
     def from_options(
@@ -85,6 +130,12 @@ class SamplerQuestion(RepeatableQuestion[SamplerStages]):
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float | None = None,
+        min_p: float | None = None,
+        top_h: float | None = None,
+        typical_p: float | None = None,
+        epsilon_cutoff: float | None = None,
+        eta_cutoff: float | None = None,
+        no_repeat_ngram_size: int | None = None,
     ) -> "SamplerQuestion":
         """Fill in the defaults of a user's options."""
         return cls(
@@ -93,6 +144,12 @@ class SamplerQuestion(RepeatableQuestion[SamplerStages]):
             given_or(top_k, DEFAULT_TOP_K),
             given_or(top_p, DEFAULT_TOP_P),
             given_or(repetition_penalty, DEFAULT_PENALTY),
+            min_p,
+            top_h,
+            typical_p,
+            epsilon_cutoff,
+            eta_cutoff,
+            no_repeat_ngram_size,
         )
 
     def outcome(self, result: SamplerStages) -> Outcome:

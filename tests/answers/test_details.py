@@ -37,7 +37,10 @@ parameters = st.one_of(
     st.builds(GenerationParameters, st.just("greedy"), st.integers(1, 256), st.floats(0.5, 5)),
     st.builds(
         GenerationParameters, st.just("sample"), st.integers(1, 256), st.floats(0.5, 5), top_k=st.integers(0, 1000),
-        temperature=st.floats(0.05, 5), top_p=st.floats(0.01, 1), seed=seeds,
+        temperature=st.floats(0.05, 5), top_p=st.floats(0.01, 1), seed=seeds, min_p=st.none() | st.floats(0, 1),
+        top_h=st.none() | st.floats(0.01, 0.99), typical_p=st.none() | st.floats(0.01, 1),
+        epsilon_cutoff=st.none() | st.floats(0, 0.99), eta_cutoff=st.none() | st.floats(0, 0.99),
+        no_repeat_ngram_size=st.none() | st.integers(0, 100),
     ),
     st.builds(
         GenerationParameters, st.just("beam"), st.integers(1, 256), st.floats(0.5, 5), num_beams=st.integers(2, 10)

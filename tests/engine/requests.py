@@ -38,6 +38,9 @@ def mixed_requests(count: int, *, judges: bool) -> list[Ask]:
             continuation(prompt, strategy="sample", max_new_tokens=5 + number, seed=number, temperature=1.1),
             continuation(prompt, strategy="greedy", max_new_tokens=12, repetition_penalty=1.3),
             continuation(prompt, strategy="sample", max_new_tokens=9, seed=number, top_k=0, top_p=0.7),
+            continuation(
+                prompt, strategy="sample", max_new_tokens=7, seed=number, min_p=0.05, top_h=0.9, no_repeat_ngram_size=2
+            ),
             continuation(prompt, strategy="beam", max_new_tokens=6, num_beams=3),
             lambda model, _, prompt=prompt: model.answer(TopKQuestion(prompt, 10)).next_tokens,  # type: ignore[misc]  # as Ask, with its prompt bound
         ]

@@ -20,6 +20,7 @@ from tests.engine.plain import REVIEWS
 
 PROMPTS = ["Once upon", "It was a dark and stormy", "The old man said <|endoftext|> to", "déjà vu 你好 \n\n", " "]
 TOLERANCE = 1e-5
+OPEN = {"temperature": 1.3, "top_k": 0, "top_p": 1.0}  # only what the stage cuts is missing
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -63,6 +64,24 @@ def test_next_tokens(ours: EngineModel, plain: Any, tokenizer: Any, prompt: str)
         (
             {"strategy": "sample", "temperature": 0.9, "top_k": 7, "top_p": 0.9, "seed": 12, "repetition_penalty": 1.2},
             {"do_sample": True, "temperature": 0.9, "top_k": 7, "top_p": 0.9, "repetition_penalty": 1.2},
+        ),
+        *(
+            ({"strategy": "sample", "seed": 13, **OPEN, **stage}, {"do_sample": True, **OPEN, **stage})
+            for stage in (
+                {"min_p": 0.1},
+                {"top_h": 0.6},
+                {"typical_p": 0.4},
+                {"epsilon_cutoff": 0.01},
+                {"eta_cutoff": 0.02},
+                {"no_repeat_ngram_size": 2, "min_p": 0.05, "top_h": 0.9, "typical_p": 0.8, "eta_cutoff": 0.001},
+            )
+        ),
+        *(
+            (
+                {"strategy": strategy, "no_repeat_ngram_size": size, "max_new_tokens": 40, **beams},
+                {"do_sample": False, "no_repeat_ngram_size": size, "max_new_tokens": 40, **beams},
+            )
+            for strategy, size, beams in (("greedy", 1, {}), ("greedy", 2, {}), ("beam", 2, {"num_beams": 3}))
         ),
     ],
 )

@@ -66,7 +66,12 @@ def test_the_family_is_computed_by_our_pass_and_other_models_by_transformers(nam
             [expected[candidate.token.id].item() for candidate in candidates], abs=1e-5
         )
         assert [candidate.token.id for candidate in candidates] == expected.topk(25).indices.tolist()
-    for options in ({"strategy": "greedy"}, {"strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}):
+    for options in (
+        {"strategy": "greedy"},
+        {"strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3},
+        {"strategy": "beam", "num_beams": 3, "no_repeat_ngram_size": 1},
+        {"strategy": "greedy", "no_repeat_ngram_size": 2},
+    ):
         parameters = GenerationParameters.from_options(**options, max_new_tokens=12)
         written = [list(result.output_ids) for result in written_together(model, PROMPTS, parameters)]
         assert written == [_generated(plain, model, prompt, options) for prompt in PROMPTS]

@@ -11,6 +11,7 @@ from transformers import PreTrainedConfig
 
 from bot.engine.transformers.loading import load_model
 from bot.errors import ModelUnavailable
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
@@ -38,6 +39,33 @@ OWN_PATH: dict[str, Callable[[], PreTrainedConfig]] = {
 @pytest.mark.parametrize("name", ["RoBERTa, whose positions begin at 2", "XLM-RoBERTa"])
 def test_positions_that_begin_at_2_match_plain_transformers(name: str, tmp_path: Path) -> None:
     assert_equal_to_plain(random_model(tmp_path, OWN_PATH[name]()))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"no_repeat_ngram_size": 1},
+        {"do_sample": True, "top_k": 0, "top_p": 1.0, "temperature": 1.5, "min_p": 0.4, "no_repeat_ngram_size": 2},
+        {"do_sample": True, "top_k": 90, "top_p": 0.9, "temperature": 1.0, "top_h": 0.7, "typical_p": 0.9,
+         "epsilon_cutoff": 0.001, "eta_cutoff": 0.002},
+    ],
+    ids=lambda options: " ".join(options)[:40],
+)  # fmt: skip
+def test_every_stage_on_transformers_own_path(options: dict[str, Any], tmp_path: Path) -> None:
+    folder = random_model(tmp_path, OWN_PATH["RWKV, with a state"]())
+    plain, ours = plain_model(folder), load_model(str(folder), max_prompt_tokens=100)
+    assert not engine_of(ours).passes.supports_incremental
+    ids = torch.tensor([[token.id for token in ours.answer(TokenizationQuestion(PROMPT))[0].tokens]])
+    torch.manual_seed(3)
+    output = plain.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, pad_token_id=1, **({"do_sample": False} | options)
+    )
+    asked: Any = {name: value for name, value in options.items() if name != "do_sample"}
+    asked |= {"strategy": "sample", "seed": 3} if "do_sample" in options else {}
+    parameters = GenerationParameters.from_options(max_new_tokens=12, **asked)
+    written = ours.answer(ContinuationQuestion(PROMPT, parameters)).output_ids
+    assert list(written) == output[0, ids.shape[1] :].tolist()[: len(written)]
+    assert len(written) == 12 or written[-1] == 0
 
 
 @pytest.mark.parametrize("name", ["BigBird, whose attention is by blocks", "RWKV, with a state"])

@@ -9,6 +9,9 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.options import RANGES
 
 Parameters = GenerationParameters
+SAMPLED = (
+    "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "seed",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,20 @@ Parameters = GenerationParameters
                 "top_p": 0.95, "repetition_penalty": 1.0, "seed": 0,
             },
         ),
+        (
+            {"strategy": "sample", "seed": 0, "min_p": 0.1, "top_h": 0.5, "typical_p": 0.9, "epsilon_cutoff": 0.001,
+             "eta_cutoff": 0.002, "no_repeat_ngram_size": 3},
+            {
+                "strategy": "sample", "max_new_tokens": 20, "do_sample": True, "temperature": 0.8, "top_k": 50,
+                "top_p": 0.95, "min_p": 0.1, "top_h": 0.5, "typical_p": 0.9, "epsilon_cutoff": 0.001,
+                "eta_cutoff": 0.002, "repetition_penalty": 1.0, "no_repeat_ngram_size": 3, "seed": 0,
+            },
+        ),
+        (
+            {"no_repeat_ngram_size": 2},
+            {"strategy": "greedy", "max_new_tokens": 20, "do_sample": False, "top_k": 0, "repetition_penalty": 1.0,
+             "no_repeat_ngram_size": 2},
+        ),
     ],
 )  # fmt: skip
 def test_defaults_are_filled_in_and_shown(options: Any, used: Any) -> None:
@@ -40,8 +57,8 @@ def test_a_missing_seed_is_drawn_each_time() -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "option"),
-    [("greedy", option) for option in ("temperature", "top_k", "top_p", "seed", "num_beams")]
-    + [("beam", option) for option in ("temperature", "top_k", "top_p", "seed")]
+    [("greedy", option) for option in (*SAMPLED, "num_beams")]
+    + [("beam", option) for option in SAMPLED]
     + [("sample", "num_beams")],
 )
 def test_an_option_that_the_strategy_ignores_is_refused_with_a_hint(strategy: Any, option: str) -> None:
@@ -54,7 +71,7 @@ def test_an_option_that_the_strategy_ignores_is_refused_with_a_hint(strategy: An
 @pytest.mark.parametrize("option", RANGES)
 @pytest.mark.parametrize("end", [0, 1])
 def test_values_outside_a_range_are_refused_by_name(option: str, end: int) -> None:
-    strategy = {"num_beams": "beam", "max_new_tokens": "greedy", "repetition_penalty": "greedy"}.get(option, "sample")
+    strategy = {"num_beams": "beam"}.get(option, "sample" if option in SAMPLED else "greedy")
     edge = RANGES[option][end]
     within: Any = {"strategy": strategy, option: edge}
     Parameters.from_options(**within)

@@ -1,5 +1,7 @@
 """Hypothesis strategies for the explorer's results."""
 
+from collections.abc import Collection
+
 from hypothesis import strategies as st
 
 from bot.questions.comparison import BeamTree, ComparedText, Comparison
@@ -7,7 +9,7 @@ from bot.questions.contrast import Contrast, Density, Mover
 from bot.questions.diff import Diff, Divergence, Part
 from bot.questions.evidence import WordEvidence
 from bot.questions.layers import Layer, LayerPosition, LayerReadings
-from bot.questions.sampler import CutToken, Distribution, SamplerStage, SamplerStages
+from bot.questions.sampler import STAGES, CutToken, Distribution, SamplerStage, SamplerStages, Stage, SweepPoint
 from bot.questions.sentiment import Calibration, SentimentEvidence
 from bot.questions.tokens import Likelihood, TokenProbability
 from bot.questions.why import TokenEvidence
@@ -40,16 +42,21 @@ distributions = st.builds(
 cuts = st.lists(st.builds(CutToken, st.integers(1, 200_000), tokens, probabilities, probabilities), max_size=10)
 
 
-def stage(name: str) -> st.SearchStrategy[SamplerStage]:
+def stage(name: Stage) -> st.SearchStrategy[SamplerStage]:
     return st.builds(
         SamplerStage, st.just(name), st.floats(0, 1000), st.booleans(), distributions, st.integers(0, 200_000),
-        probabilities, cuts.map(tuple),
+        probabilities, st.just(()) if name in ("repetition_penalty", "temperature") else cuts.map(tuple),
     )  # fmt: skip
 
 
+def stages_of(names: Collection[Stage]) -> st.SearchStrategy[tuple[SamplerStage, ...]]:
+    return st.tuples(*(stage(name) for name in STAGES if name in names))
+
+
+sweep_points = st.builds(SweepPoint, st.floats(0.1, 2), st.floats(0, 20), st.integers(1, 200_000))
 sampler_stages = st.builds(
     SamplerStages, long_texts, st.just((1,)), parameters, distributions,
-    st.tuples(*map(stage, ["repetition_penalty", "temperature", "top_k", "top_p"])),
+    st.sets(st.sampled_from(STAGES)).flatmap(stages_of), st.lists(sweep_points, max_size=20).map(tuple),
 )  # fmt: skip
 layer_positions = st.builds(
     LayerPosition, st.integers(0, 1000), st.lists(candidates, min_size=1, max_size=5).map(tuple), st.floats(0, 20)

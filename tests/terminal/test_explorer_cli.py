@@ -14,7 +14,7 @@ from bot.features.topk.picture import walk_picture
 from bot.features.xray.terminal import surprisals_object
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.contrast import ContrastQuestion
-from bot.questions.sampler import SamplerQuestion
+from bot.questions.sampler import STAGES, SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.why import WhyQuestion
@@ -75,10 +75,57 @@ def test_sampler(console: Console, demo_model: EngineModel) -> None:
     assert [stage["is_on"] for stage in answer["stages"]] == [False, True, True, True]
     assert [stage["tokens_cut"] for stage in answer["stages"]] == [stage["tokens_cut"] for stage in expected["stages"]]
 
+    sweep = [(point.temperature, point.tokens_left) for point in result.temperature_sweep]
+    assert [(point["temperature"], point["tokens_left"]) for point in answer["temperature_sweep"]] == sweep
+    assert [point["entropy_bits"] for point in answer["temperature_sweep"]] == pytest.approx(
+        [point.entropy for point in result.temperature_sweep], abs=1e-5
+    )
+
     out, _ = console.run("sampler", PROMPT, *options, "--model", "demo")
     assert "repetition_penalty off" in out
     assert "rank 10, beyond top_k 9" in out
     assert "enough for top_p 0.8" in out
+
+
+def test_sampler_with_every_stage(console: Console, demo_model: EngineModel) -> None:
+    values: dict[str, float] = {
+        "min_p": 0.1, "top_h": 0.8, "typical_p": 0.9, "epsilon_cutoff": 0.02, "eta_cutoff": 0.3,
+        "no_repeat_ngram_size": 1,
+    }  # fmt: skip
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+    prompt = "The old man looked at the"
+    answer = console.json("sampler", prompt, *options)
+    result = demo_model.answer(SamplerQuestion.from_options(prompt, **values))  # type: ignore[arg-type]  # of both kinds
+    assert [stage["name"] for stage in answer["stages"]] == list(STAGES)
+    assert [stage["tokens_cut"] for stage in answer["stages"]] == [stage.tokens_cut for stage in result.stages]
+    out, _ = console.run("sampler", prompt, *options, "--model", "demo")
+    reasons = {
+        "no_repeat_ngram_size": r"it is already in the text",
+        "top_h": r"rank \d+, beyond 0\.8 of the entropy",
+        "top_k": r"rank 51, beyond top_k 50",
+        "top_p": r"\d+ more probable tokens have \d+\.\d\d%, enough for top_p 0\.95",
+        "typical_p": r"its \d+\.\d\d bits are too far from the entropy, \d+\.\d\d bits",
+        "epsilon_cutoff": r"below epsilon_cutoff 0\.02",
+        "eta_cutoff": r"below \d+\.\d\d%, the limit at \d+\.\d\d bits of entropy",
+    }
+    cutting = [stage.name for stage in result.stages if stage.cut]
+    assert cutting == list(reasons)
+    for name, reason in reasons.items():
+        assert re.search(rf"^{name} cut\n.+ \(\d+\.\d\d%\): {reason}$", out, re.MULTILINE), name
+    out, _ = console.run("sampler", PROMPT, "--min-p", "0.1", "--top-p", "1", "--model", "demo")
+    assert re.search(r"^min_p cut\n.+: below 0\.1 of the best one's \d+\.\d\d%$", out, re.MULTILINE)
+
+
+def test_continue_takes_every_stage(console: Console) -> None:
+    options = ["--strategy", "sample", "--seed", "4", "--min-p", "0.05", "--top-h", "0.9", "--typical-p", "0.8"]
+    options += ["--epsilon-cutoff", "0.001", "--eta-cutoff", "0.002", "--no-repeat-ngram-size", "2"]
+    answer = console.json("continue", PROMPT, *options)
+    parameters = {"min_p": 0.05, "top_h": 0.9, "typical_p": 0.8, "epsilon_cutoff": 0.001, "eta_cutoff": 0.002}
+    assert answer["parameters"] | parameters | {"no_repeat_ngram_size": 2} == answer["parameters"]
+    greedy = console.json("continue", PROMPT, "--no-repeat-ngram-size", "1", "--max-new-tokens", "12")
+    ids = [*greedy["input_ids"], *greedy["output_ids"]]
+    assert not set(greedy["output_ids"]) & set(greedy["input_ids"])
+    assert len(set(ids)) == len(ids)
 
 
 def test_contrast(console: Console, demo_model: EngineModel) -> None:

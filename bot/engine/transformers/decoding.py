@@ -4,12 +4,18 @@ from collections.abc import Collection, Sequence
 
 import torch
 from transformers import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     LogitsProcessor,
     LogitsProcessorList,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
+    TopHLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from bot.engine.primitives import Steps
@@ -75,10 +81,22 @@ def processors(parameters: GenerationParameters) -> dict[Stage, LogitsProcessor]
     by_stage: dict[Stage, LogitsProcessor] = {}
     if parameters.repetition_penalty != 1.0:
         by_stage["repetition_penalty"] = RepetitionPenaltyLogitsProcessor(parameters.repetition_penalty)
+    if parameters.no_repeat_ngram_size:
+        by_stage["no_repeat_ngram_size"] = NoRepeatNGramLogitsProcessor(parameters.no_repeat_ngram_size)
     if parameters.temperature is not None and parameters.temperature != 1.0:
         by_stage["temperature"] = TemperatureLogitsWarper(parameters.temperature)
+    if parameters.top_h is not None:
+        by_stage["top_h"] = TopHLogitsWarper(parameters.top_h)
     if parameters.do_sample and parameters.top_k:
         by_stage["top_k"] = TopKLogitsWarper(parameters.top_k)
     if parameters.top_p is not None and parameters.top_p < 1.0:
         by_stage["top_p"] = TopPLogitsWarper(parameters.top_p)
+    if parameters.min_p:
+        by_stage["min_p"] = MinPLogitsWarper(parameters.min_p)
+    if parameters.typical_p is not None and parameters.typical_p < 1.0:
+        by_stage["typical_p"] = TypicalLogitsWarper(parameters.typical_p)
+    if parameters.epsilon_cutoff:
+        by_stage["epsilon_cutoff"] = EpsilonLogitsWarper(parameters.epsilon_cutoff)
+    if parameters.eta_cutoff:
+        by_stage["eta_cutoff"] = EtaLogitsWarper(parameters.eta_cutoff)
     return by_stage

@@ -4,7 +4,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    PreTrainedModel,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from bot.engine.beam_record import BeamRecord, Candidate, candidate_count
 from bot.engine.scheduler import let_others_run
@@ -29,7 +36,7 @@ def generate(
 
     `should_stop` gets the new ids after each step (in a beam search, the best beam's) and can end the text. `check`
     gets the scores of each step, after the repetition penalty, and raises if they are not finite. `observers` are
-    called after `check`.
+    called after `check`, and after the ids that would repeat an n-gram were cut.
 
     Other requests run between the steps if `serve_others` is true. It must be false for a model that stores its state
     in its own modules. During a sample, no other requests run, because it uses the process's random generator and
@@ -37,6 +44,9 @@ def generate(
     """
     ids = torch.tensor([input_ids], device=model.device)
     between = _BetweenSteps(should_stop, len(input_ids), serve_others=serve_others and not parameters.do_sample)
+    size = parameters.no_repeat_ngram_size
+    # It cuts by minus infinity, so it comes after `check`. Otherwise `generate` would put it before.
+    cutters = [NoRepeatNGramLogitsProcessor(size)] if size else []
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices, enabled=parameters.do_sample):
         if parameters.seed is not None:
@@ -46,7 +56,7 @@ def generate(
             attention_mask=torch.ones_like(ids),
             **_generate_options(parameters),
             pad_token_id=pad_id,
-            logits_processor=LogitsProcessorList([_Checking(check), *observers]),
+            logits_processor=LogitsProcessorList([_Checking(check), *cutters, *observers]),
             stopping_criteria=StoppingCriteriaList([between]),
         )
     return _up_to_first(output[0, len(input_ids) :].tolist(), end_ids)
@@ -95,8 +105,18 @@ class _BetweenSteps(StoppingCriteria):
 
 
 def _generate_options(parameters: GenerationParameters) -> dict[str, float]:
-    """Return all options whose default would otherwise come from the checkpoint's generation_config or `generate`."""
-    return {
+    """Return all options whose default would otherwise come from the checkpoint's generation_config or `generate`.
+
+    The loader has removed all stages from the former, so those that are off are left out.
+    """
+    stages: dict[str, float | None] = {
+        "min_p": parameters.min_p,
+        "top_h": parameters.top_h,
+        "typical_p": parameters.typical_p,
+        "epsilon_cutoff": parameters.epsilon_cutoff,
+        "eta_cutoff": parameters.eta_cutoff,
+    }
+    return {name: value for name, value in stages.items() if value is not None} | {
         "max_new_tokens": parameters.max_new_tokens,
         "do_sample": parameters.do_sample,
         "num_beams": parameters.num_beams or 1,

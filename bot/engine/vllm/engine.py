@@ -23,11 +23,14 @@ from bot.engine.vllm.answers import (
 from bot.engine.vllm.connection import Connection
 from bot.engine.vllm.inspection import REQUEST
 from bot.engine.vllm.server import Json
-from bot.errors import LayersUnsupported, NumbersNotFinite, PromptTooLong, RequestCancelled
+from bot.errors import LayersUnsupported, NumbersNotFinite, OptionUnsupported, PromptTooLong, RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
+from bot.questions.sampler import NEUTRAL_VALUES, Stage
 
 CHOSEN_AT_A_TIME = 128  # vLLM's limit of logprob_token_ids
+_UNKNOWN_STAGES: tuple[Stage, ...] = ("top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")  # to the server's sampler
+_OTHER_ENGINE = "use the transformers engine (BOT_ENGINE=transformers)."
 
 
 class VllmEngine:
@@ -132,7 +135,22 @@ class VllmEngine:
         return int(choice["token_ids"][0])
 
     def refuse_unsupported(self, parameters: GenerationParameters) -> None:
-        """Every model on a server can generate text."""
+        """Raise OptionUnsupported for stages that the server's sampler doesn't have or applies in another order."""
+        is_search = parameters.num_beams is not None  # the bot's own, which cuts repeated n-grams itself
+        for name in _UNKNOWN_STAGES if is_search else (*_UNKNOWN_STAGES, "no_repeat_ngram_size"):
+            value = getattr(parameters, name)
+            if value not in (None, NEUTRAL_VALUES.get(name)):
+                raise OptionUnsupported(
+                    name, value, "vLLM's sampler doesn't have this stage", f"Leave it out, or {_OTHER_ENGINE}"
+                )
+        if parameters.min_p and parameters.top_p is not None and parameters.top_p < 1:
+            raise OptionUnsupported(
+                "min_p",
+                parameters.min_p,
+                f"vLLM applies it before top_p, so with top_p {parameters.top_p:g} it would keep other tokens than "
+                "transformers",
+                f"Set top_p to 1, or {_OTHER_ENGINE}",
+            )
 
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
@@ -193,7 +211,7 @@ class VllmEngine:
             "temperature": parameters.temperature if parameters.do_sample else 0.0,
             "top_k": parameters.top_k,
             "top_p": 1.0 if parameters.top_p is None else parameters.top_p,
-            "min_p": 0.0,
+            "min_p": parameters.min_p or 0.0,
             "repetition_penalty": parameters.repetition_penalty,
             "presence_penalty": 0.0,
             "frequency_penalty": 0.0,

@@ -9,12 +9,14 @@ from bot.answers.components import Form
 from bot.answers.delivery import acknowledge
 from bot.answers.error_reply import reply_on_error
 from bot.answers.parameters import (
+    MinP,
     NewTokens,
     NumBeams,
     RepetitionPenalty,
     Seed,
     Temperature,
     Text,
+    TopH,
     TopK,
     TopP,
     describe_options,
@@ -45,6 +47,8 @@ class Continue(commands.Cog):
         temperature: Temperature | None = None,
         top_k: TopK | None = None,
         top_p: TopP | None = None,
+        min_p: MinP | None = None,
+        top_h: TopH | None = None,
         num_beams: NumBeams | None = None,
         repetition_penalty: RepetitionPenalty | None = None,
         seed: Seed | None = None,
@@ -57,6 +61,8 @@ class Continue(commands.Cog):
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            min_p=min_p,
+            top_h=top_h,
             num_beams=num_beams,
             repetition_penalty=repetition_penalty,
             seed=seed,

@@ -6,6 +6,7 @@ import sys
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo, RunInfo
+from bot.questions.options import RANGES
 from bot.rendering.escaping import visible_text
 from bot.rendering.json_objects import JsonObject, model_object
 from bot.terminal.ask import ask
@@ -33,14 +34,8 @@ def continue_(arguments: argparse.Namespace) -> int:
     prompt = text_of(arguments.prompt)
     parameters = GenerationParameters.from_options(
         strategy=arguments.strategy,
-        max_new_tokens=arguments.max_new_tokens,
-        temperature=arguments.temperature,
-        top_k=arguments.top_k,
-        top_p=arguments.top_p,
-        num_beams=arguments.num_beams,
-        repetition_penalty=arguments.repetition_penalty,
-        seed=arguments.seed,
         max_new_tokens_limit=settings.max_new_tokens,
+        **{name: getattr(arguments, name) for name in RANGES},
     )
     question = ContinuationQuestion(prompt, parameters)
     return ask(arguments, question, to_json=continuation_object, to_text=_text, settings=settings)

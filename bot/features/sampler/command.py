@@ -7,7 +7,7 @@ from bot.answers.answering import answer
 from bot.answers.client import BotClient, Interaction
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
-from bot.answers.parameters import RepetitionPenalty, Temperature, Text, TopK, TopP, describe_options
+from bot.answers.parameters import MinP, RepetitionPenalty, Temperature, Text, TopH, TopK, TopP, describe_options
 from bot.features.sampler.embed import sampler_answer
 from bot.features.sampler.picture import stages_picture
 from bot.questions.sampler import SamplerQuestion
@@ -28,13 +28,16 @@ class Sampler(commands.Cog):
         temperature: Temperature | None = None,
         top_k: TopK | None = None,
         top_p: TopP | None = None,
+        min_p: MinP | None = None,
+        top_h: TopH | None = None,
         repetition_penalty: RepetitionPenalty | None = None,
         private: bool = False,
     ) -> None:
         """Show what each stage of the sampler does to the next-token distribution."""
         question = SamplerQuestion.from_options(
-            prompt, temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
-        )
+            prompt, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, top_h=top_h,
+            repetition_penalty=repetition_penalty,
+        )  # fmt: skip
         render = with_receipt_below(question, sampler_answer)
         await answer(interaction, question, render, private=private, draw=stages_picture)
 

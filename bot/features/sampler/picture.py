@@ -1,23 +1,34 @@
-"""The picture of a sampler: the next-token distribution after each stage, and what each stage cut."""
+"""The picture of a sampler: the next-token distribution after each stage, what each cut, and other temperatures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bot.features.sampler.text import shown_tokens
 from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
 from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import box_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, TEXT
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.plot import Plot
 from bot.rendering.tables import percentage
 
-MOST_TOKENS = 12
+MOST_TOKENS = 7
+MOST_COLUMNS = 7
+_AS_BEFORE = 5  # columns up to which stages that are off have a column too
 _NAMES = 136  # pixels for the tokens' texts
-_TOP = 140  # of the columns
-_ROWS = 70  # from there to the first row
-_ROW, _BAR = 36, 20
-_NUMBER = 68  # pixels for a percentage beside its bar
-_SHORT = {"repetition_penalty": "penalty", "temperature": "temp.", "top_k": "top_k", "top_p": "top_p"}
+_TOP = 124  # of the columns
+_ROWS = 64  # from there to the first row
+_ROW, _BAR = 32, 18
+_FOOT = 74  # height of the two lines below the columns
+_SWEEP = (56, 92, 36)  # pixels above a plot of the sweep, its height, and pixels below it
+# Names of columns, and shorter ones for narrow columns.
+_SHORT = {
+    "before": ("before", "start"),
+    "repetition_penalty": ("penalty", "pen."), "no_repeat_ngram_size": ("n-gram", "n-gr."),
+    "temperature": ("temp.", "temp."), "typical_p": ("typical", "typ."), "epsilon_cutoff": ("epsilon", "eps."),
+    "eta_cutoff": ("eta", "eta"),
+}  # fmt: skip
 
 
 class Cell(NamedTuple):
@@ -29,48 +40,68 @@ class Cell(NamedTuple):
 
 
 def stages_picture(stages: SamplerStages) -> Picture:
-    """Draw a column for each stage, in order, with bars for the most probable tokens. Cut tokens are grey and hatched.
+    """Draw a column for each stage, in order, with bars for the most probable tokens, and the temperature sweep.
 
-    The bar of a cut token is its probability before the stage. A stage that is off repeats the column to its left.
+    Cut tokens are grey and hatched, with a bar for their probability before the stage. A stage that is off repeats the
+    column to its left, or has none where more than 5 columns are needed. Of more than 7 columns, those of the stages
+    that cut least are left out.
     """
-    tokens = _tokens(stages)
-    canvas = Canvas(_TOP + _ROWS + MOST_TOKENS * _ROW + 150)
+    tokens = shown_tokens(stages, MOST_TOKENS)
+    canvas = Canvas(_TOP + _ROWS + len(tokens) * _ROW + _FOOT + sum(_SWEEP))
     canvas.heading(*_heading(stages))
     foot = _TOP + _ROWS + len(tokens) * _ROW
-    for row, token in enumerate(tokens):
-        baseline = _TOP + _ROWS + row * _ROW + 26
-        canvas.text(MARGIN + _NAMES, baseline, box_text(token.text), size=SMALLEST, align="right", room=_NAMES)
-    for line, name in enumerate(("tokens left", "entropy")):
-        canvas.text(MARGIN + _NAMES, foot + 34 + 30 * line, name, size=SMALLEST, colour=MUTED, align="right")
-    columns = [(None, stages.before), *((stage, stage.after) for stage in stages.stages)]
-    width = (WIDTH - MARGIN - 8 - MARGIN - _NAMES) // len(columns)
-    highest = max((entry.probability for _, after in columns for entry in after.top), default=1) or 1
+    _draw_names(canvas, tokens, foot)
+    columns: list[tuple[Distribution, SamplerStage | None]] = [(stages.before, None), *stages.with_before()]
+    drawn = _drawn_columns(stages)
+    width = (WIDTH - MARGIN - 8 - MARGIN - _NAMES) // len(drawn)
+    highest = max((entry.probability for _, after in _distributions(stages) for entry in after.top), default=1) or 1
+    number = canvas.width_of("100%" if highest > 0.994 else "99%", size=SMALLEST) + 10
     cut_ids: set[int] = set()
-    before = stages.before
-    for index, (stage, after) in enumerate(columns):
-        left = MARGIN + _NAMES + 12 + index * width
-        _draw_head(canvas, left, width - 10, stage)
-        for row, token in enumerate(tokens):
-            cell = _cell(token, before, stage, after)
-            if token.id not in cut_ids:
-                is_on = stage is None or stage.is_on
-                _draw_cell(canvas, left, _TOP + _ROWS + row * _ROW, width, cell, highest, is_on=is_on)
-            if cell.is_cut:
-                cut_ids.add(token.id)
-        _draw_foot(canvas, left, foot, width - 10, after)
-        before = after
-    bottom = foot + 110
-    canvas.rectangle(MARGIN, bottom - 20, 40, _BAR, MUTED, hatched=True)
-    canvas.text(MARGIN + 52, bottom, "cut here; the number is its probability before", size=SMALLEST, colour=MUTED)
-    canvas.end_at(bottom + 28)
+    for index, (before, stage) in enumerate(columns):
+        after = stages.before if stage is None else stage.after
+        cells = [_cell(token, before, stage, after) for token in tokens]
+        if index in drawn:
+            left = MARGIN + _NAMES + 12 + drawn.index(index) * width
+            _draw_head(canvas, left, width - 10, stage)
+            for row, (token, cell) in enumerate(zip(tokens, cells, strict=True)):
+                if token.id not in cut_ids:
+                    is_on = stage is None or stage.is_on
+                    top = _TOP + _ROWS + row * _ROW
+                    _draw_cell(canvas, left, top, width - number - 4, cell, highest, is_on=is_on)
+            _draw_foot(canvas, left, foot, width - 10, after)
+        cut_ids |= {token.id for token, cell in zip(tokens, cells, strict=True) if cell.is_cut}
+    _draw_sweep(canvas, stages, foot + _FOOT)
     return canvas.picture(_alt(stages))
 
 
-def _tokens(stages: SamplerStages) -> list[Token]:
-    """Return the most probable tokens before and after the stages, each once."""
-    distributions = (stages.before, *(stage.after for stage in reversed(stages.stages)))
-    tokens = {entry.token.id: entry.token for distribution in distributions for entry in distribution.top}
-    return list(tokens.values())[:MOST_TOKENS]
+def _draw_names(canvas: Canvas, tokens: Sequence[Token], foot: int) -> None:
+    """Write the tokens, the names of the two lines below, and the key of cut tokens beside the columns' heads."""
+    right = MARGIN + _NAMES
+    for row, token in enumerate(tokens):
+        baseline = _TOP + _ROWS + row * _ROW + 24
+        canvas.text(right, baseline, box_text(token.text), size=SMALLEST, align="right", room=_NAMES)
+    for line, name in enumerate(("tokens left", "bits")):
+        canvas.text(right, foot + 32 + 28 * line, name, size=SMALLEST, colour=MUTED, align="right")
+    key = canvas.text(right, _TOP + 48, "cut here", size=SMALLEST, colour=MUTED, align="right")
+    canvas.rectangle(round(key.left) - 36, _TOP + 48 - _BAR + 1, 26, _BAR, MUTED, hatched=True)
+
+
+def _drawn_columns(stages: SamplerStages) -> list[int]:
+    """Return the numbers of the columns to draw; 0 is the distribution before the stages."""
+    numbers = list(range(1, len(stages.stages) + 1))
+    if len(numbers) >= _AS_BEFORE:
+        numbers = [number for number in numbers if stages.stages[number - 1].is_on]
+    while len(numbers) >= MOST_COLUMNS:
+        numbers.remove(min(numbers, key=lambda number: _importance(stages.stages[number - 1])))
+    return [0, *numbers]
+
+
+def _importance(stage: SamplerStage) -> float:
+    return 1.0 if stage.name in ("repetition_penalty", "temperature") else stage.mass_cut
+
+
+def _distributions(stages: SamplerStages) -> list[tuple[SamplerStage | None, Distribution]]:
+    return [(None, stages.before), *((stage, stage.after) for stage in stages.stages)]
 
 
 def _cell(token: Token, before: Distribution, stage: SamplerStage | None, after: Distribution) -> Cell:
@@ -90,21 +121,26 @@ def _cell(token: Token, before: Distribution, stage: SamplerStage | None, after:
 
 def _draw_head(canvas: Canvas, left: int, room: int, stage: SamplerStage | None) -> None:
     if stage is None:
-        canvas.text(left, _TOP + 20, "before", size=SMALLEST, weight=BOLD, room=room)
+        canvas.text(left, _TOP + 20, _name(canvas, "before", room), size=SMALLEST, weight=BOLD, room=room)
     else:
-        colour = TEXT if stage.is_on else MUTED
-        canvas.text(left, _TOP + 20, _SHORT[stage.name], size=SMALLEST, colour=colour, weight=BOLD, room=room)
-        canvas.text(left, _TOP + 50, _value(stage), size=SMALLEST, colour=MUTED, room=room)
+        name, colour = _name(canvas, stage.name, room), TEXT if stage.is_on else MUTED
+        canvas.text(left, _TOP + 20, name, size=SMALLEST, colour=colour, weight=BOLD, room=room)
+        canvas.text(left, _TOP + 48, _value(stage), size=SMALLEST, colour=MUTED, room=room)
+
+
+def _name(canvas: Canvas, name: str, room: int) -> str:
+    whole, short = _SHORT.get(name, (name, name))
+    return whole if canvas.width_of(whole, size=SMALLEST, weight=BOLD) <= room else short
 
 
 def _value(stage: SamplerStage) -> str:
     return f"{stage.value:g}" if stage.is_on else "off"
 
 
-def _draw_cell(canvas: Canvas, left: int, top: int, width: int, cell: Cell, highest: float, *, is_on: bool) -> None:
-    """Draw a bar with its percentage. An unknown probability is shown as less than the smallest known one."""
+def _draw_cell(canvas: Canvas, left: int, top: int, room: float, cell: Cell, highest: float, *, is_on: bool) -> None:
+    """Draw a bar of at most `room` pixels with its percentage. An unknown one is less than the smallest known one."""
     probability = cell.probability or 0.0
-    length = round(min(1.0, probability / highest) * (width - _NUMBER - 14))
+    length = round(min(1.0, probability / highest) * max(2.0, room))
     if probability and not length:
         length = 2
     canvas.line([(left, top), (left, top + _ROW)], GRID)
@@ -116,12 +152,56 @@ def _draw_cell(canvas: Canvas, left: int, top: int, width: int, cell: Cell, high
     else:
         name = _short(cell.probability) if cell.probability is not None else f"<{_short(cell.most).lstrip('<')}"
     colour = MUTED if cell.is_cut or not is_on or cell.probability is None else TEXT
-    canvas.text(left + length + 6, top + 26, name, size=SMALLEST, colour=colour, room=_NUMBER)
+    canvas.text(left + length + 5, top + 24, name, size=SMALLEST, colour=colour)
 
 
 def _draw_foot(canvas: Canvas, left: int, top: int, room: int, after: Distribution) -> None:
-    canvas.text(left, top + 34, f"{after.tokens_left:,}", size=SMALLEST, room=room)
-    canvas.text(left, top + 64, f"{after.entropy:.2f} bits", size=SMALLEST, room=room)
+    canvas.text(left, top + 32, _count(canvas, after.tokens_left, room), size=SMALLEST, room=room)
+    canvas.text(left, top + 60, f"{after.entropy:.2f}", size=SMALLEST, room=room)
+
+
+def _count(canvas: Canvas, count: int, room: float) -> str:
+    """Return a count, or thousands where it doesn't fit."""
+    whole = f"{count:,}"
+    return whole if canvas.width_of(whole, size=SMALLEST) <= room else f"{count / 1000:,.0f}k"
+
+
+def _draw_sweep(canvas: Canvas, stages: SamplerStages, top: int) -> None:
+    """Draw two plots over the temperature: the entropy, and the tokens left after the later stages."""
+    sweep = stages.temperature_sweep
+    chosen = next((stage for stage in stages.stages if stage.name == "temperature"), None)
+    above, height, _ = _SWEEP
+    half = (WIDTH - 2 * MARGIN) // 2
+    entropy = chosen.after.entropy if chosen is not None else 0.0
+    curves = (
+        ("entropy by temperature, bits", [point.entropy for point in sweep], entropy),
+        ("tokens left by temperature", [float(point.tokens_left) for point in sweep], float(stages.after.tokens_left)),
+    )
+    for number, (title, values, now) in enumerate(curves):
+        left = MARGIN + number * half
+        highest = max(values, default=0) or 1
+        plot = Plot(canvas, left + 80, top + above, left + half - 24, top + above + height, highest)
+        canvas.text(left + 8, top + 24, title, size=SMALLEST, colour=MUTED)
+        canvas.line([(plot.left, plot.bottom), (plot.right, plot.bottom)], GRID)
+        name = f"{highest:.1f}" if number == 0 else _count(canvas, round(highest), 70)
+        canvas.text(plot.left - 10, plot.top + 8, name, size=SMALLEST, colour=MUTED, align="right", room=70)
+        canvas.text(plot.left - 10, plot.bottom + 8, "0", size=SMALLEST, colour=MUTED, align="right")
+        for temperature in (0.1, 1, 2):
+            x = plot.x(_share(temperature))
+            canvas.text(x, plot.bottom + 28, f"{temperature:g}", size=SMALLEST, colour=MUTED, align="center")
+        points = [
+            (plot.x(_share(point.temperature)), plot.y(value)) for point, value in zip(sweep, values, strict=True)
+        ]
+        canvas.line(points, ACCENT, width=4)
+        if chosen is not None and 0 <= _share(chosen.value) <= 1:
+            x = plot.x(_share(chosen.value))
+            canvas.line([(x, plot.top), (x, plot.bottom)], MUTED)
+            canvas.marks([(x, plot.y(now))], TEXT, size=14)
+
+
+def _share(temperature: float) -> float:
+    """Return where a temperature is between the ends of the sweep, from 0 to 1."""
+    return (temperature - 0.1) / 1.9
 
 
 def _short(probability: float) -> str:
@@ -132,7 +212,7 @@ def _short(probability: float) -> str:
 
 
 def _heading(stages: SamplerStages) -> tuple[str, str]:
-    last = stages.stages[-1].after if stages.stages else stages.before
+    last = stages.after
     if last.tokens_left == stages.before.tokens_left:
         title = f"All {last.tokens_left:,} tokens left"
     else:
@@ -141,21 +221,35 @@ def _heading(stages: SamplerStages) -> tuple[str, str]:
 
 
 def _alt(stages: SamplerStages) -> str:
+    """Return the figures. Where they are too long, without the tokens, and at last without the stages."""
     title, detail = _heading(stages)
-    sentences = [f"The next-token distribution after each stage of the sampler. {title}; {detail}."]
-    sentences.append(f"Before: {_first(stages.before)}.")
-    sentences.extend(_stage(stage) for stage in stages.stages)
-    return " ".join(sentences)
+    beginning = f"The next-token distribution after each stage of the sampler. {title}; {detail}."
+    sweep = _sweep_text(stages)
+    ways: tuple[list[str], ...] = (
+        [f"Before: {_first(stages.before)}.", *(_stage(stage, with_tokens=True) for stage in stages.stages)],
+        [_stage(stage, with_tokens=False) for stage in stages.stages],
+        [],
+    )
+    wholes = (" ".join([beginning, *way, sweep]).strip() for way in ways)
+    return next(whole for whole in wholes if len(whole) <= ALT_LIMIT)
 
 
-def _stage(stage: SamplerStage) -> str:
+def _sweep_text(stages: SamplerStages) -> str:
+    at = [
+        f"{point.temperature:g} {point.entropy:.2f} bits, {point.tokens_left:,} left"
+        for point in stages.temperature_sweep
+        if point.temperature in (0.1, 0.5, 1, 1.5, 2)
+    ]
+    return f"By temperature: {'; '.join(at)}." if at else ""
+
+
+def _stage(stage: SamplerStage, *, with_tokens: bool) -> str:
     if not stage.is_on:
         return f"{stage.name}: off."
     cut = f"cut {stage.tokens_cut:,} with {percentage(stage.mass_cut)}" if stage.tokens_cut else "cut none"
     after = stage.after
-    return (
-        f"{stage.name} {stage.value:g}: {cut}, {after.tokens_left:,} left, {after.entropy:.2f} bits: {_first(after)}."
-    )
+    tokens = f": {_first(after)}" if with_tokens else ""
+    return f"{stage.name} {stage.value:g}: {cut}, {after.tokens_left:,} left, {after.entropy:.2f} bits{tokens}."
 
 
 def _first(distribution: Distribution) -> str:

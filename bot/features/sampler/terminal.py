@@ -3,8 +3,9 @@
 import argparse
 
 from bot.features.sampler.picture import stages_picture
+from bot.features.sampler.text import cut_reason
 from bot.questions.language_model import ModelInfo
-from bot.questions.sampler import CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages
+from bot.questions.sampler import STAGES, CutToken, Distribution, SamplerQuestion, SamplerStage, SamplerStages
 from bot.rendering.escaping import visible_token
 from bot.rendering.json_objects import JsonObject, candidate_object, model_object, token_object
 from bot.rendering.tables import percentage, table
@@ -41,6 +42,10 @@ def stages_object(result: SamplerStages, model: ModelInfo) -> JsonObject:
             }
             for stage in result.stages
         ],
+        "temperature_sweep": [
+            {"temperature": point.temperature, "entropy_bits": point.entropy, "tokens_left": point.tokens_left}
+            for point in result.temperature_sweep
+        ],
     }
 
 
@@ -65,37 +70,30 @@ def stages_table(result: SamplerStages) -> str:
         for stage in result.stages
     ]
     parts = [table(("tokens", "entropy", "cut", "stage"), rows, right=(0, 1, 2))]
-    after = {entry.token.id: percentage(entry.probability) for entry in result.stages[-1].after.top}
+    after = {entry.token.id: percentage(entry.probability) for entry in result.after.top}
     first = [
         (percentage(entry.probability), after.get(entry.token.id, "–"), visible_token(entry.token.text))
         for entry in result.before.top
     ]
     parts.append(table(("before", "after", "token"), first, right=(0, 1)))
     parts += [
-        "\n".join([f"{stage.name} cut", *(cut_reason(stage, entry) for entry in stage.cut[:3])])
-        for stage in result.stages
+        "\n".join([f"{stage.name} cut", *(_cut_line(stage, entry, before) for entry in stage.cut[:3])])
+        for before, stage in result.with_before()
         if stage.cut
     ]
     return "\n\n".join(parts)
 
 
-def cut_reason(stage: SamplerStage, entry: CutToken) -> str:
-    """Return why a stage cut a token."""
+def _cut_line(stage: SamplerStage, entry: CutToken, before: Distribution) -> str:
     shown = f"{visible_token(entry.token.text)} ({percentage(entry.probability)})"
-    if stage.name == "top_k":
-        return f"{shown}: rank {entry.rank:,}, beyond top_k {stage.value:g}"
-    before = f"{entry.rank - 1:,} more probable tokens have" if entry.rank > 2 else "the more probable token has"
-    return f"{shown}: {before} {percentage(entry.probability_before)}, enough for top_p {stage.value:g}"
+    return f"{shown}: {cut_reason(stage, entry, before)}"
 
 
 def sampler(arguments: argparse.Namespace) -> int:
     """Print the next-token distribution after each stage of the sampler."""
     question = SamplerQuestion.from_options(
         text_of(arguments.prompt),
-        temperature=arguments.temperature,
-        top_k=arguments.top_k,
-        top_p=arguments.top_p,
-        repetition_penalty=arguments.repetition_penalty,
+        **{name: getattr(arguments, name) for name in STAGES},
     )
     return ask(
         arguments,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.questions.tokens import NextTokens, TokenProbability
 from bot.questions.topk import WalkStep
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, SIZE, box_text, flow, quoted_token
+from bot.rendering.pictures.flow import PADDING, SIZE, box_text, end_of_prompt, flow, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import percentage
@@ -22,7 +22,7 @@ _GAP = 2  # between segments; thinner ones than `_THIN` have none
 _THIN = 6
 _CAPTION = 44
 _LOWEST = _TOP + MOST_PATH_LINES * _PATH_LINE + _CAPTION + _BAR + _CAPTION
-_PROMPT = 60  # characters at a prompt's end, more than fit in a line
+_PROMPT = 36  # characters at a prompt's end
 
 
 def candidates_picture(top: NextTokens, path: Sequence[WalkStep] = (), *, ended: bool = False) -> Picture:
@@ -67,8 +67,7 @@ def _together(shown: Sequence[TokenProbability]) -> str:
 
 
 def _after(prompt_end: str) -> str:
-    end = "".join(box_text(character) if character in "\r\n\t" else character for character in prompt_end[-_PROMPT:])
-    return f"after “…{end[-36:]}”" if len(prompt_end) > 36 else f"after “{end}”" if end else "after nothing"
+    return f"after “{end_of_prompt(prompt_end, _PROMPT)}”" if prompt_end else "after nothing"
 
 
 def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:

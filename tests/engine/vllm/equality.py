@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import (
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import GenerationConfig
 
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
@@ -46,6 +41,13 @@ class Plain:
         with torch.no_grad():
             logits: torch.Tensor = self.model(torch.tensor([ids])).logits[0]
         return logits.log_softmax(-1)
+
+    def warped(self, ids: list[int], values: dict[str, Any]) -> torch.Tensor:
+        """Return the log-probabilities after `ids`, with the stages of the sampler that `generate` applies."""
+        config = GenerationConfig(do_sample=True, **values)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        processors = self.model._get_logits_processor(config, input_ids_seq_length=len(ids))
+        scores: torch.Tensor = processors(torch.tensor([ids]), self.log_probabilities(ids)[-1:])
+        return scores[0].log_softmax(-1)
 
     def generate(self, prompt: str, **options: Any) -> tuple[list[int], float | None]:
         """Return the new ids, up to the first end of text, and the score of a beam search."""
@@ -196,18 +198,22 @@ def _guess(ours: EngineModel, plain: Plain) -> Iterator[Row]:
 
 
 def _sampler(ours: EngineModel, plain: Plain) -> Iterator[Row]:
-    row = Row("/sampler")
-    for prompt in PROMPTS:
-        result = ours.answer(SamplerQuestion.from_options(prompt, temperature=0.8, top_k=20, top_p=0.9))
-        processors = LogitsProcessorList([TemperatureLogitsWarper(0.8), TopKLogitsWarper(20), TopPLogitsWarper(0.9)])
-        input_ids: Any = torch.tensor([plain.ids(prompt)])
-        scores = plain.log_probabilities(plain.ids(prompt))[-1:]
-        expected = processors(input_ids, scores)[0].log_softmax(-1)
-        after = result.stages[-1].after
-        row.ids([after.tokens_left], [int((expected > float("-inf")).sum())])
-        for entry in after.top:
-            row.figure(entry.log_probability, expected[entry.token.id].item())
-    yield row
+    ways: dict[str, dict[str, Any]] = {
+        "/sampler": {"temperature": 0.8, "top_k": 20, "top_p": 0.9},
+        "/sampler, every other stage": {
+            "no_repeat_ngram_size": 1, "temperature": 1.2, "top_h": 0.9, "top_k": 0, "top_p": 1.0, "min_p": 0.02,
+            "typical_p": 0.8, "epsilon_cutoff": 0.002, "eta_cutoff": 0.01,
+        },
+    }  # fmt: skip
+    for name, values in ways.items():
+        row = Row(name)
+        for prompt in PROMPTS:
+            after = ours.answer(SamplerQuestion.from_options(prompt, **values)).after
+            expected = plain.warped(plain.ids(prompt), values)
+            row.ids([after.tokens_left], [int((expected > float("-inf")).sum())])
+            for entry in after.top:
+                row.figure(entry.log_probability, expected[entry.token.id].item())
+        yield row
 
 
 def _contrast(ours: EngineModel, plain: Plain) -> Iterator[Row]:
@@ -254,6 +260,7 @@ def _continue(ours: EngineModel, plain: Plain) -> Iterator[Row]:
         "beam": {"num_beams": 4},
         "beam, repetition_penalty 1.3": {"num_beams": 4, "repetition_penalty": 1.3},
         "beam, repetition_penalty 0.8": {"num_beams": 3, "repetition_penalty": 0.8},
+        "beam, no_repeat_ngram_size 1": {"num_beams": 3, "no_repeat_ngram_size": 1},
     }
     for name, options in ways.items():
         row = Row(f"/continue {name}")
@@ -293,6 +300,15 @@ def _sample(ours: EngineModel, plain: Plain) -> Iterator[Row]:
         parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=NEW_TOKENS, seed=5)
         first, second = (ours.answer(ContinuationQuestion(prompt, parameters)).output_ids for _ in range(2))
         row.ids(first, second)
+    yield row
+    row = Row("/continue sample, min_p 0.1: drawn from the tokens left")
+    values = {"temperature": 1.5, "top_k": 30, "top_p": 1.0, "min_p": 0.1}
+    for prompt in PROMPTS:
+        parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=32, seed=5, **values)  # type: ignore[arg-type]  # of both kinds
+        drawn = list(ours.answer(ContinuationQuestion(prompt, parameters)).output_ids)
+        ids = plain.ids(prompt)
+        left = [plain.warped([*ids, *drawn[:n]], values)[id_] > float("-inf") for n, id_ in enumerate(drawn)]
+        row.ids(left, [True] * len(drawn))
     yield row
 
 

@@ -147,7 +147,7 @@ class FakeVllm:
         return logits
 
     def _generate(self, input_ids: list[int], body: Json) -> Iterator[int]:
-        """Yield new ids as vLLM chooses them: penalty, temperature, top_k, top_p, and a generator of its own."""
+        """Yield new ids as vLLM chooses them: penalty, temperature, min_p, top_k, top_p, and a generator of its own."""
         generator = torch.Generator().manual_seed((body.get("seed") or 0) % 2**63)
         written = list(input_ids)
         for _ in range(body["max_tokens"]):
@@ -159,6 +159,8 @@ class FakeVllm:
                 id_ = int(logits.argmax())
             else:
                 probabilities = (logits / body["temperature"]).softmax(-1)
+                probabilities[probabilities < (body.get("min_p") or 0.0) * probabilities.max()] = 0
+                probabilities /= probabilities.sum()
                 best, ids = probabilities.sort(descending=True)
                 is_left = best.cumsum(0) - best < (body.get("top_p") or 1.0)
                 is_left[(body.get("top_k") or 0) or self.vocab_size :] = False

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -129,6 +130,41 @@ def test_only_whole_distributions_ask_for_the_whole_vocabulary(remote: EngineMod
 def test_a_penalty_needs_logits_so_the_sampler_refuses_it(remote: EngineModel) -> None:
     with pytest.raises(OptionUnsupported, match=r"repetition_penalty 1\.2 isn't available here.*BOT_ENGINE"):
         remote.answer(SamplerQuestion.from_options(PROMPT, repetition_penalty=1.2))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            {"strategy": "sample", name: 0.5},
+            rf"{name} 0\.5 isn't available here: vLLM's sampler doesn't have this stage",
+        )
+        for name in ("top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+    ]
+    + [
+        ({"strategy": strategy, "no_repeat_ngram_size": 3}, r"no_repeat_ngram_size 3 isn't available here")
+        for strategy in ("greedy", "sample")
+    ]
+    + [({"strategy": "sample", "min_p": 0.1}, r"vLLM applies it before top_p, so with top_p 0\.95 .* Set top_p to 1")],
+)
+def test_what_the_server_s_sampler_cannot_do_is_refused(
+    remote: EngineModel, fake: FakeVllm, options: dict[str, Any], reason: str
+) -> None:
+    fake.requests.clear()
+    with pytest.raises(OptionUnsupported, match=f"{reason}.*BOT_ENGINE=transformers"):
+        remote.answer(ContinuationQuestion(PROMPT, GenerationParameters.from_options(**options)))
+    assert fake.requests == []
+
+
+def test_stages_that_are_off_are_not_refused_and_min_p_is_sent(remote: EngineModel, fake: FakeVllm) -> None:
+    off: dict[str, Any] = {"typical_p": 1.0, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0, "no_repeat_ngram_size": 0}
+    for min_p, top_p in ((0.0, 0.9), (0.2, 1.0)):
+        fake.requests.clear()
+        parameters = GenerationParameters.from_options(
+            strategy="sample", max_new_tokens=2, min_p=min_p, top_p=top_p, **off
+        )
+        assert remote.answer(ContinuationQuestion(PROMPT, parameters)).output_ids
+        assert [request["min_p"] for request in fake.requests] == [min_p]
 
 
 def test_a_continued_sample_is_the_same_each_time(remote: EngineModel) -> None:
