@@ -36,7 +36,7 @@ from bot.questions.evidence import WordEvidence
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.layers import Layer, LayerPosition, LayerReadings
-from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
+from bot.questions.sampler import Distribution, SamplerStage, SamplerStages, SweepPoint
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
 from bot.questions.tokenization import Tokenization
 from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
@@ -120,7 +120,8 @@ def layers(texts: Texts) -> Picture:
 def sampler(texts: Texts) -> Picture:
     shown = Distribution(len(texts), 1.5, candidates(texts[:10]))
     stages = (SamplerStage("top_k", 0.5, True, shown, 0, 0.0, ()), SamplerStage("top_p", 0.5, True, shown, 0, 0.0, ()))
-    return stages_picture(SamplerStages("".join(texts), (1,), SAMPLING, shown, stages))
+    sweep = tuple(SweepPoint(number / 10, number / 5, number) for number in range(1, 21))
+    return stages_picture(SamplerStages("".join(texts), (1,), SAMPLING, shown, stages, sweep))
 
 
 def judge(texts: Texts) -> Picture:
