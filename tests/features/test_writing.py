@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from bot.answers.receipt import read_receipt
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.receipts.receipt import read_receipt
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.features.people import Place, embed_of

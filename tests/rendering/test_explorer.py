@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
 from bot.features.contrast.embed import contrast_answer
 from bot.features.layers.embed import layers_answer
@@ -27,6 +26,7 @@ from bot.questions.tokens import Token, TokenProbability
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
 from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals
+from bot.receipts.receipt import AnsweredBy, Receipt, write_receipt
 from tests.rendering.explorer_results import (
     candidates,
     comparisons,

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.receipt import AnsweredBy
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, saved_embed
 from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import NextTokens, TokenProbability
+from bot.receipts.receipt import AnsweredBy
 from tests.rendering.results import check, check_embed, computed, logits, long_texts, probabilities, texts, tokens
 
 scored = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
