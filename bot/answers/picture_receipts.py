@@ -71,7 +71,8 @@ def picture_url(message: discord.Message) -> str | None:
     for attachment in message.attachments:
         if attachment.filename == PICTURE:
             return attachment.url
-    return next((embed.image.url for embed in message.embeds if embed.image.url is not None), None)
+    urls = (embed.image.url for embed in message.embeds)
+    return next((url for url in urls if url is not None and url.startswith("http")), None)
 
 
 async def fetch_receipt(client: discord.Client, message: discord.Message) -> str | None:

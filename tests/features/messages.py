@@ -41,6 +41,13 @@ async def state_of(message: Any, filename: str = "receipt.json") -> dict[str, An
     return _object(Image.open(io.BytesIO(await picture.read())).text["nightword"])  # type: ignore[attr-defined]  # of PNG files
 
 
+def names_of(message: Any) -> list[str]:
+    """Return the names below an open walk, which are in its components."""
+    text = component_text.read_text([part["custom_id"] for part in parts_of(message)])
+    names: list[str] = [] if text is None else json.loads(text)["side"]["by"]
+    return names
+
+
 def _object(text: str | bytes) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(text)
     return content

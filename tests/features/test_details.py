@@ -23,7 +23,7 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.fakes import fake_model
-from tests.features.messages import state_of
+from tests.features.messages import remove_state, state_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man's dog looked at the sea and"
@@ -330,16 +330,17 @@ class TestWhereAnotherTextComesOut:
         }
 
 
-async def test_a_missing_receipt_is_named(place: Place) -> None:
+async def test_missing_data_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
-    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    remove_state(place, answer)
+    (answer,) = place.channel.history(viewer=place.other)
     details = await place.other.click(answer, label="Details")
     more = await place.other.click(answer, label="Continue (20 more)")
     for refused in (details.response, more.followups[0]):
         assert refused.ephemeral
         assert embed_of(refused) == {
             "title": "Expired",
-            "description": "This message no longer has the file receipt.json that this button needs. Ask again.",
+            "description": "This message no longer has the data that this button needs. Ask again.",
             "color": 0xF0B232,
         }
 

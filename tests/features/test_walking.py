@@ -1,6 +1,5 @@
 """A walk below `/topk`, as members control it."""
 
-import json
 import math
 import random
 import shutil
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bot.answers import component_text
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
@@ -22,7 +20,7 @@ from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.fakes import fake_model
-from tests.features.messages import buttons, parts_of, state_of
+from tests.features.messages import buttons, names_of, parts_of, remove_state, state_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
@@ -35,13 +33,6 @@ def options(message: Any) -> list[dict[str, Any]]:
 async def walk_of(message: Any) -> dict[str, Any]:
     receipt = await state_of(message)
     return {**receipt["options"], **receipt["state"]}
-
-
-def names_of(message: Any) -> list[str]:
-    """Return the names below an open walk, which are in its components."""
-    text = component_text.read_text([part["custom_id"] for part in parts_of(message)])
-    names: list[str] = [] if text is None else json.loads(text)["side"]["by"]
-    return names
 
 
 async def check(message: Any, model: EngineModel, ids: list[int], temperature: float) -> None:
@@ -218,15 +209,15 @@ async def test_a_walk_works_in_a_direct_message(place: Place) -> None:
     await dora.click(answer, label="Sample")
 
 
-async def test_a_missing_receipt_is_named_at_every_press(place: Place) -> None:
+async def test_missing_data_is_named_at_every_press(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
-    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    remove_state(place, answer)
     for _ in range(2):
         result = await place.member.click(answer, label="Sample")
         (refusal,) = result.followups
         assert refusal.ephemeral
         assert embed_of(refusal)["title"] == "Expired"
-        assert "receipt.json" in embed_of(refusal)["description"]
+        assert "no longer has the data" in embed_of(refusal)["description"]
 
 
 async def test_a_walk_is_not_continued_by_another_model(place: Place, settings: Settings, tmp_path: Path) -> None:

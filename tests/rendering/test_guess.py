@@ -42,7 +42,8 @@ def test_open_and_revealed_rounds(
     by = AnsweredBy.of(run.model)
     shown = open_answer(round_, run)
     check(shown)
-    assert read_round(str(shown.attachments[0].content)) == (round_, by)
+    assert shown.state is not None
+    assert read_round(shown.state.text) == (round_, by)
     reveal = Reveal.of(round_, guesses, top)
     over = revealed_answer(round_, reveal, run)
     check(over)
