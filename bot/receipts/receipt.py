@@ -7,12 +7,11 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.engine.model_files import DEMO
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import DecisionEvidenceQuestion, DecisionQuestion
-from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion, dtype_text
+from bot.questions.language_model import DEMO, EngineName, ModelInfo, RepeatableQuestion, dtype_text
 from bot.questions.layers import LayersQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions

@@ -23,28 +23,10 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.fakes import fake_model
+from tests.features.answers import COMMANDS, PROMPT, REVIEW
 from tests.features.messages import remove_state, state_of
 from tests.features.people import Place, embed_of
 
-PROMPT = "The old man's dog looked at the sea and"
-REVIEW = "A slow beginning, but I laughed all the way home."
-COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ("topk", {"prompt": PROMPT, "k": 5}),
-    ("continue", {"prompt": PROMPT}),
-    ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}),
-    ("continue", {"prompt": PROMPT, "strategy": "sample", "seed": 5, "temperature": 1.1, "top_p": 0.9}),
-    ("sentiment", {"review": REVIEW}),
-    ("decide", {"question": "spam", "text": REVIEW}),
-    ("decide", {"question": "{text} It was a", "labels": 'sad story|day|"night"', "text": PROMPT}),
-    ("tokenize", {"text": "positive", "compare_with": "-positive"}),
-    ("xray", {"text": PROMPT}),
-    ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
-    ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
-    ("layers", {"prompt": PROMPT, "positions": 3}),
-    ("contrast", {"a": "The nurse said that", "b": "The doctor said that"}),
-    ("why", {"prompt": PROMPT}),
-    ("why", {"prompt": PROMPT, "token": "-said", "instead_of": "the"}),
-]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
 )
