@@ -179,7 +179,7 @@ async def test_a_round_of_guesses_is_joined_and_revealed(readers: Readers) -> No
     assert scores[: len(figures)] == [
         score | {"probability": pytest.approx(score["probability"], abs=1e-5)} for score in figures
     ]
-    lines = readers.message(message.id).embeds[0].description.split("\n")[-3:]
+    lines = str(readers.message(message.id).embeds[0].description).split("\n")[-3:]
     assert [line.split(":")[0].split()[-1] for line in lines] == ["bob", "ada", "carl"]
 
 

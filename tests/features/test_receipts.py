@@ -48,7 +48,7 @@ async def every_answer(place: Place) -> list[Any]:
     for actor in (place.member, place.other):
         await actor.submit_modal(await actor.click(guessed, label="Guess"), {"guess": "night"})
     await place.member.click(guessed, label="Reveal")
-    return messages + place.channel.history(viewer=place.member)
+    return [*messages, *place.channel.history(viewer=place.member)]
 
 
 async def test_no_receipt_holds_the_id_or_the_name_of_a_person_or_a_server(place: Place) -> None:
@@ -111,7 +111,7 @@ async def test_a_picture_that_came_back_without_its_receipt_is_logged_once(
     await ask(place)
     answer = await ask(place)
     stored = place.env.backend.get_message(place.channel.id, answer.id).attachments[0]
-    png = place.env.backend.cdn.get(stored["url"])
+    png: bytes = await picture_of(answer)
     place.env.backend.cdn._blobs[stored["url"]] = png[:-4]  # damaged, so not known to be removed
     damaged = (await place.member.click(answer, label="Details")).response
     assert damaged.embeds[0].description == "This message's picture can't be read. Ask again."

@@ -18,8 +18,8 @@ KEPT = "Discord keeps the receipts in pictures"
 REMOVED = "Discord removed the receipt from a picture"
 
 
-async def shown(discord: Discord, command: str = "xray", **options: str) -> Json:
-    interaction = await wait_for_answer(await discord.slash(command, **(options or {"text": PROMPT})))
+async def shown(discord: Discord) -> Json:
+    interaction = await wait_for_answer(await discord.slash("xray", text=PROMPT))
     assert interaction.original is not None
     return interaction.original
 
@@ -63,7 +63,8 @@ async def test_a_kept_receipt_needs_no_file_and_is_replayed_here_and_in_a_termin
         assert state_of(discord, details.original) == state_of(discord, answer)
         replayed = await pressed(discord, "Replay", details.original)
         assert replayed.titles == ["Replay: identical"]
-        walk = await shown(discord, "topk", prompt=PROMPT)
+        walk = (await wait_for_answer(await discord.slash("topk", prompt=PROMPT))).original
+        assert walk is not None
         stepped = await pressed_by_opener(discord, "Sample", walk)
         assert (files(walk), files(stepped)) == ([], [])
         assert len(state_of(discord, stepped)["state"]["steps"]) == 1
