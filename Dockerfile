@@ -23,6 +23,11 @@ FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="Nightword" \
       org.opencontainers.image.description="A Discord bot that lets a community explore a small language model" \
       org.opencontainers.image.licenses="MIT"
+# Fonts for pictures of texts in most scripts and of emoji; FriBidi joins emoji such as flags. 60 MB in all.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        fonts-droid-fallback fonts-noto-color-emoji fonts-noto-core libfribidi0 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /models --shell /usr/sbin/nologin nightword \
     && install --directory --owner=nightword --group=nightword /models
 COPY --from=build /opt/nightword /opt/nightword

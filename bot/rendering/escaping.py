@@ -29,6 +29,10 @@ _PROSE = regex.compile(
     r"|(?<=[\u2801-\u28ff])\u2800)"
     rf"|(?P<hidden>(?![\n\t])[\p{{Cc}}\p{{Cf}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\p{{Default_Ignorable_Code_Point}}{_BLANK}])"
 )
+# Emoji that take one place: a flag of two letters, or a sequence.
+EMOJI = regex.compile(rf"\p{{Regional_Indicator}}{{2}}|{_SEQUENCE}")
+# What a reader sees as one character: a letter with its marks, an emoji, or a code point such as ``\u202e``.
+_SEEN = regex.compile(r"\\u[0-9a-f]{4}|\\U[0-9a-f]{8}|\X")
 _LINE_START = re.compile(r"^(\s*)([#\-+])(?!\ufe0f?\u20e3)|^(\s*\d+)([.)])(?=\s|$)", re.MULTILINE)
 _MARKUP = re.compile(r"([\\*_~|`\[\]<>])")
 # The start of an emoji's name between colons, such as ":100:", even if the closing colon is not in this text. The
@@ -40,10 +44,22 @@ _AT = re.compile(r"@(?=\w)")
 
 def visible_token(text: str) -> str:
     r"""Return a token for a table's cell: spaces as ``·``, line breaks as ``↵``, invisible characters as ``\u202e``."""
-    shown = "".join(visible_characters(text))
-    if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in shown):
-        shown = f"{ISOLATE}{shown}{POP_ISOLATE}"  # keeps the row's other cells in place
-    return shown
+    return isolated("".join(visible_characters(text)))  # keeps the row's other cells in place
+
+
+def isolated(text: str) -> str:
+    """Return a text so that its direction doesn't change the order of the texts around it."""
+    return f"{ISOLATE}{text}{POP_ISOLATE}" if has_right_to_left(text) else text
+
+
+def has_right_to_left(text: str) -> bool:
+    """Return whether any character is of a script that runs from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
+
+
+def seen_characters(text: str) -> list[str]:
+    r"""Split a text into what a reader sees as one character: a letter with its marks, an emoji, or ``\u202e``."""
+    return _SEEN.findall(text)
 
 
 def visible_characters(text: str) -> list[str]:

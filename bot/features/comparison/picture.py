@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import box_text, quoted_token
+from bot.rendering.pictures.flow import box_text, end_of_prompt, quoted_token
 from bot.rendering.pictures.palette import BACKGROUND, GRID, KEPT, MUTED, NEUTRAL, PRUNED, TEXT, text_on
-from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 
 STEPS_IN_A_BAND = 5  # bands follow one below the other, like lines of text
 MOST_PRUNED = 2  # named in each step; the others are only counted
@@ -16,6 +16,7 @@ _LEAD, _PITCH, _NODE = 28, 132, 110  # before the first step, from step to step,
 _ROW, _BOX = 40, 34
 _BETWEEN = 34  # from band to band
 _KEY = 60
+_ALT_END = 80  # characters of the prompt in the alt text
 
 
 class Node(NamedTuple):
@@ -188,14 +189,10 @@ def _alt(comparison: Comparison, drawn_steps: int) -> str:
         f"{sum(candidate.fate == fate for candidate in candidates):,} {fate}" for fate in ("kept", "pruned", "finished")
     )
     sentences = [
-        f"Beam tree after {quoted_token(comparison.prompt)}. {title}. {detail}.",
+        f"Beam tree after “{end_of_prompt(comparison.prompt, _ALT_END)}”. {title}. {detail}.",
         f"Of all candidates: {counts}.",
     ]
     if drawn_steps < len(tree.steps):
         sentences.append(f"The picture shows the first {drawn_steps} steps.")
     named = [f"{quoted_token(candidate.token.text)} {_score(candidate.score)}" for candidate in _winner(tree)]
-    whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}."]) if named else " ".join(sentences)
-    while len(whole) > ALT_LIMIT:
-        named.pop()
-        whole = " ".join([*sentences, f"Winning path with scores: {', '.join(named)}, …"])
-    return whole
+    return alt_list(sentences, "Winning path with scores:", named)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from bot.features.contrast.naming import MARK, Area, Places
 from bot.features.contrast.text import bits, factor, nothing_moved
 from bot.questions.contrast import Contrast, Density, Mover
-from bot.rendering.escaping import visible_text
 from bot.rendering.pictures.canvas import BOLD, MARGIN, SMALLEST, TITLE, WIDTH, Canvas, Point
-from bot.rendering.pictures.flow import box_text, quoted_token
+from bot.rendering.pictures.flow import box_text, end_of_prompt, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, density
-from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 from bot.rendering.pictures.plot import Plot
 from bot.rendering.tables import percentage
 
@@ -91,12 +90,12 @@ def _draw_axes(plot: Plot, result: Contrast) -> None:
 
 def _prompt_text(canvas: Canvas, name: str, prompt: str, room: float) -> str:
     """Return the end of a prompt that fits in `room`."""
-    end = prompt[-_PROMPT_END:]
+    most = _PROMPT_END
     while True:
-        shown = f"after {name}: {'…' if len(end) < len(prompt) else ''}{end}"
-        if len(end) <= 1 or canvas.width_of(shown, size=SMALLEST) <= room:
+        shown = f"after {name}: {end_of_prompt(prompt, most)}"
+        if most == 1 or canvas.width_of(shown, size=SMALLEST) <= room:
             return shown
-        end = end[len(end) // 8 + 1 :]
+        most -= most // 8 or 1
 
 
 def _point(plot: Plot, mover: Mover, lowest: int) -> Point:
@@ -146,10 +145,11 @@ def _diagonal(plot: Plot) -> list[Area]:
 
 
 def _alt(result: Contrast) -> str:
+    end_a, end_b = end_of_prompt(result.a, _ALT_END), end_of_prompt(result.b, _ALT_END)
     beginning = (
         f"The probability of each of {result.density.token_count:,} tokens after two prompts, on logarithmic axes: a, "
-        f"{_quoted_end(result.a)}, and b, {_quoted_end(result.b)}. Jensen-Shannon divergence {bits(result.js_bits)}, "
-        f"of at most 1; KL(a‖b) {bits(result.kl_a_b_bits)}, KL(b‖a) {bits(result.kl_b_a_bits)}."
+        f"“{end_a}”, and b, “{end_b}”. Jensen-Shannon divergence {bits(result.js_bits)}, of at most 1; "
+        f"KL(a‖b) {bits(result.kl_a_b_bits)}, KL(b‖a) {bits(result.kl_b_a_bits)}."
     )
     named = [
         f"{quoted_token(mover.token.text)} {percentage(mover.probability_a)} after a and "
@@ -158,14 +158,4 @@ def _alt(result: Contrast) -> str:
     ]
     if not named:
         return f"{beginning} {nothing_moved(result)}"
-    whole = f"{beginning} Moved most: {'; '.join(named)}."
-    while len(whole) > ALT_LIMIT:
-        named.pop()
-        whole = f"{beginning} Moved most: {'; '.join(named)}; …"
-    return whole
-
-
-def _quoted_end(prompt: str) -> str:
-    """Return the end of a prompt in quotation marks."""
-    shown = visible_text(prompt).replace("\n", "↵")
-    return f"“{shown}”" if len(shown) <= _ALT_END else f"“…{shown[-_ALT_END:]}”"
+    return alt_list([beginning], "Moved most:", named)

@@ -7,7 +7,7 @@ from bot.rendering.escaping import visible_text
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, breaks_of, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEUTRAL, diverging, text_on
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 from bot.rendering.pictures.words import LEAST_SCALE, SIGN, STRONG, draw_scale, draw_sign, signed_text
 
 MOST_PARTS = 300
@@ -120,14 +120,15 @@ def _alt(diff: Diff, left_out: int) -> str:
     for name, sign, parts in (("b is more surprised by", 1, ranked[::-1]), ("b expects more", -1, ranked)):
         strongest = [part for part in parts if sign * (part.difference or 0.0) > 0][:_NAMED]
         if strongest:
-            sentences.append(f"{name} {', '.join(map(_part_text, strongest))}.")
+            sentences.append(f"{name} {', '.join(f'{_part_text(part)} bits' for part in strongest)}.")
     others = sum(part.has_other_favourite for part in diff.parts)
     if diff.has_same_tokens:
         sentences.append(f"Another most probable token in {others:,} of {len(diff.parts):,} places.")
     if left_out:
         sentences.append(f"Not in the picture: {left_out:,} more.")
-    return " ".join(sentences)
+    return alt_list(sentences, "Bits in order:", [_part_text(part) for part in diff.parts[:MOST_PARTS]])
 
 
 def _part_text(part: Part) -> str:
-    return f"{quoted_token(part.text)} {signed_text(part.difference or 0.0)} bits"
+    text = quoted_token(part.text)
+    return text if part.difference is None else f"{text} {signed_text(part.difference)}"

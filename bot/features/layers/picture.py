@@ -5,7 +5,7 @@ from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import box_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, MUTED, sequential, text_on
-from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 from bot.rendering.tables import percentage
 
 MOST_POSITIONS = 8
@@ -86,15 +86,17 @@ def _heading(result: LayerReadings) -> tuple[str, str]:
 def _alt(result: LayerReadings, layers: list[Layer]) -> str:
     title, _ = _heading(result)
     sentences = [f"The most probable next token after each layer. After the prompt, {title}."]
-    after = [f"{layer.number} {_reading(layer.positions[-1])}" for layer in layers]
-    while after:
-        whole = " ".join([*sentences, f"By layer: {'; '.join(after)}."])
-        if len(whole) <= ALT_LIMIT:
-            return whole
-        after.pop(0)  # the last layers tell more
-    return " ".join(sentences)
+    # The last layers tell more, so they come first.
+    readings = [f"{layer.number} {_reading(layer.positions[-1])}" for layer in reversed(layers)]
+    sentences = [alt_list(sentences, "Probability and entropy, from the last layer to the first:", readings)]
+    earlier = list(zip(result.tokens, result.answers, strict=True))[-MOST_POSITIONS:-1]
+    answers = [
+        f"{quoted_token(answer.token.text)} {percentage(answer.probability)} after {quoted_token(token.text)}"
+        for token, answer in reversed(earlier)
+    ]
+    return alt_list(sentences, "The last layer at earlier positions, backwards:", answers)
 
 
 def _reading(position: LayerPosition) -> str:
     best = position.top[0]
-    return f"{quoted_token(best.token.text)} {percentage(best.probability)}, {position.entropy:.1f} bits"
+    return f"{quoted_token(best.token.text)} {percentage(best.probability)} and {position.entropy:.1f} bits"

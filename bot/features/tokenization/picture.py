@@ -8,7 +8,7 @@ from bot.questions.tokens import Token
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, Canvas
 from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, TEXT, text_on
-from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.picture import ALT_LIMIT, Picture, alt_list
 
 MOST_TOKENS = 150
 MOST_LINES = 12  # lines of boxes; half as many for two texts
@@ -119,24 +119,14 @@ def _count(tokens: int) -> str:
 def _alt(tokenization: Tokenization, other: Tokenization | None, columns: Sequence[Column], left_out: int) -> str:
     title, detail = _heading(tokenization, other, columns)
     sentences = [f"Tokens in boxes. {title}: {detail}."]
-    texts = [tokenization.tokens] if other is None else [tokenization.tokens, other.tokens]
-    room = (ALT_LIMIT - len(sentences[0]) - 60) // len(texts)
-    sentences += [
-        f"{name}: {_tokens_text(tokens, room - 9)}." for name, tokens in zip(("Above", "Below"), texts, strict=False)
-    ]
-    if other is None:
-        sentences[-1] = sentences[-1].replace("Above", "In order", 1)
     if left_out:
         sentences.append(f"Not in the picture: {left_out:,} more.")
-    return " ".join(sentences)
+    if other is None:
+        return alt_list(sentences, "In order:", _named(tokenization))
+    half = (ALT_LIMIT + len(" ".join(sentences))) // 2
+    above = alt_list(sentences, "Above:", _named(tokenization) or ["none"], most=half)
+    return alt_list([above], "Below:", _named(other) or ["none"])
 
 
-def _tokens_text(tokens: Sequence[Token], room: int) -> str:
-    """Return as many tokens with their ids as fit into `room` characters."""
-    listed = ""
-    for index, token in enumerate(tokens):
-        entry = f"{', ' if index else ''}{quoted_token(token.text)} {token.id}"
-        if len(listed) + len(entry) > room - 5:
-            return f"{listed}, …"
-        listed += entry
-    return listed or "none"
+def _named(tokenization: Tokenization) -> list[str]:
+    return [f"{quoted_token(token.text)} {token.id}" for token in tokenization.tokens[:MOST_TOKENS]]

@@ -8,7 +8,7 @@ from bot.questions.xray import Surprisals, TokenSurprisal
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEUTRAL, sequential, text_on
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 
 MOST_TOKENS = 300
 MOST_LINES = 40
@@ -117,22 +117,26 @@ def _draw_key(canvas: Canvas, top: float, *, neutral: str) -> None:
 def _alt(surprisals: Surprisals, left_out: int) -> str:
     title, detail = _heading(surprisals)
     sentences = [f"X-ray of a text. {title}; {detail}."]
-    if surprisals.likelihoods:
-        counts = dict.fromkeys(RANKS, 0)
-        for likelihood in surprisals.likelihoods:
-            counts[likelihood.rank_class] += 1
-        sentences.append(
-            "By rank: " + ", ".join(f"{count:,} {_rank_text(rank)}" for rank, count in counts.items()) + "."
-        )
-        strongest = [surprisals.tokens[position] for position in surprisals.most_surprising()]
-        sentences.append(f"Most surprising: {', '.join(map(_surprise_text, strongest))}.")
+    if not surprisals.likelihoods:
+        return sentences[0]
+    counts = dict.fromkeys(RANKS, 0)
+    for likelihood in surprisals.likelihoods:
+        counts[likelihood.rank_class] += 1
+    sentences.append("By rank: " + ", ".join(f"{count:,} {_rank_text(rank)}" for rank, count in counts.items()) + ".")
+    strongest = [surprisals.tokens[position] for position in surprisals.most_surprising()]
+    sentences.append(f"Most surprising: {', '.join(map(_surprise_text, strongest))}.")
     if left_out:
         sentences.append(f"Not in the picture: {left_out:,} more.")
-    return " ".join(sentences)
+    return alt_list(sentences, "Bits in order:", [_entry_text(entry) for entry in surprisals.tokens[:MOST_TOKENS]])
 
 
 def _rank_text(rank: RankClass) -> str:
     return rank if rank == "beyond" else f"in the {rank}"
+
+
+def _entry_text(entry: TokenSurprisal) -> str:
+    text = quoted_token(entry.token.text)
+    return f"{text} {entry.likelihood.surprisal:.1f}" if entry.likelihood and entry.is_measured else text
 
 
 def _surprise_text(entry: TokenSurprisal) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.questions.tokens import Token
 from bot.questions.topk import WalkStep
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, WIDTH, Canvas
-from bot.rendering.pictures.flow import PADDING, box_text, flow, quoted_token
+from bot.rendering.pictures.flow import PADDING, box_text, end_of_prompt, flow, quoted_token
 from bot.rendering.pictures.palette import ACCENT, GRID, MUTED, NEUTRAL
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import percentage
@@ -19,7 +19,7 @@ _PATH_LINE, _BOX = 72, 36
 _ROW, _BAR = 38, 26
 _NAMES = 220  # pixels for the tokens' texts
 _LOWEST = _TOP + (MOST_PATH_LINES + 1) * _PATH_LINE + (MOST_CANDIDATES + 1) * _ROW + MARGIN
-_PROMPT = 60  # characters at a prompt's end, more than fit in a line
+_PROMPT = 36  # characters at a prompt's end
 
 
 def candidates_picture(
@@ -66,8 +66,7 @@ def _title(rows: Sequence[tuple[Token, float]]) -> str:
 
 
 def _after(prompt_end: str) -> str:
-    end = "".join(box_text(character) if character in "\r\n\t" else character for character in prompt_end[-_PROMPT:])
-    return f"after “…{end[-36:]}”" if len(prompt_end) > 36 else f"after “{end}”" if end else "after nothing"
+    return f"after “{end_of_prompt(prompt_end, _PROMPT)}”" if prompt_end else "after nothing"
 
 
 def _draw_path(canvas: Canvas, path: Sequence[WalkStep]) -> int:

@@ -5,9 +5,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
-from bot.rendering.pictures.fonts import lettering
+from bot.rendering.escaping import seen_characters
+from bot.rendering.pictures.emoji import Emoji, draw_emoji
+from bot.rendering.pictures.fonts import EMOJI_SPACE, Lettering, lettering
 from bot.rendering.pictures.palette import BACKGROUND, MUTED, TEXT
 from bot.rendering.pictures.picture import Picture
 
@@ -31,6 +34,7 @@ BOLD = 700
 REGULAR = 400
 _DPI = 72  # one point is one pixel, so sizes are in pixels
 _COLOURS = 256
+_OTHER_SPACE = "\u2001"  # as wide as `EMOJI_SPACE`, with another glyph
 _LONGEST = 1000  # characters of a text, more than fit anywhere
 
 Align = Literal["left", "center", "right"]
@@ -51,14 +55,16 @@ class DrawnText:
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """A rendered text: the coverage of each pixel, and its extent in pixels."""
+    """A rendered text: its extent in pixels, the coverage of each pixel by letters, and its emoji in colour."""
 
-    letters: str
+    text: str
     width: float
     height: float
     descent: float
-    left: float  # from the text's left edge to the left edge of `covered`
     covered: "NDArray[uint8]"
+    left: float  # from the text's left edge to the left edge of `covered`
+    below: float  # from the baseline to the bottom of `covered`
+    emoji: Sequence[tuple[float, Emoji]]  # with the distance of each from the text's left edge
 
 
 class Canvas:
@@ -105,8 +111,10 @@ class Canvas:
         stamp = self._stamp(text, size, weight)
         left = x - stamp.width * {"left": 0, "center": 0.5, "right": 1}[align]
         bottom = y + stamp.descent
-        self._press(stamp, round(left + stamp.left), round(bottom), colour)
-        self.texts.append(DrawnText(stamp.letters, size, left, bottom - stamp.height, left + stamp.width, bottom))
+        self._press(stamp, round(left + stamp.left), round(y + stamp.below), colour)
+        for offset, emoji in stamp.emoji:
+            self._paste(emoji, round(left + offset), round(y))
+        self.texts.append(DrawnText(stamp.text, size, left, bottom - stamp.height, left + stamp.width, bottom))
         return self.texts[-1]
 
     def width_of(self, text: str, *, size: float = LABEL, weight: int = REGULAR) -> float:
@@ -177,11 +185,25 @@ class Canvas:
         while (width := self.width_of(text, size=size, weight=weight)) > room and size > SMALLEST:
             size = max(SMALLEST, min(size - 1, math.floor(size * room / width)))
         if width > room:
-            fitting = bisect_right(
-                range(len(text)), room, key=lambda end: self.width_of(f"{text[:end]}…", size=size, weight=weight)
-            )
-            text = f"{text[: max(0, fitting - 1)]}…"
+            text = self._cut(text, size, weight, room)
         return text, size
+
+    def _cut(self, text: str, size: float, weight: int, room: float) -> str:
+        """Return the beginning of a text that fits, with …, cut between what a reader sees as characters."""
+
+        def beginning(parts: Sequence[str]) -> Sequence[str]:
+            ends = range(len(parts) + 1)
+            fitting = bisect_right(
+                ends, room, key=lambda end: self.width_of("".join(parts[:end]) + "…", size=size, weight=weight)
+            )
+            return parts[: max(0, fitting - 1)]
+
+        seen = seen_characters(text)
+        kept = beginning(seen)
+        following = "".join(seen[len(kept) : len(kept) + 1])
+        if "\\" in lettering(following, weight).text and "\\" not in following:
+            kept = beginning([*kept, *following])  # between the code points of an emoji without a font
+        return "".join(kept) + "…"
 
     def _stamp(self, text: str, size: float, weight: int) -> _Stamp:
         from matplotlib.backends.backend_agg import get_hinting_flag
@@ -196,8 +218,14 @@ class Canvas:
             font.draw_glyphs_to_bitmap()
             width, height = font.get_width_height()
             left, _ = font.get_bitmap_offset()
+            below = font.get_descent() / 64
+            covered = font.get_image().copy()
+            lefts = _emoji_lefts(letters, font) if letters.emoji else ()
+            emoji = [(at, draw_emoji(sequence, size)) for at, sequence in zip(lefts, letters.emoji, strict=True)]
+            above = max([height / 64 - below, *(drawn.top for _, drawn in emoji)])
+            descent = max([below, *(len(drawn.pixels) - drawn.top for _, drawn in emoji)])
             self._stamps[key] = _Stamp(
-                letters.text, width / 64, height / 64, font.get_descent() / 64, left / 64, font.get_image().copy()
+                letters.shown, width / 64, above + descent, descent, covered, left / 64, below, emoji
             )
         return self._stamps[key]
 
@@ -211,6 +239,17 @@ class Canvas:
         area = self._pixels[top + below : max(0, bottom), left + beside : max(0, left + width), :3]
         covered = stamp.covered[below : below + area.shape[0], beside : beside + area.shape[1], None].astype(uint16)
         area[:] = (area * (255 - covered) + array(_channels(colour), uint16) * covered + 127) // 255
+
+    def _paste(self, emoji: Emoji, left: int, baseline: int) -> None:
+        """Draw the part of an emoji that is on the canvas."""
+        from numpy import uint16
+
+        left, top = left + emoji.left, baseline - emoji.top
+        height, width = emoji.pixels.shape[:2]
+        below, beside = max(0, -top), max(0, -left)
+        area = self._pixels[top + below : max(0, top + height), left + beside : max(0, left + width), :3]
+        pixels = emoji.pixels[below : below + area.shape[0], beside : beside + area.shape[1]].astype(uint16)
+        area[:] = ((area * (255 - pixels[:, :, 3:]) + 127) // 255 + pixels[:, :, :3]).clip(0, 255)
 
     def _pen(self, colour: str, width: float = 0) -> "GraphicsContextBase":
         pen = self._agg.new_gc()
@@ -234,3 +273,19 @@ def _font(families: tuple[str, ...], weight: int) -> "FT2Font":
 def _channels(colour: str) -> tuple[int, int, int]:
     red, green, blue = bytes.fromhex(colour[1:])
     return red, green, blue
+
+
+def _emoji_lefts(letters: Lettering, font: "FT2Font") -> list[float]:
+    """Return how far each emoji is from the text's left edge, in pixels, at the font's size."""
+    from matplotlib.textpath import TextToPath
+
+    layout = TextToPath().get_glyphs_with_font
+    ((space, *_),), _, _ = layout(font, EMOJI_SPACE)
+    lefts = []
+    for number in range(len(letters.emoji)):
+        # The other emoji get another space of the same width, because a text from right to left changes their order.
+        before, *after = letters.text.split(EMOJI_SPACE)
+        spaces = [EMOJI_SPACE if index == number else _OTHER_SPACE for index in range(len(after))]
+        glyphs, _, _ = layout(font, before + "".join(map(add, spaces, after)))
+        lefts.append(next(left for glyph, left, *_ in glyphs if glyph == space))
+    return lefts

@@ -1,11 +1,14 @@
 """Tokens and words as boxes that flow in lines, like a text."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
 
-from bot.rendering.escaping import ISOLATE, POP_ISOLATE, visible_token
+from bot.rendering.escaping import isolated, seen_characters, visible_characters, visible_text
 from bot.rendering.pictures.canvas import MARGIN, WIDTH, Canvas
+from bot.rendering.pictures.direction import bidi_class, is_right_to_left, levels_of, visual_order
 from bot.rendering.pictures.palette import TEXT
 
 SIZE = 24  # of the text in a box
@@ -31,13 +34,24 @@ class Box:
 
 def box_text(text: str) -> str:
     """Return a token for its box: spaces as ``·``, line breaks as ``↵``, an empty token as ``∅``."""
-    return visible_token(text[:_LONGEST]).strip(ISOLATE + POP_ISOLATE) or "∅"
+    shown = "".join(visible_characters(text[:_LONGEST]))
+    return f"{shown}…" if len(text) > _LONGEST else shown or "∅"
 
 
 def quoted_token(text: str) -> str:
     """Return a token in quotation marks for an alt text, cut to 24 characters."""
-    visible = box_text(text)
-    return f"“{visible if len(visible) <= _ALT_LONGEST else visible[: _ALT_LONGEST - 1] + '…'}”"
+    shown = box_text(text)
+    if len(shown) > _ALT_LONGEST:
+        shown = (_fitting(seen_characters(shown), _ALT_LONGEST - 1) or shown[: _ALT_LONGEST - 1]) + "…"
+    return f"“{isolated(shown)}”"
+
+
+def end_of_prompt(prompt: str, most: int) -> str:
+    """Return the last `most` characters of a prompt on one line, after … if it has more."""
+    shown = visible_text(prompt).replace("\n", "↵").replace("\t", "⇥")
+    if len(shown) > most:
+        shown = "…" + _fitting(seen_characters(shown), most, at_end=True)
+    return isolated(shown)
 
 
 def flow(
@@ -53,7 +67,8 @@ def flow(
     """Return the boxes that fit in `most_lines` lines, which can be fewer than `texts`.
 
     A new line begins at each index in `breaks`. `widths` are the minimum widths of the boxes' contents
-    in pixels, and `least` is the minimum width of a box.
+    in pixels, and `least` is the minimum width of a box. Texts that run from right to left do so here: in lines that
+    begin at the right if the first letter since the last break is of such a script.
     """
     boxes: list[Box] = []
     left, line = MARGIN, 0
@@ -67,7 +82,34 @@ def flow(
             break
         boxes.append(Box(text, left, width, line))
         left += width + gap
-    return boxes
+    return _in_visual_order(boxes, breaks, gap)
+
+
+def _in_visual_order(boxes: list[Box], breaks: Collection[int], gap: int) -> list[Box]:
+    """Move the boxes within their lines, where some run from right to left."""
+    classes = [bidi_class(box.text) for box in boxes]
+    if not {"R", "AL"} & set(classes):
+        return boxes
+    moved: list[Box] = []
+    starts = sorted({0, *(index for index in breaks if index < len(boxes))})
+    for start, end in pairwise([*starts, len(boxes)]):
+        right_to_left = is_right_to_left(boxes[index].text for index in range(start, end))
+        levels = levels_of(classes[start:end], right_to_left=right_to_left)
+        for _, run in groupby(range(start, end), key=lambda index: boxes[index].line):
+            line = list(run)
+            order = [line[index] for index in visual_order([levels[index - start] for index in line])]
+            widths = [boxes[index].width + gap for index in order]
+            left = WIDTH - MARGIN + gap - sum(widths) if right_to_left else MARGIN
+            lefts = dict(zip(order, accumulate(widths, initial=left), strict=False))
+            moved.extend(replace(boxes[index], left=lefts[index]) for index in line)
+    return moved
+
+
+def _fitting(seen: Sequence[str], most: int, *, at_end: bool = False) -> str:
+    """Return the first of the texts that have at most `most` characters together, or the last."""
+    lengths = list(accumulate(map(len, reversed(seen) if at_end else seen)))
+    count = bisect_right(lengths, most)
+    return "".join(seen[len(seen) - count :] if at_end else seen[:count])
 
 
 def breaks_of(texts: Sequence[str]) -> set[int]:

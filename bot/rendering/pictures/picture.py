@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -26,6 +26,18 @@ class Picture:
     def __post_init__(self) -> None:
         if not 0 < len(self.alt) <= ALT_LIMIT:
             raise ValueError(f"the alt text has {len(self.alt)} characters, but must have 1 to {ALT_LIMIT}")
+
+
+def alt_list(sentences: Sequence[str], lead: str, entries: Sequence[str], *, most: int = ALT_LIMIT) -> str:
+    """Return an alt text: the sentences, and after `lead` as many entries as fit in `most` characters, or …."""
+    kept, end = list(entries), "."
+    while kept:
+        whole = " ".join([*sentences, f"{lead} {', '.join(kept)}{end}"])
+        if len(whole) <= most:
+            return whole
+        kept.pop()
+        end = ", …"
+    return " ".join(sentences)
 
 
 async def draw_in_thread(draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

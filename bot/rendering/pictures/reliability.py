@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.rendering.escaping import isolated
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Align, Canvas
 from bot.rendering.pictures.palette import ACCENT, MUTED, NEUTRAL, THRESHOLD
-from bot.rendering.pictures.picture import ALT_LIMIT, Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 from bot.rendering.pictures.plot import Plot
 from bot.rendering.prose import visible_excerpt
 
@@ -41,7 +42,7 @@ def reliability_picture(label: str, bins: Sequence[ReliabilityBin], threshold: f
     On the diagonal, probabilities are right: of texts with a probability of 70 %, 70 % have the label. `summary` is the
     title, with the figures of the whole, such as the Brier score.
     """
-    name = visible_excerpt(label.strip(), _NAME_LIMIT)
+    name = isolated(visible_excerpt(label.strip(), _NAME_LIMIT))
     filled = [bin_ for bin_ in bins if bin_.count]
     canvas = Canvas(_HEIGHT)
     canvas.heading(summary, f"how many texts are labelled {name}, by P({name})")
@@ -96,9 +97,11 @@ def _short(count: int) -> str:
 
 def _alt(name: str, bins: Sequence[ReliabilityBin], threshold: float, summary: str) -> str:
     sentences = [f"Reliability diagram of P({name}). {summary}. Flags from {threshold:.4f}."]
-    for bin_ in bins:
-        share = f"{bin_.share or 0.0:.0%} ({bin_.share_low:.0%} to {bin_.share_high:.0%})"
-        sentences.append(f"From {bin_.low:.1f} to {bin_.high:.1f}: {share} of {bin_.count:,} labelled {name}.")
-    if not bins:
+    shares = [
+        f"{bin_.low:.1f} to {bin_.high:.1f}: {bin_.share or 0.0:.0%} of {bin_.count:,} "
+        f"({bin_.share_low:.0%} to {bin_.share_high:.0%})"
+        for bin_ in bins
+    ]
+    if not shares:
         sentences.append("No text has a verdict.")
-    return " ".join(sentences)[:ALT_LIMIT]
+    return alt_list(sentences, f"Share labelled {name} by probability, with 95% interval:", shares)

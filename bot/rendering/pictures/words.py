@@ -9,7 +9,7 @@ from bot.questions.evidence import WordEvidence
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, WIDTH, Canvas
 from bot.rendering.pictures.flow import PADDING, SIZE, Box, box_text, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, NEGATIVE, POSITIVE, diverging, text_on
-from bot.rendering.pictures.picture import Picture
+from bot.rendering.pictures.picture import Picture, alt_list
 
 MOST_WORDS = 300
 MOST_LINES = 30
@@ -154,7 +154,7 @@ def _alt(effects: WordEffects, left_out: int) -> str:
         sentences.append(f"{name[:1].upper()}{name[1:]}: {listed}.")
     if left_out:
         sentences.append(f"Not in the picture: {more_text(left_out, 'word').lstrip('… ')}.")
-    return " ".join(sentences)
+    return alt_list(sentences, "Effects in order:", [_word_text(word) for word in effects.words[:MOST_WORDS]])
 
 
 def _word_text(word: WordEvidence) -> str:

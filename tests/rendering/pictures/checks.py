@@ -57,6 +57,7 @@ def check_file(picture: Picture, height: int) -> None:
         assert (image.format, image.size) == ("PNG", (WIDTH, height))
         image.verify()
     assert 0 < len(picture.alt) <= 1024
+    assert picture.alt.encode(), "an alt text is sent as UTF-8, so it can't have surrogates"
 
 
 def image_of(picture: Picture) -> Image.Image:

@@ -69,7 +69,7 @@ def test_any_tree(num_beams: int, length: int, texts: list[str], seed: int, wort
 
 def test_the_alt_text_states_the_figures() -> None:
     assert draw_checked(beam_tree_picture, comparison(2, 2, [" a"])).alt == (
-        "Beam tree after “The·movie·was”. The winner: 2 tokens, score −3.00. 2 beams, 2 steps; a score is a sum "
+        "Beam tree after “The movie was”. The winner: 2 tokens, score −3.00. 2 beams, 2 steps; a score is a sum "
         "of log-probabilities. Of all candidates: 2 kept, 4 pruned, 2 finished. "
         "Winning path with scores: “·a” −1.50, “·a” −3.00."
     )

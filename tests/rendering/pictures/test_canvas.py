@@ -1,5 +1,6 @@
 """Texts in any script fit, uncut and with all glyphs; a character without a glyph is shown as its code point."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.font_manager import fontManager
 
-from bot.rendering.escaping import visible_token
+from bot.rendering.escaping import ISOLATE, POP_ISOLATE
 from bot.rendering.pictures import fonts
 from bot.rendering.pictures.canvas import BOLD, MARGIN, REGULAR, SMALLEST, TITLE, WIDTH, Canvas
 from bot.rendering.pictures.fonts import BASE, lettering
 from bot.rendering.pictures.palette import POSITIVE, TEXT, sequential
 from bot.rendering.pictures.picture import Picture
+from tests.rendering.machine_fonts import forget_fonts
 from tests.rendering.pictures.checks import count_of, draw_checked, image_of
 
 SCRIPTS = st.sampled_from(
@@ -23,7 +25,7 @@ SCRIPTS = st.sampled_from(
      "$x^2$", "$", "\\xf0", "\\frac", "\u202e", "\u200d", "\x00", "\ud800", "\ue000", "\t", "\n", "·", "↵", "ﷺ",
      "\u2028", "\U0010ffff", " " * 9]
 )  # fmt: skip
-texts = st.lists(SCRIPTS | st.text(max_size=20), max_size=20).map("".join)
+texts = st.lists(SCRIPTS | st.text(st.characters(), max_size=20), max_size=20).map("".join)
 
 
 @pytest.fixture
@@ -47,20 +49,10 @@ def han_family(tmp_path: Path) -> Iterator[str]:
     before = list(fontManager.ttflist)
     fontManager.ttflist[:] = [font for font in before if font.name == BASE]
     fontManager.addfont(tmp_path / "han.ttf")
-    fonts._other_families.cache_clear()
+    forget_fonts()
     yield "Test Han"
     fontManager.ttflist[:] = before
-    fonts._other_families.cache_clear()
-
-
-@pytest.fixture
-def only_base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine with only matplotlib's own fonts."""
-    own = [font for font in fontManager.ttflist if "mpl-data" in font.fname]
-    monkeypatch.setattr(fontManager, "ttflist", own)
-    fonts._other_families.cache_clear()
-    yield
-    fonts._other_families.cache_clear()
+    forget_fonts()
 
 
 def draw_text(text: str, weight: int = REGULAR) -> Picture:
@@ -78,9 +70,9 @@ def test_any_text_is_whole_and_has_its_glyphs(text: str, weight: int) -> None:
 @given(texts)
 @settings(max_examples=100, deadline=None)
 def test_no_character_is_lost(text: str) -> None:
-    # Each character is shown, or its code point is.
-    shown = lettering(text).text
-    for character in set(text) - set(" \n\r\t"):
+    # Each character is shown, or its code point is. Isolates are the renderers' own: texts have theirs as code points.
+    shown = lettering(text).shown
+    for character in set(text) - set(f" \n\r\t{ISOLATE}{POP_ISOLATE}"):
         code = ord(character)
         assert character in shown or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}") in shown
 
@@ -88,6 +80,7 @@ def test_no_character_is_lost(text: str) -> None:
 def test_a_character_without_a_glyph_is_shown_as_its_code_point(only_base: None) -> None:
     assert lettering("中 a").text == "\\u4e2d a"
     assert lettering("🤷").text == "\\U0001f937"
+    assert lettering("👨‍👩‍👧").text == "\\U0001f468\\u200d\\U0001f469\\u200d\\U0001f467"
     draw_checked(draw_text, "中文字符", BOLD)
 
 
@@ -100,7 +93,6 @@ def test_a_system_font_is_used_for_a_character_that_it_has(han_family: str) -> N
 def test_the_bundled_fonts_have_arabic_and_hebrew(only_base: None) -> None:
     for text in ("مرحبا", "שלום"):
         assert lettering(text).text == text
-    assert lettering(visible_token("שלום")).text == "שלום"  # without the isolates of a table's cell
 
 
 def test_a_combining_mark_without_a_letter_gets_a_dotted_circle() -> None:
@@ -120,6 +112,18 @@ def test_a_long_text_is_made_smaller_and_then_cut() -> None:
     for box in (smaller, cut):
         assert 160 < box.right - box.left <= 200
     assert canvas.width_of("twelve chars", size=SMALLEST) < smaller.right
+
+
+def test_a_text_is_cut_between_letters_and_not_before_their_marks(only_base: None) -> None:
+    canvas = Canvas(200)
+    letter = "Z\u0301\u0302"
+    for room in range(40, 200, 7):
+        cut = canvas.text(0, 50, letter * 30, size=SMALLEST, room=room).text
+        assert cut == letter * cut.count("Z") + "…"
+        # An emoji that no font has is shown as code points, which are not cut.
+        cut = canvas.text(0, 50, "👨‍👩‍👧" * 9, size=SMALLEST, room=3 * room).text
+        assert re.fullmatch(r"((\\U0001f46[789]|\\u200d))*…", cut)
+        assert len(cut) > 1 or 3 * room < 160
 
 
 def test_areas_keep_their_colours_when_there_are_many() -> None:

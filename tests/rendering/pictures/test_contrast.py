@@ -90,7 +90,7 @@ def test_the_alt_text_states_the_figures() -> None:
     assert draw_checked(contrast_picture, contrast(moved)).alt == (
         "The probability of each of 4,001 tokens after two prompts, on logarithmic axes: a, “The nurse said that”, and "
         "b, “The doctor said that”. Jensen-Shannon divergence 0.250 bits, of at most 1; KL(a‖b) 1.500 bits, KL(b‖a) "
-        "0.750 bits. Moved most: “·he” 2.00% after a and 30.00% after b (×15); “·she” 40.00% after a and "
+        "0.750 bits. Moved most: “·he” 2.00% after a and 30.00% after b (×15), “·she” 40.00% after a and "
         "10.00% after b (÷4.0)."
     )
 

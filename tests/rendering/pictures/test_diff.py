@@ -57,7 +57,8 @@ def test_the_alt_text_has_the_figures() -> None:
     assert draw_checked(diff_picture, diff(parts)).alt == (
         "A text under two models, a (demo · float32) and b (demo · int8). 1.443 and 1.443 bits per character; "
         "4 tokens, coloured by b’s bits minus a’s. b is more surprised by “·was” +2.50 bits. b expects more “·a” "
-        "−0.75 bits. Another most probable token in 1 of 4 places."
+        "−0.75 bits. Another most probable token in 1 of 4 places. Bits in order: “It”, “·was” +2.50, "
+        "“·a” −0.75, “·dark” +0.00."
     )
 
 

@@ -1,10 +1,12 @@
 """Boxes follow each other in lines, and none is lost."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.rendering.pictures.canvas import MARGIN, WIDTH, Canvas
-from bot.rendering.pictures.flow import box_text, breaks_of, flow, more_text, quoted_token
+from bot.rendering.pictures.flow import box_text, breaks_of, end_of_prompt, flow, more_text, quoted_token
 from tests.rendering.pictures.tokens import token_texts
 
 
@@ -13,13 +15,37 @@ from tests.rendering.pictures.tokens import token_texts
 def test_boxes_do_not_overlap_and_stay_inside_the_margins(texts: list[str], most_lines: int) -> None:
     boxes = flow(Canvas(9), [box_text(text) for text in texts], most_lines, breaks=breaks_of(texts))
     assert [box.text for box in boxes] == [box_text(text) for text in texts[: len(boxes)]]
-    right, line = 0, 0
-    for box in boxes:
-        assert box.line in {line, line + 1}
-        assert box.left == MARGIN if box.line > line else box.left >= right
-        right, line = box.left + box.width, box.line
+    lines = [[box for box in boxes if box.line == line] for line in range(most_lines)]
+    assert [box for line in lines for box in line] == boxes  # no line comes before another
+    assert all(lines[: len([line for line in lines if line])])  # and none is skipped
+    for line in lines:
+        right = MARGIN
+        for box in sorted(line, key=lambda box: box.left):
+            assert box.left >= right
+            right = box.left + box.width
         assert right <= WIDTH - MARGIN
-        assert line < most_lines
+
+
+def places(*texts: str, breaks: Sequence[int] = ()) -> list[list[str]]:
+    """Return each line's texts from left to right, with ``|`` at an edge that the line touches."""
+    boxes = flow(Canvas(9), texts, 9, breaks=breaks)
+    lines = []
+    for number in range(boxes[-1].line + 1):
+        line = sorted((box for box in boxes if box.line == number), key=lambda box: box.left)
+        shown = [box.text for box in line]
+        ends_right = line[-1].left + line[-1].width == WIDTH - MARGIN
+        lines.append([*["|"][: line[0].left == MARGIN], *shown, *["|"][:ends_right]])
+    return lines
+
+
+def test_a_text_that_runs_from_right_to_left_begins_at_the_right() -> None:
+    assert places("שלום", "·עולם", "12", ".", "5", "!") == [["!", "12", ".", "5", "·עולם", "שלום", "|"]]
+    assert places("He", "·said", "·שלום", "·עולם", "·twice") == [["|", "He", "·said", "·עולם", "·שלום", "·twice"]]
+    assert places("הוא", "·The", "·Sea", "·אמר") == [["·אמר", "·The", "·Sea", "הוא", "|"]]
+
+
+def test_each_paragraph_has_its_own_direction() -> None:
+    assert places("one", "two", "א", "ב", "3", breaks=(2, 4)) == [["|", "one", "two"], ["ב", "א", "|"], ["|", "3"]]
 
 
 def test_a_line_ends_where_the_text_breaks_it() -> None:
@@ -32,4 +58,9 @@ def test_hidden_characters_are_shown_and_long_texts_are_cut() -> None:
     assert box_text("") == "∅"
     assert box_text("\u2068 שלום\u2069") == "\\u2068·שלום\\u2069"
     assert quoted_token("-" * 99) == "“" + "-" * 23 + "…”"
+    assert quoted_token("שלום") == "“\u2068שלום\u2069”"  # keeps the figures after it in place
+    assert quoted_token("a" * 21 + "👨‍👩‍👧") == "“" + "a" * 21 + "…”"  # is not cut within an emoji
+    assert box_text("-" * 99) == "-" * 80 + "…"
+    assert end_of_prompt("a\nb\u202e c", 9) == "…b\\u202e c"
+    assert end_of_prompt("a\nb", 9) == "a↵b"
     assert (more_text(1, "token"), more_text(1200, "token")) == ("… 1 more token", "… 1,200 more tokens")

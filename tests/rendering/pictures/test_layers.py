@@ -61,5 +61,9 @@ def test_the_alt_text_states_the_figures() -> None:
     picture = draw_checked(layers_picture, readings([" a", " b"], [0.5, 0.25], 2, 1))
     assert picture.alt == (
         "The most probable next token after each layer. After the prompt, “·b” leads only after the last of 1 layers. "
-        "By layer: 0 “·a” 50.00%, 0.0 bits; 1 “·b” 25.00%, 1.0 bits."
+        "Probability and entropy, from the last layer to the first: 1 “·b” 25.00% and 1.0 bits, "
+        "0 “·a” 50.00% and 0.0 bits."
+    )
+    assert draw_checked(layers_picture, readings([" a", " b"], [0.5, 0.25], 2, 3)).alt.endswith(
+        " The last layer at earlier positions, backwards: “·a” 50.00% after “·b”, “·b” 25.00% after “·a”."
     )

@@ -55,7 +55,7 @@ def test_the_alt_text_has_the_figures() -> None:
     picture = draw_checked(reliability_picture, " negative", [bin_at(7, 0.65, 40), empty(8)], 0.4321, SUMMARY)
     assert picture.alt == (
         f"Reliability diagram of P(negative). {SUMMARY}. Flags from 0.4321. "
-        "From 0.7 to 0.8: 65% (55% to 75%) of 40 labelled negative."
+        "Share labelled negative by probability, with 95% interval: 0.7 to 0.8: 65% of 40 (55% to 75%)."
     )
     nothing = draw_checked(reliability_picture, "negative", [empty(0)], 0.5, "No text has a verdict")
     assert nothing.alt.endswith("No text has a verdict.")

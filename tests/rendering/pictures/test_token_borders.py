@@ -49,7 +49,7 @@ def test_the_alt_text_states_the_figures() -> None:
 
 def test_tokens_not_shown_are_counted() -> None:
     many = tokenization([Token(1, "a")] * (MOST_TOKENS + 5))
-    assert draw_checked(token_borders_picture, many).alt.endswith("Not in the picture: 5 more.")
+    assert draw_checked(token_borders_picture, many).alt.count("Not in the picture: 5 more. In order:")
 
 
 def test_tokens_in_both_texts_are_filled() -> None:

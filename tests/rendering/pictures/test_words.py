@@ -52,7 +52,8 @@ def test_the_alt_text_states_the_figures() -> None:
     assert draw_checked(evidence_picture, evidence("I loved it, not the end", [0.1, 2.0, 0.0, -1.0, 0.2, 0.3])).alt == (
         "Evidence for a verdict: Positive, P(positive) 75.00%; calibrated: Negative, 50.00%. "
         "The margin is +1.00 logits, the label mass 25.00%. For positive: “loved” +2.00, “end” +0.30, “the” +0.20. "
-        "For negative: “not” −1.00."
+        "For negative: “not” −1.00. "
+        "Effects in order: “I” +0.10, “loved” +2.00, “it,” +0.00, “not” −1.00, “the” +0.20, “end” +0.30."
     )
     assert "For positive: no word. For negative: no word." in evidence_picture(evidence("", [0.0])).alt
 
@@ -60,7 +61,7 @@ def test_the_alt_text_states_the_figures() -> None:
 def test_the_alt_text_counts_words_left_out_together_and_words_not_shown() -> None:
     alt = draw_checked(evidence_picture, evidence("ok " * 500, [0.1])).alt
     assert "8 adjacent words were left out at a time." in alt
-    assert alt.endswith("Not in the picture: 200 more words.")
+    assert "Not in the picture: 200 more words. Effects in order: “ok·ok·ok·ok·ok·ok·ok·ok” +0.10, " in alt
 
 
 def test_an_effect_has_the_colour_of_its_sign() -> None:
@@ -103,5 +104,6 @@ def test_any_prompt(prompt: str, values: list[float], token: str, other: str, ch
 def test_the_alt_text_of_why_names_both_tokens() -> None:
     assert draw_checked(why, "The old man sat", [0.5, 0.0, -2.0, 1.0]).alt == (
         "Why “·on” and not “·at”: “·on” 50.00%, “·at” 25.00%. The difference of their logits is +0.00. "
-        "For “·on”: “sat” +1.00, “The” +0.50. For “·at”: “man” −2.00."
+        "For “·on”: “sat” +1.00, “The” +0.50. For “·at”: “man” −2.00. "
+        "Effects in order: “The” +0.50, “old” +0.00, “man” −2.00, “sat” +1.00."
     )

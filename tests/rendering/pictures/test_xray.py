@@ -71,7 +71,8 @@ def test_the_alt_text_states_the_figures() -> None:
         "X-ray of a text. Perplexity 64.0, 1.85 bits per character; 5 tokens, each coloured by its surprisal. "
         "By rank: 2 in the top 10, 1 in the top 100, 0 in the top 1000, 1 beyond. Most surprising: "
         "“中” with 15.0 bits, rank 4,000, “·time” with 6.0 bits, rank 77, “·end” with 2.0 bits, rank 3, "
-        "“·of” with 1.0 bits, rank 1."
+        "“·of” with 1.0 bits, rank 1. Bits in order: “The”, “·end” 2.0, “·of” 1.0, “·time” 6.0, "
+        "“中” 15.0."
     )
 
 
