@@ -17,7 +17,7 @@ from bot.questions.topk import TopKQuestion
 
 OF_EVERY_COMMAND = {"help", "json", "png", "model", "dtype"}  # options of the terminal itself, not of a question
 NOT_QUESTIONS = {"run", "doctor", "health", "backup", "playground", "bench"}
-ONLY_IN_THE_TERMINAL = {"measure", "diff"}
+ONLY_IN_THE_TERMINAL = {"measure", "diff", "replay"}
 KINDS = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 

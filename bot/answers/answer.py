@@ -1,15 +1,18 @@
 """The parts of every answer: an embed within Discord's limits, files, buttons, and a footer that names the model."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import discord
 
 from bot.questions.language_model import RunInfo
+from bot.rendering.json_objects import JsonObject
 from bot.rendering.pictures.picture import Picture
 from bot.rendering.prose import visible_excerpt
 from bot.rendering.tables import duration
 
+PICTURE = "picture.png"
+RECEIPT = "receipt.json"
 DESCRIPTION_LIMIT = 4096
 FOOTER_LIMIT = 2048
 BLURPLE = discord.Colour(0x5865F2)
@@ -33,18 +36,37 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What the buttons below an answer need, as JSON, and the file for it where nothing else can hold it."""
+
+    text: str
+    filename: str = RECEIPT
+    description: str = "The question and outcome, used by the buttons"
+
+    def attachment(self) -> Attachment:
+        """Return the state as a file."""
+        return Attachment(self.filename, self.text, self.description)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """An embed, its files, and the buttons below it."""
+    """An embed, its files, and the buttons below it.
+
+    `place_state` puts `state` into the picture, into the components, or into a file. `side_state` is small, and only
+    ever in the components, because people pass pictures on. It is left out if it doesn't fit there.
+    """
 
     embed: discord.Embed
     attachments: tuple[Attachment, ...] = ()
     view: discord.ui.View | None = None
+    state: State | None = None
+    side_state: JsonObject = field(default_factory=dict)
 
     def files(self) -> list[discord.File]:
         """Return the attachments as new discord.Files."""
         return [attachment.file() for attachment in self.attachments]
 
-    def with_picture(self, picture: Picture, filename: str = "picture.png") -> "Answer":
+    def with_picture(self, picture: Picture, filename: str = PICTURE) -> "Answer":
         """Return this answer with `picture` in its embed. The alt text becomes the file's description."""
         file = Attachment(filename, picture.png, picture.alt)
         embed = self.embed.copy().set_image(url=f"attachment://{filename}")

@@ -12,6 +12,7 @@ from bot.answers import error_reply
 from bot.answers.answer import Answer
 from bot.answers.client import Interaction
 from bot.answers.delivery import ATTEMPT_SECONDS, NO_NEWS_FROM_DISCORD, Delivery, acknowledge, deliver
+from bot.answers.message_state import place_state
 from bot.engine.executor import ModelExecutor
 from bot.engine.waiting import Answered, Place
 from bot.errors import RequestCancelled
@@ -67,9 +68,13 @@ async def answer(
     picture = None if draw is None else await draw_in_thread(draw, answered.result)
     if picture is not None:
         rendered = rendered.with_picture(picture)
-    delivery = await deliver(interaction, lambda: _edit(interaction, rendered))
+    client = interaction.client
+    shown = await asyncio.to_thread(place_state, rendered, needs_file=client.picture_receipts.need_file())
+    delivery = await deliver(interaction, lambda: _edit(interaction, shown))
     if delivery is Delivery.EXPIRED and not private:
-        await _post(interaction, rendered)
+        await _post(interaction, shown)
+    if delivery is Delivery.DONE and picture is not None and rendered.state is not None:
+        client.open_answers.run_beside(client.picture_receipts.check(client, interaction.extras[DRAFT]))
     return delivery is Delivery.DONE
 
 

@@ -1,11 +1,11 @@
-"""The part of the bot that answers use: settings, executor, open answers, turns, observer; the type `Interaction`."""
+"""The part of the bot that answers use: settings, executor, open answers, turns, …; the type `Interaction`."""
 
 import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Protocol, TypeAlias
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 import discord
@@ -15,6 +15,9 @@ from bot.answers.observer import AnswerObserver
 from bot.engine.executor import ModelExecutor
 from bot.settings import Settings
 from bot.storage.shards import shard_of
+
+if TYPE_CHECKING:  # it imports this module
+    from bot.answers.picture_receipts import PictureReceipts
 
 REMEMBERED = 1000  # messages whose latest turn is kept; presses only collide within seconds of each other
 
@@ -64,6 +67,12 @@ class OpenAnswers:
         finally:
             self._tasks.discard(task)
 
+    def run_beside(self, work: Coroutine[object, object, None]) -> None:
+        """Run `work` in a task of its own that counts as an open answer, so that `finish` waits for it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def finish(self, seconds: float) -> None:
         """Wait at most `seconds` for all open answers, then cancel the rest."""
         if not self._tasks:
@@ -112,6 +121,7 @@ class BotClient(commands.AutoShardedBot):
     executor: ModelExecutor
     open_answers: OpenAnswers
     turns: Turns
+    picture_receipts: "PictureReceipts"
     observer: AnswerObserver
     connected_shards: set[int]  # those whose servers are known and whose events arrive
 

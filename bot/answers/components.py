@@ -6,6 +6,7 @@ from typing import Self
 
 import discord
 
+from bot.answers import component_text
 from bot.answers.client import Interaction
 from bot.answers.error_reply import answer_bug, reply_on_error
 
@@ -14,6 +15,9 @@ _NONE = r"(?!)"  # matches nothing: the template of an abstract component
 
 class PersistentButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_NONE):
     """A button that is rebuilt from its custom_id when it is pressed. `template` is the pattern of the custom_id."""
+
+    def __init_subclass__(cls, *, template: str) -> None:
+        super().__init_subclass__(template=template + component_text.PATTERN)
 
     @classmethod
     async def from_custom_id(cls, _: object, __: object, match: re.Match[str], /) -> Self:
@@ -37,6 +41,9 @@ class PersistentButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]
 
 class PersistentMenu(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=_NONE):
     """A menu that is rebuilt from its custom_id and its options when something is chosen."""
+
+    def __init_subclass__(cls, *, template: str) -> None:
+        super().__init_subclass__(template=template + component_text.PATTERN)
 
     @classmethod
     async def from_custom_id(cls, _: object, item: object, match: re.Match[str], /) -> Self:

@@ -7,15 +7,15 @@ from typing import TypeVar
 
 import discord
 
-from bot.answers.answer import Answer
+from bot.answers.answer import Answer, State
 from bot.answers.answering import answer, defer, reply
 from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton, view_of
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
-from bot.answers.message_state import read_attachment
-from bot.answers.receipt import RECEIPT, read_receipt, receipt_file
+from bot.answers.message_state import read_state
 from bot.questions.language_model import RepeatableQuestion, RunInfo
 from bot.questions.outcome import first_difference
+from bot.receipts.receipt import read_receipt, receipt_of, write_receipt
 from bot.rendering.json_objects import JsonObject
 
 T = TypeVar("T")
@@ -32,9 +32,9 @@ def with_receipt(
     rendered: Answer, question: RepeatableQuestion[T], result: T, run: RunInfo, state: JsonObject | None = None
 ) -> Answer:
     """Return the answer with its receipt and *Details*. `state` is extra data for the answer's own buttons."""
-    file = receipt_file(question, question.outcome(result), run.model, state or {})
+    receipt = write_receipt(receipt_of(question, result, run.model, state))
     view = discord.ui.View(timeout=None) if rendered.view is None else rendered.view
-    return replace(rendered, attachments=(file, *rendered.attachments), view=view.add_item(DetailsButton()))
+    return replace(rendered, state=State(receipt), view=view.add_item(DetailsButton()))
 
 
 class DetailsButton(PersistentButton, template="details"):
@@ -49,10 +49,10 @@ class DetailsButton(PersistentButton, template="details"):
         return cls()
 
     async def press(self, interaction: Interaction) -> None:
-        """Show the details of the receipt attached to the message."""
+        """Show the details of the message's receipt, and the receipt as a file."""
         if not await defer(interaction, private=True):
             return
-        receipt = await read_attachment(interaction.message, RECEIPT, read_receipt)
+        receipt = await read_state(interaction, read_receipt)
         view = view_of(ReplayButton())
         await reply(interaction, replace(details_answer(receipt), view=view))
 
@@ -72,7 +72,7 @@ class ReplayButton(PersistentButton, template="replay"):
         """Ask the receipt's question again, unless the model, its dtype or the engine has changed."""
         if not await defer(interaction, private=True):
             return
-        receipt = await read_attachment(interaction.message, RECEIPT, read_receipt)
+        receipt = await read_state(interaction, read_receipt)
         model = interaction.client.executor.status.model
         if model is not None and not receipt.model.is_comparable(model):
             await reply(interaction, incomparable_answer(receipt, model))

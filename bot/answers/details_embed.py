@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import discord
 
-from bot.answers.answer import AMBER, BLURPLE, GREEN, Answer, Attachment, footer
-from bot.answers.receipt import RECEIPT, AnsweredBy, Receipt, write_receipt
+from bot.answers.answer import AMBER, BLURPLE, GREEN, RECEIPT, Answer, Attachment, footer
 from bot.answers.terminal_command import terminal_command
 from bot.errors import ReceiptUnusable
 from bot.questions.language_model import ModelInfo, RunInfo, dtype_text
-from bot.questions.outcome import Difference, Outcome, output_hash, versions
+from bot.questions.outcome import Difference, Outcome, output_hash
+from bot.receipts.receipt import AnsweredBy, Receipt, changes_since, write_receipt
 from bot.rendering.escaping import code_block, escape_prose, visible_text
 from bot.rendering.prose import plain_excerpt
 from bot.rendering.tables import PHONE_WIDTH, ids_text
@@ -42,7 +42,7 @@ def details_answer(receipt: Receipt[T]) -> Answer:
         shown += f"\nReplace the value of `--model` with the path of the {_kind(model)} {escape_prose(model.name)}."
     embed = discord.Embed(title="Details", description=shown, colour=BLURPLE)
     embed.add_field(name="Model", value=_field_value(_model_text(model)))
-    embed.add_field(name="Computation", value=_field_value(_path_text(model)))
+    embed.add_field(name="Computation", value=_field_value(model.computed_in))
     embed.add_field(name="Options", value=_options_text(receipt), inline=False)
     embed.add_field(name=_count("input id", len(outcome.input_ids)), value=_ids_text([outcome.input_ids]), inline=False)
     embed.add_field(name=_count("output id", outcome.output_count), value=_ids_text(outcome.outputs), inline=False)
@@ -144,11 +144,6 @@ def _model_text(model: AnsweredBy) -> str:
     return model.name if model.revision is None else f"{model.name} @ {model.revision}"
 
 
-def _path_text(model: AnsweredBy) -> str:
-    dtype = dtype_text(model.dtype, model.quantization)
-    return ", ".join(filter(None, (f"{dtype} on {model.device}", model.engine_path)))
-
-
 def _kind(model: AnsweredBy) -> str:
     return "file" if model.quantization else "folder"
 
@@ -179,9 +174,7 @@ def _versions_text(by_name: dict[str, str]) -> str:
 
 def _changes(receipt: Receipt[T], model: AnsweredBy) -> str:
     """Return what changed in the environment, other than model and dtype."""
-    then = receipt.versions | {"computed in": _path_text(receipt.model)}
-    now = versions() | {"computed in": _path_text(model)}
-    changed = [f"{name} {then.get(name, 'none')} → {value}" for name, value in now.items() if then.get(name) != value]
+    changed = [f"{name} {then} → {now}" for name, then, now in changes_since(receipt, model)]
     return _field_value(" · ".join(changed)) if changed else ""
 
 

@@ -11,9 +11,9 @@ from bot.answers.answer import BLURPLE, DESCRIPTION_LIMIT, Answer, Attachment, f
 from bot.answers.answering import answer, defer
 from bot.answers.client import Interaction
 from bot.answers.components import PersistentButton
-from bot.answers.message_state import check_model, read_attachment
-from bot.answers.receipt import RECEIPT, read_receipt_of
+from bot.answers.message_state import check_model, read_state
 from bot.questions.language_model import RepeatableQuestion, RunInfo
+from bot.receipts.receipt import read_receipt_of
 from bot.rendering.escaping import code_block
 from bot.rendering.tables import PHONE_WIDTH
 
@@ -49,7 +49,7 @@ class MoreButton(PersistentButton, Generic[T], template=r"(?!)"):
         if not await defer(interaction, private=True):
             return
         read = partial(read_receipt_of, self.question)
-        question, receipt = await read_attachment(interaction.message, RECEIPT, read)
+        question, receipt = await read_state(interaction, read)
         check_model(receipt.model, interaction.client.executor.status.model)
         await answer(interaction, question, self._render, private=True)
 

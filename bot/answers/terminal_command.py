@@ -3,10 +3,10 @@
 import shlex
 from typing import TypeVar
 
-from bot.answers.receipt import AnsweredBy
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.language_model import RepeatableQuestion
 from bot.questions.options import MAX_NEW_TOKENS, STRATEGY_OF, K, options_of
+from bot.receipts.receipt import AnsweredBy
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.answers.client import BotClient, OpenAnswers, Turns
 from bot.answers.details import DetailsButton, ReplayButton
 from bot.answers.error_reply import CommandTree
+from bot.answers.picture_receipts import PictureReceipts
 from bot.app.command_sync import sync_commands
 from bot.app.gateway import GatewayStatus
 from bot.app.heartbeat import Heartbeat
@@ -55,6 +56,7 @@ class Nightword(BotClient):
         self.executor = executor
         self.open_answers = OpenAnswers()
         self.turns = Turns()
+        self.picture_receipts = PictureReceipts()
         self.reviews: Reviews | None = None
         self.failure: asyncio.Queue[BotError] = asyncio.Queue()  # what ends the bot, found outside its connection
         self._processes: Processes | None = None

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from bot.app.client import Nightword
 from bot.app.service import configure_logging
 from bot.engine.executor import ModelExecutor, build_executor
-from bot.engine.model_files import DEMO
 from bot.errors import PlaygroundUnavailable
+from bot.questions.language_model import DEMO
 from bot.settings import Settings, read_settings
 
 # Seconds before the page gives up on a command.

@@ -21,8 +21,8 @@ from huggingface_hub.errors import (
 
 from bot.engine.gguf_header import SUFFIX, GgufHeader, read_header, refuse_split_file
 from bot.errors import ModelUnavailable
+from bot.questions.language_model import DEMO
 
-DEMO = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 HUB_TIMEOUT = 5.0  # seconds for the hub to answer a question about a model
 CHECK_NETWORK = (

@@ -10,6 +10,8 @@ from bot.questions.outcome import Outcome
 
 T = TypeVar("T")
 
+DEMO = "demo"  # the name of the embedded model
+
 EngineName = Literal["transformers", "vllm"]
 DType = Literal["float32", "bfloat16", "float16", "int8", "int4"]
 

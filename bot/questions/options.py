@@ -347,6 +347,16 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             door="terminal",
         ),
     ),
+    "replay": (
+        Option(
+            "file",
+            str,
+            'A picture with a receipt, or a receipt as JSON; "-" reads standard input',
+            door="terminal",
+            is_required=True,
+            is_positional=True,
+        ),
+    ),
     "compare": (
         *_text("prompt", "The text to continue in several ways"),
         COMPARED_TOKENS,

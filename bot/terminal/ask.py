@@ -2,9 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from bot.questions.language_model import ModelInfo, Question, RunInfo
+from bot.questions.language_model import ModelInfo, RepeatableQuestion, RunInfo
+from bot.receipts.picture import put_receipt
+from bot.receipts.receipt import receipt_of, write_receipt
 from bot.rendering.json_objects import JsonObject
 from bot.rendering.pictures.picture import Picture
 from bot.settings import Settings
@@ -16,7 +19,7 @@ T = TypeVar("T")
 
 def ask(
     arguments: argparse.Namespace,
-    question: Question[T],
+    question: RepeatableQuestion[T],
     *,
     to_json: Callable[[T, ModelInfo], JsonObject | Sequence[JsonObject]],
     to_text: Callable[[T, RunInfo], str],
@@ -26,8 +29,8 @@ def ask(
 ) -> int:
     """Answer a question on standard output and return the exit code.
 
-    `to_json` returns one object, or several, which are printed one per line. `draw` is for commands with --png.
-    `settings` are read from the command line if they are None.
+    `to_json` returns one object, or several, which are printed one per line. `draw` is for commands with --png, whose
+    picture carries the receipt. `settings` are read from the command line if they are None.
     """
     target = None if draw is None else picture_target(arguments.png)
     result, run = timed_answer(load(settings or settings_of(arguments)), question)
@@ -40,5 +43,11 @@ def ask(
         if has_footer:
             print_footer(run)
     if draw is not None:
-        write_picture(target, draw, result)
+        receipt = write_receipt(receipt_of(question, result, run.model))
+        write_picture(target, _draw_with_receipt, draw, result, receipt)
     return 0
+
+
+def _draw_with_receipt(draw: Callable[[T], Picture], result: T, receipt: str) -> Picture:
+    picture = draw(result)
+    return replace(picture, png=put_receipt(picture.png, receipt))

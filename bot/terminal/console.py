@@ -76,14 +76,7 @@ def read_file(file: str) -> str:
     Raises InputUnreadable if it can't be read or is not UTF-8 text.
     """
     name = "standard input" if file == "-" else file
-    if file == "-" and sys.stdin is None:
-        raise InputUnreadable("standard input is closed. Pipe in a text, or write it on the command line.")
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise InputUnreadable(
-            f"{name} cannot be read: {error.strerror}. Give the path of a text file, or - to read from a pipe."
-        ) from None
+    content = read_bytes(file)
     for mark, encoding in OTHER_MARKS.items():
         if content.startswith(mark):
             raise InputUnreadable(f"{name} is in {encoding}, according to its byte order mark. Save it as UTF-8.")
@@ -97,6 +90,27 @@ def read_file(file: str) -> str:
             f"{name} has a null character (byte {where}), so it is probably UTF-16 or binary. Save it as UTF-8."
         )
     return text.removeprefix(BYTE_ORDER_MARK)
+
+
+def read_bytes(file: str, limit: int | None = None, what: str = "a text file") -> bytes:
+    """Return the content of a file; "-" is standard input. `limit` is in bytes. Raises InputUnreadable."""
+    name = "standard input" if file == "-" else file
+    if file == "-" and sys.stdin is None:
+        raise InputUnreadable("standard input is closed. Pipe in a text, or write it on the command line.")
+    size = -1 if limit is None else limit + 1
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(size)
+        else:
+            with Path(file).open("rb") as opened:
+                content = opened.read(size)
+    except OSError as error:
+        raise InputUnreadable(
+            f"{name} cannot be read: {error.strerror}. Give the path of {what}, or - to read from a pipe."
+        ) from None
+    if limit is not None and len(content) > limit:
+        raise InputUnreadable(f"{name} is too large: it has over {limit:,} bytes.")
+    return content
 
 
 def lines_of(text: str) -> list[str]:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from bot import questions as question_modules
 from bot.answers.details_embed import details_answer, incomparable_answer, replay_answer
-from bot.answers.receipt import CATALOGUE, AnsweredBy, Receipt, read_receipt, write_receipt
 from bot.answers.terminal_command import terminal_command
 from bot.cli.main import build_parser
 from bot.engine.model import EngineModel
@@ -29,6 +28,7 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
+from bot.receipts.receipt import CATALOGUE, AnsweredBy, Receipt, read_receipt, write_receipt
 from tests.rendering.results import check, computed, long_texts, texts
 
 ids = st.lists(st.integers(0, 200_000), max_size=300).map(tuple)

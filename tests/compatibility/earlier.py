@@ -112,13 +112,6 @@ def write_database(file: Path, ids: dict[int, int]) -> None:
     connection.close()
 
 
-async def file_of(message: Any, name: str = "receipt.json") -> dict[str, Any]:
-    """Return the JSON of an attached file."""
-    (file,) = [attachment for attachment in message.attachments if attachment.filename == name]
-    content: dict[str, Any] = json.loads(await file.read())
-    return content
-
-
 def components(message: Any) -> dict[str, dict[str, Any]]:
     """Return buttons and menus by their custom_ids."""
     rows = [row if isinstance(row, dict) else row.to_dict() for row in message.components]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.compatibility.earlier import MESSAGES, Readers, answers, component, components, file_of, load, text_of
+from tests.compatibility.earlier import MESSAGES, Readers, answers, component, components, load, text_of
+from tests.features.messages import names_of, state_of
 
 RECEIPTS = [name for name in MESSAGES if "receipt.json" in load(f"messages/{name}.json").get("files", {})]
 IDENTICAL, EXPIRED = "Replay: identical", "Expired"
@@ -76,20 +77,21 @@ async def test_a_walk_can_be_continued(readers: Readers) -> None:
     await ada.select(message, [chosen], custom_id=menu)
 
     async def steps() -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = (await file_of(readers.message(message.id)))["state"]["steps"]
+        result: list[dict[str, Any]] = (await state_of(readers.message(message.id)))["state"]["steps"]
         return result
 
     stepped = await steps()
     assert [step["id"] for step in stepped] == [*(step["id"] for step in earlier), int(chosen)]
     for step, before in zip(stepped, earlier, strict=False):
-        assert step == before | {"log_probability": pytest.approx(before["log_probability"], abs=1e-5)}
+        figures = {name: value for name, value in before.items() if name != "by"}  # names are in the components
+        assert step == figures | {"log_probability": pytest.approx(before["log_probability"], abs=1e-5)}
     now = readers.message(message.id)
     await ada.click(now, custom_id=component(now, "walk:sample"))
     assert len(await steps()) == len(earlier) + 2
     now = readers.message(message.id)
     await ada.click(now, custom_id=component(now, "walk:undo"))
     assert await steps() == stepped
-    assert (await file_of(readers.message(message.id)))["options"]["temperature"] == 1.3
+    assert (await state_of(readers.message(message.id)))["options"]["temperature"] == 1.3
 
 
 async def test_a_walk_takes_a_temperature_and_is_opened(readers: Readers) -> None:
@@ -97,19 +99,22 @@ async def test_a_walk_takes_a_temperature_and_is_opened(readers: Readers) -> Non
     form = await ada.click(message, custom_id=component(message, "walk:temperature"))
     await ada.submit_modal(form, {"temperature": "0.5"})
     now = readers.message(message.id)
-    assert (await file_of(now))["options"]["temperature"] == 0.5
+    assert (await state_of(now))["options"]["temperature"] == 0.5
     await ada.click(now, custom_id=component(now, "walk:open"))
     now = readers.message(message.id)
     await bob.click(now, custom_id=component(now, "walk:sample"))
-    assert (await file_of(readers.message(message.id)))["state"]["steps"][-1]["by"] == "bob"
+    assert names_of(readers.message(message.id)) == ["ada", "ada", "ada", "bob"]
 
 
 async def test_anyone_can_continue_an_open_walk(readers: Readers) -> None:
     message = readers.post("walk_open")
     await readers.people["carl"].click(message, custom_id=component(message, "walk:undo"))
-    before, after = receipt_of("walk_open")["state"], (await file_of(readers.message(message.id)))["state"]
+    now = readers.message(message.id)
+    before, after = receipt_of("walk_open")["state"], (await state_of(now))["state"]
     assert [step["id"] for step in after["steps"]] == [step["id"] for step in before["steps"][:-1]]
-    assert after["turn"] == before["turn"] + 1
+    assert names_of(now) == [step["by"] for step in before["steps"][:-1]]
+    turn = before["turn"] + 1
+    assert component(now, "walk:step").startswith(f"walk:step:{turn}:{readers.people['ada'].id}:1~")
 
 
 @pytest.mark.parametrize(
@@ -118,14 +123,14 @@ async def test_anyone_can_continue_an_open_walk(readers: Readers) -> None:
 )  # fmt: skip
 async def test_a_continuation_can_be_continued(readers: Readers, name: str) -> None:
     (more,) = answers(await readers.people["bob"].click(readers.post(name), custom_id="continue:more"))
-    (earlier,), (continued,) = receipt_of(name)["outputs"], (await file_of(more))["outputs"]
+    (earlier,), (continued,) = receipt_of(name)["outputs"], (await state_of(more))["outputs"]
     assert continued[: len(earlier)] == earlier
     assert len(continued) > len(earlier)
 
 
 async def test_a_sample_is_drawn_again(readers: Readers) -> None:
     (again,) = answers(await readers.people["bob"].click(readers.post("continue_sample"), custom_id="continue:retry"))
-    before, after = receipt_of("continue_sample")["options"], (await file_of(again))["options"]
+    before, after = receipt_of("continue_sample")["options"], (await state_of(again))["options"]
     assert after.pop("seed") != before.pop("seed")
     assert after.items() >= before.items()
 
@@ -142,14 +147,14 @@ async def test_a_draft_left_by_a_stopped_bot_can_be_ended(readers: Readers) -> N
 
 async def test_a_verdict_is_explained(readers: Readers) -> None:
     (shown,) = answers(await readers.people["bob"].click(readers.post("sentiment"), custom_id="sentiment:explain"))
-    same_outcome(await file_of(shown), receipt_of("explain"))
+    same_outcome(await state_of(shown), receipt_of("explain"))
 
 
 async def test_an_xray_says_what_was_expected(readers: Readers) -> None:
     message = readers.post("xray")
     value = components(message)["xray:expected"]["options"][0]["value"]
     (shown,) = answers(await readers.people["bob"].select(message, [value], custom_id="xray:expected"))
-    same_outcome(await file_of(shown), receipt_of("expected"))
+    same_outcome(await state_of(shown), receipt_of("expected"))
     assert title(shown) == load("messages/expected.json")["embeds"][0]["title"]
 
 
@@ -164,15 +169,18 @@ async def test_a_round_of_guesses_is_joined_and_revealed(readers: Readers) -> No
     form = await carl.click(message, custom_id=component(message, "guess:guess"))
     await carl.submit_modal(form, {"guess": "day"})
     message = readers.message(message.id)
-    assert [guess["name"] for guess in (await file_of(message, "guess.json"))["guesses"]] == ["ada", "bob", "carl"]
+    assert [guess["name"] for guess in (await state_of(message, "guess.json"))["guesses"]] == ["ada", "bob", "carl"]
     reveal = component(message, "guess:reveal")
     assert (await carl.click(message, custom_id=reveal)).response.ephemeral
     await ada.click(message, custom_id=reveal)
-    scores = (await file_of(readers.message(message.id)))["state"]["scores"]
+    scores = (await state_of(readers.message(message.id)))["state"]["scores"]
     earlier = receipt_of("guess_revealed")["state"]["scores"]
-    compared = [{**score, "user": before["user"]} for score, before in zip(scores, earlier, strict=False)]
-    assert compared == [score | {"probability": pytest.approx(score["probability"], abs=1e-5)} for score in earlier]
-    assert [score["name"] for score in scores] == ["bob", "ada", "carl"]
+    figures = [{name: value for name, value in score.items() if name not in ("user", "name")} for score in earlier]
+    assert scores[: len(figures)] == [
+        score | {"probability": pytest.approx(score["probability"], abs=1e-5)} for score in figures
+    ]
+    lines = str(readers.message(message.id).embeds[0].description).split("\n")[-3:]
+    assert [line.split(":")[0].split()[-1] for line in lines] == ["bob", "ada", "carl"]
 
 
 async def test_a_revealed_round_is_followed_by_another(readers: Readers) -> None:
@@ -180,4 +188,4 @@ async def test_a_revealed_round_is_followed_by_another(readers: Readers) -> None
     following = component(message, "guess:next")
     (opened,) = answers(await readers.people["ada"].click(message, custom_id=following))
     before = receipt_of("guess_revealed")["options"]["prompt"]
-    assert (await file_of(opened, "guess.json"))["prompt"] == f"{before} night"
+    assert (await state_of(opened, "guess.json"))["prompt"] == f"{before} night"

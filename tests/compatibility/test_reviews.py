@@ -14,8 +14,9 @@ import simcord
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.settings import Settings
-from tests.compatibility.earlier import component, components, file_of, load, post, text_of, write_database
+from tests.compatibility.earlier import component, components, load, post, text_of, write_database
 from tests.conftest import make_executor
+from tests.features.messages import state_of
 
 CLAIMED, CONFIRMED, DISMISSED, WITHDRAWN, OPEN, IN_DIGEST = 1, 2, 3, 4, 5, 6
 WAITING = "A dull, lifeless film that wasted my evening, number nine."
@@ -231,7 +232,7 @@ async def test_scored_messages_are_not_scored_again(reviews: Reviews, tmp_path: 
 
 async def test_members_get_a_copy_of_their_stored_data(reviews: Reviews) -> None:
     exported = await reviews.ask("ada", "privacy export")
-    kept = await file_of(exported, exported.attachments[0].filename)
+    kept = await state_of(exported, exported.attachments[0].filename)
     earlier = [message for message in load("reviews.json")["messages"] if message["author"] == "ada"]
     assert {int(message["message_id"]) for message in kept["messages"]} == {
         reviews.ids[message["id"]] for message in earlier

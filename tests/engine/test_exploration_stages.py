@@ -21,12 +21,12 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-from bot.answers.receipt import read_receipt
 from bot.engine.model import EngineModel
 from bot.errors import EmptyPrompt, OptionOutOfRange
 from bot.questions.options import RANGES
 from bot.questions.sampler import NEUTRAL_VALUES, STAGES, Distribution, SamplerQuestion, SamplerStages, Stage
 from bot.questions.topk import TopKQuestion
+from bot.receipts.receipt import read_receipt
 from tests.engine.exploring import close
 
 PROMPTS = [

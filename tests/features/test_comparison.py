@@ -1,13 +1,12 @@
 """`/compare` as a member meets it."""
 
-import json
-
 import pytest
 import simcord
 
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
 from bot.settings import Settings
+from tests.features.messages import state_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
@@ -35,8 +34,7 @@ async def test_the_texts_and_figures_are_the_model_s_own(place: Place, demo_mode
         assert ("`seed=7`" in figures) == (text.name == "sample")
         # Without a penalty the search score is the text's own log-probability, so only one figure is shown.
         assert ("search score" in figures) == ("penalty" in text.name)
-    (file,) = [attachment for attachment in result.response.attachments if attachment.filename == "receipt.json"]
-    receipt = json.loads(await file.read())
+    receipt = await state_of(result.response)
     assert receipt["outputs"] == [list(text.continuation.output_ids) for text in own.texts]
 
 

@@ -1,6 +1,5 @@
 """`/decide`: suggestions, the form, the buttons below an answer, and a question with the model of one's choice."""
 
-import json
 import tomllib
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from bot.decisions.presets import load_preset, preset, preset_names
 from bot.questions.decision import DecisionQuestion
 from bot.questions.sentiment import SENTIMENT
+from tests.features.messages import state_of
 from tests.features.people import Place, embed_of
 
 REVIEW = "I laughed all the way home."
@@ -34,7 +34,7 @@ async def test_ready_made_questions_are_suggested(place: Place) -> None:
 async def test_a_question_of_one_s_own_has_the_labels_as_they_were_meant(place: Place) -> None:
     options = {"question": "{text} It was a", "labels": ' day | "night" ', "text": REVIEW}
     answer = (await place.member.slash(place.channel, "decide", **options)).response
-    receipt = json.loads(await answer.attachments[0].read())
+    receipt = await state_of(answer)
     assert receipt["options"]["type"] == "template"
     assert receipt["options"]["labels"] == [" day", "night"]
     assert "·day" in field(answer, "Labels")
@@ -44,7 +44,7 @@ async def test_a_question_of_one_s_own_has_the_labels_as_they_were_meant(place: 
 async def test_the_notebook_s_question_has_the_numbers_of_sentiment(place: Place) -> None:
     asked = (await place.member.slash(place.channel, "decide", question="sentiment", text=REVIEW)).response
     same = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
-    decided, judged = [json.loads(await message.attachments[0].read()) for message in (asked, same)]
+    decided, judged = [await state_of(message) for message in (asked, same)]
     assert decided["outputs"] == judged["outputs"]
     assert decided["input_ids"] == judged["input_ids"]
     assert decided["figures"][-1] == pytest.approx(judged["figures"][-1], abs=1e-5)
@@ -71,7 +71,7 @@ async def test_the_form_asks_the_question_about_its_text(place: Place) -> None:
     form = await place.member.slash(place.channel, "decide", question="sentiment", private=True)
     answer = (await place.member.submit_modal(form, {"text": f"{REVIEW}\nReally."})).response
     assert answer.ephemeral
-    receipt = json.loads(await answer.attachments[0].read())
+    receipt = await state_of(answer)
     assert DecisionQuestion.of(receipt["options"]) == DecisionQuestion(SENTIMENT, f"{REVIEW}\nReally.")
 
 

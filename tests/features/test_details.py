@@ -23,38 +23,13 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.settings import Settings
 from tests.conftest import make_executor
 from tests.fakes import fake_model
+from tests.features.answers import COMMANDS, PROMPT, REVIEW
+from tests.features.messages import remove_state, state_of
 from tests.features.people import Place, embed_of
 
-PROMPT = "The old man's dog looked at the sea and"
-REVIEW = "A slow beginning, but I laughed all the way home."
-COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ("topk", {"prompt": PROMPT, "k": 5}),
-    ("continue", {"prompt": PROMPT}),
-    ("continue", {"prompt": PROMPT, "strategy": "beam", "num_beams": 3, "repetition_penalty": 1.3}),
-    ("continue", {"prompt": PROMPT, "strategy": "sample", "seed": 5, "temperature": 1.1, "top_p": 0.9}),
-    ("continue", {"prompt": PROMPT, "strategy": "sample", "seed": 6, "min_p": 0.1, "top_h": 0.8}),
-    ("sentiment", {"review": REVIEW}),
-    ("decide", {"question": "spam", "text": REVIEW}),
-    ("decide", {"question": "{text} It was a", "labels": 'sad story|day|"night"', "text": PROMPT}),
-    ("tokenize", {"text": "positive", "compare_with": "-positive"}),
-    ("xray", {"text": PROMPT}),
-    ("compare", {"prompt": PROMPT, "max_new_tokens": 6, "seed": 3, "num_beams": 2}),
-    ("sampler", {"prompt": PROMPT, "temperature": 1.5, "top_k": 20, "top_p": 0.9}),
-    ("sampler", {"prompt": PROMPT, "min_p": 0.02, "top_h": 0.9}),
-    ("layers", {"prompt": PROMPT, "positions": 3}),
-    ("contrast", {"a": "The nurse said that", "b": "The doctor said that"}),
-    ("why", {"prompt": PROMPT}),
-    ("why", {"prompt": PROMPT, "token": "-said", "instead_of": "the"}),
-]
 each = pytest.mark.parametrize(
     ("command", "options"), COMMANDS, ids=[f"{name} {len(options)}" for name, options in COMMANDS]
 )
-
-
-async def receipt_of(message: Any) -> dict[str, Any]:
-    (file,) = [attachment for attachment in message.attachments if attachment.filename == "receipt.json"]
-    receipt: dict[str, Any] = json.loads(await file.read())
-    return receipt
 
 
 def fields(message: Any) -> dict[str, str]:
@@ -79,8 +54,9 @@ async def test_details_are_those_of_the_answer(
     answer = (await place.member.slash(place.channel, command, **options)).response
     shown = (await place.other.click(answer, label="Details")).response
     assert shown.ephemeral
-    receipt = await receipt_of(answer)
-    assert receipt == await receipt_of(shown)
+    receipt = await state_of(shown)
+    kept = await state_of(answer)
+    assert kept == {name: value for name, value in receipt.items() if name in kept}
     assert receipt["command"] == command
     given = {"text": options["text"]} if command == "decide" else options  # the question's parts are stored
     assert given.items() <= receipt["options"].items()
@@ -121,7 +97,7 @@ async def test_its_command_computes_the_same_in_a_terminal(
     assert program == "nightword"
     assert cli.run([words[0], "--json", *words[1:]]) == 0
     printed = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
-    receipt = await receipt_of(answer)
+    receipt = await state_of(answer)
     if command in ("continue", "compare"):
         assert ids_in(printed) == [id_ for ids in receipt["outputs"] for id_ in ids]
     elif command == "tokenize":
@@ -175,7 +151,7 @@ async def test_replay_is_identical_also_beside_others_and_after_a_restart(
     replayed = (await place.other.click(shown, label="Replay")).response
     assert replayed.ephemeral
     assert embed_of(replayed)["title"] == "Replay: identical"
-    count = sum(map(len, (await receipt_of(answer))["outputs"]))
+    count = sum(map(len, (await state_of(answer))["outputs"]))
     assert embed_of(replayed)["description"].startswith("1 output id" if count == 1 else f"{count} output ids")
     for future in busy:
         await future
@@ -194,12 +170,12 @@ async def test_walks_explanations_and_menu_answers_have_receipts_too(place: Plac
     options = [option for row in xray.components for part in row["components"] for option in part.get("options", [])]
     expected = (await place.member.select(xray, [options[0]["value"]])).response
     for message, command in ((walk, "topk"), (why, "explain"), (expected, "xray")):
-        receipt = await receipt_of(message)
+        receipt = await state_of(message)
         assert receipt["command"] == command
         shown = (await place.member.click(message, label="Details")).response
         replayed = (await place.member.click(shown, label="Replay")).response
         assert embed_of(replayed)["title"] == "Replay: identical"
-    assert len((await receipt_of(walk))["options"]["after_ids"]) == 1
+    assert len((await state_of(walk))["options"]["after_ids"]) == 1
     assert "--temperature=1.5" in (await place.member.click(walk, label="Details")).response.embeds[0].description
     assert "--explain" in (await place.member.click(why, label="Details")).response.embeds[0].description
 
@@ -265,7 +241,7 @@ class TestAGgufFile:
         self, place: Place, settings: Settings, demo_model: EngineModel
     ) -> None:
         answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=3)).response
-        model = (await receipt_of(answer))["model"]
+        model = (await state_of(answer))["model"]
         assert (model["name"], model["quantization"], model["dtype"]) == ("small.gguf", "Q4_1", "float32")
         assert embed_of(answer)["footer"].startswith("small.gguf · Q4_1 in float32")
         shown = (await place.member.click(answer, label="Details")).response
@@ -294,7 +270,7 @@ class TestAnotherEngine:
         self, place: Place, settings: Settings, demo_model: EngineModel
     ) -> None:
         answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=3)).response
-        assert (await receipt_of(answer))["model"]["engine"] == "vllm"
+        assert (await state_of(answer))["model"]["engine"] == "vllm"
         assert embed_of(answer)["footer"] == "demo · float32 · vllm"
         shown = (await place.member.click(answer, label="Details")).response
         assert "BOT_ENGINE=vllm" in str(embed_of(shown)["description"])
@@ -326,7 +302,7 @@ class TestWhereAnotherTextComesOut:
     async def test_the_first_difference_is_shown(self, place: Place) -> None:
         answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT, max_new_tokens=4)).response
         shown = (await place.member.click(answer, label="Details")).response
-        third = (await receipt_of(answer))["outputs"][0][2]
+        third = (await state_of(answer))["outputs"][0][2]
         replayed = (await place.member.click(shown, label="Replay")).response
         assert embed_of(replayed) == {
             "title": "Replay: different",
@@ -336,16 +312,17 @@ class TestWhereAnotherTextComesOut:
         }
 
 
-async def test_a_missing_receipt_is_named(place: Place) -> None:
+async def test_missing_data_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
-    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    remove_state(place, answer)
+    (answer,) = place.channel.history(viewer=place.other)
     details = await place.other.click(answer, label="Details")
     more = await place.other.click(answer, label="Continue (20 more)")
     for refused in (details.response, more.followups[0]):
         assert refused.ephemeral
         assert embed_of(refused) == {
             "title": "Expired",
-            "description": "This message no longer has the file receipt.json that this button needs. Ask again.",
+            "description": "This message no longer has the data that this button needs. Ask again.",
             "color": 0xF0B232,
         }
 
@@ -363,7 +340,7 @@ async def test_a_damaged_receipt_is_named(place: Place, content: bytes | str) ->
         attachment for attachment in place.env.backend.get_message(place.channel.id, answer.id).attachments
         if attachment["filename"] == "receipt.json"
     ]  # fmt: skip
-    receipt = await receipt_of(answer)
+    receipt = await state_of(answer)
     if isinstance(content, str):
         content = json.dumps(receipt | {"options": receipt["options"] | {content: 5}}).encode()
     place.env.backend.cdn._blobs[stored["url"]] = content

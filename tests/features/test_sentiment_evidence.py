@@ -10,6 +10,7 @@ from bot.questions.sentiment import EvidenceQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
+from tests.features.messages import remove_state
 from tests.features.people import Place, embed_of
 
 REVIEW = "A slow beginning, but I laughed all the way home. Wonderful!"
@@ -55,9 +56,10 @@ async def test_every_verdict_has_the_button(place: Place) -> None:
     assert len({str(embed_of(answer)) for answer in shown}) == 1
 
 
-async def test_a_missing_receipt_is_named(place: Place) -> None:
+async def test_missing_data_is_named(place: Place) -> None:
     verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
-    place.env.backend.get_message(place.channel.id, verdict.id).attachments.clear()
+    remove_state(place, verdict)
+    (verdict,) = place.channel.history(viewer=place.member)
     refused = (await place.member.click(verdict, label="Explain")).response
     assert refused.ephemeral
     assert embed_of(refused)["title"] == "Expired"

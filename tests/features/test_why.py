@@ -58,7 +58,7 @@ async def test_a_single_word_is_explained_as_too_few(place: Place) -> None:
     embed = embed_of(answer)
     assert embed["title"].startswith("Why “")
     assert embed["fields"][0]["value"].startswith("No word was left out: the prompt can't be empty")
-    assert [file.filename for file in answer.attachments] == ["receipt.json"]
+    assert [file.filename for file in answer.attachments] == []
 
 
 @pytest.mark.parametrize(

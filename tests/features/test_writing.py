@@ -1,20 +1,22 @@
 """The buttons below a continuation, Continue and Retry, also after a restart of the bot."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.answers.receipt import read_receipt
 from bot.app.client import Nightword
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.transformers.loading import load_model
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
+from bot.receipts.receipt import read_receipt
 from bot.settings import Settings
 from tests.conftest import make_executor
+from tests.features.messages import state_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
@@ -43,7 +45,7 @@ async def test_continue_gives_the_same_text_as_one_longer_request(
     assert labels(first.response) == labels(more.response)
     again = await place.member.click(more.response, label="Continue (20 more)")
     assert text_of(again.response).startswith(PROMPT + whole.text)
-    (output_ids,) = read_receipt((await again.response.attachments[0].read()).decode()).outcome.outputs
+    (output_ids,) = read_receipt(json.dumps(await state_of(again.response))).outcome.outputs
     assert len(output_ids) == parameters.max_new_tokens + 40
 
 
@@ -57,7 +59,7 @@ async def test_a_beam_search_is_continued_after_its_text(place: Place) -> None:
 async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) -> None:
     first = await place.member.slash(place.channel, "continue", prompt=PROMPT, **SAMPLE)
     retried = await place.member.click(first.response, label="Retry")
-    receipt = read_receipt((await retried.response.attachments[0].read()).decode())
+    receipt = read_receipt(json.dumps(await state_of(retried.response)))
     seed = receipt.question.options()["seed"]
     assert seed != 7
     assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value

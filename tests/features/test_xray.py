@@ -1,6 +1,5 @@
 """`/xray`, the context menu *X-ray*, and the menu below their answers, as members meet them."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from bot.questions.xray import XrayQuestion
 from bot.rendering.tables import percentage
 from bot.settings import Settings
 from tests.conftest import make_executor
+from tests.features.messages import remove_state, state_of
 from tests.features.people import Place, embed_of
 
 TEXT = "The old man looked at the banana and wept."
@@ -41,8 +41,7 @@ async def test_the_figures_are_the_model_s_own(place: Place, demo_model: EngineM
         for position in most
     ]
     assert [option["value"] for option in options(result.response)] == [str(position) for position in most]
-    (file,) = [attachment for attachment in result.response.attachments if attachment.filename == "receipt.json"]
-    receipt = json.loads(await file.read())
+    receipt = await state_of(result.response)
     assert receipt["options"] == {"text": TEXT}
 
 
@@ -89,14 +88,14 @@ async def test_emoji_and_bytes_are_shown(place: Place) -> None:
         assert (await place.member.select(result.response, [option["value"]])).response.embeds
 
 
-async def test_a_missing_receipt_is_named(place: Place) -> None:
+async def test_missing_data_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
-    place.env.backend.get_message(place.channel.id, answer.id).attachments.clear()
+    remove_state(place, answer)
     refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
     assert refused.ephemeral
     assert embed_of(refused) == {
         "title": "Expired",
-        "description": "This message no longer has the file receipt.json that this button needs. Ask again.",
+        "description": "This message no longer has the data that this button needs. Ask again.",
         "color": 0xF0B232,
     }
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.answers.receipt import CATALOGUE
 from bot.engine.model import EngineModel
 from bot.questions.capabilities import capabilities
+from bot.receipts.receipt import CATALOGUE
 
 COMMANDS = {"explain": "sentiment", "explain_decision": "decide"}
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.answers.details_embed import details_answer
-from bot.answers.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
 from bot.features.guess.record import read_round
 from bot.features.topk.record import read_walk
 from bot.questions.outcome import Outcome
 from bot.questions.topk import TopKQuestion
+from bot.receipts.receipt import AnsweredBy, Receipt, read_receipt, write_receipt
 from tests.rendering.results import check
 
 BY = AnsweredBy("demo", None, "float32", "cpu", "")

@@ -1,12 +1,12 @@
 """The explorer's renderers: with any text and any tokens Discord's limits hold and everything is escaped."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.receipt import AnsweredBy, Receipt, write_receipt
 from bot.features.comparison.embed import comparison_answer
 from bot.features.contrast.embed import contrast_answer
 from bot.features.layers.embed import layers_answer
@@ -27,6 +27,7 @@ from bot.questions.tokens import Token, TokenProbability
 from bot.questions.topk import Walk, WalkCandidate, WalkStep
 from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals
+from bot.receipts.receipt import AnsweredBy, Receipt, write_receipt
 from tests.rendering.explorer_results import (
     candidates,
     comparisons,
@@ -108,7 +109,7 @@ def test_words_of_many_marks_fit_into_an_embed(run: RunInfo) -> None:
 
 
 walked_steps = st.builds(
-    TakenStep, st.integers(0, 2**20), texts, st.sampled_from(["chosen", "drawn"]), st.none() | st.floats(0.05, 5),
+    TakenStep, st.integers(0, 2**20), st.sampled_from(["chosen", "drawn"]), texts, st.none() | st.floats(0.05, 5),
     st.none() | st.integers(0, 2**32 - 1),
 )  # fmt: skip
 walks = st.builds(
@@ -134,7 +135,10 @@ def test_walk(result: tuple[WalkRecord, Walk], run: RunInfo) -> None:
     check(answer)
     outcome = record.question.outcome(walk)
     receipt = Receipt(record.question, outcome, AnsweredBy.of(run.model), {"torch": "2"}, walk_state(record, walk))
-    assert read_walk(write_receipt(receipt)) == (record, receipt.model)
+    steps = tuple(replace(step, by="") for step in record.steps)
+    named_nobody = replace(record, opener=0, is_open=False, turn=0, steps=steps)
+    assert read_walk(write_receipt(receipt)) == (named_nobody, receipt.model)
+    assert named_nobody.with_names([step.by for step in record.steps]).steps == record.steps
     for option in candidate_options(walk):
         assert 1 <= len(option.label) <= 100
     if not walk.ended:

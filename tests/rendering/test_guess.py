@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.receipt import AnsweredBy
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, revealed_answer, saved_embed
 from bot.features.guess.record import GuessRound, Reveal, SealedGuess, read_round, reveal_state
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import NextTokens, TokenProbability
+from bot.receipts.receipt import AnsweredBy
 from tests.rendering.results import check, check_embed, computed, logits, long_texts, probabilities, texts, tokens
 
 scored = st.builds(TokenProbability, st.integers(1, 200_000), tokens, logits, probabilities)
@@ -42,7 +42,8 @@ def test_open_and_revealed_rounds(
     by = AnsweredBy.of(run.model)
     shown = open_answer(round_, run)
     check(shown)
-    assert read_round(str(shown.attachments[0].content)) == (round_, by)
+    assert shown.state is not None
+    assert read_round(shown.state.text) == (round_, by)
     reveal = Reveal.of(round_, guesses, top)
     over = revealed_answer(round_, reveal, run)
     check(over)

@@ -7,6 +7,8 @@ from aiohttp import web
 from tests.wire.objects import Json, Snowflakes, message
 from tests.wire.rest import API, Fault, answer, payload, suffer
 
+PNG_START = 8  # bytes before the first chunk
+
 UNKNOWN_MESSAGE = {"code": 10008, "message": "Unknown Message"}
 
 
@@ -21,6 +23,9 @@ class Channels(Snowflakes):
         self.posted: list[Json] = []  # the bot's messages
         self.messages: dict[str, Json] = {}  # members' messages, by id
         self.files: dict[str, bytes] = {}  # attachments by path
+        self.strips_pictures = False  # serve pictures without their texts, as Discord did in April 2023
+        self.loses_files = False
+        self.fetched: list[str] = []  # the names of the files that were fetched
         self.message_faults: dict[str, list[Fault]] = {}  # for requests about messages, by HTTP method
 
     def messages_in(self, channel: str) -> list[Json]:
@@ -82,7 +87,11 @@ class Channels(Snowflakes):
         return web.Response(status=204)
 
     async def _attachment(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.files[request.path])
+        content, name = self.files[request.path], request.match_info["name"]
+        self.fetched.append(name)
+        if self.loses_files:
+            return web.Response(status=404)
+        return web.Response(body=without_texts(content) if self.strips_pictures and name.endswith(".png") else content)
 
     def _find(self, request: web.Request) -> Json | None:
         said = self.messages_in(request.match_info["channel"])
@@ -93,12 +102,28 @@ class Channels(Snowflakes):
         return faults.pop(0) if faults else None
 
     def _message(self, request: web.Request, body: Json, files: dict[str, bytes], sent: Json | None = None) -> Json:
+        """Return a message. A picture that an embed shows is in that embed, and not among the attachments."""
         attachments: list[dict[str, Any]] = []
+        pictures = [embed["image"] for embed in body.get("embeds") or () if "image" in embed]
         for name, content in files.items():
             path = f"/attachments/{self.snowflake()}/{name}"
             self.files[path] = content
             url = f"http://{request.host}{path}"
             size = len(content)
+            if shown := [picture for picture in pictures if picture["url"] == f"attachment://{name}"]:
+                shown[0] |= {"url": url, "proxy_url": f"http://{request.host}/proxy{path}"}  # a converted copy
+                continue
             attachments.append({"id": path.split("/")[2], "filename": name, "size": size, "url": url, "proxy_url": url})
         message_id = self.snowflake() if sent is None else sent["id"]
         return message(message_id, body, attachments)
+
+
+def without_texts(png: bytes) -> bytes:
+    """Return a picture without the chunks that a decoder doesn't need."""
+    kept, position = png[:PNG_START], PNG_START
+    while position < len(png):
+        end = position + 12 + int.from_bytes(png[position : position + 4])
+        if png[position + 4 : position + 5].isupper():  # a critical chunk
+            kept += png[position:end]
+        position = end
+    return kept

@@ -1,7 +1,7 @@
 """People who guess at the same moment: no guess is lost, and the reveal has them all."""
 
 import asyncio
-import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from tests.wire.discord_peer import Discord, discord_on_loopback
 from tests.wire.objects import Json, in_server
 from tests.wire.people import EVERYTHING, MEMBER, Interaction
+from tests.wire.receipts import state_of
 from tests.wire.rest import API, answer, payload
 from tests.wire.running import PROMPT, started, until, until_loaded, wait_for_answer
 
@@ -42,11 +43,13 @@ class Board:
         self.message = self._discord._message(request, body, files, self.message)
         return answer(self.message)
 
-    def file(self, name: str = "guess.json") -> Any:
+    def state(self, name: str = "guess.json") -> Any:
         assert self.message is not None
-        (url,) = [attachment["url"] for attachment in self.message["attachments"] if attachment["filename"] == name]
-        (path,) = [path for path in self._discord.files if path in url]
-        return json.loads(self._discord.files[path])
+        return state_of(self._discord, self.message, name)
+
+    def text(self) -> str:
+        assert self.message is not None
+        return str(self.message["embeds"][0]["description"])
 
 
 async def reply_title(interaction: Interaction) -> str:
@@ -91,12 +94,14 @@ async def test_no_guess_is_lost_among_many_at_once(tmp_path: Path) -> None:
             for user, form in enumerate(forms)
         ]
         assert [await reply_title(interaction) for interaction in taken] == ["Guess saved"] * PEOPLE
-        assert sorted(guess["name"] for guess in board.file()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
+        assert sorted(guess["name"] for guess in board.state()["guesses"]) == [f"user{n}" for n in range(PEOPLE)]
         twice = [await discord.press("Reveal", stale) for _ in range(2)]  # by an impatient opener
         await until(lambda: any(interaction.followups for interaction in twice))
-        scores = board.file("receipt.json")["state"]["scores"]
+        scores = board.state("receipt.json")["state"]["scores"]
     assert [interaction.titles for interaction in twice if interaction.followups] == [["Expired"]]
-    assert {score["name"]: score["token"].strip() for score in scores} == {
-        f"user{number}": GUESSES[number % len(GUESSES)] for number in range(PEOPLE)
-    }
+    assert sorted(score["token"].strip() for score in scores) == sorted(
+        GUESSES[number % len(GUESSES)] for number in range(PEOPLE)
+    )
+    for number in range(PEOPLE):
+        assert re.search(rf"user{number}: \*\*·{GUESSES[number % len(GUESSES)]}\*\*", board.text())
     assert board.reads == PEOPLE + 2

@@ -9,8 +9,9 @@ import numpy as np
 from huggingface_hub import constants
 from numpy.typing import NDArray
 
-from bot.engine.model_files import DEMO, ModelFiles
+from bot.engine.model_files import ModelFiles
 from bot.engine.primitives import Engine
+from bot.questions.language_model import DEMO
 
 PROMPT = "It was a dark and stormy night; the rain fell in"
 COUNT = 10  # recorded tokens, the most probable ones

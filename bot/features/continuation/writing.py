@@ -16,14 +16,14 @@ from bot.answers.components import PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.endings import set_ending
-from bot.answers.message_state import check_model, read_attachment
+from bot.answers.message_state import check_model, read_state
 from bot.answers.observer import Ending
-from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.engine.waiting import Place
 from bot.errors import NotYours
 from bot.features.continuation.embed import continuation_answer, cut_off_embed, draft_answer
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.language_model import RunInfo
+from bot.receipts.receipt import read_receipt_of
 
 PACE_SECONDS = 1.2  # between two edits of one message; Discord allows five edits in five seconds
 MORE_TOKENS = 20
@@ -134,7 +134,7 @@ class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
         private = message.flags.ephemeral
         if not await defer(interaction, private=private):
             return
-        question, receipt = await read_attachment(message, RECEIPT, partial(read_receipt_of, ContinuationQuestion))
+        question, receipt = await read_state(interaction, partial(read_receipt_of, ContinuationQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         (written,) = receipt.outcome.outputs
         await write(interaction, self._change(replace(question, written=written)), private=private)

@@ -16,10 +16,9 @@ from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
-from bot.answers.message_state import check_model, read_attachment
+from bot.answers.message_state import check_model, read_state
 from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
-from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.decisions.definition import define
 from bot.decisions.presets import matching_presets, preset, preset_names
 from bot.errors import UsageError
@@ -36,6 +35,7 @@ from bot.questions.decision import (
     DecisionType,
 )
 from bot.questions.language_model import RunInfo
+from bot.receipts.receipt import read_receipt_of
 from bot.rendering.prose import visible_excerpt
 from bot.rendering.word_effects import SHOWN_WORDS
 
@@ -133,7 +133,7 @@ class ExplainButton(PersistentButton, template="decide:explain"):
         """Read the question from the message's receipt and show the evidence."""
         if not await defer(interaction, private=True):
             return
-        asked, receipt = await read_attachment(interaction.message, RECEIPT, partial(read_receipt_of, DecisionQuestion))
+        asked, receipt = await read_state(interaction, partial(read_receipt_of, DecisionQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         question = DecisionEvidenceQuestion(asked.decision, asked.text)
         render = with_receipt_below(question, partial(_render_evidence, asked.text))
@@ -155,7 +155,7 @@ class QuestionButton(PersistentButton, template="decide:question"):
         """Read the question from the message's receipt and show it."""
         if not await defer(interaction, private=True):
             return
-        asked, _ = await read_attachment(interaction.message, RECEIPT, partial(read_receipt_of, DecisionQuestion))
+        asked, _ = await read_state(interaction, partial(read_receipt_of, DecisionQuestion))
         await reply(interaction, question_answer(asked.decision))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.answers.answer import BLURPLE, GREEN, Answer, Attachment, footer
+from bot.answers.answer import BLURPLE, GREEN, Answer, State, footer
 from bot.features.guess.record import GUESS, GuessRound, Reveal, ScoredGuess, write_round
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import Token
@@ -37,8 +37,8 @@ def open_answer(guess_round: GuessRound, run: RunInfo) -> Answer:
     count = f": {len(guess_round.guesses)} of {MOST_GUESSERS}" if guess_round.guesses else ""
     embed.add_field(name=f"Players{count}", value=names or "*No guesses yet.*", inline=False)
     embed.set_footer(text=footer(run))
-    file = Attachment(GUESS, write_round(guess_round, run.model), "The round with sealed guesses, used by the buttons")
-    return Answer(embed, (file,))
+    state = State(write_round(guess_round, run.model), GUESS, "The round with sealed guesses, used by the buttons")
+    return Answer(embed, state=state)
 
 
 def saved_embed(token: Token, *, is_replacement: bool) -> discord.Embed:

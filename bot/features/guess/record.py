@@ -3,9 +3,9 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-from bot.answers.receipt import AnsweredBy, read_file
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import NextTokens, TokenProbability
+from bot.receipts.receipt import AnsweredBy, read_file
 from bot.rendering.json_objects import JsonObject
 
 GUESS = "guess.json"
@@ -92,11 +92,9 @@ def write_round(guess_round: GuessRound, model: ModelInfo) -> str:
 
 
 def reveal_state(reveal: Reveal) -> JsonObject:
-    """Return the scoreboard for the receipt of a reveal."""
+    """Return the scoreboard for the receipt of a reveal, without the people."""
     scores = [
         {
-            "user": str(guess.user),
-            "name": guess.name,
             "id": guess.token.token.id,
             "token": guess.token.token.text,
             "probability": guess.token.probability,

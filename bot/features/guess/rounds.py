@@ -1,4 +1,4 @@
-"""The buttons and the form of a round below `/guess`. Their state is in the message's file."""
+"""The buttons and the form of a round below `/guess`. Their state is in the message."""
 
 import asyncio
 import re
@@ -14,8 +14,7 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge, send_private
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, fetch_message, read_attachment
-from bot.answers.receipt import RECEIPT, read_receipt_of
+from bot.answers.message_state import check_model, custom_ids_of, fetch_message, read_state
 from bot.errors import ModelLoading, NotYours, ReceiptUnusable, UsageError
 from bot.features.guess.embed import MOST_GUESSERS, open_answer, reveal_picture, revealed_answer, saved_embed
 from bot.features.guess.record import GUESS, GuessRound, Reveal, SealedGuess, read_round, reveal_state
@@ -25,6 +24,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import RunInfo
 from bot.questions.tokens import Token, TokenProbability
 from bot.questions.topk import GuessQuestion, RevealQuestion, ScoredGuesses, TopKQuestion, Walk
+from bot.receipts.receipt import read_receipt_of
 from bot.rendering.pictures.picture import Picture
 
 MODELS_GUESSES = 5
@@ -147,7 +147,7 @@ async def _start_next(interaction: Interaction) -> None:
     private = message.flags.ephemeral
     if not await defer(interaction, private=private):
         return
-    question, receipt = await read_attachment(message, RECEIPT, partial(read_receipt_of, TopKQuestion))
+    question, receipt = await read_state(interaction, partial(read_receipt_of, TopKQuestion))
     check_model(receipt.model, executor.status.model)
 
     favourite = (await executor.submit(interaction.user.id, ContinuationQuestion(question.prompt, _ONE_TOKEN))).result
@@ -174,9 +174,9 @@ def _with_buttons(guess_round: GuessRound, run: RunInfo) -> Answer:
 async def _fetch_round(interaction: Interaction) -> GuessRound:
     """Return the current state of the round. Raises ReceiptUnusable, also if the round is over."""
     message = await fetch_message(interaction)
-    if any(file.filename == RECEIPT for file in message.attachments):  # added by the reveal
+    if any(custom_id.startswith("guess:next:") for custom_id in custom_ids_of(message)):  # added by the reveal
         raise ReceiptUnusable(ROUND_OVER)
-    guess_round, written_by = await read_attachment(message, GUESS, read_round)
+    guess_round, written_by = await read_state(interaction, read_round, filename=GUESS, message=message)
     check_model(written_by, interaction.client.executor.status.model)
     return guess_round
 

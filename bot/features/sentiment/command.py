@@ -15,16 +15,16 @@ from bot.answers.components import Form, PersistentButton, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
-from bot.answers.message_state import check_model, read_attachment
+from bot.answers.message_state import check_model, read_state
 from bot.answers.message_text import text_to_read
 from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
-from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.sentiment.embed import evidence_answer, sentiment_answer
 from bot.features.sentiment.picture import evidence_picture
 from bot.features.sentiment.text import words_table
 from bot.questions.language_model import RunInfo
 from bot.questions.sentiment import EvidenceQuestion, Sentiment, SentimentEvidence, SentimentQuestion
+from bot.receipts.receipt import read_receipt_of
 from bot.rendering.word_effects import SHOWN_WORDS
 
 
@@ -93,9 +93,7 @@ class ExplainButton(PersistentButton, template="sentiment:explain"):
         """Read the review from the message's receipt and show the evidence."""
         if not await defer(interaction, private=True):
             return
-        verdict, receipt = await read_attachment(
-            interaction.message, RECEIPT, partial(read_receipt_of, SentimentQuestion)
-        )
+        verdict, receipt = await read_state(interaction, partial(read_receipt_of, SentimentQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         question = EvidenceQuestion(verdict.review)
         await answer(

@@ -73,7 +73,7 @@ def _path_table(record: WalkRecord, walk: Walk) -> str:
 
 
 def _name(name: str) -> str:
-    return cut(visible_token(name), NAME_COLUMNS)
+    return cut(visible_token(name), NAME_COLUMNS) if name else "–"
 
 
 def _joint_text(walk: Walk) -> str:

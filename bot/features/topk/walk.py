@@ -1,4 +1,4 @@
-"""The components of a token walk below `/topk`. Their state is in the custom_id and the message's receipt."""
+"""The components of a token walk below `/topk`. Their state is in the custom_ids and the message's receipt."""
 
 import random
 import re
@@ -13,13 +13,12 @@ from bot.answers.client import Interaction
 from bot.answers.components import Form, PersistentButton, PersistentMenu
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt
-from bot.answers.message_state import check_model, read_attachment
+from bot.answers.message_state import check_model, custom_ids_of, read_side_state, read_state
 from bot.answers.more import MoreButton
-from bot.answers.receipt import RECEIPT
 from bot.errors import NotYours, OptionOutOfRange, ReceiptUnusable
 from bot.features.topk.embed import candidate_options, has_more, walk_answer
 from bot.features.topk.picture import walk_picture
-from bot.features.topk.record import TakenStep, WalkRecord, read_temperature, read_walk, walk_state
+from bot.features.topk.record import TakenStep, WalkRecord, read_names, read_temperature, read_walk, walk_state
 from bot.features.topk.text import walk_tables
 from bot.questions.language_model import RunInfo
 from bot.questions.options import MAX_SEED, TEMPERATURE
@@ -35,7 +34,7 @@ _BUTTONS = {"sample": "Sample", "undo": "Undo", "temperature": "Temperature", "o
 class WalkState:
     """The part of a walk's state that is in every custom_id: the turn, the opener, and whether the walk is open.
 
-    Permissions can therefore be checked before the message's file is read.
+    Permissions can therefore be checked before the receipt is read, which never says whose walk it is.
     """
 
     turn: int
@@ -53,6 +52,12 @@ class WalkState:
     def read(cls, match: re.Match[str]) -> "WalkState":
         """Return the state in a custom_id."""
         return cls(int(match["turn"]), int(match["opener"]), match["is_open"] == "1")
+
+    @classmethod
+    def below(cls, message: discord.Message) -> "WalkState | None":
+        """Return the state in the custom_ids below a message, or None."""
+        matches = (re.match(r"walk:\w+" + cls.TEMPLATE, custom_id) for custom_id in custom_ids_of(message))
+        return next((cls.read(match) for match in matches if match is not None), None)
 
     def __str__(self) -> str:
         return f":{self.turn}:{self.opener}:{int(self.is_open)}"
@@ -92,7 +97,8 @@ def render_walk(record: WalkRecord, walk: Walk, run: RunInfo, *, can_open: bool)
     if has_more(walk):
         view.add_item(MoreOfWalk())
     shown = replace(walk_answer(record, walk, run), view=view)
-    return with_receipt(shown, record.question, walk, run, walk_state(record, walk))
+    shown = with_receipt(shown, record.question, walk, run, walk_state(record, walk))
+    return replace(shown, side_state={"by": record.names} if record.names else {})
 
 
 class MoreOfWalk(MoreButton[Walk], template="more:topk"):
@@ -121,7 +127,7 @@ class StepMenu(PersistentMenu, template=r"walk:step" + WalkState.TEMPLATE):
 
     async def choose(self, interaction: Interaction, value: str) -> None:
         """Append the chosen token and show the next candidates."""
-        step = TakenStep(int(value), interaction.user.display_name, "chosen")
+        step = TakenStep(int(value), "chosen", interaction.user.display_name)
         await take_turn(interaction, self._state, lambda record: record.with_step(step))
 
 
@@ -151,7 +157,12 @@ class WalkButton(
         elif self._action == "undo":
             await take_turn(interaction, self._state, lambda record: record.without_last_step())
         else:
-            await take_turn(interaction, self._state, lambda record: replace(record, is_open=True))
+            name = interaction.user.display_name  # the opener's, who took all steps so far
+            await take_turn(
+                interaction,
+                self._state,
+                lambda record: replace(record, is_open=True).with_names([name] * len(record.steps)),
+            )
 
 
 class TemperatureForm(Form, title="Temperature"):
@@ -179,7 +190,7 @@ class TemperatureForm(Form, title="Temperature"):
 
 
 async def take_turn(interaction: Interaction, state: WalkState, change: Change, *, sample: bool = False) -> None:
-    """Read the walk from the message's file, change it, and show it in the same message. Each turn is taken once.
+    """Read the walk from its message, change it, and show it in the same message. Each turn is taken once.
 
     With `sample`, the model also samples the next token.
     """
@@ -199,19 +210,21 @@ async def take_turn(interaction: Interaction, state: WalkState, change: Change, 
 async def _change_walk(
     interaction: Interaction, message: discord.Message, state: WalkState, change: Change, *, sample: bool
 ) -> bool:
-    record, written_by = await read_attachment(message, RECEIPT, read_walk)
-    if WalkState.of(record) != state:
+    record, written_by = await read_state(interaction, read_walk)
+    if WalkState.below(message) != state:
         raise ReceiptUnusable(TURN_TAKEN)
+    record = replace(record, opener=state.opener, is_open=state.is_open, turn=state.turn)
+    record = record.with_names(read_names(read_side_state(message)))
     check_model(written_by, interaction.client.executor.status.model)
     record = replace(change(record), turn=record.turn + 1)
-    seed = random.randint(0, MAX_SEED)  # each sampled step has its own seed, stored in the file
+    seed = random.randint(0, MAX_SEED)  # each sampled step has its own seed, stored in the receipt
     question = SampledStepQuestion(record.question, seed) if sample else record.question
 
     def render(result: Walk, run: RunInfo) -> Answer:
         shown = record
         if sample:
             id_, by = result.steps[-1].token.id, interaction.user.display_name
-            shown = record.with_step(TakenStep(id_, by, "drawn", record.temperature, seed))
+            shown = record.with_step(TakenStep(id_, "drawn", by, record.temperature, seed))
         can_open = not message.flags.ephemeral and interaction.guild_id is not None
         return render_walk(shown, result, run, can_open=can_open)
 

@@ -14,16 +14,16 @@ from bot.answers.client import BotClient, Interaction
 from bot.answers.components import PersistentMenu, view_of
 from bot.answers.details import with_receipt_below
 from bot.answers.error_reply import reply_on_error
-from bot.answers.message_state import check_model, read_attachment
+from bot.answers.message_state import check_model, read_state
 from bot.answers.message_text import text_to_read
 from bot.answers.more import MoreButton
 from bot.answers.parameters import Text, describe_options
-from bot.answers.receipt import RECEIPT, read_receipt_of
 from bot.features.xray.embed import MOST_SURPRISING, expected_answer, surprising_options, xray_answer
 from bot.features.xray.picture import xray_picture
 from bot.features.xray.text import surprisals_table
 from bot.questions.language_model import RunInfo
 from bot.questions.xray import Surprisals, XrayQuestion
+from bot.receipts.receipt import read_receipt_of
 
 
 class Xray(commands.Cog):
@@ -64,7 +64,7 @@ class ExpectedMenu(PersistentMenu, template="xray:expected"):
         """Read the text from the message's receipt and show the chosen position."""
         if not await defer(interaction, private=True):
             return
-        question, receipt = await read_attachment(interaction.message, RECEIPT, partial(read_receipt_of, XrayQuestion))
+        question, receipt = await read_state(interaction, partial(read_receipt_of, XrayQuestion))
         check_model(receipt.model, interaction.client.executor.status.model)
         position = int(value)
 

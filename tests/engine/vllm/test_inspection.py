@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from bot.engine.model import EngineModel
-from bot.engine.model_files import DEMO, ModelFiles, find_model
+from bot.engine.model_files import ModelFiles, find_model
 from bot.engine.vllm.weights import read_record, record_file, record_weights, write_record
 from bot.errors import ModelServerUnavailable
+from bot.questions.language_model import DEMO
 from bot.questions.topk import TopKQuestion
 from tests.conftest import STORIES, need_shared
 from tests.engine.vllm.conftest import Connect

@@ -1,4 +1,4 @@
-"""The receipt of an answer, as JSON: question, outcome, model and versions. Buttons below the answer read it."""
+"""The receipt of an answer, as JSON: question, outcome, model and versions. It holds no id of a user or a server."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,11 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.answers.answer import Attachment
-from bot.engine.model_files import DEMO
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import DecisionEvidenceQuestion, DecisionQuestion
-from bot.questions.language_model import EngineName, ModelInfo, RepeatableQuestion
+from bot.questions.language_model import DEMO, EngineName, ModelInfo, RepeatableQuestion, dtype_text
 from bot.questions.layers import LayersQuestion
 from bot.questions.options import RANGES, K
 from bot.questions.outcome import Outcome, output_hash, versions
@@ -24,8 +22,6 @@ from bot.questions.topk import TopKQuestion
 from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.rendering.json_objects import JsonObject
-
-RECEIPT = "receipt.json"
 
 # Every question that a receipt can hold. Details and Replay need an entry for each.
 CATALOGUE: tuple[type[RepeatableQuestion[Any]], ...] = (
@@ -72,6 +68,12 @@ class AnsweredBy:
         return self.revision is None and self.name != DEMO
 
     @property
+    def computed_in(self) -> str:
+        """The dtype, the device, and the method of matrix multiplication if it isn't the default one."""
+        dtype = dtype_text(self.dtype, self.quantization)
+        return ", ".join(filter(None, (f"{dtype} on {self.device}", self.engine_path)))
+
+    @property
     def draws_in_parts(self) -> bool:
         """Whether the engine uses a new random generator when it continues a text."""
         return self.engine == "vllm"
@@ -100,10 +102,18 @@ class Receipt(Generic[T]):
         return self.question.again(self.outcome, draws_in_parts=self.model.draws_in_parts)
 
 
-def receipt_file(question: RepeatableQuestion[T], outcome: Outcome, model: ModelInfo, state: JsonObject) -> Attachment:
-    """Return the receipt of an answer that was computed just now, as a file."""
-    receipt = Receipt(question, outcome, AnsweredBy.of(model), versions(), state)
-    return Attachment(RECEIPT, write_receipt(receipt), "The question and outcome, used by the buttons")
+def receipt_of(
+    question: RepeatableQuestion[T], result: T, model: ModelInfo, state: JsonObject | None = None
+) -> Receipt[T]:
+    """Return the receipt of an answer that was computed just now."""
+    return Receipt(question, question.outcome(result), AnsweredBy.of(model), versions(), state or {})
+
+
+def changes_since(receipt: Receipt[T], model: AnsweredBy) -> list[tuple[str, str, str]]:
+    """Return the name of what has changed, what it was and what it is: libraries' versions, and how it is computed."""
+    then = receipt.versions | {"computed in": receipt.model.computed_in}
+    now = versions() | {"computed in": model.computed_in}
+    return [(name, then.get(name, "none"), value) for name, value in now.items() if then.get(name) != value]
 
 
 def write_receipt(receipt: Receipt[T]) -> str:

@@ -1,0 +1,1 @@
+"""`nightword replay`: computes the answer of a receipt again."""
