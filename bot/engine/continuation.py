@@ -58,6 +58,7 @@ def _continuation(
         finish_reason=reason,
         written_before=len(question.written),
         fixed=question.fixed,
+        text_before=codec.added_text(input_ids, question.written) if choices else "",
         tokens=tuple(_written_token(codec, choice) for choice in choices),
     )
 

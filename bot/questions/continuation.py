@@ -34,8 +34,9 @@ class Continuation:
 
     `output_ids` are only the new ids, including a final end-of-text token; `text` is what they add to the prompt,
     without that token. `finish_reason` is "stop" if the model ended the text, "stopped" if a person did, and "length"
-    at max_new_tokens. The first `written_before` output ids come from the continuation that this one extends. If
-    `fixed` is above 0, a person chose the last of the first `fixed` ids. `tokens` are the new ones; a draft has none.
+    at max_new_tokens. The first `written_before` output ids, with the text `text_before`, come from the continuation
+    that this one extends. If `fixed` is above 0, a person chose the last of the first `fixed` ids. `tokens` are the new
+    ones. A draft has neither `text_before` nor `tokens`.
     """
 
     prompt: str
@@ -46,7 +47,13 @@ class Continuation:
     finish_reason: FinishReason
     written_before: int = 0
     fixed: int = 0
+    text_before: str = ""
     tokens: tuple[WrittenToken, ...] = ()
+
+    @property
+    def doubtful(self) -> tuple[int, ...]:
+        """The indices in `tokens` of those that have others near them."""
+        return tuple(index for index, token in enumerate(self.tokens) if token.near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,14 @@ class ContinuationQuestion(RepeatableQuestion[Continuation]):
     parameters: GenerationParameters
     written: tuple[int, ...] = ()
     fixed: int = 0
+
+    def from_another_token(self, position: int, id_: int, more: int) -> Self:
+        """Return the question that goes on from `id_` in place of `written[position]`, for at least `more` tokens."""
+        written = (*self.written[:position], id_)
+        length = max(self.parameters.max_new_tokens, len(written) + more)
+        return replace(
+            self, written=written, fixed=len(written), parameters=self.parameters.with_max_new_tokens(length)
+        )
 
     @property
     def max_steps(self) -> int:
