@@ -21,7 +21,7 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
     embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
     if result.fixed:
-        embed.add_field(name="Chosen by a person", value=f"token {result.fixed:,}", inline=True)
+        embed.add_field(name="Chosen token", value=f"{result.fixed:,}, by a person", inline=True)
     embed.add_field(name="Speed", value=speed(result, run.seconds), inline=True)
     embed.set_footer(text=footer(run))
     if prompt_excerpt(result.prompt).is_complete and bold_excerpt(result.text, TEXT_LIMIT).is_complete:
@@ -31,13 +31,13 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
 
 
 def token_options(result: Continuation) -> list[discord.SelectOption]:
-    """Return a menu option for each token that was near a new one, at most 25: the nearest, in the order of the text.
+    """Return a menu option for each token that was near a new one, at most 25: the most probable, in the text's order.
 
     The value has the position in the output ids and the id.
     """
     pairs = [(index, other) for index in result.doubtful for other in result.tokens[index].near]
-    nearest = sorted(pairs, key=lambda pair: result.tokens[pair[0]].log_probability - pair[1].log_probability)
-    kept = sorted(nearest[:MOST_OPTIONS], key=lambda pair: pair[0])
+    best_first = sorted(pairs, key=lambda pair: -pair[1].log_probability)
+    kept = sorted(best_first[:MOST_OPTIONS], key=lambda pair: pair[0])
     return [_token_option(result, index, other) for index, other in kept]
 
 

@@ -110,7 +110,7 @@ def _name(other: ScoredToken) -> str:
 def _draw_key(canvas: Canvas, top: int) -> None:
     canvas.gradient(MARGIN, top, _SCALE, 20, sequential)
     canvas.text(MARGIN, top + 48, "100%", size=SMALLEST, colour=MUTED)
-    for probability in (0.5, 0.1):
+    for probability in (0.4, 0.1):
         middle = MARGIN + (1 - math.sqrt(probability)) * _SCALE
         canvas.text(middle, top + 48, f"{probability:.0%}", size=SMALLEST, colour=MUTED, align="center")
     canvas.text(MARGIN + _SCALE, top + 48, "0%", size=SMALLEST, colour=MUTED, align="right")
@@ -135,27 +135,21 @@ def _title(result: Continuation) -> str:
 
 def _alt(result: Continuation, before: str, left_out: int) -> str:
     sentences = [f"Continuation after “{before}”, coloured by probability. {_title(result)}."]
-    most_doubtful = sorted(result.doubtful, key=lambda index: _lead(result.tokens[index]))
-    named = [_doubt(result, index) for index in most_doubtful]
+    best_first = sorted(result.doubtful, key=lambda index: -result.tokens[index].others[0].log_probability)
+    named = [_near_text(result, index) for index in best_first]
     last = [f"Not in the picture: {more_text(left_out, 'token').lstrip('… ')}."] if left_out else []
     while named:
-        whole = " ".join([*sentences, f"Most doubtful: {'; '.join(named)}.", *last])
+        whole = " ".join([*sentences, f"The most probable: {'; '.join(named)}.", *last])
         if len(whole) <= ALT_LIMIT:
             return whole
         named.pop()
     return " ".join([*sentences, *last])
 
 
-def _lead(token: WrittenToken) -> float:
-    """Return how much more probable a token is than the best other one, as a logarithm."""
-    return token.log_probability - token.others[0].log_probability
-
-
-def _doubt(result: Continuation, index: int) -> str:
+def _near_text(result: Continuation, index: int) -> str:
     token = result.tokens[index]
     other = token.others[0]
     return (
-        f"token {result.written_before + index + 1:,} {quoted_token(token.token.text)} "
-        f"{whole_percentage(token.probability)} or {quoted_token(other.token.text)} "
-        f"{whole_percentage(other.probability)}"
+        f"{quoted_token(other.token.text)} {whole_percentage(other.probability)} instead of token "
+        f"{result.written_before + index + 1:,}, {quoted_token(token.token.text)} {whole_percentage(token.probability)}"
     )

@@ -57,7 +57,7 @@ def test_the_alt_text_states_the_figures() -> None:
     ]
     assert draw_checked(continuation_picture, result_of(tokens, "Once upon", " a")).alt == (
         "Continuation after “Once upon a”, coloured by probability. At 2 of 3 new tokens, others were near. "
-        "Most doubtful: token 2 “·dark” 20% or “·cold” 34%; token 3 “·sea” <1% or “·sky” <1%."
+        "The most probable: “·cold” 34% instead of token 2, “·dark” 20%; “·sky” <1% instead of token 3, “·sea” <1%."
     )
 
 
