@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import torch
 from transformers import (
     LogitsProcessor,
@@ -20,6 +21,7 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import Stage
 
 _BLOCK = 128  # neighbouring logits whose largest is found first
+_IN_BLOCK = np.arange(_BLOCK)
 _SMALLEST_SUM, _LARGEST_SUM = 1e-20, 1e38  # of exponentials that float32 holds exactly enough
 
 
@@ -58,31 +60,29 @@ def token_choice(logits: torch.Tensor, id_: int) -> TokenChoice:
 
     It takes 0.1 ms for 151,936 tokens. topk and logsumexp would take 0.46 ms.
     """
-    best = _best_ids(logits, OTHERS + 1)
-    total = logits.exp().sum()
+    ids = [*_best_ids(logits, OTHERS + 1), id_]
+    total = float(logits.exp().sum())
     is_exact = _SMALLEST_SUM < total < _LARGEST_SUM
-    total = total.log() if is_exact else logits.logsumexp(-1)  # which takes twice as long
-    ids = [*best.tolist(), id_]
-    values = logits[ids]
-    scores = [
-        TokenScore(id_, logit, math.exp(log_probability), log_probability)
-        for id_, logit, log_probability in zip(
-            ids, values.tolist(), (values - total).clamp(max=0).tolist(), strict=True
-        )
-    ]
+    log_total = math.log(total) if is_exact else float(logits.logsumexp(-1))  # which takes twice as long
+    scores = []
+    for scored, logit in zip(ids, logits.numpy()[ids].tolist(), strict=True):
+        log_probability = min(0.0, logit - log_total)
+        scores.append(TokenScore(scored, logit, math.exp(log_probability), log_probability))
     return TokenChoice.among(scores[:-1], scores[-1])
 
 
-def _best_ids(logits: torch.Tensor, count: int) -> torch.Tensor:
-    """Return the ids of the `count` largest logits, best first: a seventh of the time that topk takes.
+def _best_ids(logits: torch.Tensor, count: int) -> list[int]:
+    """Return the ids of the `count` largest logits, best first: an eighth of the time that topk takes.
 
     They are in the `count` blocks with the largest maxima, or in the rest after the last block.
     """
     blocks = logits[: len(logits) // _BLOCK * _BLOCK].view(-1, _BLOCK)
-    best = blocks.amax(-1).topk(min(count, len(blocks))).indices
-    rest = torch.arange(blocks.numel(), len(logits))
-    ids = torch.cat([(best[:, None] * _BLOCK + torch.arange(_BLOCK)).flatten(), rest])
-    return ids[logits[ids].topk(min(count, len(ids))).indices]
+    best = blocks.amax(-1).topk(min(count, len(blocks))).indices.numpy()
+    rest = np.arange(blocks.numel(), len(logits))
+    ids = np.concatenate([(best[:, None] * _BLOCK + _IN_BLOCK).ravel(), rest])
+    values = logits.numpy()[ids]
+    first = np.argpartition(-values, count - 1)[:count] if len(values) > count else np.arange(len(values))
+    return sorted(ids[first].tolist(), key=logits.numpy().__getitem__, reverse=True)
 
 
 class TokenChooser:
