@@ -55,6 +55,8 @@ async def test_sample_with_its_details(world: World) -> None:
     details = world.check("details", (await ada.click(message, label="Details")).response)
     world.check("replayed", (await ada.click(details, label="Replay")).response)
     world.check("continued", (await ada.click(message, label="Continue (20 more)")).response)
+    menu = next(part for row in message.components for part in row["components"] if "options" in part)
+    world.check("another token", (await ada.select(message, [menu["options"][4]["value"]])).response)
     world.env.backend.get_message(message.channel_id, message.id).attachments.clear()
     world.check("without its file", (await ada.click(message, label="Details")).response)
 
