@@ -11,7 +11,8 @@ from bot.rendering.pictures.palette import MUTED, TEXT, sequential, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import whole_percentage
 
-MOST_LINES = 18
+MOST_TOKENS = 120
+MOST_LINES = 14
 MOST_HEIGHT = 640  # of all lines; at half the size, the whole picture is less than a phone's height
 MOST_NEAR = 2  # others below a token; the menu has the third
 _TOP = 132  # of the first line
@@ -29,13 +30,13 @@ _SCALE = 300  # width of the scale
 def continuation_picture(result: Continuation) -> Picture:
     """Draw the new tokens after the end of the text before, coloured by probability. There must be some.
 
-    A token with others near it is underlined, and these are listed below it. Lines are drawn up to `MOST_HEIGHT`, with
-    a note of how many tokens are missing.
+    A token with others near it is underlined, and these are listed below it. At most `MOST_TOKENS` tokens and
+    `MOST_HEIGHT` pixels of lines are drawn, with a note of how many tokens are missing.
     """
     canvas = Canvas(_LOWEST)
     canvas.heading(_title(result), f"coloured by probability, with up to {MOST_NEAR} of the others below")
     before = _end_of_text(result)
-    lines = _lines(canvas, before, result.tokens)
+    lines = _lines(canvas, before, result.tokens[:MOST_TOKENS])
     bottom, drawn = _TOP, 0
     for line in lines:
         height = _height(line)
