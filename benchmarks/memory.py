@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from bot.cli.bench.work import continuation, words
-from bot.engine.executor import ModelExecutor, load_language_model
+from bot.engine.executor import IDLE_SECONDS, ModelExecutor, load_language_model
 from bot.questions.comparison import ComparisonQuestion
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
@@ -27,6 +27,7 @@ from bot.questions.xray import XrayQuestion
 from bot.settings import read_settings
 
 AT_ONCE, TENTHS = 16, 10
+SECONDS_TO_REST = 2 * IDLE_SECONDS
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 async def measure(executor: ModelExecutor, requests: int) -> list[float]:
-    """Return the megabytes in use after each tenth of `requests`. A twentieth of them runs first, to warm up."""
+    """Return the megabytes in use after each tenth of `requests`, at rest. A twentieth runs first, to warm up."""
     numbers = iter(range(requests + requests // 20))
 
     async def ask(count: int) -> float:
@@ -60,6 +61,7 @@ async def measure(executor: ModelExecutor, requests: int) -> list[float]:
 
         some = iter([next(numbers) for _ in range(count)])
         await asyncio.gather(*(ask_in_turn() for _ in range(AT_ONCE)))
+        await asyncio.sleep(SECONDS_TO_REST)
         return round(psutil.Process().memory_info().rss / 1e6, 1)
 
     await ask(requests // 20)

@@ -248,11 +248,14 @@ def _problem(field: str, context: Mapping[str, object]) -> str:
 
 
 def limit_kernel_cache() -> None:
-    """Limit oneDNN's cache to 128 compiled kernels, unless the environment sets another limit.
+    """Limit the caches of compiled kernels to 40 each, unless the environment sets other limits.
 
-    oneDNN compiles a kernel for each new shape. Its default is 1,024 kernels, and some take half a megabyte.
+    oneDNN compiles a kernel for each shape of a product, in about 1 ms. Both it and PyTorch's ideep keep 1,024 of them,
+    which took 0.6 MB each: hundreds of megabytes after a few thousand texts of different lengths. A pass needs 5, one
+    for each shape of the weights.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "40")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "40")  # ideep's
 
 
 def hide_download_bars() -> None:

@@ -195,8 +195,9 @@ def settings_page(env_example: str) -> str:
             rows=[
                 ("`HF_HOME`", "The folder for models from the hub: `HF_HOME=/big/disk make run`."),
                 (
-                    "`ONEDNN_PRIMITIVE_CACHE_CAPACITY`",
-                    "How many compiled kernels oneDNN keeps. Nightword sets 128; oneDNN's own default is 1,024.",
+                    "`ONEDNN_PRIMITIVE_CACHE_CAPACITY`, `LRU_CACHE_CAPACITY`",
+                    "How many compiled kernels oneDNN and PyTorch's ideep keep. Nightword sets 40; the libraries' own "
+                    "default is 1,024, which takes hundreds of megabytes.",
                 ),
                 (
                     "`PYTHON_COLORS`, `NO_COLOR`, `FORCE_COLOR`, `TERM`",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from bot.engine.memory import give_back
 from bot.engine.observer import EngineObserver
 from bot.engine.pace import Pace, Slot, Work
 from bot.engine.scheduler import Scheduler
@@ -29,6 +30,7 @@ from bot.settings import Settings, hide_torch_advice, limit_kernel_cache
 log = logging.getLogger(__name__)
 
 THREAD_NAME = "model"
+IDLE_SECONDS = 1.0  # without work, after which free memory is given back to the system
 STOP_SECONDS = 3.0  # at shutdown, for running computations to notice their cancellation
 
 T = TypeVar("T")
@@ -209,6 +211,10 @@ class ModelExecutor:
 
     def _wait_for_work(self) -> bool:
         """Block until a request is waiting or running. Return False if the executor is closed and has none left."""
+        with self._changed:
+            is_idle = not self._changed.wait_for(lambda: self._closing or self._has_work(), IDLE_SECONDS)
+        if is_idle:
+            give_back()  # without the lock, because it can take 50 ms
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._has_work())
             return self._has_work()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from bot.engine.executor import load_language_model
-from bot.engine.transformers.memory import free_garbage
+from bot.engine.memory import free_garbage
 from bot.errors import InputUnreadable, UsageError
 from bot.questions.language_model import LanguageModel, Question, RunInfo
 from bot.rendering.json_objects import JsonObject

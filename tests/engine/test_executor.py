@@ -412,3 +412,19 @@ async def test_a_thousand_mixed_requests_each_end_once(make: Make) -> None:
             assert result == number
     assert len(ended) == 1000
     assert executor.status.waiting == 0
+
+
+async def test_memory_is_given_back_while_there_is_nothing_to_do(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: asyncio.Queue[None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("bot.engine.executor.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.engine.executor.give_back", lambda: loop.call_soon_threadsafe(rests.put_nowait, None))
+    executor, gate = make(), Gate()
+    await asyncio.to_thread(executor.wait_until_loaded)
+    await asyncio.wait_for(rests.get(), PATIENCE)
+    running = executor.submit(1, Operation(gate))
+    await asyncio.to_thread(gate.begun.wait, PATIENCE)
+    assert rests.empty()
+    gate.opened.set()
+    await running
+    await asyncio.wait_for(rests.get(), PATIENCE)

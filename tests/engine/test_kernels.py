@@ -1,5 +1,8 @@
 """Each kernel computes what the plain layers do, and one that doesn't is not used."""
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -333,3 +336,41 @@ class _Spoilt:
 
 def _fail(_: torch.Tensor) -> torch.Tensor:
     raise RuntimeError("no such operator\nand why")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc says how much memory is in use")
+def test_kernels_compiled_for_ever_more_row_counts_take_no_more_memory() -> None:
+    """In a process of its own, because its memory is measured."""
+    result = subprocess.run([sys.executable, "-c", MANY_ROW_COUNTS], check=True, capture_output=True, text=True)  # noqa: S603  # our own program
+    first, later = map(int, result.stdout.split())
+    assert later < first, f"60 row counts took {first:,} bytes, the next 200 took {later:,}"
+
+
+MANY_ROW_COUNTS = """
+import ctypes
+from bot.settings import limit_kernel_cache
+limit_kernel_cache()
+import torch
+
+class Mallinfo(ctypes.Structure):  # see mallinfo(3)
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")]
+
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Mallinfo
+
+def bytes_in_use():
+    counts = library.mallinfo2()
+    return counts.uordblks + counts.hblkhd
+
+packed = torch.ops.mkldnn._reorder_linear_weight(torch.rand(512, 256), 32)
+
+@torch.no_grad()
+def growth(row_counts):
+    before = bytes_in_use()
+    for rows in row_counts:
+        torch.ops.mkldnn._linear_pointwise(torch.rand(rows, 256), packed, None, "none", [], "")
+    return bytes_in_use() - before
+
+print(growth(range(1, 61)), growth(range(61, 261)))
+"""

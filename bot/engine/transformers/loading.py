@@ -17,6 +17,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from bot.engine.memory import free_garbage
 from bot.engine.model import EngineModel
 from bot.engine.model_config import end_ids_of, end_of_text_only, load_tokenizer, source_of, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model, first_line
@@ -35,7 +36,6 @@ from bot.engine.transformers.kernels.modules import use_kernels
 from bot.engine.transformers.llama.batches import PackedBatches
 from bot.engine.transformers.llama.network import LlamaNetwork
 from bot.engine.transformers.llama.weights import can_compute, layer_groups, take_weights
-from bot.engine.transformers.memory import free_garbage
 from bot.engine.transformers.padded_batches import PaddedBatches
 from bot.engine.transformers.self_test import passes_self_test, take_reference
 from bot.errors import ModelUnavailable

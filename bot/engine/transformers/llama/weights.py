@@ -9,9 +9,9 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
+from bot.engine.memory import give_back
 from bot.engine.transformers.kernels import Activation, Product
 from bot.engine.transformers.kernels.choice import Kernels
-from bot.engine.transformers.memory import give_back
 
 # Their layers compute the same, apart from biases, norms of queries and keys (Qwen3), and Gemma's norm and scaling.
 CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "GemmaForCausalLM")

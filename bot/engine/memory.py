@@ -1,4 +1,4 @@
-"""Giving memory back to the system while a model is loaded."""
+"""Giving memory back to the system: while a model is loaded, and when it has no work."""
 
 import contextlib
 import ctypes
