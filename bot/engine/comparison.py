@@ -1,7 +1,7 @@
 """One prompt continued in four ways: greedy, sampled, and beam search without and with a repetition penalty."""
 
-from bot.engine.continuation import WatchedSteps, continuation
-from bot.engine.primitives import Engine, Search
+from bot.engine.continuation import write_or_search
+from bot.engine.primitives import Engine
 from bot.questions.comparison import BeamTree, ComparedText, Comparison, ComparisonQuestion
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
@@ -21,25 +21,14 @@ def compare(engine: Engine, question: ComparisonQuestion, watcher: Watcher[Compa
     texts: list[ComparedText] = []
     trees: list[BeamTree] = []
     for parameters in all_parameters:
-        written, search = _continue(engine, ContinuationQuestion(question.prompt, parameters), watcher)
+        asked = ContinuationQuestion(question.prompt, parameters)
+        written, search = write_or_search(engine, asked, _TextWatcher(watcher), with_tree=True)
         watcher.note_token()  # the text's last one
-        if search.tree is not None:
+        if search is not None and search.tree is not None:
             trees.append(search.tree)
-        texts.append(ComparedText(written, _log_probability(engine, written), search.score))
+        log_probability = sum(token.log_probability for token in written.tokens)
+        texts.append(ComparedText(written, log_probability, None if search is None else search.score))
     return Comparison(question.prompt, tuple(texts), trees[0])
-
-
-def _continue(
-    engine: Engine, question: ContinuationQuestion, watcher: Watcher[Comparison]
-) -> tuple[Continuation, Search]:
-    codec, parameters = engine.codec, question.parameters
-    input_ids = codec.encode(question.prompt, room_for=parameters.max_new_tokens)
-    steps = WatchedSteps(codec, question, input_ids, _TextWatcher(watcher))
-    if parameters.num_beams is None:
-        search = Search(engine.write(input_ids, parameters, steps))
-    else:
-        search = engine.search(input_ids, parameters, steps, with_tree=True)
-    return continuation(codec, question, input_ids, search.output_ids), search
 
 
 class _TextWatcher(Watcher[Continuation]):
@@ -53,15 +42,6 @@ class _TextWatcher(Watcher[Continuation]):
 
     def note_token(self) -> None:
         self._comparison.note_token()
-
-
-def _log_probability(engine: Engine, written: Continuation) -> float:
-    """Return the sum of the natural-log probabilities of the new tokens, at temperature 1."""
-    input_ids, output_ids = list(written.input_ids), written.output_ids
-    scores = engine.score_after_each(
-        [*input_ids, *output_ids[:-1]], first=len(input_ids) - 1, following=[(id_,) for id_ in output_ids]
-    )
-    return sum(position.chosen[0].log_probability for position in scores)
 
 
 def _compared_parameters(question: ComparisonQuestion) -> list[GenerationParameters]:

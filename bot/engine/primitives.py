@@ -13,6 +13,8 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo
 from bot.questions.tokens import Likelihood, TokenProbability
 
+OTHERS = 3  # tokens that are known in the place of each new one
+
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
@@ -50,6 +52,30 @@ class NextScores:
     top: tuple[RankedScore, ...]
     chosen: tuple[RankedScore, ...]
     at_temperature: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A new token of a text, and the `OTHERS` most probable other tokens in its place, best first.
+
+    The probabilities are the model's own, before any penalty and at temperature 1.
+    """
+
+    token: TokenScore
+    others: tuple[TokenScore, ...]
+
+    @classmethod
+    def among(cls, top: Iterable[TokenScore], token: TokenScore) -> "TokenChoice":
+        """Return the choice of `token` from the most probable tokens, best first: more than `OTHERS`."""
+        return cls(token, tuple(score for score in top if score.id != token.id)[:OTHERS])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The output ids of a text, and the choices of those that are new."""
+
+    output_ids: list[int]
+    choices: list[TokenChoice]
 
 
 def candidates(scores: Iterable[RankedScore], codec: TextCodec) -> tuple[TokenProbability, ...]:
@@ -172,7 +198,7 @@ class Engine(Protocol):
 
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
-    ) -> list[int]:
+    ) -> Written:
         """Return `written` and the new ids after it, up to and including the first end of text.
 
         The ids are greedy or drawn with the seed. Several calls that pass on `written` give the same ids as one call.
@@ -191,3 +217,16 @@ class Engine(Protocol):
     ) -> Search:
         """Run a beam search after `input_ids` and `written`. Its ids begin with `written`. Raises RequestCancelled."""
         ...
+
+
+def choices_along(
+    engine: Engine, input_ids: Sequence[int], output_ids: Sequence[int], written: Sequence[int] = ()
+) -> list[TokenChoice]:
+    """Return the choices of the `output_ids` after `written`, by computing the whole text again."""
+    new_ids = output_ids[len(written) :]
+    if not new_ids:
+        return []
+    text = [*input_ids, *output_ids[:-1]]
+    following = [(id_,) for id_ in new_ids]
+    scores = engine.score_after_each(text, first=len(text) - len(new_ids), following=following, top=OTHERS + 1)
+    return [TokenChoice.among(position.top, position.chosen[0]) for position in scores]

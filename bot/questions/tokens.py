@@ -30,6 +30,19 @@ class TokenProbability:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token and its natural-log probability, over the whole vocabulary, at temperature 1, before any penalty."""
+
+    token: Token
+    log_probability: float
+
+    @property
+    def probability(self) -> float:
+        """The probability, or 0 if it is too small for a float."""
+        return math.exp(self.log_probability)
+
+
+@dataclass(frozen=True, slots=True)
 class NextTokens:
     """The most probable next tokens after a prompt, best first."""
 

@@ -35,6 +35,13 @@ def percentage(probability: float) -> str:
     return f"{probability:.2%}"
 
 
+def whole_percentage(probability: float) -> str:
+    """Return ``89%``. A value that would round to 0% or 100% becomes ``<1%`` or ``>99%``."""
+    if 0 < probability < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
+
+
 def bar(probability: float, cells: int = BAR_CELLS) -> str:
     """Return a bar of `cells` characters, full at a probability of 1."""
     eighths = round(min(max(probability, 0.0), 1.0) * cells * 8)

@@ -55,6 +55,16 @@ def test_continue_json(console: Console) -> None:
     options = "--strategy sample --seed 3 --max-new-tokens 12 --temperature 0.7 --top-k 9 --top-p 0.8"
     answer = console.json("continue", PROMPT, *options.split(), "--repetition-penalty", "1.1")
 
+    with torch.no_grad():
+        rows = model(torch.tensor([[*inputs.input_ids[0], *output]])).logits[0, count - 1 :].softmax(-1)
+    tokens: Any = answer.pop("tokens")
+    for token, id_, row in zip(tokens, output, rows, strict=False):
+        assert (token["id"], token["token"]) == (id_, tokenizer.decode([id_]))
+        assert token["probability"] == pytest.approx(row[id_].item(), abs=1e-5)
+        best = [other for other in row.topk(4).indices.tolist() if other != id_][:3]
+        assert [other["id"] for other in token["alternatives"]] == best
+        assert [other["probability"] for other in token["alternatives"]] == pytest.approx(row[best].tolist(), abs=1e-5)
+    assert len(tokens) == len(output)
     assert answer == {
         "command": "continue",
         "model": MODEL,
@@ -231,7 +241,7 @@ def test_a_line_that_cannot_be_scored_does_not_stop_the_others(console: Console,
         (["sentiment", "x", "--png", "x.png"], 2, "--png needs --explain: a verdict alone has no picture"),
         (["sentiment", "--lines", "x", "--explain"], 2, "--explain works on a single review"),
         (["sentiment", "", "--explain", "--model", "demo"], 2, "The review is empty"),
-        (["continue", "x", "--png", "x.png"], 2, "unrecognized arguments: --png x.png"),
+        (["doctor", "--png", "x.png"], 2, "unrecognized arguments: --png x.png"),
         (["playground", "--port", "70000"], 2, "70000 is out of range: it must be from 0 to 65535"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -22,6 +22,7 @@ from bot.questions.tokens import Likelihood, Token
 from bot.questions.topk import TopKQuestion
 from bot.questions.xray import Surprisals, TokenSurprisal, XrayQuestion
 from tests.console import PROMPT, Console
+from tests.engine.requests import assert_same
 from tests.engine.small_models import llama, overflowing_demo, random_model
 from tests.engine.together import written_together
 
@@ -103,7 +104,8 @@ def test_a_bad_text_does_not_fail_the_texts_computed_with_it(bad_word_model: Eng
     texts = ["It was a dark", f"It was{WORD} a", "The old man said", f"The{WORD}"]
     alone = {text: bad_word_model.answer(ContinuationQuestion(text, GREEDY)) for text in texts if WORD not in text}
     ended = dict(zip(texts, written_together(bad_word_model, texts, GREEDY), strict=True))
-    assert {text: result for text, result in ended.items() if WORD not in text} == alone
+    for text, result in alone.items():
+        assert_same(result, ended[text])
     for text in texts:
         if WORD in text:
             assert isinstance(ended[text], BotError)

@@ -4,11 +4,11 @@ import io
 import json
 from typing import Any
 
+import simcord
 from PIL import Image
 
 from bot.answers import component_text
 from bot.rendering.pictures.picture import ALT_LIMIT
-from tests.features.people import Place
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -53,9 +53,9 @@ def _object(text: str | bytes) -> dict[str, Any]:
     return content
 
 
-def remove_state(place: Place, message: Any) -> None:
+def remove_state(env: simcord.Env, message: Any) -> None:
     """Take away all that the buttons below a message need: files, picture, and what its custom_ids hold."""
-    stored = place.env.backend.get_message(place.channel.id, message.id)
+    stored = env.backend.get_message(message.channel_id, message.id)
     stored.attachments.clear()
     for embed in stored.embeds:
         embed.pop("image", None)

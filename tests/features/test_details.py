@@ -314,7 +314,7 @@ class TestWhereAnotherTextComesOut:
 
 async def test_missing_data_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "continue", prompt=PROMPT)).response
-    remove_state(place, answer)
+    remove_state(place.env, answer)
     (answer,) = place.channel.history(viewer=place.other)
     details = await place.other.click(answer, label="Details")
     more = await place.other.click(answer, label="Continue (20 more)")

@@ -220,7 +220,7 @@ async def test_a_guess_after_the_reveal_is_refused(place: Place) -> None:
 
 
 async def test_missing_data_is_named(place: Place) -> None:
-    remove_state(place, await open_round(place))
+    remove_state(place.env, await open_round(place))
     message = last_message(place)
     assert "no longer has the data" in embed_of(await guess(place.other, message, "night"))["description"]
     (reply,) = (await place.member.click(message, label="Reveal")).followups

@@ -15,6 +15,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("compare", {"prompt": "The old man", "max_new_tokens": 6, "seed": 1}),
     ("tokenize", {"text": "positive", "compare_with": " positive"}),
     ("topk", {"prompt": "The old man"}),
+    ("continue", {"prompt": "The old man", "max_new_tokens": 6}),
     ("why", {"prompt": "The old man"}),
 ]
 

@@ -58,7 +58,7 @@ async def test_every_verdict_has_the_button(place: Place) -> None:
 
 async def test_missing_data_is_named(place: Place) -> None:
     verdict = (await place.member.slash(place.channel, "sentiment", review=REVIEW)).response
-    remove_state(place, verdict)
+    remove_state(place.env, verdict)
     (verdict,) = place.channel.history(viewer=place.member)
     refused = (await place.member.click(verdict, label="Explain")).response
     assert refused.ephemeral

@@ -209,7 +209,7 @@ async def test_a_walk_works_in_a_direct_message(place: Place) -> None:
 
 async def test_missing_data_is_named_at_every_press(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "topk", prompt=PROMPT)).response
-    remove_state(place, answer)
+    remove_state(place.env, answer)
     for _ in range(2):
         result = await place.member.click(answer, label="Sample")
         (refusal,) = result.followups

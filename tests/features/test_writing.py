@@ -16,15 +16,11 @@ from bot.questions.generation import GenerationParameters
 from bot.receipts.receipt import read_receipt
 from bot.settings import Settings
 from tests.conftest import make_executor
-from tests.features.messages import state_of
+from tests.features.messages import buttons, state_of
 from tests.features.people import Place, embed_of
 
 PROMPT = "The old man looked at the sea and"
 SAMPLE: dict[str, Any] = {"strategy": "sample", "seed": 7, "temperature": 1.1, "top_k": 30, "max_new_tokens": 12}
-
-
-def labels(message: Any) -> list[str]:
-    return [button["label"] for row in message.components for button in row["components"]]
 
 
 def text_of(message: Any) -> str:
@@ -42,7 +38,7 @@ async def test_continue_gives_the_same_text_as_one_longer_request(
         ContinuationQuestion(PROMPT, parameters.with_max_new_tokens(parameters.max_new_tokens + 20))
     )
     assert text_of(more.response) == PROMPT + whole.text
-    assert labels(first.response) == labels(more.response)
+    assert buttons(first.response) == buttons(more.response)
     again = await place.member.click(more.response, label="Continue (20 more)")
     assert text_of(again.response).startswith(PROMPT + whole.text)
     (output_ids,) = read_receipt(json.dumps(await state_of(again.response))).outcome.outputs
@@ -65,7 +61,7 @@ async def test_retry_draws_another_text_with_a_seed_that_is_shown(place: Place) 
     assert f"`seed={seed}`" in retried.response.embeds[0].fields[0].value
     assert text_of(retried.response) != text_of(first.response)
     greedy = await place.member.slash(place.channel, "continue", prompt=PROMPT)
-    assert labels(greedy.response) == ["Continue (20 more)", "Details"]
+    assert list(buttons(greedy.response)) == ["Continue (20 more)", "Details"]
 
 
 async def test_the_buttons_work_after_a_restart(place: Place, demo_model: EngineModel, settings: Settings) -> None:

@@ -90,7 +90,7 @@ async def test_emoji_and_bytes_are_shown(place: Place) -> None:
 
 async def test_missing_data_is_named(place: Place) -> None:
     answer = (await place.member.slash(place.channel, "xray", text=TEXT)).response
-    remove_state(place, answer)
+    remove_state(place.env, answer)
     refused = (await place.member.select(answer, [options(answer)[0]["value"]])).response
     assert refused.ephemeral
     assert embed_of(refused) == {

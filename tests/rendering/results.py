@@ -7,12 +7,12 @@ import discord
 from hypothesis import strategies as st
 
 from bot.answers.answer import Answer
-from bot.questions.continuation import Continuation
+from bot.questions.continuation import Continuation, WrittenToken
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.sentiment import Sentiment
 from bot.questions.tokenization import Tokenization
-from bot.questions.tokens import Token
+from bot.questions.tokens import ScoredToken, Token
 
 # Texts that break things: fences, mentions, markdown, bidi, zero-width, wide and combining characters.
 HOSTILE = st.sampled_from(
@@ -51,6 +51,13 @@ parameters = st.sampled_from(
         GenerationParameters.from_options(strategy="beam"),
     ]
 )
+scored_tokens = st.builds(ScoredToken, tokens, st.floats(-1e3, 0))
+written_tokens = st.builds(
+    WrittenToken,
+    tokens,
+    st.floats(-1e3, 0),
+    st.lists(scored_tokens, max_size=3, unique_by=lambda other: other.token.id).map(tuple),
+)
 continuations = st.builds(
     Continuation,
     prompt=long_texts,
@@ -59,6 +66,8 @@ continuations = st.builds(
     output_ids=st.lists(st.integers(0, 9), max_size=256).map(tuple),
     text=long_texts,
     finish_reason=st.sampled_from(["length", "stop"]),
+    fixed=st.sampled_from([0, 3]),
+    tokens=st.lists(written_tokens, max_size=30).map(tuple),
 )
 sentiments = st.builds(
     Sentiment,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bot import errors
 from bot.answers.error_reply import bug_embed, error_embed
 from bot.engine.waiting import ExecutorStatus, Place
-from bot.features.continuation.embed import continuation_answer, draft_answer
+from bot.features.continuation.embed import continuation_answer, draft_answer, token_options
 from bot.features.model_card import model_card_answer
 from bot.features.sentiment.embed import sentiment_answer
 from bot.features.tokenization.embed import tokenization_answer
@@ -30,6 +30,11 @@ from tests.rendering.results import (
 @settings(max_examples=60, deadline=None)
 def test_continuation(result: Continuation, run: RunInfo) -> None:
     check(continuation_answer(result, run))
+    options = token_options(result)
+    assert len(options) <= 25
+    for option in options:
+        assert 1 <= len(option.label) <= 100
+        assert 1 <= len(option.description or "") <= 100
 
 
 places = st.builds(Place, st.integers(0, 9999), st.none() | st.floats(0, 1e6))

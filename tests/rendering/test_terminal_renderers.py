@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.features.comparison.terminal import comparison_object, comparison_table
+from bot.features.continuation.terminal import continuation_object
 from bot.features.contrast.terminal import contrast_object, contrast_table
 from bot.features.diff.json_object import diff_object
 from bot.features.diff.text import diff_table, diff_text
@@ -18,6 +19,7 @@ from bot.features.why.terminal import why_object, why_text
 from bot.features.xray.terminal import surprisals_object, surprisals_summary
 from bot.features.xray.text import surprisals_table
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.questions.continuation import Continuation
 from bot.questions.contrast import Contrast
 from bot.questions.diff import Diff
 from bot.questions.language_model import ModelInfo, RunInfo
@@ -36,7 +38,7 @@ from tests.rendering.explorer_results import (
     surprisals,
     token_evidence,
 )
-from tests.rendering.results import computed, logits, tokens
+from tests.rendering.results import computed, continuations, logits, tokens
 
 
 def check_printed(text: str) -> None:
@@ -61,6 +63,12 @@ def test_xray(result: Surprisals, model: ModelInfo) -> None:
     assert len(shown.split("\n")) == 1 + len(result.tokens)
     check_printed(surprisals_summary(result))
     check_object(surprisals_object(result, model), model)
+
+
+@given(continuations, models)
+@settings(max_examples=60, deadline=None)
+def test_continuation(result: Continuation, model: ModelInfo) -> None:
+    check_object(continuation_object(result, model), model)
 
 
 @given(diffs)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.features.messages import remove_state
 from tests.snapshots.conftest import World
 
 PROMPT = "The old man looked at the sea and"
@@ -55,9 +56,9 @@ async def test_sample_with_its_details(world: World) -> None:
     details = world.check("details", (await ada.click(message, label="Details")).response)
     world.check("replayed", (await ada.click(details, label="Replay")).response)
     world.check("continued", (await ada.click(message, label="Continue (20 more)")).response)
-    stored = world.env.backend.get_message(message.channel_id, message.id)
-    for part in (part for row in stored.components for part in row["components"]):
-        part["custom_id"] = part["custom_id"].partition("~")[0]
+    menu = next(part for row in message.components for part in row["components"] if "options" in part)
+    world.check("another token", (await ada.select(message, [menu["options"][4]["value"]])).response)
+    remove_state(world.env, message)
     (message,) = [shown for shown in world.channels["reviews"].history(viewer=ada) if shown.id == message.id]
     world.check("without its data", (await ada.click(message, label="Details")).response)
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.engine.model import EngineModel
 from bot.features.comparison.picture import beam_tree_picture
+from bot.features.continuation.picture import continuation_picture
 from bot.features.contrast.picture import contrast_picture
 from bot.features.layers.picture import layers_picture
 from bot.features.sampler.picture import stages_picture
@@ -17,7 +18,9 @@ from bot.features.topk.picture import walk_picture
 from bot.features.why.picture import why_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import ComparisonQuestion
+from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
+from bot.questions.generation import GenerationParameters
 from bot.questions.layers import LayersQuestion
 from bot.questions.sampler import SamplerQuestion
 from bot.questions.sentiment import EvidenceQuestion
@@ -29,6 +32,7 @@ from bot.rendering.pictures.picture import Picture
 from tests.console import PROMPT, Console, assert_same_json
 
 Draw = Callable[[EngineModel], Picture | None]
+CONTINUATION = ContinuationQuestion(PROMPT, GenerationParameters.from_options())
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
 
 
@@ -58,6 +62,7 @@ COMMANDS: list[tuple[list[str], Draw]] = [
         ["contrast", PROMPT, BROKEN],
         lambda model: contrast_picture(model.answer(ContrastQuestion(PROMPT, BROKEN))),
     ),
+    (["continue", PROMPT], lambda model: continuation_picture(model.answer(CONTINUATION))),
     (["topk", PROMPT, "-k", "30"], topk),
     (["tokenize", BROKEN], lambda model: token_borders_picture(model.answer(TokenizationQuestion(BROKEN))[0])),
     (

@@ -46,7 +46,8 @@ SETTLED = ["Continue (20 more)", "Details"]  # the buttons below a finished cont
 
 
 def labels(message: Any) -> list[str]:
-    return [button["label"] for row in message["components"] for button in row["components"]]
+    """Return the buttons' labels. The menu below a finished continuation has none."""
+    return [part["label"] for row in message["components"] for part in row["components"] if "label" in part]
 
 
 def text(message: Any) -> str:

@@ -1,7 +1,9 @@
 """Continue a text token by token, greedily or by sampling, with the same numbers as transformers' `generate`."""
 
+import math
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import torch
 from transformers import (
     EpsilonLogitsWarper,
@@ -18,11 +20,15 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-from bot.engine.primitives import Steps
+from bot.engine.primitives import OTHERS, Steps, TokenChoice, TokenScore, Written
 from bot.engine.transformers.sequences import Decoding
 from bot.errors import RequestCancelled
 from bot.questions.generation import GenerationParameters
 from bot.questions.sampler import Stage
+
+_BLOCK = 128  # neighbouring logits whose largest is found first
+_IN_BLOCK = np.arange(_BLOCK)
+_SMALLEST_SUM, _LARGEST_SUM = 1e-20, 1e38  # of exponentials that float32 holds exactly enough
 
 
 def decode(
@@ -32,7 +38,7 @@ def decode(
     end_ids: Collection[int],
     steps: Steps,
     written: Sequence[int] = (),
-) -> list[int]:
+) -> Written:
     """Return `written` and the new ids after it, up to and including the first of `end_ids`. Raises RequestCancelled.
 
     The prompt is `input_ids`, and `written` are output ids of an earlier call. `decoding` has none of these ids yet, or
@@ -40,6 +46,7 @@ def decode(
     """
     choose = TokenChooser(parameters)
     new_ids = list(written)
+    choices: list[TokenChoice] = []
     is_last = steps.is_enough(new_ids)
     while not is_last:
         logits = decoding.next_logits([*input_ids, *new_ids][len(decoding.ids) :])
@@ -48,9 +55,40 @@ def decode(
         if steps.is_cancelled():
             raise RequestCancelled
         new_ids.append(choose(input_ids + new_ids, logits))
+        choices.append(token_choice(logits, new_ids[-1]))
         is_complete = new_ids[-1] in end_ids or len(new_ids) >= parameters.max_new_tokens
         is_last = is_complete or steps.is_enough(new_ids)
-    return new_ids
+    return Written(new_ids, choices)
+
+
+def token_choice(logits: torch.Tensor, id_: int) -> TokenChoice:
+    """Return the choice of a token from `logits` [vocabulary].
+
+    It takes 0.1 ms for 151,936 tokens. topk and logsumexp would take 0.46 ms.
+    """
+    ids = [*_best_ids(logits, OTHERS + 1), id_]
+    total = float(logits.exp().sum())
+    is_exact = _SMALLEST_SUM < total < _LARGEST_SUM
+    log_total = math.log(total) if is_exact else float(logits.logsumexp(-1))  # which takes twice as long
+    scores = []
+    for scored, logit in zip(ids, logits.numpy()[ids].tolist(), strict=True):
+        log_probability = min(0.0, logit - log_total)
+        scores.append(TokenScore(scored, logit, math.exp(log_probability), log_probability))
+    return TokenChoice.among(scores[:-1], scores[-1])
+
+
+def _best_ids(logits: torch.Tensor, count: int) -> list[int]:
+    """Return the ids of the `count` largest logits, best first: an eighth of the time that topk takes.
+
+    They are in the `count` blocks with the largest maxima, or in the rest after the last block.
+    """
+    blocks = logits[: len(logits) // _BLOCK * _BLOCK].view(-1, _BLOCK)
+    best = blocks.amax(-1).topk(min(count, len(blocks))).indices.numpy()
+    rest = np.arange(blocks.numel(), len(logits))
+    ids = np.concatenate([(best[:, None] * _BLOCK + _IN_BLOCK).ravel(), rest])
+    values = logits.numpy()[ids]
+    first = np.argpartition(-values, count - 1)[:count] if len(values) > count else np.arange(len(values))
+    return sorted(ids[first].tolist(), key=logits.numpy().__getitem__, reverse=True)
 
 
 class TokenChooser:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from bot.engine.beam_search import search_beams
-from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore
+from bot.engine.primitives import NextScores, RankedScore, Search, Steps, TokenScore, Written, choices_along
 from bot.engine.scheduler import let_others_run
 from bot.engine.tokenizer import TextCodec
 from bot.engine.transformers.beams import Beams
@@ -100,15 +100,16 @@ class TransformersEngine:
 
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
-    ) -> list[int]:
+    ) -> Written:
         """Decode together with other texts, or use `generate` if the model doesn't support that."""
         if not self.passes.supports_incremental:
-            return self._generate(self.passes.plain_model, input_ids, parameters, steps, written)
+            output_ids = self._generate(self.passes.plain_model, input_ids, parameters, steps, written)
+            return Written(output_ids, choices_along(self, input_ids, output_ids, written))
         text = [*input_ids, *written]
         decoding = self.passes.begin(text, len(text) - 1)
-        output_ids = decode(decoding, input_ids, parameters, self.codec.end_ids, steps, written)
+        text_written = decode(decoding, input_ids, parameters, self.codec.end_ids, steps, written)
         self.passes.keep(decoding)
-        return output_ids
+        return text_written
 
     def search(
         self,

@@ -113,7 +113,7 @@ def passes_self_test(passes: ForwardPasses, reference: Reference) -> bool:
         again = passes.last_logits(longest)  # its beginning is kept now
         together = passes.complete([Decoding(passes, is_cached=True, ids=list(text)) for text in reference.texts])
         in_pieces = _in_pieces(passes, reference.texts)
-        written = decode(passes.begin(), longest, _WRITING, (), _NoEarlyEnd())
+        written = decode(passes.begin(), longest, _WRITING, (), _NoEarlyEnd()).output_ids
     except Exception as error:  # models fail differently with a cache or a mask that they don't support
         log.info("not computed %s: %s", _way(passes), str(error).partition("\n")[0])
         return False

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.engine.primitives import RankedScore, TokenScore
+from bot.engine.primitives import OTHERS, RankedScore, TokenChoice, TokenScore
 from bot.engine.vllm.server import Json
 
 # vLLM replaces minus infinity by -9999, because JSON has no infinity.
@@ -26,22 +26,27 @@ def prompt_choices(answer: Json) -> list[Json]:
 
 def next_log_probabilities(choice: Json) -> dict[int, float]:
     """Return the log-probabilities after the prompt by id, in the server's order. Raises NotFinite."""
-    (by_key,) = choice["logprobs"]["top_logprobs"]
-    by_id = {int(key.removeprefix(_PREFIX)): value for key, value in by_key.items()}
-    _refuse_not_finite(by_id.values())
+    (by_id,) = _log_probabilities(choice)
     return by_id
+
+
+def token_choices(choice: Json) -> list[TokenChoice]:
+    """Return the choices of the new tokens of a part of a stream. Raises NotFinite."""
+    return [
+        TokenChoice.among(_best(by_id, OTHERS + 1), _score(id_, by_id[id_]))
+        for id_, by_id in zip(choice["token_ids"], _log_probabilities(choice), strict=True)
+    ]
 
 
 def chosen_scores(choice: Json, chosen: Sequence[int]) -> tuple[TokenScore, ...]:
     """Return the scores of the `chosen` ids after the prompt. Raises NotFinite."""
     by_id = next_log_probabilities(choice)
-    return tuple(TokenScore(id_, None, math.exp(by_id[id_]), by_id[id_]) for id_ in chosen)
+    return tuple(_score(id_, by_id[id_]) for id_ in chosen)
 
 
 def top_scores(choice: Json, count: int) -> tuple[RankedScore, ...]:
     """Return the `count` most probable tokens after the prompt, best first. Raises NotFinite."""
-    best = sorted(next_log_probabilities(choice).items(), key=lambda item: -item[1])[:count]
-    return tuple(_ranked(id_, value, rank) for rank, (id_, value) in enumerate(best, start=1))
+    return _best(next_log_probabilities(choice), count)
 
 
 def position_scores(
@@ -67,6 +72,26 @@ def whole_distribution(by_id: Mapping[int, float], vocab_size: int) -> NDArray[n
     if np.isnan(values).any():
         raise NotFinite
     return values
+
+
+def _log_probabilities(choice: Json) -> list[dict[int, float]]:
+    """Return the log-probabilities at each new token by id, in the server's order. Raises NotFinite."""
+    positions = [
+        {int(key.removeprefix(_PREFIX)): value for key, value in by_key.items()}
+        for by_key in choice["logprobs"]["top_logprobs"]
+    ]
+    for by_id in positions:
+        _refuse_not_finite(by_id.values())
+    return positions
+
+
+def _best(by_id: Mapping[int, float], count: int) -> tuple[RankedScore, ...]:
+    best = sorted(by_id.items(), key=lambda item: -item[1])[:count]
+    return tuple(_ranked(id_, value, rank) for rank, (id_, value) in enumerate(best, start=1))
+
+
+def _score(id_: int, log_probability: float) -> TokenScore:
+    return TokenScore(id_, None, math.exp(log_probability), log_probability)
 
 
 def _ranked(id_: int, log_probability: float, rank: int) -> RankedScore:

@@ -60,16 +60,16 @@ class Connection:
         """Return the server's answer. Other operations run meanwhile. Raises ModelServerUnavailable."""
         return self._call(self._complete(body))
 
-    def stream(self, body: Json) -> Generator[list[int]]:
-        """Yield new token ids as they come. Closing the generator ends the request on the server.
+    def stream(self, body: Json) -> Generator[Json]:
+        """Yield choices with new token ids as they come. Closing the generator ends the request on the server.
 
         Raises ModelServerUnavailable.
         """
-        events: asyncio.Queue[list[int] | None] = asyncio.Queue()
+        events: asyncio.Queue[Json | None] = asyncio.Queue()
         pump = asyncio.run_coroutine_threadsafe(self._pump(body, events), self._loop)
         try:
-            while (ids := self._call(events.get())) is not None:
-                yield ids
+            while (choice := self._call(events.get())) is not None:
+                yield choice
             pump.result()  # raises its error
         finally:
             pump.cancel()
@@ -93,12 +93,12 @@ class Connection:
         self._failures = 0
         return answer
 
-    async def _pump(self, body: Json, events: "asyncio.Queue[list[int] | None]") -> None:
+    async def _pump(self, body: Json, events: "asyncio.Queue[Json | None]") -> None:
         try:
             facts = self._require_usable()
-            async for ids in self._server.stream(body | {"model": facts.model_id}):
+            async for choice in self._server.stream(body | {"model": facts.model_id}):
                 self._failures = 0
-                events.put_nowait(ids)
+                events.put_nowait(choice)
         except ServerError as error:
             raise self._note_failure(error) from None
         finally:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.engine.beam_search import search_beams
-from bot.engine.primitives import NextScores, Search, Steps, TokenScore
+from bot.engine.primitives import OTHERS, NextScores, Search, Steps, TokenChoice, TokenScore, Written
 from bot.engine.tokenizer import TextCodec
 from bot.engine.vllm.answers import (
     NotFinite,
@@ -17,6 +17,7 @@ from bot.engine.vllm.answers import (
     next_log_probabilities,
     position_scores,
     prompt_choices,
+    token_choices,
     top_scores,
     whole_distribution,
 )
@@ -154,29 +155,32 @@ class VllmEngine:
 
     def write(
         self, input_ids: list[int], parameters: GenerationParameters, steps: Steps, written: Sequence[int] = ()
-    ) -> list[int]:
+    ) -> Written:
         """Return the ids that the server streams. If `steps` has enough, the request ends on the server too.
 
         A sample that continues `written` draws with a seed of its own: each request has a new generator on the server.
         """
         new_ids = list(written)
+        choices: list[TokenChoice] = []
         if steps.is_enough(new_ids):
-            return new_ids
+            return Written(new_ids, choices)
         text = [*input_ids, *written]
         room = parameters.max_new_tokens - len(written)
         self._refuse_too_long(text, room)
         body = self._sampling(parameters, len(written)) | {"prompt": text, "max_tokens": room}
-        stream = self.connection.stream(body | {"stop_token_ids": sorted(self.codec.end_ids), "ignore_eos": True})
-        with contextlib.closing(stream):
-            for ids in stream:
-                for id_ in ids:
+        ends = {"stop_token_ids": sorted(self.codec.end_ids), "ignore_eos": True}
+        stream = self.connection.stream(REQUEST | body | ends | {"logprobs": OTHERS + 1})
+        with contextlib.closing(stream), self._finite():
+            for part in stream:
+                for choice in token_choices(part):
                     if steps.is_cancelled():
                         raise RequestCancelled
-                    new_ids.append(id_)
-                    is_complete = id_ in self.codec.end_ids or len(new_ids) >= parameters.max_new_tokens
+                    new_ids.append(choice.token.id)
+                    choices.append(choice)
+                    is_complete = new_ids[-1] in self.codec.end_ids or len(new_ids) >= parameters.max_new_tokens
                     if not is_complete and steps.is_enough(new_ids):
-                        return new_ids
-        return new_ids
+                        return Written(new_ids, choices)
+        return Written(new_ids, choices)
 
     def search(
         self,

@@ -95,26 +95,27 @@ class VllmServer:
 
         return _parse(await _retry(attempt))
 
-    async def stream(self, body: Json) -> AsyncIterator[list[int]]:
-        """Yield new token ids of `/v1/completions` as they come. Closing the iterator ends the request on the server.
+    async def stream(self, body: Json) -> AsyncIterator[Json]:
+        """Yield the choices of `/v1/completions` with new token ids. Closing the iterator ends the request there.
 
         It is only tried again before the first ids. Raises ServerError.
         """
         body = body | {"stream": True, "return_token_ids": True}
         async with contextlib.AsyncExitStack() as stack:
 
-            async def begin() -> tuple[AsyncIterator[list[int]], list[int]]:
+            async def begin() -> tuple[AsyncIterator[Json], Json | None]:
                 await stack.aclose()  # the attempt before
                 with _connection_errors():
                     response = await stack.enter_async_context(self._request("POST", "/v1/completions", body))
-                    events = _token_ids(response)
-                    return events, await anext(events, [])
+                    choices = _streamed_choices(response)
+                    return choices, await anext(choices, None)
 
-            events, first = await _retry(begin)
-            yield first
+            choices, first = await _retry(begin)
+            if first is not None:
+                yield first
             with _connection_errors():
-                async for ids in events:
-                    yield ids
+                async for choice in choices:
+                    yield choice
 
     async def _read(self, method: str, path: str, body: Json | None = None) -> bytes:
         with _connection_errors():
@@ -186,8 +187,8 @@ def _wait(state: RetryCallState) -> float:
     return max(_jitter(state), min(asked, LONGEST_WAIT))
 
 
-async def _token_ids(response: aiohttp.ClientResponse) -> AsyncIterator[list[int]]:
-    """Yield the ids of each server-sent event that has some."""
+async def _streamed_choices(response: aiohttp.ClientResponse) -> AsyncIterator[Json]:
+    """Yield the choice of each server-sent event that has new token ids."""
     async for line in response.content:
         data = line.removeprefix(b"data: ").strip()
         if not data or not line.startswith(b"data: "):
@@ -197,8 +198,9 @@ async def _token_ids(response: aiohttp.ClientResponse) -> AsyncIterator[list[int
         event = _parse(data)
         if "error" in event:
             raise TemporaryError("it failed during a request")
-        if ids := event["choices"][0].get("token_ids"):
-            yield ids
+        (choice,) = event["choices"]
+        if choice.get("token_ids"):
+            yield choice
     raise TemporaryError("the connection was lost", is_lost=True)
 
 

@@ -21,7 +21,7 @@ from bot.answers.parameters import (
     TopP,
     describe_options,
 )
-from bot.features.continuation.writing import AgainButton, StopButton, write
+from bot.features.continuation.writing import AgainButton, StopButton, TokenMenu, write
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.options import Strategy
@@ -101,4 +101,4 @@ class PromptForm(Form, title="Text to continue"):
 async def setup(bot: BotClient) -> None:
     """Add the command and its buttons, including those from before a restart."""
     await bot.add_cog(Continue(bot.settings.max_new_tokens))
-    bot.add_dynamic_items(StopButton, AgainButton)
+    bot.add_dynamic_items(StopButton, AgainButton, TokenMenu)

@@ -6,9 +6,12 @@ from bot.answers.answer import AMBER, BLURPLE, Answer, Attachment, footer
 from bot.engine.waiting import Place
 from bot.questions.continuation import Continuation
 from bot.questions.language_model import RunInfo
+from bot.questions.tokens import ScoredToken
 from bot.rendering.prose import bold_excerpt, prompt_excerpt
+from bot.rendering.tables import OPTION_LIMIT, option_label, whole_percentage
 
 FINISHED = "Continuation"
+MOST_OPTIONS = 25  # Discord's limit for a menu
 TEXT_LIMIT = 2000  # characters of the continuation, escaped
 
 
@@ -17,12 +20,35 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
     embed = _embed(FINISHED, result)
     embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
+    if result.fixed:
+        embed.add_field(name="Chosen token", value=f"{result.fixed:,}, by a person", inline=True)
     embed.add_field(name="Speed", value=speed(result, run.seconds), inline=True)
     embed.set_footer(text=footer(run))
     if prompt_excerpt(result.prompt).is_complete and bold_excerpt(result.text, TEXT_LIMIT).is_complete:
         return Answer(embed)
     whole = Attachment("continuation.txt", result.prompt + result.text, "The prompt and the whole continuation")
     return Answer(embed, (whole,))
+
+
+def token_options(result: Continuation) -> list[discord.SelectOption]:
+    """Return a menu option for each token that was near a new one, at most 25: the most probable, in the text's order.
+
+    The value has the position in the output ids and the id.
+    """
+    pairs = [(index, other) for index in result.doubtful for other in result.tokens[index].near]
+    best_first = sorted(pairs, key=lambda pair: -pair[1].log_probability)
+    kept = sorted(best_first[:MOST_OPTIONS], key=lambda pair: pair[0])
+    return [_token_option(result, index, other) for index, other in kept]
+
+
+def _token_option(result: Continuation, index: int, other: ScoredToken) -> discord.SelectOption:
+    token, position = result.tokens[index], result.written_before + index
+    written = option_label(token.token, whole_percentage(token.probability))
+    return discord.SelectOption(
+        label=option_label(other.token, whole_percentage(other.probability)),
+        value=f"{position}:{other.token.id}",
+        description=f"Token {position + 1:,}, instead of {written}"[:OPTION_LIMIT],
+    )
 
 
 def draft_answer(draft: Continuation, place: Place | None) -> Answer:

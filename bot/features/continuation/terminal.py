@@ -3,19 +3,21 @@
 import argparse
 import sys
 
+from bot.features.continuation.picture import continuation_picture
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import ModelInfo, RunInfo
 from bot.questions.options import RANGES
+from bot.questions.tokens import ScoredToken
 from bot.rendering.escaping import visible_text
-from bot.rendering.json_objects import JsonObject, model_object
+from bot.rendering.json_objects import JsonObject, model_object, token_object
 from bot.terminal.ask import ask
 from bot.terminal.console import emphasis, is_styled, settings_of, text_of
 from bot.terminal.options import Commands, add_model_options, add_options, add_outputs
 
 
 def continuation_object(result: Continuation, model: ModelInfo) -> JsonObject:
-    """Return the continuation, with only the new ids and text."""
+    """Return the continuation, with only the new ids and text, and each token's probability and alternatives."""
     return {
         "command": "continue",
         "model": model_object(model),
@@ -25,7 +27,15 @@ def continuation_object(result: Continuation, model: ModelInfo) -> JsonObject:
         "output_ids": list(result.output_ids),
         "text": result.text,
         "finish_reason": result.finish_reason,
+        "tokens": [
+            {**_token_object(token), "alternatives": [_token_object(other) for other in token.others]}
+            for token in result.tokens
+        ],
     }
+
+
+def _token_object(token: ScoredToken) -> JsonObject:
+    return {**token_object(token.token), "probability": token.probability}
 
 
 def continue_(arguments: argparse.Namespace) -> int:
@@ -38,7 +48,9 @@ def continue_(arguments: argparse.Namespace) -> int:
         **{name: getattr(arguments, name) for name in RANGES},
     )
     question = ContinuationQuestion(prompt, parameters)
-    return ask(arguments, question, to_json=continuation_object, to_text=_text, settings=settings)
+    return ask(
+        arguments, question, to_json=continuation_object, to_text=_text, draw=continuation_picture, settings=settings
+    )
 
 
 def _text(result: Continuation, run: RunInfo) -> str:
@@ -57,5 +69,5 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("continue", help="let the model continue a text")
     add_options(parser, "continue")
     add_model_options(parser)
-    add_outputs(parser)
+    add_outputs(parser, "the tokens coloured by their probability")
     parser.set_defaults(run=continue_)

@@ -12,7 +12,7 @@ import discord
 from bot.answers.answer import Answer
 from bot.answers.answering import Progress, answer, defer
 from bot.answers.client import Interaction
-from bot.answers.components import PersistentButton, view_of
+from bot.answers.components import PersistentButton, PersistentMenu, view_of
 from bot.answers.delivery import acknowledge
 from bot.answers.details import with_receipt_below
 from bot.answers.endings import set_ending
@@ -20,10 +20,12 @@ from bot.answers.message_state import check_model, read_state
 from bot.answers.observer import Ending
 from bot.engine.waiting import Place
 from bot.errors import NotYours
-from bot.features.continuation.embed import continuation_answer, cut_off_embed, draft_answer
+from bot.features.continuation.embed import continuation_answer, cut_off_embed, draft_answer, token_options
+from bot.features.continuation.picture import continuation_picture
 from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.language_model import RunInfo
 from bot.receipts.receipt import read_receipt_of
+from bot.rendering.pictures.picture import Picture
 
 PACE_SECONDS = 1.2  # between two edits of one message; Discord allows five edits in five seconds
 MORE_TOKENS = 20
@@ -34,7 +36,8 @@ async def write(interaction: Interaction, question: ContinuationQuestion, *, pri
     writing = _Writing(interaction, question)
     render = with_receipt_below(question, with_buttons)
     with interaction.client.open_answers.stoppable(interaction.id, writing):
-        if await answer(interaction, question, render, private=private, progress=writing) and writing.wants_end():
+        is_shown = await answer(interaction, question, render, private=private, progress=writing, draw=_picture)
+        if is_shown and writing.wants_end():
             set_ending(interaction, Ending.STOPPED)
 
 
@@ -80,14 +83,20 @@ class _Writing(Progress[Continuation]):
         return replace(draft_answer(self._latest, place), view=view_of(self._stop_button))
 
 
+def _picture(result: Continuation) -> Picture | None:
+    return continuation_picture(result) if result.tokens else None
+
+
 def with_buttons(result: Continuation, run: RunInfo) -> Answer:
-    """Return the finished continuation with the buttons that apply."""
-    buttons: list[PersistentButton] = []
+    """Return the finished continuation with the menu and the buttons that apply."""
+    items: list[PersistentButton | PersistentMenu] = []
+    if options := token_options(result):
+        items.append(TokenMenu(options))
     if result.finish_reason != "stop":
-        buttons.append(AgainButton("more"))
+        items.append(AgainButton("more"))
     if result.parameters.do_sample:
-        buttons.append(AgainButton("retry"))
-    return replace(continuation_answer(result, run), view=view_of(*buttons) if buttons else None)
+        items.append(AgainButton("retry"))
+    return replace(continuation_answer(result, run), view=view_of(*items) if items else None)
 
 
 class StopButton(PersistentButton, template=r"continue:stop:(?P<interaction_id>\d+):(?P<asker>\d+)"):
@@ -129,15 +138,40 @@ class AgainButton(PersistentButton, template="continue:(?P<how>more|retry)"):
 
     async def press(self, interaction: Interaction) -> None:
         """Read the receipt and write a new continuation."""
-        message = interaction.message
-        assert message is not None  # noqa: S101  # a button belongs to a message
-        private = message.flags.ephemeral
-        if not await defer(interaction, private=private):
-            return
-        question, receipt = await read_state(interaction, partial(read_receipt_of, ContinuationQuestion))
-        check_model(receipt.model, interaction.client.executor.status.model)
-        (written,) = receipt.outcome.outputs
-        await write(interaction, self._change(replace(question, written=written)), private=private)
+        await _write_again(interaction, self._change)
+
+
+class TokenMenu(PersistentMenu, template="continue:token"):
+    """Goes on from another token, in a new message. The value has the position in the output ids and the token's id."""
+
+    def __init__(self, options: list[discord.SelectOption]) -> None:
+        placeholder = "Go on from another token"
+        super().__init__(discord.ui.Select(custom_id="continue:token", placeholder=placeholder, options=options))
+
+    @classmethod
+    def of(cls, _: re.Match[str], options: list[discord.SelectOption]) -> "TokenMenu":
+        """Return the menu."""
+        return cls(options)
+
+    async def choose(self, interaction: Interaction, value: str) -> None:
+        """Read the receipt and write a continuation of its text up to the chosen token."""
+        position, id_ = map(int, value.split(":"))
+        await _write_again(interaction, lambda question: question.from_another_token(position, id_, MORE_TOKENS))
+
+
+async def _write_again(
+    interaction: Interaction, change: Callable[[ContinuationQuestion], ContinuationQuestion]
+) -> None:
+    """Write a new message. `change` gets the question of this message's receipt, with the ids that it wrote."""
+    message = interaction.message
+    assert message is not None  # noqa: S101  # a button or a menu belongs to a message
+    private = message.flags.ephemeral
+    if not await defer(interaction, private=private):
+        return
+    question, receipt = await read_state(interaction, partial(read_receipt_of, ContinuationQuestion))
+    check_model(receipt.model, interaction.client.executor.status.model)
+    (written,) = receipt.outcome.outputs
+    await write(interaction, change(replace(question, written=written)), private=private)
 
 
 def _with_more_tokens(question: ContinuationQuestion) -> ContinuationQuestion:
@@ -146,7 +180,8 @@ def _with_more_tokens(question: ContinuationQuestion) -> ContinuationQuestion:
 
 
 def _with_another_seed(question: ContinuationQuestion) -> ContinuationQuestion:
-    return replace(question, parameters=question.parameters.with_new_seed(), written=())
+    """Return the question with a new seed, from the prompt or the token that a person chose on."""
+    return replace(question, parameters=question.parameters.with_new_seed(), written=question.written[: question.fixed])
 
 
 # The key is the last part of the custom_id; the values are the label and the function that changes the question.

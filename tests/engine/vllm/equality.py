@@ -10,7 +10,7 @@ from transformers import GenerationConfig
 
 from bot.engine.model import EngineModel
 from bot.questions.comparison import ComparisonQuestion
-from bot.questions.continuation import ContinuationQuestion
+from bot.questions.continuation import Continuation, ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
 from bot.questions.decision import Decision, DecisionQuestion, Example
 from bot.questions.evidence import without
@@ -268,10 +268,22 @@ def _continue(ours: EngineModel, plain: Plain) -> Iterator[Row]:
             parameters = GenerationParameters.from_options(
                 strategy="beam" if "num_beams" in options else "greedy", max_new_tokens=NEW_TOKENS, **options
             )
-            row.ids(
-                ours.answer(ContinuationQuestion(prompt, parameters)).output_ids, plain.generate(prompt, **options)[0]
-            )
+            written = ours.answer(ContinuationQuestion(prompt, parameters))
+            row.ids(written.output_ids, plain.generate(prompt, **options)[0])
+            _compare_tokens(row, written, plain)
         yield row
+
+
+def _compare_tokens(row: Row, written: Continuation, plain: Plain) -> None:
+    """Compare the probability of each new token, and of the others in its place."""
+    ids = [*written.input_ids, *written.output_ids]
+    rows = plain.log_probabilities(ids)[len(written.input_ids) - 1 :]
+    for position, (token, id_) in enumerate(zip(written.tokens, written.output_ids, strict=True)):
+        row.figure(token.log_probability, rows[position, id_].item())
+        others = [other for other in rows[position].topk(4).indices.tolist() if other != id_][:3]
+        row.ids([other.token.id for other in token.others], others)
+        for other in token.others:
+            row.figure(other.log_probability, rows[position, other.token.id].item())
 
 
 def _compare(ours: EngineModel, plain: Plain) -> Iterator[Row]:
@@ -298,8 +310,9 @@ def _sample(ours: EngineModel, plain: Plain) -> Iterator[Row]:
     row = Row("/continue sample, twice with a seed")
     for prompt in PROMPTS:
         parameters = GenerationParameters.from_options(strategy="sample", max_new_tokens=NEW_TOKENS, seed=5)
-        first, second = (ours.answer(ContinuationQuestion(prompt, parameters)).output_ids for _ in range(2))
-        row.ids(first, second)
+        first, second = (ours.answer(ContinuationQuestion(prompt, parameters)) for _ in range(2))
+        row.ids(first.output_ids, second.output_ids)
+        _compare_tokens(row, first, plain)
     yield row
     row = Row("/continue sample, min_p 0.1: drawn from the tokens left")
     values = {"temperature": 1.5, "top_k": 30, "top_p": 1.0, "min_p": 0.1}

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -119,18 +120,12 @@ class FakeVllm:
     def _choice(self, index: int, input_ids: list[int], body: Json) -> Json:
         raw = self._raw(input_ids)
         is_one_greedy = body["max_tokens"] == 1 and not body["temperature"]
-        ids = [int(raw[-1].argmax())] if is_one_greedy else [*self._generate(input_ids, body)]
+        steps = [(int(raw[-1].argmax()), raw[-1])] if is_one_greedy else [*self._generate(input_ids, body)]
+        ids = [id_ for id_, _ in steps]
         choice: Json = {"index": index, "token_ids": ids if body.get("return_token_ids") else None}
         choice["logprobs"] = None
-        if (count := body.get("logprobs")) is not None:
-            shown = raw[-1] if self.mode != "processed_logprobs" else raw[-1] / (body["temperature"] or 1.0)
-            values = shown if self.mode == "raw_logits" else shown.log_softmax(-1)
-            chosen = body.get("logprob_token_ids")
-            best = values.topk(self.vocab_size if count == -1 else count).indices.tolist()
-            listed = dict.fromkeys([ids[0], *(best if chosen is None else chosen)])
-            choice["logprobs"] = {
-                "top_logprobs": [{f"token_id:{id_}": max(values[id_].item(), -9999.0) for id_ in listed}]
-            }
+        if body.get("logprobs") is not None:
+            choice["logprobs"] = {"top_logprobs": [self._position(id_, logits, body) for id_, logits in steps]}
         choice["prompt_logprobs"] = None
         if (count := body.get("prompt_logprobs")) is not None:
             rows = raw.log_softmax(-1)
@@ -140,18 +135,31 @@ class FakeVllm:
             ]
         return choice
 
+    def _position(self, id_: int, logits: torch.Tensor, body: Json) -> Json:
+        """Return the log-probabilities of the new id and the best ones, or of the chosen ones."""
+        shown = logits if self.mode != "processed_logprobs" else logits / (body["temperature"] or 1.0)
+        values = shown if self.mode == "raw_logits" else shown.log_softmax(-1)
+        count, chosen = body["logprobs"], body.get("logprob_token_ids")
+        best = values.topk(self.vocab_size if count == -1 else count).indices.tolist()
+        listed = dict.fromkeys([id_, *(best if chosen is None else chosen)])
+        return {f"token_id:{id_}": max(values[id_].item(), -9999.0) for id_ in listed}
+
     def _raw(self, input_ids: list[int]) -> torch.Tensor:
         with torch.no_grad():
             logits: torch.Tensor = self.model(torch.tensor([input_ids])).logits[0].float()
         logits[:, 1:] += self.shift * torch.linspace(0, 1, self.vocab_size - 1)
         return logits
 
-    def _generate(self, input_ids: list[int], body: Json) -> Iterator[int]:
-        """Yield new ids as vLLM chooses them: penalty, temperature, min_p, top_k, top_p, and a generator of its own."""
+    def _generate(self, input_ids: list[int], body: Json) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield new ids as vLLM chooses them: penalty, temperature, min_p, top_k, top_p, and a generator of its own.
+
+        Each comes with the logits before the penalty.
+        """
         generator = torch.Generator().manual_seed((body.get("seed") or 0) % 2**63)
         written = list(input_ids)
         for _ in range(body["max_tokens"]):
-            logits = self._raw(written)[-1]
+            raw = self._raw(written)[-1]
+            logits = raw.clone()
             seen = torch.tensor(sorted(set(written)))
             penalty = body.get("repetition_penalty") or 1.0
             logits[seen] = torch.where(logits[seen] < 0, logits[seen] * penalty, logits[seen] / penalty)
@@ -166,7 +174,7 @@ class FakeVllm:
                 is_left[(body.get("top_k") or 0) or self.vocab_size :] = False
                 id_ = int(ids[torch.multinomial(best * is_left, 1, generator=generator)])
             written.append(id_)
-            yield id_
+            yield id_, raw
             if id_ in body.get("stop_token_ids", []):
                 return
 
@@ -175,12 +183,15 @@ class FakeVllm:
         await response.prepare(request)
         cut = self.cuts.pop(0) if self.cuts else None
         try:
-            async for number, id_ in self._paced(body):
+            async for number, (id_, logits) in self._paced(body):
                 if number == cut:
                     assert request.transport is not None
                     request.transport.abort()
                     return response
-                await response.write(_event([id_]))
+                choice: Json = {"index": 0, "token_ids": [id_], "logprobs": None}
+                if body.get("logprobs") is not None:
+                    choice["logprobs"] = {"top_logprobs": [self._position(id_, logits, body)]}
+                await response.write(b"data: %s\n\n" % json.dumps({"choices": [choice]}).encode())
             await response.write(b"data: [DONE]\n\n")
         except ConnectionResetError:
             self.aborted += 1
@@ -190,19 +201,15 @@ class FakeVllm:
             raise
         return response
 
-    async def _paced(self, body: Json) -> AsyncIterator[tuple[int, int]]:
-        ids = self._generate(body["prompt"], body)
+    async def _paced(self, body: Json) -> AsyncIterator[tuple[int, tuple[int, torch.Tensor]]]:
+        steps = self._generate(body["prompt"], body)
         number = 0
-        while (id_ := await asyncio.to_thread(next, ids, None)) is not None:
+        while (step := await asyncio.to_thread(next, steps, None)) is not None:
             if self.pace is not None and number:
                 while not self.pace.is_set():  # noqa: ASYNC110  # set from another thread
                     await asyncio.sleep(0.01)
-            yield number, id_
+            yield number, step
             number += 1
-
-
-def _event(ids: list[int]) -> bytes:
-    return b'data: {"choices": [{"index": 0, "token_ids": %s}]}\n\n' % str(ids).encode()
 
 
 def _position(row: torch.Tensor, actual: int, count: int) -> Json:

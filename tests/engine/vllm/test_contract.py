@@ -37,6 +37,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "only the prompt's own tokens": {"prompt": [IDS], "logprobs": 1, "prompt_logprobs": 0},
     "new ids": {"prompt": [IDS], "max_tokens": 6, "return_token_ids": True},
     "new ids with a penalty": {"prompt": [IDS], "max_tokens": 6, "repetition_penalty": 1.4, "return_token_ids": True},
+    "new ids with log-probabilities": {"prompt": [IDS], "max_tokens": 6, "return_token_ids": True, "logprobs": 4,
+                                       "repetition_penalty": 1.4},
     "the end of a text": {"prompt": [IDS], "max_tokens": 6, "return_token_ids": True, "ignore_eos": True,
                           "stop_token_ids": [263]},
     "raw values at a temperature": {"prompt": [IDS], "logprobs": 4, "temperature": 2.0, "seed": 0, "top_k": 1},

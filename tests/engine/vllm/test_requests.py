@@ -13,7 +13,7 @@ from aiohttp.resolver import ThreadedResolver
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
 from bot.engine.vllm.server import ServerError, VllmServer
-from bot.errors import OptionUnsupported, PromptTooLong, RequestTimedOut
+from bot.errors import NumbersNotFinite, OptionUnsupported, PromptTooLong, RequestTimedOut
 from bot.questions.continuation import ContinuationQuestion
 from bot.questions.contrast import ContrastQuestion
 from bot.questions.diff import ReadingQuestion
@@ -125,6 +125,29 @@ def test_only_whole_distributions_ask_for_the_whole_vocabulary(remote: EngineMod
     whole += fake.requests
     assert [request["logprobs"] for request in fake.requests] == [-1] * 3  # equal prompts are one request
     assert all("prompt_logprobs" not in request for request in whole)
+
+
+def test_the_probabilities_of_a_continuation_come_with_its_tokens(
+    remote: EngineModel, fake: FakeVllm, demo_model: EngineModel
+) -> None:
+    fake.requests.clear()
+    question = long_question(6)
+    written, own = (model.answer(question).tokens for model in (remote, demo_model))
+    (request,) = fake.requests
+    assert (request["stream"], request["logprobs"]) == (True, 4)
+    for token, expected in zip(written, own, strict=True):
+        assert [entry.token for entry in (token, *token.others)] == [
+            entry.token for entry in (expected, *expected.others)
+        ]
+        assert [entry.log_probability for entry in (token, *token.others)] == pytest.approx(
+            [entry.log_probability for entry in (expected, *expected.others)], abs=1e-4
+        )
+
+
+def test_a_continuation_whose_numbers_are_not_finite_is_an_error(remote: EngineModel, fake: FakeVllm) -> None:
+    fake.shift = float("nan")
+    with pytest.raises(NumbersNotFinite, match="not finite in float32"):
+        remote.answer(long_question(6))
 
 
 def test_a_penalty_needs_logits_so_the_sampler_refuses_it(remote: EngineModel) -> None:
