@@ -114,6 +114,7 @@ def test_two_copies_of_a_model_don_t_differ(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo_model: EngineModel, text: str
 ) -> None:
     monkeypatch.setattr(choice, "WORTH", 0.0)  # the same kernels at each loading, whatever the times are
+    monkeypatch.setattr(choice, "WORTH_BESIDE", dict.fromkeys(choice.KERNELS, 0.0))
     models = [loaded(Path(shutil.copytree(DEMO_FOLDER, tmp_path / name))) for name in ("a", "b")]
     result = diff_of(models[0], models[1], text)
     assert [part.difference for part in result.parts] == [None, *[0.0] * (len(result.parts) - 1)]

@@ -238,6 +238,11 @@ def test_the_choice_by_the_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> No
     assert chosen is not None
     assert chosen.kernels == ((wide, choice.UNLIMITED),)
     assert chosen.text == "wide"
+    seconds["narrow"][1], seconds["whole"][128] = 2.5, 35  # worth it in bfloat16, but not in float32
+    for dtype, text in (("bfloat16", "narrow, wide, whole"), ("float32", "wide")):
+        chosen = choice.choose([_layers(dtype, 32, (16,))], [narrow, wide, whole])
+        assert chosen is not None
+        assert chosen.text == text
 
 
 def test_a_layer_that_a_kernel_cannot_represent_is_packed_with_another_one(tmp_path: Path) -> None:

@@ -35,7 +35,10 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 ONE, SEVERAL, PROMPT = 1, 16, 128  # rows for which the kernels are compared: a text, several at once, a prompt
 BETWEEN = (2, 4, 8, 12)  # rows at which the best kernel for one row is compared with that for several
 BETWEEN_PROMPTS = 32  # as above, for the best kernels for several rows and for a prompt
-WORTH = 0.9  # another layout of the weights must be faster by this factor
+# Factors by which another kernel must be faster: instead of the first one, and beside another one, with a second layout
+# of the weights. In float32, that takes as much memory as everything else: 2 of 4.9 GB with half a billion parameters.
+WORTH = 0.9
+WORTH_BESIDE = {"float32": 0.7, "bfloat16": 0.9, "int8": 0.9, "int4": 0.9}
 SAMPLE = 60_000_000  # weights measured at most: more than a processor's cache holds
 ROUNDS = 4  # the first one also prepares the kernel
 UNLIMITED = 1 << 62  # rows
@@ -140,12 +143,13 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
         return Choice(((correct[0], UNLIMITED),), kernels[-1])
     sample = _sample(groups)
     measured = _Measured({kernel: _packed(kernel, sample) for kernel in correct}, sample)
-    several = measured.faster_than(correct[0], SEVERAL) or correct[0]
+    worth_beside = WORTH_BESIDE[_kind(groups[0])]
+    several = measured.faster_than(correct[0], SEVERAL, WORTH) or correct[0]
     chosen = [(several, UNLIMITED)]
-    if (prompt := measured.faster_than(several, PROMPT)) is not None:
+    if (prompt := measured.faster_than(several, PROMPT, worth_beside)) is not None:
         is_slower = measured.seconds(prompt, BETWEEN_PROMPTS) > measured.seconds(several, BETWEEN_PROMPTS)
         chosen = [(several, BETWEEN_PROMPTS if is_slower else SEVERAL), (prompt, UNLIMITED)]
-    if (one := measured.faster_than(several, ONE)) is not None:
+    if (one := measured.faster_than(several, ONE, worth_beside)) is not None:
         slower = (rows for rows in BETWEEN if measured.seconds(one, rows) > measured.seconds(several, rows))
         first_slower = next(slower, SEVERAL)
         chosen.insert(0, (one, max(rows for rows in (ONE, *BETWEEN) if rows < first_slower)))
@@ -179,10 +183,10 @@ class _Measured:
         """Return the fastest kernel."""
         return min(self._products, key=lambda kernel: self.seconds(kernel, rows))
 
-    def faster_than(self, other: Kernel, rows: int) -> Kernel | None:
-        """Return the fastest kernel if it is worth another layout of the weights beside `other`."""
+    def faster_than(self, other: Kernel, rows: int, factor: float) -> Kernel | None:
+        """Return the fastest kernel if it takes less than `factor` of the time of `other`."""
         fastest = self.fastest(rows)
-        return fastest if self.seconds(fastest, rows) < WORTH * self.seconds(other, rows) else None
+        return fastest if self.seconds(fastest, rows) < factor * self.seconds(other, rows) else None
 
     @property
     def text(self) -> str:
