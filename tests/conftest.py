@@ -23,6 +23,7 @@ from bot.app.client import Nightword
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
+from bot.engine.transformers.kernels import choice
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, limit_kernel_cache
@@ -62,6 +63,15 @@ def share_cores() -> None:
 
 
 share_cores()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_kernels() -> Iterator[None]:
+    """Choose the same kernels at each loading, whatever their times are, so that two models have equal numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "WORTH", 0.0)
+        patch.setattr(choice, "WORTH_BESIDE", dict.fromkeys(choice.KERNELS, 0.0))
+        yield
 
 
 def slowness() -> float:

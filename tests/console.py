@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +54,10 @@ def assert_same_json(now: Any, before: Any) -> None:
         assert now == pytest.approx(before, rel=1e-5, abs=5e-5)
     else:
         assert now == before
+
+
+def without_receipt(file: Path) -> bytes:
+    """Return a picture without the receipt, which is in the chunk after the header."""
+    png = file.read_bytes()
+    assert png[37:41] == b"iTXt"
+    return png[:33] + png[33 + 12 + int.from_bytes(png[33:37]) :]

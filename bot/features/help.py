@@ -102,15 +102,14 @@ def _group_page(group: app_commands.Group) -> discord.Embed:
 
 def _command_page(command: Command) -> discord.Embed:
     lines = [escape_prose(command.description), f"`{command.extras['example']}`"]
-    embed = discord.Embed(title=f"/{command.qualified_name}", description="\n".join(lines), colour=BLURPLE)
     options = [
         f"{'**' if parameter.required else ''}`{parameter.display_name}`{'**' if parameter.required else ''} "
         f"{escape_prose(str(parameter.description))}"
         for parameter in command.parameters
     ]
-    if options:
-        embed.add_field(name="Options", value="\n".join(options), inline=False)
-    return embed
+    if options:  # in the description, because /continue has more than fit in a field
+        lines += ["", "**Options**", *options]
+    return discord.Embed(title=f"/{command.qualified_name}", description="\n".join(lines), colour=BLURPLE)
 
 
 def _lines(shown: Commands) -> list[str]:

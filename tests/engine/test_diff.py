@@ -17,7 +17,6 @@ from bot.engine import diff as engine_diff
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
 from bot.engine.tokenizer import REPLACEMENT
-from bot.engine.transformers.kernels import choice
 from bot.engine.transformers.loading import load_model
 from bot.errors import BotError, EmptyPrompt, PromptTooLong
 from bot.questions.diff import Diff, DiffQuestion, ReadingQuestion
@@ -110,11 +109,7 @@ def test_each_side_is_the_x_ray_of_its_model(demo_model: EngineModel, spaced: En
 
 
 @pytest.mark.parametrize("text", [TEXTS[0], BYTES_AND_EMOJI])
-def test_two_copies_of_a_model_don_t_differ(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo_model: EngineModel, text: str
-) -> None:
-    monkeypatch.setattr(choice, "WORTH", 0.0)  # the same kernels at each loading, whatever the times are
-    monkeypatch.setattr(choice, "WORTH_BESIDE", dict.fromkeys(choice.KERNELS, 0.0))
+def test_two_copies_of_a_model_don_t_differ(tmp_path: Path, demo_model: EngineModel, text: str) -> None:
     models = [loaded(Path(shutil.copytree(DEMO_FOLDER, tmp_path / name))) for name in ("a", "b")]
     result = diff_of(models[0], models[1], text)
     assert [part.difference for part in result.parts] == [None, *[0.0] * (len(result.parts) - 1)]

@@ -32,6 +32,7 @@ PROMPTS = [
     "In the middle of the", "I have never seen such a", "He said that he would", "The rain fell upon the",
 ]  # fmt: skip
 ALL = [(dtype, kernel) for dtype, kernels in choice.KERNELS.items() for kernel in kernels]
+WORTH, WORTH_BESIDE = choice.WORTH, choice.WORTH_BESIDE  # the tests' models are loaded with others
 PRECISION = {"float32": 1e-5, "bfloat16": 2e-2, "int8": 2e-2, "int4": 2e-2}
 
 
@@ -225,6 +226,8 @@ def test_the_choice_by_the_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> No
         "wide": {1: 3, 2: 3, 4: 5, 8: 6, 16: 6, 32: 12, 128: 40},
         "whole": {1: 20, 16: 20, 32: 20, 128: 20},
     }
+    monkeypatch.setattr(choice, "WORTH", WORTH)
+    monkeypatch.setattr(choice, "WORTH_BESIDE", WORTH_BESIDE)
     monkeypatch.setattr(choice, "_is_correct", lambda *_: True)
     monkeypatch.setattr(choice, "_seconds", lambda products, _, rows: seconds[products[0]][rows])
     chosen = choice.choose(layers, [narrow, wide, whole])

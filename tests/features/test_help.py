@@ -44,12 +44,13 @@ async def test_every_command_with_its_options_and_an_example(place: Place) -> No
     for name, command in commands.items():
         page = await page_of(place, result.response, name)
         assert page["title"] == f"/{name}"
-        description, example = page["description"].split("\n")
+        description, example, *explained = page["description"].split("\n")
         assert description == command.description
         assert re.fullmatch(rf"`/{name}( .*)?`", example)
         names = [parameter.display_name for parameter in command.parameters]
         assert set(re.findall(r"\b(\w+):", example)) <= set(names)
-        explained = page["fields"][0]["value"].split("\n") if names else []
+        assert explained[:2] == (["", "**Options**"] if names else [])
+        explained = explained[2:]
         assert [line.strip("*").split("`")[1] for line in explained] == names
         assert [line.startswith("**") for line in explained] == [option.required for option in command.parameters]
 

@@ -29,18 +29,11 @@ from bot.questions.topk import TopKQuestion
 from bot.questions.why import WhyQuestion
 from bot.questions.xray import XrayQuestion
 from bot.rendering.pictures.picture import Picture
-from tests.console import PROMPT, Console, assert_same_json
+from tests.console import PROMPT, Console, assert_same_json, without_receipt
 
 Draw = Callable[[EngineModel], Picture | None]
 CONTINUATION = ContinuationQuestion(PROMPT, GenerationParameters.from_options())
 BROKEN = "\n".join(["one", "two"]) + " ünë 你好"
-
-
-def without_receipt(file: Path) -> bytes:
-    """Return a picture without the receipt, which is in the chunk after the header."""
-    png = file.read_bytes()
-    assert png[37:41] == b"iTXt"
-    return png[:33] + png[33 + 12 + int.from_bytes(png[33:37]) :]
 
 
 def topk(model: EngineModel) -> Picture:

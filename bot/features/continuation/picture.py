@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.questions.continuation import NEAR, Continuation, WrittenToken
 from bot.questions.tokens import ScoredToken
 from bot.rendering.pictures.canvas import MARGIN, SMALLEST, Canvas
-from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, flow, more_text, quoted_token
+from bot.rendering.pictures.flow import PADDING, Box, box_text, breaks_of, end_of_prompt, flow, more_text, quoted_token
 from bot.rendering.pictures.palette import MUTED, TEXT, sequential, text_on
 from bot.rendering.pictures.picture import ALT_LIMIT, Picture
 from bot.rendering.tables import whole_percentage
@@ -122,10 +122,7 @@ def _draw_key(canvas: Canvas, top: int) -> None:
 
 def _end_of_text(result: Continuation) -> str:
     """Return the end of the prompt and of what earlier continuations wrote, in one line."""
-    whole = result.prompt + result.text_before
-    end = whole[-_BEFORE:].replace("\r\n", "\n")
-    shown = "".join(box_text(character) if character in "\r\n\t" else character for character in end)
-    return f"… {shown.partition(' ')[2] or shown}" if len(whole) > _BEFORE else shown
+    return end_of_prompt(result.prompt + result.text_before, _BEFORE)
 
 
 def _title(result: Continuation) -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import bot.features
 import bot.rendering.pictures
 from bot.features.comparison.picture import beam_tree_picture
+from bot.features.continuation.picture import continuation_picture
 from bot.features.contrast.picture import contrast_picture
 from bot.features.decision import picture as decision
 from bot.features.diff.picture import diff_picture
@@ -29,6 +30,7 @@ from bot.features.tokenization.picture import token_borders_picture
 from bot.features.why.picture import why_picture
 from bot.features.xray.picture import xray_picture
 from bot.questions.comparison import BeamCandidate, BeamStep, BeamTree, Comparison
+from bot.questions.continuation import Continuation, WrittenToken
 from bot.questions.contrast import Contrast, Density, Mover
 from bot.questions.decision import DecisionEvidence, DecisionReading, LabelCalibration, LabelScore
 from bot.questions.diff import Diff, Part
@@ -39,7 +41,7 @@ from bot.questions.layers import Layer, LayerPosition, LayerReadings
 from bot.questions.sampler import Distribution, SamplerStage, SamplerStages, SweepPoint
 from bot.questions.sentiment import Calibration, Sentiment, SentimentEvidence
 from bot.questions.tokenization import Tokenization
-from bot.questions.tokens import Likelihood, NextTokens, Token, TokenProbability
+from bot.questions.tokens import Likelihood, NextTokens, ScoredToken, Token, TokenProbability
 from bot.questions.topk import WalkStep
 from bot.questions.why import TokenEvidence
 from bot.questions.xray import Surprisals, TokenSurprisal
@@ -135,6 +137,13 @@ def why(texts: Texts) -> Picture | None:
     return why_picture(TokenEvidence("".join(texts), (1,), first, second, words(texts), 1))
 
 
+def continuation(texts: Texts) -> Picture:
+    written = tuple(
+        WrittenToken(token, -1.0, (ScoredToken(token, -1.2), ScoredToken(token, -9.0))) for token in tokens(texts)
+    )
+    return continuation_picture(Continuation("".join(texts), SAMPLING, (1,), (1,), "", "length", tokens=written))
+
+
 def topk(texts: Texts) -> Picture:
     path = [WalkStep(token, Likelihood(-0.5, 1)) for token in tokens(texts)]
     return candidates_picture(NextTokens("".join(texts), (1,), candidates(texts[:25])), path)
@@ -152,6 +161,7 @@ def reliability(texts: Texts) -> Picture:
 PICTURES: dict[Callable[..., Picture | None], Callable[[Texts], Picture | None]] = {
     beam_tree_picture: beams,
     candidates_picture: topk,
+    continuation_picture: continuation,
     contrast_picture: contrast,
     decision.evidence_picture: decide,
     diff_picture: diff,
