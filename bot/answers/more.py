@@ -63,5 +63,5 @@ def whole_answer(narrow: str, wide: str, run: RunInfo) -> Answer:
     embed.set_footer(text=footer(run))
     if narrow.count("\n") < MOST_LINES and len(embed) <= DESCRIPTION_LIMIT:
         return Answer(embed)
-    embed.description = "It is too long for a message, so it is in the attached file."
+    embed.description = "The table is too long for a message. It's in the attached file."
     return Answer(embed, (Attachment(TABLE_FILE, f"{wide}\n", "The whole table"),))

@@ -57,8 +57,8 @@ class PictureReceipts:
             log.info("Discord keeps the receipts in pictures, so answers with a picture have no file receipt.json")
         if not are_kept and self._are_kept is not False:
             log.warning(
-                "Discord removed the receipt from a picture, so every answer has its receipt as a file. "
-                "The bot looks again with its first picture of each day (UTC)."
+                "Discord removed the receipt from a picture, so answers with a picture also have the file "
+                "receipt.json. The bot checks again with the first picture of each day (UTC)."
             )
         self._are_kept, self._checked_on = are_kept, discord.utils.utcnow().date()
 

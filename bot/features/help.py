@@ -19,8 +19,8 @@ from bot.rendering.escaping import escape_prose
 OVERVIEW = "help"  # the value of the menu's option for the list of all commands
 DESCRIPTION_LIMIT = 100  # characters of an option's description
 INTRODUCTION = (
-    "See what a small language model would say next, how sure it is, and why. It makes mistakes. Most commands have "
-    "the option `private`: only you see the answer."
+    "See what a small language model would say next, how sure it is, and why. The model makes mistakes. Most "
+    "commands have the option `private`: only you see the answer."
 )
 
 Command: TypeAlias = app_commands.Command[commands.Cog, ..., object]
@@ -43,7 +43,7 @@ class HelpMenu(PersistentMenu, template="help"):
     """The menu of commands. Its answer replaces the page above it."""
 
     def __init__(self, options: list[discord.SelectOption]) -> None:
-        placeholder = "Example and options of a command"
+        placeholder = "Show a command's options and example"
         super().__init__(discord.ui.Select(custom_id="help", placeholder=placeholder, options=options))
 
     @classmethod

@@ -43,6 +43,8 @@ def capabilities(model: ModelInfo) -> tuple[Capability, ...]:
             "refused",
             "vLLM's sampler doesn't have these stages",
         ),
-        Capability("/continue with min_p and a top_p below 1", "refused", "vLLM applies them in the other order"),
+        Capability(
+            "/continue with min_p and a top_p below 1", "refused", "vLLM applies min_p before top_p; set top_p to 1"
+        ),
         Capability("/sampler with repetition_penalty", "refused", "a penalty needs logits, which are not available"),
     )

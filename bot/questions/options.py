@@ -134,9 +134,11 @@ TOP_P = Option(
     1.0,
     default=DEFAULT_TOP_P,
 )
-MIN_P = Option("min_p", float, "Cut tokens below this share of the top one's probability", 0.0, 1.0, without="off")
+MIN_P = Option(
+    "min_p", float, "Cut tokens below this share of the likeliest one's probability", 0.0, 1.0, without="off"
+)
 # With 1, transformers keeps the 100 best tokens, and float32's rounding decides whether the last ones are among them.
-TOP_H = Option("top_h", float, "Keep the best tokens up to this share of the entropy", 0.01, 0.99, without="off")
+TOP_H = Option("top_h", float, "Keep the likeliest tokens up to this share of the entropy", 0.01, 0.99, without="off")
 # The other stages of transformers' sampler. A value that transformers would ignore is out of range, unless it says that
 # the stage is off: 0, or 1 for typical_p.
 TYPICAL_P = Option(
@@ -147,7 +149,7 @@ EPSILON_CUTOFF = Option(
     "epsilon_cutoff", float, "Keep tokens with at least this probability", 0.0, 0.99, without="off", door="terminal"
 )
 ETA_CUTOFF = Option(
-    "eta_cutoff", float, "As epsilon_cutoff, but lower the more open the distribution is", 0.0, 0.99,
+    "eta_cutoff", float, "Like epsilon_cutoff, with a limit that falls as the entropy rises", 0.0, 0.99,
     without="off", door="terminal",
 )  # fmt: skip
 NO_REPEAT_NGRAM_SIZE = Option(

@@ -85,7 +85,7 @@ async def test_a_long_table_is_a_file(place: Place, demo_model: EngineModel) -> 
     shown = (await place.member.slash(place.channel, "tokenize", text=text, compare_with=other)).response
     assert [attachment.filename for attachment in shown.attachments] == ["receipt.json", "picture.png"]
     more = await more_of(place, shown)
-    assert more.embeds[0].description == "It is too long for a message, so it is in the attached file."
+    assert more.embeds[0].description == "The table is too long for a message. It's in the attached file."
     (file,) = more.attachments
     assert file.filename == "table.txt"
     whole = (await file.read()).decode().rstrip("\n").split("\n\n")

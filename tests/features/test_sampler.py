@@ -50,7 +50,7 @@ async def test_each_stage_shows_the_model_s_own_figures(
         assert head == f"**{number}. {stage.name} {stage.value:g}** → {count}, **{stage.after.entropy:.2f} bits**"
         if stage.tokens_cut:
             tokens = "1 token" if stage.tokens_cut == 1 else f"{stage.tokens_cut:,} tokens"
-            assert effect.startswith(f"Cut {tokens} with {percentage(stage.mass_cut)}, first **")
+            assert effect.startswith(f"Cut {tokens} ({percentage(stage.mass_cut)}), likeliest **")
             assert f"** {percentage(stage.cut[0].probability)}: " in effect
 
 

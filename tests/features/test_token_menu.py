@@ -102,7 +102,7 @@ async def test_a_chosen_token_begins_another_text_that_is_replayed(
     assert receipt.outcome.outputs == (own.output_ids,)
     assert own.output_ids[: len(written)] == written
     fields = {field["name"]: field["value"] for field in embed_of(branch)["fields"]}
-    assert fields["Chosen token"] == f"{position + 1}, by a person"
+    assert fields["Continues from"] == f"token {position + 1}, chosen in the menu"
     await check_picture(branch)
     more = (await place.other.click(branch, label="Continue (20 more)")).response
     for answer in (branch, more):
@@ -140,7 +140,7 @@ async def test_the_menu_works_after_a_restart(place: Place, demo_model: EngineMo
     await place.env.restart_bot(bot)
     bot.executor.wait_until_loaded()
     branch = (await place.other.select(message, [menu_of(message)[0]["value"]])).response
-    assert "Chosen token" in [field["name"] for field in embed_of(branch)["fields"]]
+    assert "Continues from" in [field["name"] for field in embed_of(branch)["fields"]]
     await bot.close()
 
 

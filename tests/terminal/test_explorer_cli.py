@@ -113,7 +113,7 @@ def test_sampler_with_every_stage(console: Console, demo_model: EngineModel) -> 
     for name, reason in reasons.items():
         assert re.search(rf"^{name} cut\n.+ \(\d+\.\d\d%\): {reason}$", out, re.MULTILINE), name
     out, _ = console.run("sampler", PROMPT, "--min-p", "0.1", "--top-p", "1", "--model", "demo")
-    assert re.search(r"^min_p cut\n.+: below 0\.1 of the best one's \d+\.\d\d%$", out, re.MULTILINE)
+    assert re.search(r"^min_p cut\n.+: below 0\.1 of the likeliest one's \d+\.\d\d%$", out, re.MULTILINE)
 
 
 def test_continue_takes_every_stage(console: Console) -> None:

@@ -88,10 +88,10 @@ def test_another_dtype_is_compared_and_named(console: Console) -> None:
     other = receipt | {"model": receipt["model"] | {"dtype": "bfloat16", "engine": "vllm"}}
     out, _ = console.run("replay", write(other), "--model", "demo")
     assert "computed in bfloat16 on cpu" in out
-    assert "another engine rounds differently, and draws other texts from the same seed" in out
+    assert "another engine rounds differently and draws other texts from the same seed" in out
     other["model"]["engine"] = "transformers"
     out, _ = console.run("replay", write(other), "--model", "demo")
-    assert "another dtype rounds differently: --dtype bfloat16" in out
+    assert "another dtype rounds differently; --dtype bfloat16 uses the same one" in out
 
 
 class TestWhatIsRefused:
@@ -122,9 +122,9 @@ class TestWhatIsRefused:
         ):
             other = receipt | {"model": receipt["model"] | {"name": name, "revision": revision}}
             err = console.error("replay", write(other), "--model", "demo", code=2)
-            assert err.endswith(f", but the configured one is demo. {remedy}\n")
+            assert err.endswith(f", but the configured model is demo. {remedy}\n")
         assert console.error("replay", "out.png", "--model", str(folder), code=2) == (
-            "nightword: This receipt is from the model demo, but the configured one is another. Add --model demo.\n"
+            "nightword: This receipt is from the model demo, but the configured model is another. Add --model demo.\n"
         )
         assert loaded == []
 
@@ -154,10 +154,10 @@ class TestWhatIsRefused:
             "wrong.png": (whole.replace(b"nightword", b"nightwork"), "can't be read: this PNG file is damaged."),
             "empty.png": (whole, "can't be read: this file is not a receipt."),
             "two.png": (put_receipt(whole, "{}"), "can't be read: this picture has 2 texts nightword."),
-            "text.json": (b"hello", "text.json is not a receipt. Give a picture by Nightword"),
+            "text.json": (b"hello", "text.json is not a receipt. Give a picture made by Nightword"),
             "bytes.json": (b"\xff\xfe\x00", "bytes.json is not a receipt."),
             "nothing.json": (b"", "nothing.json is not a receipt."),
-            "long.json": (b"[" * (RECEIPT_LIMIT + 1), "is no PNG picture, and too large for a receipt"),
+            "long.json": (b"[" * (RECEIPT_LIMIT + 1), "isn't a PNG picture, and is too large for a receipt"),
             "huge.png": (
                 b"\x89PNG\r\n\x1a\n" + bytes(33 * 1024 * 1024),
                 "huge.png is too large: it has over 33,554,432",

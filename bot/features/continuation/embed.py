@@ -21,7 +21,7 @@ def continuation_answer(result: Continuation, run: RunInfo) -> Answer:
     embed.add_field(name="Parameters", value=parameters_text(result), inline=False)
     embed.add_field(name="Stopped", value=stop_reason(result), inline=True)
     if result.fixed:
-        embed.add_field(name="Chosen token", value=f"{result.fixed:,}, by a person", inline=True)
+        embed.add_field(name="Continues from", value=f"token {result.fixed:,}, chosen in the menu", inline=True)
     embed.add_field(name="Speed", value=speed(result, run.seconds), inline=True)
     embed.set_footer(text=footer(run))
     if prompt_excerpt(result.prompt).is_complete and bold_excerpt(result.text, TEXT_LIMIT).is_complete:

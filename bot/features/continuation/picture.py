@@ -34,7 +34,7 @@ def continuation_picture(result: Continuation) -> Picture:
     `MOST_HEIGHT` pixels of lines are drawn, with a note of how many tokens are missing.
     """
     canvas = Canvas(_LOWEST)
-    canvas.heading(_title(result), f"coloured by probability, with up to {MOST_NEAR} of the others below")
+    canvas.heading(_title(result), f"coloured by probability, with up to {MOST_NEAR} alternatives below")
     before = _end_of_text(result)
     lines = _lines(canvas, before, result.tokens[:MOST_TOKENS])
     bottom, drawn = _TOP, 0
@@ -128,7 +128,7 @@ def _end_of_text(result: Continuation) -> str:
 def _title(result: Continuation) -> str:
     count = len(result.tokens)
     tokens = "1 new token" if count == 1 else f"{count:,} new tokens"
-    return f"At {len(result.doubtful):,} of {tokens}, others were near"
+    return f"{len(result.doubtful):,} of {tokens} had near alternatives"
 
 
 def _alt(result: Continuation, before: str, left_out: int) -> str:
@@ -137,7 +137,7 @@ def _alt(result: Continuation, before: str, left_out: int) -> str:
     named = [_near_text(result, index) for index in best_first]
     last = [f"Not in the picture: {more_text(left_out, 'token').lstrip('… ')}."] if left_out else []
     while named:
-        whole = " ".join([*sentences, f"The most probable: {'; '.join(named)}.", *last])
+        whole = " ".join([*sentences, f"The most probable alternatives: {'; '.join(named)}.", *last])
         if len(whole) <= ALT_LIMIT:
             return whole
         named.pop()

@@ -1,4 +1,4 @@
-"""Seals that hide guesses until the reveal, although anyone can download the file that holds them."""
+"""Seals that hide guesses until the reveal, although anyone can read the message that holds them."""
 
 import hashlib
 from collections.abc import Iterable

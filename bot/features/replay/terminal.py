@@ -45,13 +45,14 @@ def _read(file: str) -> Receipt[object]:
     if not content.startswith(SIGNATURE):
         if len(content) > RECEIPT_LIMIT:
             raise InputUnreadable(
-                f"{name} is no PNG picture, and too large for a receipt: over {RECEIPT_LIMIT:,} bytes."
+                f"{name} isn't a PNG picture, and is too large for a receipt: over {RECEIPT_LIMIT:,} bytes."
             )
         try:
             return read_receipt(content.decode("utf-8-sig"))
         except ValueError:
             raise ReceiptUnusable(
-                f"{name} is not a receipt. Give a picture by Nightword, or the file receipt.json that Details shows."
+                f"{name} is not a receipt. "
+                "Give a picture made by Nightword, or the file receipt.json that Details shows."
             ) from None
     try:
         text = find_receipt(content)
@@ -72,7 +73,7 @@ def _check_name(receipt: Receipt[object], settings: Settings) -> None:
         return
     name = visible_text(then.name)
     remedy = f"--model with the path of {name}" if then.is_local else f"--model {shlex.quote(name)}"
-    raise UsageError(f"This receipt is from the model {name}, but the configured one is {now}. Add {remedy}.")
+    raise UsageError(f"This receipt is from the model {name}, but the configured model is {now}. Add {remedy}.")
 
 
 def _check_model(receipt: Receipt[object], now: ModelInfo) -> None:

@@ -46,8 +46,10 @@ def changes_text(receipt: Receipt[object], model: ModelInfo) -> str:
         return ""
     text = f"changed since then: {changes}"
     if then.engine != now.engine:
-        return f"{text}\nanother engine rounds differently, and draws other texts from the same seed"
-    return f"{text}\nanother dtype rounds differently: --dtype {then.dtype}" if then.dtype != now.dtype else text
+        return f"{text}\nanother engine rounds differently and draws other texts from the same seed"
+    if then.dtype != now.dtype:
+        return f"{text}\nanother dtype rounds differently; --dtype {then.dtype} uses the same one"
+    return text
 
 
 def replay_object(receipt: Receipt[object], difference: Difference | None, model: ModelInfo) -> JsonObject:

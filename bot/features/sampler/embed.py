@@ -69,12 +69,12 @@ def effect_text(stage: SamplerStage, before: Distribution) -> str:
     if not stage.tokens_cut:
         return "No tokens were cut."
     tokens = "1 token" if stage.tokens_cut == 1 else f"{stage.tokens_cut:,} tokens"
-    cut = f"Cut {tokens} with {percentage(stage.mass_cut)}"
+    cut = f"Cut {tokens} ({percentage(stage.mass_cut)})"
     if not stage.cut:
         return f"{cut}."
     first = stage.cut[0]
     named = f"{token_in_prose(first.token.text, _NAME_LIMIT)} {percentage(first.probability)}"
-    return f"{cut}, first {named}: {cut_reason(stage, first, before)}."
+    return f"{cut}, likeliest {named}: {cut_reason(stage, first, before)}."
 
 
 def _fate(result: SamplerStages, id_: int) -> str:

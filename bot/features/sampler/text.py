@@ -34,7 +34,7 @@ def cut_reason(stage: SamplerStage, entry: CutToken, before: Distribution) -> st
             above = f"{entry.rank - 1:,} more probable tokens have" if entry.rank > 2 else "the more probable token has"
             return f"{above} {percentage(entry.probability_before)}, enough for top_p {stage.value:g}"
         case "min_p":
-            return f"below {stage.value:g} of the best one's {percentage(before.top[0].probability)}"
+            return f"below {stage.value:g} of the likeliest one's {percentage(before.top[0].probability)}"
         case "typical_p":
             bits = -math.log2(entry.probability) if entry.probability else math.inf
             return f"its {bits:.2f} bits are too far from the entropy, {before.entropy:.2f} bits"

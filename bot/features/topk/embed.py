@@ -80,7 +80,7 @@ def _joint_text(walk: Walk) -> str:
     log_probability = walk.log_probability
     mean = log_probability / len(walk.steps)
     joint = joint_probability(walk.steps)
-    return f"Together **{joint}**, log-probability **{log_probability:.2f}** ({mean:.2f} per step)"
+    return f"Joint probability **{joint}**, log-probability **{log_probability:.2f}** ({mean:.2f} per step)"
 
 
 def _steps(count: int) -> str:

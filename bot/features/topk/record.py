@@ -9,7 +9,7 @@ from bot.questions.topk import TopKQuestion, Walk
 from bot.receipts.receipt import AnsweredBy, read_receipt_of, read_value
 from bot.rendering.json_objects import JsonObject
 
-MOST_NAMES = 20  # of the last steps: an embed shows 10, and *Undo* brings back earlier ones
+MOST_NAMES = 20  # of the last steps: an embed shows 5, and *Undo* brings back earlier ones
 NAME_LIMIT = 16  # characters of a name, which is shown in 10 columns
 
 How = Literal["chosen", "drawn"]

@@ -56,8 +56,9 @@ def test_the_alt_text_states_the_figures() -> None:
         token(" sea", 0.004, (" sky", 0.003)),
     ]
     assert draw_checked(continuation_picture, result_of(tokens, "Once upon", " a")).alt == (
-        "Continuation after “Once upon a”, coloured by probability. At 2 of 3 new tokens, others were near. "
-        "The most probable: “·cold” 34% instead of token 2, “·dark” 20%; “·sky” <1% instead of token 3, “·sea” <1%."
+        "Continuation after “Once upon a”, coloured by probability. 2 of 3 new tokens had near alternatives. "
+        "The most probable alternatives: “·cold” 34% instead of token 2, “·dark” 20%; "
+        "“·sky” <1% instead of token 3, “·sea” <1%."
     )
 
 
