@@ -13,7 +13,7 @@ from tests.wire.running import PROMPT, only_line, started, until, until_loaded, 
 
 OTHER = "444444444444444444"
 SYNC = "PUT /applications"
-COMMANDS = set(OPTIONS) - {"measure", "diff"}  # they are only in the terminal
+COMMANDS = set(OPTIONS) - {"measure", "diff", "replay"}  # they are only in the terminal
 MENUS = {"Score sentiment", "Tokenize", "X-ray"}
 
 

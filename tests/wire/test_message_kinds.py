@@ -102,4 +102,6 @@ async def embed(discord: Discord, menu: str, content: str, parts: Json) -> Json:
     assert interaction.original is not None
     shown: Json = dict(interaction.original["embeds"][0])
     shown.pop("footer", None)
+    if "image" in shown:  # its address differs from message to message
+        shown["image"] = shown["image"]["url"].rpartition("/")[2]
     return shown
