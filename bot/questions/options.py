@@ -134,11 +134,9 @@ TOP_P = Option(
     1.0,
     default=DEFAULT_TOP_P,
 )
-MIN_P = Option(
-    "min_p", float, "Cut tokens below this share of the likeliest one's probability", 0.0, 1.0, without="off"
-)
+MIN_P = Option("min_p", float, "Cut tokens below this share of the top one's probability", 0.0, 1.0, without="off")
 # With 1, transformers keeps the 100 best tokens, and float32's rounding decides whether the last ones are among them.
-TOP_H = Option("top_h", float, "Keep the likeliest tokens up to this share of the entropy", 0.01, 0.99, without="off")
+TOP_H = Option("top_h", float, "Keep the top tokens up to this share of the entropy", 0.01, 0.99, without="off")
 # The other stages of transformers' sampler. A value that transformers would ignore is out of range, unless it says that
 # the stage is off: 0, or 1 for typical_p.
 TYPICAL_P = Option(
