@@ -1,4 +1,4 @@
-"""A short text inside the custom_ids of a message's components, where nobody sees it.
+"""A short text inside the custom_ids of a message's components, which Discord doesn't show.
 
 A custom_id has up to 100 characters. What a component leaves free takes 15 bits of the deflated text in each character.
 The characters are ideographs and syllables that Unicode's normalization leaves unchanged. They are one code unit each,

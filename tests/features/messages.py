@@ -25,7 +25,7 @@ def buttons(message: Any) -> dict[str, bool]:
 
 
 def files(message: Any) -> list[str]:
-    """Return the names of the files whose cards stand below the message, so not the picture in its embed."""
+    """Return the names of the files shown as cards below the message. The picture in its embed has no card."""
     return [file.filename for file in message.attachments if file.filename != "picture.png"]
 
 

@@ -27,7 +27,7 @@ async def ask(place: Place, command: str = "xray", **options: Any) -> Any:
 
 
 async def all_state(message: Any) -> str:
-    """Return all texts that travel with a message besides its embed: files, the picture's text, not the components."""
+    """Return all texts sent in a message's files: their content, and the text inside the picture."""
     texts = [(await file.read()).decode() for file in message.attachments if file.filename != "picture.png"]
     if any(file.filename == "picture.png" for file in message.attachments):
         texts.append(read_text(await picture_of(message), KEYWORD, 10**6) or "")

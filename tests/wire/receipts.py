@@ -12,7 +12,7 @@ from tests.wire.objects import Json
 
 
 def files(message: Json) -> list[str]:
-    """Return the names of the files whose cards stand below a message."""
+    """Return the names of the files shown as cards below a message."""
     return [attachment["filename"] for attachment in message["attachments"]]
 
 

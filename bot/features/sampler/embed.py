@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.answers.answer import BLURPLE, Answer, footer
+from bot.answers.answer import BLURPLE, DESCRIPTION_LIMIT, Answer, footer
 from bot.features.sampler.text import cut_reason, shown_tokens
 from bot.questions.language_model import RunInfo
 from bot.questions.sampler import Distribution, SamplerStage, SamplerStages
@@ -11,7 +11,6 @@ from bot.rendering.prose import prompt_excerpt, token_in_prose
 from bot.rendering.tables import PHONE_WIDTH, percentage, table
 
 MOST_TOKENS = 6  # so that the answer fits on a screen
-DESCRIPTION_LIMIT = 4096
 _NAME_LIMIT = 16  # characters of a token in a sentence
 
 

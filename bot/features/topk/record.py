@@ -72,7 +72,7 @@ class WalkRecord:
 
 
 def walk_state(record: WalkRecord, walk: Walk) -> JsonObject:
-    """Return the path for the receipt, with the figures of each step and of the whole. It names nobody."""
+    """Return the path for the receipt, with the figures of each step and of the whole. It holds no names."""
     steps = [
         {
             "id": taken.id,

@@ -12,7 +12,7 @@ from itertools import groupby
 _STRONG = ("L", "R", "AL")
 _NUMBERS = ("EN", "AN")
 _SEPARATORS = ("ES", "ET", "CS")  # of numbers: signs, units, and commas
-# Bytes and code points stand for other characters, so their letters have no direction.
+# An escape shows another character, so its letters have no direction.
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}")
 
 

@@ -94,7 +94,7 @@ def test_every_wrong_byte_is_noticed() -> None:
     "data",
     [
         b"nightword\0",
-        b"nightword\0\0\0\0\0{}",  # not compressed, as nobody writes it
+        b"nightword\0\0\0\0\0{}",  # uncompressed, which Nightword never writes
         b"nightword\0\1\0en\0\0" + zlib.compress(b"{}"),
         b"nightword\0\1\0\0\0no deflate",
         b"nightword\0\1\0\0\0" + zlib.compress(b"{}")[:-1],
