@@ -23,7 +23,6 @@ from bot.app.client import Nightword
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
 from bot.engine.model_files import DEMO_FOLDER
-from bot.engine.transformers.kernels import choice
 from bot.engine.transformers.loading import load_model
 from bot.questions.language_model import LanguageModel, display_name
 from bot.settings import Settings, limit_kernel_cache
@@ -33,6 +32,7 @@ HELPERS = [path for path in TESTS.rglob("*.py") if not path.name.startswith(("te
 pytest.register_assert_rewrite(*(".".join(path.relative_to(TESTS.parent).with_suffix("").parts) for path in HELPERS))
 
 from tests.console import Console  # noqa: E402  # its assertions are rewritten only if it is imported after that
+from tests.same_kernels import choose_same_kernels  # noqa: E402  # as above
 
 limit_kernel_cache()  # before any computation, since oneDNN reads this once
 
@@ -66,12 +66,9 @@ share_cores()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def same_kernels() -> Iterator[None]:
-    """Choose the same kernels at each loading, whatever their times are, so that two models have equal numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "WORTH", 0.0)
-        patch.setattr(choice, "WORTH_BESIDE", dict.fromkeys(choice.KERNELS, 0.0))
-        yield
+def same_kernels() -> None:
+    """Choose the same kernels in this process. The bots that tests start do so, too."""
+    choose_same_kernels()
 
 
 def slowness() -> float:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import bot
+from tests.same_kernels import choose_same_kernels
 from tests.wire.bot_process import run_bot
 
 NOT_IMPORTED = (
@@ -89,6 +90,7 @@ def become(request: dict[str, Any], outputs: list[int]) -> tuple[str, list[str]]
 if __name__ == "__main__":
     for name in modules():
         importlib.import_module(name)
+    choose_same_kernels()
     gc.freeze()  # otherwise a garbage collection in a bot would copy every page
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(sys.argv[1])

@@ -13,6 +13,7 @@ import yarl
 import bot.engine.transformers.loading
 import bot.features.review.reader  # noqa: F401 – imported here, so that no life has to
 from bot.__main__ import main
+from tests.same_kernels import choose_same_kernels
 
 
 def say(word: object) -> None:
@@ -34,4 +35,5 @@ def lives(port: str) -> None:
 
 
 if __name__ == "__main__":
+    choose_same_kernels()
     lives(sys.argv[1])
