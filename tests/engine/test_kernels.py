@@ -223,8 +223,8 @@ def test_the_choice_by_the_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> No
     layers = [_layers("float32", 32, (16,))]
     seconds: dict[Any, dict[int, float]] = {
         "narrow": {1: 1, 2: 2, 4: 4, 8: 8, 16: 16, 128: 128},
-        "wide": {1: 3, 2: 3, 4: 5, 8: 6, 16: 6, 32: 12, 128: 40},
-        "whole": {1: 20, 16: 20, 32: 20, 128: 20},
+        "wide": {1: 3, 2: 3, 4: 5, 8: 6, 16: 6, 32: 12, 64: 21, 128: 40},
+        "whole": {1: 20, 16: 20, 32: 20, 64: 20, 128: 20},
     }
     monkeypatch.setattr(choice, "WORTH", WORTH)
     monkeypatch.setattr(choice, "WORTH_BESIDE", WORTH_BESIDE)

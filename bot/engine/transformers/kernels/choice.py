@@ -1,5 +1,6 @@
 """Which kernels compute a model's products: checked on this machine, and measured on the model's own weights."""
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ KERNELS: dict[str, tuple[Kernel, ...]] = {
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 ONE, SEVERAL, PROMPT = 1, 16, 128  # rows for which the kernels are compared: a text, several at once, a prompt
 BETWEEN = (2, 4, 8, 12)  # rows at which the best kernel for one row is compared with that for several
-BETWEEN_PROMPTS = 32  # as above, for the best kernels for several rows and for a prompt
+BETWEEN_PROMPTS = (32, 64)  # as above, for the best kernels for several rows and for a prompt
 # Factors by which another kernel must be faster: instead of the first one, and beside another one, with a second layout
 # of the weights. In float32, that takes as much memory as everything else: 2 of 4.9 GB with half a billion parameters.
 WORTH = 0.9
@@ -147,12 +148,9 @@ def choose(groups: Sequence[Layers], kernels: Sequence[Kernel]) -> Choice | None
     several = measured.faster_than(correct[0], SEVERAL, WORTH) or correct[0]
     chosen = [(several, UNLIMITED)]
     if (prompt := measured.faster_than(several, PROMPT, worth_beside)) is not None:
-        is_slower = measured.seconds(prompt, BETWEEN_PROMPTS) > measured.seconds(several, BETWEEN_PROMPTS)
-        chosen = [(several, BETWEEN_PROMPTS if is_slower else SEVERAL), (prompt, UNLIMITED)]
+        chosen = [(several, measured.most_rows(several, prompt, (SEVERAL, *BETWEEN_PROMPTS))), (prompt, UNLIMITED)]
     if (one := measured.faster_than(several, ONE, worth_beside)) is not None:
-        slower = (rows for rows in BETWEEN if measured.seconds(one, rows) > measured.seconds(several, rows))
-        first_slower = next(slower, SEVERAL)
-        chosen.insert(0, (one, max(rows for rows in (ONE, *BETWEEN) if rows < first_slower)))
+        chosen.insert(0, (one, measured.most_rows(one, several, (ONE, *BETWEEN))))
     limits = "; ".join(f"{kernel.name} for up to {most} rows" for kernel, most in chosen[:-1])
     reason = f"{measured.text}; {limits}" if limits else measured.text
     log.debug("kernels measured at loading: %s", reason)
@@ -187,6 +185,11 @@ class _Measured:
         """Return the fastest kernel if it takes less than `factor` of the time of `other`."""
         fastest = self.fastest(rows)
         return fastest if self.seconds(fastest, rows) < factor * self.seconds(other, rows) else None
+
+    def most_rows(self, few: Kernel, many: Kernel, counts: Sequence[int]) -> int:
+        """Return the last of the ascending `counts` before `few` is slower than `many`. The first isn't compared."""
+        faster = itertools.takewhile(lambda rows: self.seconds(few, rows) <= self.seconds(many, rows), counts[1:])
+        return max(faster, default=counts[0])
 
     @property
     def text(self) -> str:
