@@ -21,7 +21,7 @@ from bot.questions.sentiment import SentimentQuestion
 
 STEPS, PROFILED, REVIEWS = 9, 3, 16
 PARTS = {
-    "matrix products": ("linear", "addmm", "aten::mm", "matmul", "int8pack_mm"),
+    "matrix products": ("linear", "addmm", "aten::mm", "matmul", "int8pack_mm", "int4pack_mm"),
     "attention": ("scaled_dot_product", "attention"),
 }
 OTHER, PYTHON = "other operators", "Python"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from bot.engine.memory import give_back
+from bot.engine.memory import give_back_kept
 from bot.engine.observer import EngineObserver
 from bot.engine.pace import Pace, Slot, Work
 from bot.engine.scheduler import Scheduler
@@ -214,7 +214,7 @@ class ModelExecutor:
         with self._changed:
             is_idle = not self._changed.wait_for(lambda: self._closing or self._has_work(), IDLE_SECONDS)
         if is_idle:
-            give_back()  # without the lock, because it can take 50 ms
+            give_back_kept()  # without the lock, because it can take 50 ms
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._has_work())
             return self._has_work()

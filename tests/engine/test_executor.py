@@ -418,7 +418,7 @@ async def test_memory_is_given_back_while_there_is_nothing_to_do(make: Make, mon
     rests: asyncio.Queue[None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     monkeypatch.setattr("bot.engine.executor.IDLE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.engine.executor.give_back", lambda: loop.call_soon_threadsafe(rests.put_nowait, None))
+    monkeypatch.setattr("bot.engine.executor.give_back_kept", lambda: loop.call_soon_threadsafe(rests.put_nowait, None))
     executor, gate = make(), Gate()
     await asyncio.to_thread(executor.wait_until_loaded)
     await asyncio.wait_for(rests.get(), PATIENCE)

@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from bot.engine.memory import free_garbage
+from bot.engine.memory import free_garbage, keep_free_memory
 from bot.engine.model import EngineModel
 from bot.engine.model_config import end_ids_of, end_of_text_only, load_tokenizer, source_of, stated_context_length
 from bot.engine.model_files import ModelFiles, find_model, first_line
@@ -85,6 +85,7 @@ def load_model(
         input_rows=facts.input_rows,
         max_prompt_tokens=max_prompt_tokens,
     )
+    keep_free_memory()
     return EngineModel(TransformersEngine(passes, codec))
 
 
