@@ -1,6 +1,7 @@
 """`make bench` and `make bench-peers`: measure everything in one run, and write benchmarks/results/ and the page.
 
-`--model FOLDER` also measures a real model. Each system is a module that prints one JSON object.
+`--model FOLDER` also measures a real model; with `--add-to RUN`, only that one, for the page of an earlier run of the
+same day and machine. Each system is a module that prints one JSON object.
 """
 
 import argparse
@@ -44,42 +45,65 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="also measure vLLM and llama.cpp; installs them in build/")
     parser.add_argument("--model", type=Path, help="also measure this folder's model")
     parser.add_argument("--new-tokens", type=int, default=NEW_TOKENS)
-    parser.add_argument("--only-model", action="store_true", help="leave out the random model")
+    parser.add_argument("--add-to", type=Path, metavar="RUN", help="measure only --model, and add it to this file")
     arguments = parser.parse_args()
+    if arguments.add_to is not None and arguments.model is None:
+        parser.error("--add-to needs --model, whose figures are added")
+    machine = describe_machine()
+    models = {} if arguments.model is None else {arguments.model.name: str(arguments.model)}
+    if arguments.add_to is not None:
+        run = run_to_add_to(arguments.add_to, machine)
+        run["models"] += measure_models(models, run["work"]["new_tokens"], with_peers=arguments.peers)
+        write(run, arguments.add_to)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        models = {} if arguments.model is None else {arguments.model.name: str(arguments.model)}
-        if not arguments.only_model:
-            print(f"Making {RANDOM_MODEL} …", flush=True)
-            make_model(Path(folder))
-            models = {RANDOM_MODEL: folder} | models
-        machine = describe_machine() | {"bytes_per_second": bytes_per_second()}
-        run: dict[str, Any] = {
+        print(f"Making {RANDOM_MODEL} …", flush=True)
+        make_model(Path(folder))
+        run = {
             "date": today(),
             "command": "make bench-peers" if arguments.peers else "make bench",
-            "machine": machine,
+            "machine": machine | {"bytes_per_second": bytes_per_second()},
             "work": {
                 "new_tokens": arguments.new_tokens, "prompt_words": PROMPT_WORDS, "review_words": REVIEW_WORDS,
                 "long_prompt_words": LONG_PROMPT_WORDS, "rounds": ROUNDS,
             },
-            "models": [
-                {"name": name, **measure_model(place, arguments.new_tokens, with_peers=arguments.peers)}
-                for name, place in models.items()
-            ],
+            "models": measure_models(
+                {RANDOM_MODEL: folder} | models, arguments.new_tokens, with_peers=arguments.peers
+            ),
             "topk_seconds": measure_topk(),
             "precision": measured(
                 {dtype: run_module("benchmarks.precision", dtype) for dtype in DTYPES[1:]}
             ),
         }  # fmt: skip
-    target = free_file(page.RESULTS / file_name(run["date"], machine))
-    target.write_text(json.dumps(run, indent=1) + "\n")
+    write(run, free_file(page.RESULTS / file_name(run["date"], machine)))
+
+
+def run_to_add_to(file: Path, machine: dict[str, Any]) -> dict[str, Any]:
+    """Return the run in `file`. Exits with a message if it is of another day or machine."""
+    run: dict[str, Any] = json.loads(file.read_text())
+    if run["date"] != today() or file_name(run["date"], run["machine"]) != file_name(today(), machine):
+        sys.exit(f"{file.name} is of another day or machine. Measure both models in one run: leave out --add-to.")
+    return run
+
+
+def write(run: dict[str, Any], file: Path) -> None:
+    """Write a run and the page."""
+    file.write_text(json.dumps(run, indent=1) + "\n")
     page.write()
-    print(f"Wrote {target.name} and the page.")
+    print(f"Wrote {file.name} and the page.")
 
 
 def free_file(file: Path) -> Path:
     """Return `file`, or one with a number if it exists: each run is kept."""
     names = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(2))
     return next(name for name in (file, *itertools.islice(names, 100)) if not name.exists())
+
+
+def measure_models(models: dict[str, str], new_tokens: int, *, with_peers: bool) -> list[dict[str, Any]]:
+    """Return the figures of each model. `models` has its folder by its name."""
+    return [
+        {"name": name, **measure_model(folder, new_tokens, with_peers=with_peers)} for name, folder in models.items()
+    ]
 
 
 def measure_model(folder: str, new_tokens: int, *, with_peers: bool) -> dict[str, Any]:

@@ -4,7 +4,6 @@ usage: python -m benchmarks.notebooks_way FOLDER DTYPE NEW_TOKENS
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -15,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.work import LONG_PROMPT_WORDS, REVIEWS_ALONE
+from bot.cli.bench.memory import peak_memory
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
 from bot.questions.sentiment import SENTIMENT
 
@@ -48,7 +48,7 @@ def main() -> None:
         "tokens_per_second": speeds,
         "first_token_seconds": first,
         "reviews_per_second": statistics.median(scores),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory(),
     }
     print(json.dumps(figures))
 

@@ -32,8 +32,9 @@ def write() -> None:
 
 
 def run_files() -> list[Run]:
-    """Return the stored runs, the newest first."""
-    return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), reverse=True)]
+    """Return the stored runs, the newest first. Names of a machine's later runs on a day end in a number."""
+    files = sorted(RESULTS.glob("*.json"), key=lambda file: file.stem, reverse=True)
+    return [json.loads(file.read_text()) for file in files]
 
 
 def render(runs: list[Run]) -> str:

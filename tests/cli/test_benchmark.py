@@ -1,6 +1,8 @@
 """`nightword bench`: consistent figures, and a clear error for a wrong option. No speed is asserted."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,16 @@ def test_an_invalid_concurrency_is_refused(people: str, capsys: pytest.CaptureFi
 def test_prompts_of_invalid_lengths_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "--prompt-words", "30,3000"]) == 2
     assert "--prompt-words is '30,3000', but must be whole numbers from 1 to 2000" in capsys.readouterr().err
+
+
+def test_the_peak_memory_is_not_that_of_the_process_that_started_this_one() -> None:
+    started = subprocess.run([sys.executable, "-c", FROM_A_LARGE_PROCESS], check=True, capture_output=True, text=True)  # noqa: S603  # our own program
+    assert 1_000_000 < int(started.stdout) < LARGE
+
+
+LARGE = 400_000_000
+FROM_A_LARGE_PROCESS = f"""
+import subprocess, sys
+large = bytearray(b"x") * {LARGE}
+subprocess.run([sys.executable, "-c", "from bot.cli.bench.memory import peak_memory; print(peak_memory())"], check=True)
+"""

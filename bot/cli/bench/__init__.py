@@ -4,10 +4,9 @@ import argparse
 import asyncio
 import json
 
-import psutil
-
 from bot.cli.bench.bursts import measure_continuations, measure_reviews, run_burst
 from bot.cli.bench.figures import Figures, figures_table
+from bot.cli.bench.memory import peak_memory
 from bot.cli.bench.waiting import measure_estimates, measure_newcomer
 from bot.cli.bench.work import ROUNDS, words
 from bot.engine.executor import build_executor
@@ -66,19 +65,8 @@ async def _measure(
         "reviews_per_second": review_rate,
         "newcomer": newcomer,
         "estimate": estimates,
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak_memory(),
     }
-
-
-def _peak_memory() -> int:
-    process = psutil.Process()
-    peak: int = getattr(process.memory_info(), "peak_wset", 0)  # Windows
-    try:
-        import resource
-    except ImportError:
-        return peak
-    unit = 1 if psutil.MACOS else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def parse_numbers(option: str, text: str, *, most: int) -> list[int]:
