@@ -4,7 +4,6 @@ The system clears each page that is used again after it was given back. With gli
 third of a pass: 36 of 103 ms with 32 texts and half a billion parameters in int8.
 """
 
-import contextlib
 import ctypes
 import gc
 
@@ -18,18 +17,20 @@ _LARGE = 128 * 2**10  # glibc shrinks a thread's own heap when a block of at lea
 
 def keep_free_memory() -> None:
     """Keep memory that becomes free from now on."""
-    _set({_TRIM_THRESHOLD: _KEPT, _TOP_PAD: _HEAP, _MMAP_THRESHOLD: _LARGEST_KEPT})
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
+        libc.mallopt(_TOP_PAD, _HEAP)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
 
 
 def give_back_kept() -> None:
     """Give back what `keep_free_memory` kept. Of the threads' own heaps, only the calling thread's shrinks."""
-    _set({_TRIM_THRESHOLD: 0, _TOP_PAD: 0})
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_TRIM_THRESHOLD, 0)
+        libc.mallopt(_TOP_PAD, 0)
         libc.free(libc.malloc(_LARGE))
-    give_back()
-    keep_free_memory()
+        libc.malloc_trim(0)
+        keep_free_memory()
 
 
 def free_garbage() -> None:
@@ -40,12 +41,17 @@ def free_garbage() -> None:
 
 def give_back() -> None:
     """Give memory that is free in this process back to the system."""
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
 
 
-def _set(parameters: dict[int, int]) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+def _glibc() -> ctypes.CDLL | None:
+    """Return the C library if it is glibc. Others have no `malloc_trim`, and Windows has no handle for None."""
+    try:
         libc = ctypes.CDLL(None)
-        for parameter, value in parameters.items():
-            libc.mallopt(parameter, value)
+    except (OSError, TypeError):
+        return None
+    if not hasattr(libc, "malloc_trim"):
+        return None
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    return libc

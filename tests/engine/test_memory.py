@@ -1,10 +1,14 @@
 """Memory between passes, and without work."""
 
+import ctypes
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from bot.engine.memory import free_garbage, give_back_kept, keep_free_memory
 
 BLOCKS = (30_000_000, 25_000_000, 20_000_000, 15_000_000)  # bytes; more together than a part of a thread's heap has
 PASSES = f"""
@@ -49,3 +53,17 @@ def test_a_pass_reuses_memory_until_it_is_given_back() -> None:
     assert cleared < sum(BLOCKS)  # of ten times as much that the passes used
     assert kept > 0.5 * sum(BLOCKS)
     assert left < 0.1 * sum(BLOCKS)
+
+
+@pytest.mark.parametrize("library", [SimpleNamespace(), TypeError()])
+def test_without_glibc_memory_is_left_to_the_system(library: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, and on Windows, where the name None is an error."""
+
+    def load(_: None) -> object:
+        if isinstance(library, TypeError):
+            raise library
+        return library
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    for change in (keep_free_memory, give_back_kept, free_garbage):
+        change()
