@@ -25,9 +25,8 @@ class Float32Arithmetic(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call `func` with widened tensors and dtypes."""
-        if (
-            func is functional.embedding or func.__name__ == "__get__"
-        ):  # widen the rows or attributes, not the whole weight
+        # Of an embedding only some rows are needed, and of an attribute's tensor (`__get__`) often only the dtype.
+        if func is functional.embedding or func.__name__ == "__get__":
             return _widened(func(*args, **(kwargs or {})))
         return func(*map(_widened, args), **{name: _widened(value) for name, value in (kwargs or {}).items()})
 
