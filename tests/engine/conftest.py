@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import torch
 
 from bot.engine.executor import ModelExecutor
 from bot.engine.model import EngineModel
@@ -31,6 +32,12 @@ def plain(model_folder: Path) -> Any:
 @pytest.fixture
 def tokenizer(model_folder: Path) -> Any:
     return plain_transformers(model_folder)[1]
+
+
+@pytest.fixture
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load models on the CPU, for tests of kernels that only the CPU has."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
 @pytest_asyncio.fixture

@@ -83,7 +83,10 @@ def test_the_chat_types_are_transformers_own_decisions(chat_model: EngineModel, 
     # A tokenizer of its own, because the pipeline adds tokens to it. The model is loaded here: given a folder, the
     # pipeline first tries its own classes of models, of which one takes more than 20 GB.
     tokenizer: Any = AutoTokenizer.from_pretrained(chat_folder)
-    decide_plainly: Any = pipeline("decision", model=plain_transformers(chat_folder)[0], tokenizer=tokenizer)
+    plain = plain_transformers(chat_folder)[0]
+    decide_plainly: Any = pipeline(
+        "decision", model=plain, tokenizer=tokenizer, device="cpu"
+    )  # it would move the model
     for text in TEXTS:
         for decision, question in QUESTIONS.items():
             reading = decide(chat_model, decision, text)

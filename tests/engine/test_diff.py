@@ -118,6 +118,7 @@ def test_two_copies_of_a_model_don_t_differ(tmp_path: Path, demo_model: EngineMo
     assert result.names[0].endswith("a · float32")
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_float32_against_int8(demo_model: EngineModel) -> None:
     text = "It was a dark and stormy night; the rain fell in torrents."
     int8 = load_model("demo", dtype="int8", max_prompt_tokens=1024)

@@ -164,6 +164,7 @@ def test_a_model_without_hidden_states_is_refused(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+@pytest.mark.usefixtures("on_cpu")
 def test_a_lower_precision_reads_the_layers_too(demo_model: EngineModel, dtype: str) -> None:
     question = LayersQuestion("It was a dark and stormy", 2)
     exact = demo_model.answer(question)

@@ -26,6 +26,8 @@ from bot.questions.tokenization import TokenizationQuestion
 from bot.questions.topk import TopKQuestion
 from tests.engine.small_models import llama, plain_model, random_model
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 PROMPT = "It was a dark and stormy"
 PROMPTS = [
     PROMPT, "Once upon a time, there was a", "She opened the door and", "The old man looked at the",

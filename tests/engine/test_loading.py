@@ -225,7 +225,8 @@ def test_a_missing_device_is_refused() -> None:
 
 def test_a_loaded_model_is_described_by_its_info(folder: Path) -> None:
     info = load_model(str(folder), max_prompt_tokens=10).info
-    assert (info.name, info.revision, info.dtype, info.device) == (str(folder), None, "float32", "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert (info.name, info.revision, info.dtype, info.device) == (str(folder), None, "float32", device)
     assert (info.context_length, info.vocab_size) == (512, 4096)
     assert 3_000_000 <= (info.parameter_count or 0) <= 6_000_000
 

@@ -14,6 +14,8 @@ from bot.engine.transformers.llama import attention, network
 from bot.engine.transformers.loading import load_model
 from tests.conftest import SMOLLM2
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 IDS = torch.tensor([[5, 300, 17, 2048, 9, 9, 1000]])
 QUANTIZE: dict[str, Any] = {"int8": int8.quantize_linear_layers, "int4": int4.quantize_linear_layers}
 

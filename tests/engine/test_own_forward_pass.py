@@ -107,7 +107,7 @@ def test_hidden_states_are_those_of_transformers(name: str, tmp_path: Path) -> N
     # transformers' last one is normalised, and the one before the norm is not among them.
     assert len(states) == len(expected)
     for actual, wanted in zip(states, expected, strict=True):
-        torch.testing.assert_close(actual, wanted[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(actual.cpu(), wanted[0], rtol=1e-4, atol=1e-4)
 
 
 def _network(model: EngineModel) -> LlamaNetwork:

@@ -74,7 +74,8 @@ def test_chosen_tokens_have_plain_transformers_effects_to_1e_5(tmp_path: Path, n
     folder = DEMO_FOLDER if name == "demo" else random_model(tmp_path, llama())
     ours = load_model(str(folder), max_prompt_tokens=200)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    check_effects(ours, plain_model(folder), tokenizer, WhyQuestion(prompt, "night", "day"), within=CLOSE)
+    within = CLOSE if ours.info.device == "cpu" else LOG_CLOSE  # plain transformers is on the CPU
+    check_effects(ours, plain_model(folder), tokenizer, WhyQuestion(prompt, "night", "day"), within=within)
 
 
 @pytest.mark.parametrize("words", [MAX_GROUPS, MAX_GROUPS + 1, 280])

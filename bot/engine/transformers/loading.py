@@ -74,6 +74,9 @@ def load_model(
             f"{dtype} works on the CPU only, not on {chosen_device}",
             "Set BOT_DEVICE=cpu or another BOT_DTYPE.",
         )
+    if chosen_device == "cuda":
+        # It prepares itself for each new number of columns: 54 instead of 20 ms a token with 8 texts (H200, bfloat16).
+        torch.backends.cuda.enable_cudnn_sdp(False)
     files = find_model(name, revision=revision, token=token)
     passes, facts = _Loading(files, dtype, chosen_device, max_prompt_tokens + MAX_NEW_TOKENS).passes()
     if observer is not None:

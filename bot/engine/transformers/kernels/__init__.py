@@ -115,12 +115,11 @@ class ByRows:
 def joined_bias(layers: Sequence[LinearLayer], features: Sequence[int]) -> torch.Tensor | None:
     """Return the biases joined, with zeros for a layer without one. None if no layer has one."""
     biases = [layer.bias for layer in layers]
-    if all(bias is None for bias in biases):
+    known = next((bias for bias in biases if bias is not None), None)
+    if known is None:
         return None
-    known = [
-        torch.zeros(count) if bias is None else bias.detach() for bias, count in zip(biases, features, strict=True)
-    ]
-    return torch.cat([bias.to(known[0].dtype) for bias in known])
+    pairs = zip(biases, features, strict=True)
+    return torch.cat([known.new_zeros(count) if bias is None else bias.detach() for bias, count in pairs])
 
 
 def scratch_for(model: torch.nn.Module) -> torch.Tensor:

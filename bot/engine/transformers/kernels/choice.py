@@ -115,11 +115,19 @@ def choose_kernels(groups: Sequence[Layers]) -> Kernels | None:
     """Return the fastest correct kernels for all `groups`, which are layers of one model. None if a group has none."""
     choices: dict[str, Choice] = {}
     for kind in dict.fromkeys(map(_kind, groups)):
-        choice = choose([group for group in groups if _kind(group) == kind], KERNELS.get(kind, ()))
+        some = [group for group in groups if _kind(group) == kind]
+        choice = choose(some, _candidates(kind, some))
         if choice is None:
             return None
         choices[kind] = choice
     return Kernels(choices)
+
+
+def _candidates(kind: str, groups: Sequence[Layers]) -> Sequence[Kernel]:
+    """Return the kernels of a kind. Other devices than the CPU have only the plain one."""
+    kernels = KERNELS.get(kind, ())
+    is_on_cpu = all(_numbers(layer).device.type == "cpu" for group in groups for layer in group)
+    return kernels if is_on_cpu else kernels[-1:]
 
 
 def _kind(layers: Layers) -> str:
@@ -238,23 +246,24 @@ def _is_correct(kernel: Kernel, layers: Layers) -> bool:
         if isinstance(kernel, int8.Int8Kernel) and not int8.sums_are_exact(kernel):
             log.info("%s: not used, because its sums overflow", kernel.name)
             return False
-        dtype = next(tensor.dtype for layer in layers for tensor in _numbers(layer))
-        states = states.to(dtype)
+        numbers = _numbers(layers[0])
+        states = states.to(numbers)
         expected = torch.cat([layer(states) for layer in layers], dim=1).float()
         computed = kernel.pack(layers)(states).float()
     except (RuntimeError, AttributeError, TypeError, ValueError) as error:  # a missing operator, or other weights
         log.info("%s: not used: %s", kernel.name, str(error).partition("\n")[0])
         return False
-    tolerance = TOLERANCE[dtype] * expected.abs().max().clamp(min=1e-3)
+    tolerance = TOLERANCE[numbers.dtype] * expected.abs().max().clamp(min=1e-3)
     is_close = bool((expected - computed).abs().max() <= tolerance)
     if not is_close:
         log.info("%s: not used, because its numbers differ from the plain layers'", kernel.name)
     return is_close
 
 
-def _numbers(layer: LinearLayer) -> list[torch.Tensor]:
+def _numbers(layer: LinearLayer) -> torch.Tensor:
+    """Return a tensor whose dtype and device are the layer's."""
     scale = getattr(layer, "scale", None)
-    return [scale] if isinstance(scale, torch.Tensor) else [layer.weight]
+    return scale if isinstance(scale, torch.Tensor) else layer.weight
 
 
 def _width(layers: Layers) -> int:

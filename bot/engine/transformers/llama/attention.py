@@ -27,11 +27,16 @@ def _attend(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     groups = queries.shape[1]
     wide_keys, wide_values = (states[:, None].expand(-1, groups, -1, -1) for states in (keys, values))
-    # The operator behind scaled_dot_product_attention on the CPU. It also returns the log-sums.
-    result: tuple[torch.Tensor, torch.Tensor] = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        queries, wide_keys, wide_values, 0.0, is_causal
+    # Operators behind scaled_dot_product_attention. They also return the log-sums.
+    if queries.device.type == "cpu":
+        result: tuple[torch.Tensor, torch.Tensor] = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            queries, wide_keys, wide_values, 0.0, is_causal
+        )
+        return result
+    attention, log_sums, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(
+        queries, wide_keys, wide_values, None, True, 0.0, is_causal
     )
-    return result
+    return attention, log_sums[..., : queries.shape[2]]  # its log-sums are padded to a multiple of 32
 
 
 def add_attention(

@@ -21,10 +21,11 @@ class CacheShape:
     heads: int
     head_size: int
     dtype: torch.dtype
+    device: torch.device
 
     def empty(self, columns: int) -> torch.Tensor:
         """Return memory for one text."""
-        return torch.empty(self.layers, 2, self.heads, columns, self.head_size, dtype=self.dtype)
+        return torch.empty(self.layers, 2, self.heads, columns, self.head_size, dtype=self.dtype, device=self.device)
 
     @property
     def bytes_per_token(self) -> int:
@@ -164,7 +165,8 @@ class WritingGroup:
         shape = self._shape
         size = 1 << (count - 1).bit_length()
         # Zeros, because the attention to a column is multiplied by 0 where another text is shorter.
-        memory = torch.zeros(shape.layers, size, 2, shape.heads, self.capacity, shape.head_size, dtype=shape.dtype)
+        sizes = (shape.layers, size, 2, shape.heads, self.capacity, shape.head_size)
+        memory = torch.zeros(sizes, dtype=shape.dtype, device=shape.device)
         if have and any(text is not None for text in rows):
             memory[:, :have] = self._memory
         self._memory, self.layers = memory, memory.unbind(0)

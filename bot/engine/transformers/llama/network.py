@@ -67,10 +67,13 @@ class LlamaNetwork(torch.nn.Module):
         super().__init__()
         self._weights = weights
         self._groups = weights.heads // weights.key_heads
-        self.shape = CacheShape(len(weights.layers), weights.key_heads, weights.head_size, weights.cache_dtype)
+        embedding = weights.embedding
+        self.shape = CacheShape(
+            len(weights.layers), weights.key_heads, weights.head_size, embedding.dtype, embedding.device
+        )
 
     def forward(self, step: Pass, hidden_states: list[torch.Tensor] | None = None) -> torch.Tensor:
-        """Return the logits after the tokens of `step.outputs`, float32 [outputs, vocabulary].
+        """Return the logits after the tokens of `step.outputs`, float32 [outputs, vocabulary], on the CPU.
 
         If `hidden_states` is given, the states of these tokens are appended to it: the embedding's and each layer's,
         and last the normalised ones, float32 [outputs, hidden size].
@@ -78,10 +81,12 @@ class LlamaNetwork(torch.nn.Module):
         weights = self._weights
         count = len(step.ids)
         padding = [0] * _padding(count)
-        states = weights.embedding[torch.tensor(step.ids + padding)].float()
+        device = self.shape.device
+        states = weights.embedding[torch.tensor(step.ids + padding, device=device)].float()
         if weights.embedding_scale != 1:
             states *= weights.embedding_scale
-        rotations = weights.rotations(max(step.positions) + 1)[torch.tensor(step.positions + padding)]
+        positions = torch.tensor(step.positions + padding, device=device)
+        rotations = weights.rotations(max(step.positions) + 1)[positions]
         attention = _Attention(self, step)
         for number, layer in enumerate(weights.layers):
             if hidden_states is not None:
@@ -102,8 +107,8 @@ class LlamaNetwork(torch.nn.Module):
         return self.logits_of(states)[: len(step.outputs)]
 
     def logits_of(self, states: torch.Tensor) -> torch.Tensor:
-        """Return the logits that hidden states would give as the last layer's, float32 [states, vocabulary]."""
-        return self._weights.head(self._weights.norm(states)).float()
+        """Return the logits that hidden states would give as the last layer's, as `forward` does."""
+        return self._weights.head(self._weights.norm(states)).float().cpu()
 
     def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, rotations: torch.Tensor) -> None:
         """Normalise queries and keys if the model does, and rotate both by position (Su 2021, RoPE), in place."""
@@ -135,7 +140,7 @@ def _rows_of(outputs: Sequence[int], *states: torch.Tensor) -> tuple[torch.Tenso
     if len(outputs) == len(states[0]):
         return states
     padded = [*outputs, *[0] * _padding(len(outputs))]
-    rows = torch.tensor(padded)
+    rows = torch.tensor(padded, device=states[0].device)
     return tuple(some[rows] for some in states)
 
 
@@ -167,7 +172,7 @@ class _Attention:
     ) -> int:
         queries, result = (states.permute(1, 2, 0, 3) for states in (queries, result))
         keys, values = keys_values.permute(1, 2, 0, 3)
-        log_sums = torch.empty(queries.shape[:3]) if self._step.earlier else None
+        log_sums = queries.new_empty(queries.shape[:3], dtype=torch.float32) if self._step.earlier else None
         for span in self._step.prompts:
             some = slice(span.first, span.end)
             if span.memory is not None:
@@ -194,13 +199,16 @@ class _Rows:
         self._layers: Sequence[torch.Tensor] = group.layers
         lengths = group.lengths
         self._columns = max(lengths) + 1
-        self._place: tuple[int | torch.Tensor, ...] = (
-            (0, lengths[0]) if self.count == 1 else (torch.arange(self.count), torch.tensor(lengths))
-        )
+        self._place: tuple[int | torch.Tensor, ...] = (0, lengths[0])
         self._mask: torch.Tensor | None = None
+        if self.count == 1:
+            return
+        memory = self._layers[0]
+        columns = torch.tensor(lengths, device=memory.device)
+        self._place = (torch.arange(self.count, device=memory.device), columns)
         if len(set(lengths)) > 1:
-            is_after = torch.arange(self._columns) > torch.tensor(lengths)[:, None]
-            mask = torch.zeros(self.count, self._columns, dtype=group.layers[0].dtype)
+            is_after = torch.arange(self._columns, device=memory.device) > columns[:, None]
+            mask = memory.new_zeros(self.count, self._columns)
             self._mask = mask.masked_fill_(is_after, float("-inf"))[:, None, None]
 
     def attend(self, number: int, queries: torch.Tensor, keys_values: torch.Tensor, result: torch.Tensor) -> None:

@@ -16,6 +16,8 @@ from bot.engine.transformers.kernels.choice import Kernels
 # Their layers compute the same, apart from biases, norms of queries and keys (Qwen3), and Gemma's norm and scaling.
 CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "GemmaForCausalLM")
 
+DEVICES = ("cpu", "cuda")
+
 
 @dataclass(frozen=True, slots=True)
 class Norm:
@@ -46,7 +48,10 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class LlamaWeights:
-    """A whole model. `rotations(n)` are the cosines and signed sines of n positions: [n, 2, 1, head size], float32."""
+    """A whole model. `rotations(n)` are the cosines and signed sines of n positions: [n, 2, 1, head size], float32.
+
+    Keys and values have the embedding's dtype and device.
+    """
 
     layers: list[LayerWeights]
     embedding: torch.Tensor
@@ -56,7 +61,6 @@ class LlamaWeights:
     heads: int
     key_heads: int
     head_size: int
-    cache_dtype: torch.dtype
     rotations: Callable[[int], torch.Tensor]
 
 
@@ -64,7 +68,7 @@ def can_compute(model: PreTrainedModel, tokens: int) -> bool:
     """Return whether the forward pass is the model's, for texts of up to `tokens` tokens."""
     if (
         type(model).__name__ not in CLASSES
-        or model.device.type != "cpu"
+        or model.device.type not in DEVICES
         or model.dtype not in (torch.float32, torch.bfloat16)
     ):
         return False
@@ -106,8 +110,7 @@ def take_weights(model: PreTrainedModel, kernels: Kernels, tokens: int) -> Llama
         heads=int(config.num_attention_heads),
         key_heads=int(config.num_key_value_heads),
         head_size=head_size,
-        cache_dtype=embedding.dtype,
-        rotations=_Rotations(decoder.rotary_emb, head_size, tokens),
+        rotations=_Rotations(decoder.rotary_emb, head_size, tokens, embedding.device),
     )
 
 
@@ -154,17 +157,18 @@ def _embedding_scale(hidden_size: int, dtype: torch.dtype) -> float:
 class _Rotations:
     """The model's own rotary embeddings, as a table that grows up to `tokens` positions."""
 
-    def __init__(self, rotary: Any, head_size: int, tokens: int) -> None:
+    def __init__(self, rotary: Any, head_size: int, tokens: int, device: torch.device) -> None:
         self._tokens = tokens
         self._rotary = rotary
         self._head_size = head_size
-        self._table = torch.empty(0, 2, 1, head_size)
+        self._table = torch.empty(0, 2, 1, head_size, device=device)
 
     def __call__(self, count: int) -> torch.Tensor:
         """Return a table of at least `count` positions."""
         if len(self._table) < count:
-            positions = torch.arange(max(count, min(self._tokens, 2 * len(self._table))))[None]
-            cosines, sines = self._rotary(torch.empty(0), positions)
+            most = max(count, min(self._tokens, 2 * len(self._table)))
+            positions = torch.arange(most, device=self._table.device)[None]
+            cosines, sines = self._rotary(torch.empty(0, device=self._table.device), positions)
             half = self._head_size // 2
             sines = torch.cat([-sines[..., :half], sines[..., half:]], dim=-1)
             self._table = torch.stack([cosines[0], sines[0]], dim=1)[:, :, None]
