@@ -1,7 +1,7 @@
 """`make bench` and `make bench-peers`: measure everything in one run, and write benchmarks/results/ and the page.
 
 `--model FOLDER` also measures a real model; with `--add-to RUN`, only that one, for the page of an earlier run of the
-same day and machine. Each system is a module that prints one JSON object.
+same day and machine. Each system is a module that prints one JSON object, and all of them are measured in turn.
 """
 
 import argparse
@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import page, start
-from benchmarks.machine import describe_machine, file_name, today
+from benchmarks.machine import describe_machine, device, file_name, today
 from benchmarks.make_model import make_model
 from benchmarks.memory_limit import bytes_per_second
+from benchmarks.turns import SPEEDS, TURNS, take_turns
 from benchmarks.work import GROWTH_PEOPLE, GROWTH_WORDS, LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
-from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS
 
 NEW_TOKENS = 32
-DTYPES = ("float32", "bfloat16", "int8", "int4")
-GROWTH_DTYPE = "int8"
+DTYPES = {"cpu": ("float32", "bfloat16", "int8", "int4"), "cuda": ("float32", "bfloat16")}
+GROWTH_DTYPE = {"cpu": "int8", "cuda": "bfloat16"}
 RANDOM_MODEL = "a model with the shape of Qwen2-0.5B (494 million random parameters)"
 PEERS = {
     "vLLM, bfloat16": ("benchmarks.vllm_peer",),
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="also measure vLLM and llama.cpp; installs them in build/")
     parser.add_argument("--model", type=Path, help="also measure this folder's model")
     parser.add_argument("--new-tokens", type=int, default=NEW_TOKENS)
+    parser.add_argument("--turns", type=int, default=TURNS, help="how often each system is measured (default 3)")
     parser.add_argument("--add-to", type=Path, metavar="RUN", help="measure only --model, and add it to this file")
     arguments = parser.parse_args()
     if arguments.add_to is not None and arguments.model is None:
@@ -53,7 +55,8 @@ def main() -> None:
     models = {} if arguments.model is None else {arguments.model.name: str(arguments.model)}
     if arguments.add_to is not None:
         run = run_to_add_to(arguments.add_to, machine)
-        run["models"] += measure_models(models, run["work"]["new_tokens"], with_peers=arguments.peers)
+        work = run["work"]
+        run["models"] += measure_models(models, work["new_tokens"], work["turns"], with_peers=arguments.peers)
         write(run, arguments.add_to)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -65,14 +68,14 @@ def main() -> None:
             "machine": machine | {"bytes_per_second": bytes_per_second()},
             "work": {
                 "new_tokens": arguments.new_tokens, "prompt_words": PROMPT_WORDS, "review_words": REVIEW_WORDS,
-                "long_prompt_words": LONG_PROMPT_WORDS, "rounds": ROUNDS,
+                "long_prompt_words": LONG_PROMPT_WORDS, "turns": arguments.turns,
             },
             "models": measure_models(
-                {RANDOM_MODEL: folder} | models, arguments.new_tokens, with_peers=arguments.peers
+                {RANDOM_MODEL: folder} | models, arguments.new_tokens, arguments.turns, with_peers=arguments.peers
             ),
-            "topk_seconds": measure_topk(),
+            "topk_seconds": measure_topk() if device() == "cpu" else None,
             "precision": measured(
-                {dtype: run_module("benchmarks.precision", dtype) for dtype in DTYPES[1:]}
+                {dtype: run_module("benchmarks.precision", dtype) for dtype in DTYPES[device()][1:]}
             ),
         }  # fmt: skip
     write(run, free_file(page.RESULTS / file_name(run["date"], machine)))
@@ -99,28 +102,32 @@ def free_file(file: Path) -> Path:
     return next(name for name in (file, *itertools.islice(names, 100)) if not name.exists())
 
 
-def measure_models(models: dict[str, str], new_tokens: int, *, with_peers: bool) -> list[dict[str, Any]]:
+def measure_models(models: dict[str, str], new_tokens: int, turns: int, *, with_peers: bool) -> list[dict[str, Any]]:
     """Return the figures of each model. `models` has its folder by its name."""
     return [
-        {"name": name, **measure_model(folder, new_tokens, with_peers=with_peers)} for name, folder in models.items()
+        {"name": name, **measure_model(folder, new_tokens, turns, with_peers=with_peers)}
+        for name, folder in models.items()
     ]
 
 
-def measure_model(folder: str, new_tokens: int, *, with_peers: bool) -> dict[str, Any]:
+def measure_model(folder: str, new_tokens: int, turns: int, *, with_peers: bool) -> dict[str, Any]:
     """Return the figures of each system that runs here, and how those of one dtype grow. Print which can't run."""
-    systems = {
-        "the notebooks' way, float32": run_module("benchmarks.notebooks_way", folder, "float32", str(new_tokens))
-    }
+    dtype = GROWTH_DTYPE[device()]
+    figures = take_turns(lambda extent: measure_systems(folder, new_tokens, extent, with_peers=with_peers), turns)
+    growth = bench(folder, dtype, new_tokens, GROWTH_WORDS, GROWTH_PEOPLE, "--no-waiting")
+    return {**figures, "growth": None if growth is None else {"dtype": dtype} | by_length(growth)}
+
+
+def measure_systems(folder: str, new_tokens: int, extent: str, *, with_peers: bool) -> dict[str, Any]:
+    """Return the figures of each system that runs here, by its name."""
+    work = (folder, str(new_tokens), extent)
+    systems = {"the notebooks' way, float32": run_module("benchmarks.notebooks_way", *work, "float32")}
     if with_peers:
         for name, (module, *kind) in PEERS.items():
-            systems[name] = run_module(module, folder, str(new_tokens), *kind)
-    for dtype in DTYPES:
-        systems[f"Nightword, {dtype}"] = measure_engine(folder, dtype, new_tokens)
-    growth = bench(folder, GROWTH_DTYPE, new_tokens, GROWTH_WORDS, GROWTH_PEOPLE)
-    return {
-        "systems": measured(systems),
-        "growth": None if growth is None else {"dtype": GROWTH_DTYPE} | by_length(growth),
-    }
+            systems[name] = run_module(module, *work, *kind)
+    for dtype in DTYPES[device()]:
+        systems[f"Nightword, {dtype}"] = measure_engine(folder, dtype, new_tokens, extent)
+    return measured(systems)
 
 
 def measured(figures: dict[str, Any]) -> dict[str, Any]:
@@ -128,24 +135,31 @@ def measured(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def measure_engine(folder: str, dtype: str, new_tokens: int) -> dict[str, Any] | None:
+def measure_engine(folder: str, dtype: str, new_tokens: int, extent: str) -> dict[str, Any] | None:
     """Return the figures of `nightword bench --json` in the form of the other systems, and where the time goes."""
-    short = bench(folder, dtype, new_tokens, (PROMPT_WORDS,), PEOPLE, REVIEWS)
-    if short is None:
-        return None
-    long = bench(folder, dtype, new_tokens, (LONG_PROMPT_WORDS,), LONG_PROMPT_PEOPLE)
-    figures = by_length({"continuations": [*short["continuations"], *(long or short)["continuations"]]})
-    return {**short, **figures, "profile": run_module("benchmarks.step_profile", folder, dtype)}
+    reviews = ("--reviews", str(REVIEWS))
+    if extent == SPEEDS:
+        return with_lengths(bench(folder, dtype, new_tokens, (PROMPT_WORDS,), PEOPLE, *reviews, "--no-waiting"))
+    short = bench(folder, dtype, new_tokens, (PROMPT_WORDS,), PEOPLE, *reviews)
+    long = bench(folder, dtype, new_tokens, (LONG_PROMPT_WORDS,), LONG_PROMPT_PEOPLE, "--no-waiting")
+    if short is None or long is None:
+        return with_lengths(short)
+    short["continuations"] += long["continuations"]
+    profile = run_module("benchmarks.step_profile", folder, dtype) if device() == "cpu" else None
+    return with_lengths(short | {"profile": profile})
 
 
-def bench(
-    folder: str, dtype: str, new_tokens: int, words: tuple[int, ...], people: tuple[int, ...], reviews: int = 0
-) -> Any:
-    """Return the output of `nightword bench --json`."""
+def bench(folder: str, dtype: str, new_tokens: int, words: tuple[int, ...], people: tuple[int, ...], *more: str) -> Any:
+    """Return the output of `nightword bench --json`. Without `more`, it measures no reviews."""
     lists = {"--prompt-words": words, "--concurrency": people}
     options = [text for name, numbers in lists.items() for text in (name, ",".join(map(str, numbers)))]
-    options += ["--model", folder, "--dtype", dtype, "--new-tokens", str(new_tokens), "--reviews", str(reviews)]
-    return run_module("bot", "bench", "--json", *options)
+    options += ["--model", folder, "--dtype", dtype, "--new-tokens", str(new_tokens), "--rounds", "1"]
+    return run_module("bot", "bench", "--json", *options, "--reviews", "0", *more)
+
+
+def with_lengths(figures: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the figures of `nightword bench --json`, and those by length."""
+    return None if figures is None else figures | by_length(figures)
 
 
 def by_length(figures: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:

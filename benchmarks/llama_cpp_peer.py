@@ -1,6 +1,6 @@
 """llama.cpp, one text at a time, with the same work as the engine. Its quantizations are its own.
 
-usage: python -m benchmarks.llama_cpp_peer FOLDER NEW_TOKENS {bfloat16,Q8_0,Q4_0}
+usage: python -m benchmarks.llama_cpp_peer FOLDER NEW_TOKENS {whole,speeds} {bfloat16,Q8_0,Q4_0}
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import llama_cpp_python
+from benchmarks.turns import WHOLE
 from benchmarks.work import LONG_PROMPT_WORDS, REVIEWS_ALONE
-from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, words
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, words
 from bot.questions.sentiment import SENTIMENT
 
 SCRIPT = Path(__file__).with_name("llama_cpp_script.py")
@@ -21,14 +22,14 @@ SCRIPT = Path(__file__).with_name("llama_cpp_script.py")
 
 def main() -> None:
     """Print the figures as JSON."""
-    folder, new_tokens, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    folder, new_tokens, extent, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     python = llama_cpp_python()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     work = {
         "new_tokens": new_tokens,
         "prompts": {
-            length: [tokenizer(words(100 + turn * 1000, length)).input_ids for turn in range(ROUNDS)]
-            for length in (PROMPT_WORDS, LONG_PROMPT_WORDS)
+            length: tokenizer(words(100, length)).input_ids
+            for length in ((PROMPT_WORDS, LONG_PROMPT_WORDS) if extent == WHOLE else (PROMPT_WORDS,))
         },
         "reviews": [
             tokenizer(SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS_ALONE)

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
@@ -16,10 +18,16 @@ def describe_machine() -> dict[str, Any]:
     return {
         "processor": processor(),
         "instructions": [name for name in INSTRUCTIONS if name in _facts().get("flags", "").split()],
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
     }
+
+
+def device() -> str:
+    """Return where the models are computed: "cuda" or "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def in_words(date: str, machine: dict[str, Any]) -> str:
@@ -27,7 +35,10 @@ def in_words(date: str, machine: dict[str, Any]) -> str:
     matrix = ", ".join(_matrix_instructions(machine)) or "no bfloat16 instructions"
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     cores = machine["cores"]
-    return f"{date}: {machine['processor']} ({matrix}), {cores} cores, Python {machine['python']}, {versions}"
+    accelerator = f"{card} beside " if (card := machine.get("accelerator")) else ""
+    return (
+        f"{date}: {accelerator}{machine['processor']} ({matrix}), {cores} cores, Python {machine['python']}, {versions}"
+    )
 
 
 def today() -> str:
@@ -36,8 +47,10 @@ def today() -> str:
 
 
 def file_name(date: str, machine: dict[str, Any]) -> str:
-    """Return a run's file name: its date and processor. Processors with other matrix instructions differ."""
-    words = " ".join([re.sub(r"\(.*?\)", "", machine["processor"]), *_matrix_instructions(machine)])
+    """Return a run's file name: its date, accelerator and processor, with its matrix instructions."""
+    words = " ".join(
+        [machine.get("accelerator") or "", re.sub(r"\(.*?\)", "", machine["processor"]), *_matrix_instructions(machine)]
+    )
     return "-".join([date, *re.findall(r"[a-z0-9_]+", words.lower())]) + ".json"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.machine import in_words
 from benchmarks.picture import draw
-from benchmarks.targets import check_targets
+from benchmarks.targets import Target, check_targets
 from benchmarks.work import LONG_PROMPT_PEOPLE, PEOPLE
 
 ROOT = Path(__file__).parent.parent
@@ -32,9 +32,12 @@ def write() -> None:
 
 
 def run_files() -> list[Run]:
-    """Return the stored runs, the newest first. Names of a machine's later runs on a day end in a number."""
+    """Return the stored runs, the newest first, and those on an accelerator last.
+
+    Names of a machine's later runs on a day end in a number.
+    """
     files = sorted(RESULTS.glob("*.json"), key=lambda file: file.stem, reverse=True)
-    return [json.loads(file.read_text()) for file in files]
+    return sorted((json.loads(file.read_text()) for file in files), key=_has_accelerator)
 
 
 def render(runs: list[Run]) -> str:
@@ -49,7 +52,7 @@ def render(runs: list[Run]) -> str:
         "",
         f"`{newest['command']}` on {in_words(newest['date'], newest['machine'])}.",
         f"Prompts of {work['prompt_words']} words, {work['new_tokens']} new tokens, reviews of {work['review_words']} "
-        f"words; medians of {work['rounds']} rounds. One system was measured at a time, each with all cores.",
+        f"words; {_repetitions(work)}. One system was measured at a time, each with all cores.",
         "",
         "![The same figures as bars](../docs/pictures/benchmark.png)",
         "",
@@ -58,14 +61,23 @@ def render(runs: list[Run]) -> str:
         lines += [f"## {model['name'][0].upper()}{model['name'][1:]}", "", *_model(model, newest)]
     lines += _precision(newest["precision"])
     if earlier:
-        lines += ["## Earlier runs", ""]
+        lines += ["## Other runs", ""]
     for run in earlier:
         lines += [f"### {in_words(run['date'], run['machine'])}", ""]
         for model in run["models"]:
-            reached = [target for target in check_targets(run, model) if target.ratio is not None]
-            count = sum(target.is_reached for target in reached)
-            lines += [f"{model['name']}: {count} of {len(reached)} measured targets reached.", "", *_speeds(model)]
+            lines += [f"{model['name']}{_reached(model, run)}.", "", *_speeds(model)]
     return "\n".join(lines)
+
+
+def _has_accelerator(run: Run) -> bool:
+    return run["machine"].get("accelerator") is not None
+
+
+def _repetitions(work: dict[str, Any]) -> str:
+    turns = work.get("turns")
+    if turns is None:
+        return f"medians of {work['rounds']} rounds"
+    return f"medians of {turns} turns, in each of which all systems were measured" if turns > 1 else "measured once"
 
 
 def _model(model: dict[str, Any], run: Run) -> Iterator[str]:
@@ -77,7 +89,16 @@ def _model(model: dict[str, Any], run: Run) -> Iterator[str]:
     yield from _profiles(model)
 
 
+def _reached(model: dict[str, Any], run: Run) -> str:
+    """Return how many targets were reached. They are for processors."""
+    if _has_accelerator(run):
+        return ""
+    measured = [target for target in check_targets(run, model) if target.ratio is not None]
+    return f": {sum(target.is_reached for target in measured)} of {len(measured)} measured targets reached"
+
+
 def _targets(model: dict[str, Any], run: Run) -> list[str]:
+    turns = [list(check_targets(run, {"systems": systems})) for systems in model.get("turns", [])]
     rows = [
         [
             target.what,
@@ -85,12 +106,20 @@ def _targets(model: dict[str, Any], run: Run) -> list[str]:
             target.limit,
             "not measured" if target.ratio is None else target.figure,
             "" if target.ratio is None else "yes" if target.is_reached else "no",
+            _range([turn[number] for turn in turns]),
         ]
-        for target in check_targets(run, model)
+        for number, target in enumerate(check_targets(run, model))
     ]
     bandwidth = run["machine"]["bytes_per_second"] / 1e9
     note = f"The memory limit is the bytes of the weights, read at {bandwidth:.1f} GB/s (the sum of 800 MB)."
-    return ["### Targets", "", *_table(["", "against", "target", "measured", "reached"], rows), note, ""]
+    headings = ["", "against", "target", "measured", "reached", "in the turns"]
+    return ["### Targets", "", *_table(headings, rows), note, ""]
+
+
+def _range(turns: list[Target]) -> str:
+    """Return the lowest and the highest ratio of several turns, or "" if only one of them has it."""
+    known = sorted((turn for turn in turns if turn.ratio is not None), key=lambda turn: turn.ratio or 0.0)
+    return f"{known[0].figure} to {known[-1].figure}" if len(known) > 1 else ""
 
 
 def _speeds(model: dict[str, Any]) -> list[str]:

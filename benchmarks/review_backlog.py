@@ -26,6 +26,7 @@ from bot.storage.store import ReviewStore
 
 CHANNEL, GUILD, AUTHOR = 2, 1, 3
 AT_ONCE = 128  # reviews that `nightword bench` scores at once here
+ROUNDS = 3
 TOPK_INTERVAL_SECONDS = 0.5
 ALONE_SECONDS = 20
 POLL_SECONDS = 0.25
@@ -47,11 +48,11 @@ async def _measure(arguments: argparse.Namespace) -> dict[str, object]:
     executor.start()
     await asyncio.to_thread(executor.wait_until_loaded)
     try:
-        before = await measure_reviews(executor, AT_ONCE)
+        before = await measure_reviews(executor, AT_ONCE, ROUNDS)
         alone = await _time_topk(executor, asyncio.create_task(asyncio.sleep(ALONE_SECONDS)))
         with tempfile.TemporaryDirectory() as folder:
             seconds, beside = await _score_backlog(executor, Path(folder) / "backlog.db", arguments.messages)
-        after = await measure_reviews(executor, AT_ONCE)
+        after = await measure_reviews(executor, AT_ONCE, ROUNDS)
     finally:
         await asyncio.to_thread(executor.close)
     assert before is not None  # noqa: S101  # a model with verdicts

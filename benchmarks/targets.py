@@ -83,11 +83,11 @@ class _Figures:
         return _divide(self._speed(name, "1"), parameters and bandwidth / (BYTES[dtype] * parameters))
 
     def worst_newcomer(self) -> float | None:
-        newcomers = [figures["newcomer"] for figures in self._engine() if "newcomer" in figures]
+        newcomers = [figures["newcomer"] for figures in self._engine() if figures.get("newcomer")]
         return max((each["first_token_seconds"] / each["alone_seconds"] for each in newcomers), default=None)
 
     def worst_estimate(self) -> float | None:
-        estimates = [figures["estimate"] for figures in self._engine() if "estimate" in figures]
+        estimates = [figures["estimate"] for figures in self._engine() if figures.get("estimate")]
         return max((each["error_seconds"] / each["wait_seconds"] for each in estimates if each["seen"]), default=None)
 
     def worst_lag(self) -> float | None:

@@ -1,6 +1,6 @@
 """vLLM's CPU server, with the same work as the engine.
 
-usage: python -m benchmarks.vllm_peer FOLDER NEW_TOKENS
+usage: python -m benchmarks.vllm_peer FOLDER NEW_TOKENS {whole,speeds}
 """
 
 import asyncio
@@ -18,20 +18,22 @@ import psutil
 from transformers import AutoTokenizer
 
 from benchmarks.peer_environment import PEERS, vllm_python
+from benchmarks.turns import WHOLE
 from benchmarks.work import LONG_PROMPT_PEOPLE, LONG_PROMPT_WORDS, PEOPLE, REVIEWS
-from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, ROUNDS, median, words
+from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, median, words
 from bot.questions.sentiment import SENTIMENT
 
 PORT = 8901
 ADDRESS = f"http://127.0.0.1:{PORT}"
 OTHERS = 15  # running requests beside a new one
+NEWCOMERS = 3
 NEWCOMER_AFTER = 2.0  # seconds, when the others are being written
 STARTS_WITHIN = 600.0  # seconds; it compiles at its first start
 
 
 def main() -> None:
     """Print the figures as JSON."""
-    folder, new_tokens = sys.argv[1], int(sys.argv[2])
+    folder, new_tokens, is_whole = sys.argv[1], int(sys.argv[2]), sys.argv[3] == WHOLE
     python = vllm_python()
     arguments = [
         python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--served-model-name", "peer",
@@ -46,7 +48,7 @@ def main() -> None:
         subprocess.Popen(arguments, env=environment, stdout=output, stderr=output) as server,  # noqa: S603  # the peer's interpreter
     ):
         try:
-            print(json.dumps(asyncio.run(_measure(server, Path(folder), new_tokens))))
+            print(json.dumps(asyncio.run(_measure(server, Path(folder), new_tokens, is_whole=is_whole))))
         finally:
             server.terminate()
 
@@ -54,7 +56,9 @@ def main() -> None:
 Complete = Callable[[str, int], Awaitable[float]]  # of a prompt and its new tokens: the seconds to the first one
 
 
-async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: int) -> dict[str, Any]:
+async def _measure(
+    server: "subprocess.Popen[bytes]", folder: Path, new_tokens: int, *, is_whole: bool
+) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STARTS_WITHIN)) as session:
         await _wait_until_up(server, session)
@@ -63,54 +67,52 @@ async def _measure(server: "subprocess.Popen[bytes]", folder: Path, new_tokens: 
             return await _complete(session, tokenizer(text).input_ids, count)
 
         await complete(words(0), new_tokens)  # warm up
-        figures = await _measure_texts(complete, new_tokens)
-        alone = figures["first_token_seconds"][PROMPT_WORDS][1]
-        beside = await _measure_newcomer(complete, new_tokens)
-        return figures | {
+        figures: dict[str, Any] = {
+            **await _measure_texts(complete, new_tokens, is_whole=is_whole),
             "reviews_per_second": await _measure_reviews(complete),
-            "newcomer": {"others": OTHERS, "first_token_seconds": beside, "alone_seconds": alone},
-            "peak_memory_bytes": _peak_memory(server.pid),
         }
+        if is_whole:
+            beside, alone = await _measure_newcomer(complete, new_tokens)
+            figures["newcomer"] = {"others": OTHERS, "first_token_seconds": beside, "alone_seconds": alone}
+        return figures | {"peak_memory_bytes": _peak_memory(server.pid)}
 
 
-async def _measure_texts(complete: Complete, new_tokens: int) -> dict[str, dict[int, dict[int, float]]]:
-    """Return the median tokens/s and seconds to the first token, by words of the prompt and number of people."""
+async def _measure_texts(
+    complete: Complete, new_tokens: int, *, is_whole: bool
+) -> dict[str, dict[int, dict[int, float]]]:
+    """Return the tokens/s and median seconds to the first token, by words of the prompt and number of people."""
     speeds: dict[int, dict[int, float]] = {}
     first: dict[int, dict[int, float]] = {}
-    for length, all_people in ((PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)):
+    lengths = [(PROMPT_WORDS, PEOPLE), (LONG_PROMPT_WORDS, LONG_PROMPT_PEOPLE)]
+    for length, all_people in lengths if is_whole else lengths[:1]:
         speeds[length], first[length] = {}, {}
         for people in all_people:
-            measured: list[float] = []
-            waited: list[float] = []
-            for turn in range(ROUNDS):
-                prompts = [words(people * 100 + turn * 1000 + number, length) for number in range(people)]
-                began = time.perf_counter()
-                waited += await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
-                measured.append(people * new_tokens / (time.perf_counter() - began))
-            speeds[length][people], first[length][people] = median(measured), median(waited)
+            prompts = [words(people * 100 + number, length) for number in range(people)]
+            began = time.perf_counter()
+            waited = await asyncio.gather(*(complete(prompt, new_tokens) for prompt in prompts))
+            speeds[length][people] = people * new_tokens / (time.perf_counter() - began)
+            first[length][people] = median(waited)
     return {"tokens_per_second": speeds, "first_token_seconds": first}
 
 
-async def _measure_newcomer(complete: Complete, new_tokens: int) -> float:
-    """Return the median seconds to the first token of a request beside others that are being written."""
+async def _measure_newcomer(complete: Complete, new_tokens: int) -> tuple[float, float]:
+    """Return the median seconds to the first token of a request beside others that are being written, and alone."""
+    alone = [await complete(words(20_000 + turn), 2) for turn in range(NEWCOMERS)]
     waited = []
-    for turn in range(ROUNDS):
+    for turn in range(NEWCOMERS):
         prompts = [words(21_000 + 100 * turn + number) for number in range(OTHERS)]
         others = asyncio.gather(*(complete(prompt, 6 * new_tokens) for prompt in prompts))
         await asyncio.sleep(NEWCOMER_AFTER)
         waited.append(await complete(words(22_000 + turn), 2))
         await others
-    return median(waited)
+    return median(waited), median(alone)
 
 
 async def _measure_reviews(complete: Complete) -> float:
-    scored = []
-    for turn in range(ROUNDS):
-        reviews = [SENTIMENT.prompt(words(5000 + turn * 1000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
-        began = time.perf_counter()
-        await asyncio.gather(*(complete(review, 1) for review in reviews))
-        scored.append(REVIEWS / (time.perf_counter() - began))
-    return median(scored)
+    reviews = [SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS)) for number in range(REVIEWS)]
+    began = time.perf_counter()
+    await asyncio.gather(*(complete(review, 1) for review in reviews))
+    return REVIEWS / (time.perf_counter() - began)
 
 
 def _peak_memory(pid: int) -> int:

@@ -118,6 +118,12 @@ def _add_bench(commands: Commands) -> None:
     parser.add_argument(
         "--reviews", type=whole_number(0, 256), default=32, help="reviews to score at once (default 32)"
     )
+    parser.add_argument(
+        "--rounds", type=whole_number(1, 100), default=3, help="rounds, whose median is shown (default 3)"
+    )
+    parser.add_argument(
+        "--no-waiting", action="store_true", help="don't measure new requests beside others and estimated waits"
+    )
     add_model_options(parser)
     add_outputs(parser)
     parser.set_defaults(run=_run_bench)

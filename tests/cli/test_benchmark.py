@@ -37,10 +37,16 @@ def test_it_measures_concurrent_requests_and_reviews(capsys: pytest.CaptureFixtu
         assert burst["event_loop_lag_seconds"]["median"] <= burst["event_loop_lag_seconds"]["p99"]
     assert figures["reviews_per_second"] > 0
     assert figures["peak_memory_bytes"] > 4 * figures["model"]["parameters"]
+    assert figures["newcomer"]["first_token_seconds"] > 0
     assert run([*arguments, "--reviews", "0"]) == 0
     table = capsys.readouterr().out
     assert table.startswith("demo, 5,773,568 parameters, float32 on cpu\nmedians of 3 rounds, 4 new tokens each\n")
     assert "reviews/s: not measured" in table
+    assert "first token, new request:" in table
+    assert run([*arguments, "--rounds", "1", "--no-waiting"]) == 0
+    table = capsys.readouterr().out
+    assert "\none round, 4 new tokens each\n" in table
+    assert "new request" not in table
 
 
 @pytest.mark.parametrize("people", ["", "0", "1,x", "257", "1;2"])

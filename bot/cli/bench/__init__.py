@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import json
+from dataclasses import dataclass
 
 from bot.cli.bench.bursts import measure_continuations, measure_reviews, run_burst
 from bot.cli.bench.figures import Figures, figures_table
 from bot.cli.bench.memory import peak_memory
 from bot.cli.bench.waiting import measure_estimates, measure_newcomer
-from bot.cli.bench.work import ROUNDS, words
+from bot.cli.bench.work import words
 from bot.engine.executor import build_executor
 from bot.errors import UsageError
 from bot.settings import Settings, read_settings
@@ -24,29 +25,44 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(model=arguments.model, dtype=arguments.dtype)
     queue_limit = max(*people, QUEUED * settings.batch_size, arguments.reviews)
     settings = settings.model_copy(update={"queue_limit": queue_limit, "request_timeout": 840.0})
-    figures = asyncio.run(_measure(settings, people, prompt_words, arguments.new_tokens, arguments.reviews))
+    work = Work(
+        people, prompt_words, arguments.new_tokens, arguments.reviews, arguments.rounds, not arguments.no_waiting
+    )
+    figures = asyncio.run(_measure(settings, work))
     print(json.dumps(figures) if arguments.json else figures_table(figures))
     return 0
 
 
-async def _measure(
-    settings: Settings, people: list[int], prompt_words: list[int], new_tokens: int, review_count: int
-) -> Figures:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is measured."""
+
+    people: list[int]
+    prompt_words: list[int]
+    new_tokens: int
+    reviews: int
+    rounds: int
+    has_waiting: bool
+
+
+async def _measure(settings: Settings, work: Work) -> Figures:
     executor = build_executor(settings)
     executor.start()
     await asyncio.to_thread(executor.wait_until_loaded)
     info = executor.status.model
     assert info is not None  # noqa: S101  # it is loaded
     try:
-        await run_burst(executor, [words(0)], new_tokens)  # warm up
+        await run_burst(executor, [words(0)], work.new_tokens)  # warm up
         bursts = [
-            await measure_continuations(executor, number, length, new_tokens)
-            for length in prompt_words
-            for number in people
+            await measure_continuations(executor, number, length, work.new_tokens, work.rounds)
+            for length in work.prompt_words
+            for number in work.people
         ]
-        review_rate = await measure_reviews(executor, review_count)
-        newcomer = await measure_newcomer(executor, min(OTHERS, settings.batch_size - 1), new_tokens)
-        estimates = await measure_estimates(executor, QUEUED * settings.batch_size, new_tokens)
+        review_rate = await measure_reviews(executor, work.reviews, work.rounds)
+        newcomer, estimates = None, None
+        if work.has_waiting:
+            newcomer = await measure_newcomer(executor, min(OTHERS, settings.batch_size - 1), work.new_tokens)
+            estimates = await measure_estimates(executor, QUEUED * settings.batch_size, work.new_tokens)
     finally:
         await asyncio.to_thread(executor.close)
     return {
@@ -59,8 +75,8 @@ async def _measure(
             "parameters": info.parameter_count,
             "engine_path": info.engine_path,
         },
-        "new_tokens": new_tokens,
-        "rounds": ROUNDS,
+        "new_tokens": work.new_tokens,
+        "rounds": work.rounds,
         "continuations": bursts,
         "reviews_per_second": review_rate,
         "newcomer": newcomer,

@@ -5,7 +5,7 @@ import itertools
 import time
 
 from bot.cli.bench.figures import Burst
-from bot.cli.bench.work import REVIEW_WORDS, ROUNDS, Stamps, continuation, median, quantile, words
+from bot.cli.bench.work import REVIEW_WORDS, Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
 from bot.errors import SentimentUnsupported
 from bot.questions.sentiment import SentimentQuestion
@@ -13,10 +13,12 @@ from bot.questions.sentiment import SentimentQuestion
 LAG_PROBE_SECONDS = 0.005
 
 
-async def measure_continuations(executor: ModelExecutor, people: int, prompt_words: int, new_tokens: int) -> Burst:
-    """Return medians over a few bursts of `people` simultaneous greedy continuations of prompts of `prompt_words`."""
+async def measure_continuations(
+    executor: ModelExecutor, people: int, prompt_words: int, new_tokens: int, rounds: int
+) -> Burst:
+    """Return medians over `rounds` bursts of simultaneous greedy continuations of prompts of `prompt_words`."""
     speeds, first, gaps, lags = [], [], [], []
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         prompts = [words(people * 100 + turn * 1000 + number, prompt_words) for number in range(people)]
         lag: list[float] = []
         probe = asyncio.create_task(_probe_loop(lag))
@@ -49,12 +51,12 @@ async def run_burst(executor: ModelExecutor, prompts: list[str], new_tokens: int
     return [stamp.times for stamp in stamps], sum(len(answered.result.output_ids) for answered in written)
 
 
-async def measure_reviews(executor: ModelExecutor, count: int) -> float | None:
-    """Return the reviews per second, all submitted at once. None if `count` is 0 or the model can't judge sentiment."""
+async def measure_reviews(executor: ModelExecutor, count: int, rounds: int) -> float | None:
+    """Return the median reviews per second, `count` at once. None if it is 0 or the model can't judge sentiment."""
     if count == 0:
         return None
     speeds = []
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         texts = [words(5000 + turn * 1000 + number, REVIEW_WORDS) for number in range(count)]
         began = time.perf_counter()
         try:

@@ -65,17 +65,18 @@ class Figures(TypedDict):
     rounds: int
     continuations: list[Burst]
     reviews_per_second: float | None
-    newcomer: Newcomer
-    estimate: Estimates
+    newcomer: Newcomer | None
+    estimate: Estimates | None
     peak_memory_bytes: int
 
 
 def figures_table(figures: Figures) -> str:
     """Return the figures as text."""
     model = figures["model"]
+    rounds = "one round" if figures["rounds"] == 1 else f"medians of {figures['rounds']} rounds"
     lines = [
         f"{model['name']}, {model['parameters']:,} parameters, {model['dtype']} on {model['device']}",
-        f"medians of {figures['rounds']} rounds, {figures['new_tokens']} new tokens each",
+        f"{rounds}, {figures['new_tokens']} new tokens each",
         "",
         "prompt words  at once  tokens/s  first token  next token (p95)  loop lag p99",
     ]
@@ -90,11 +91,12 @@ def figures_table(figures: Figures) -> str:
     scored = figures["reviews_per_second"]
     lines.append(f"\nreviews/s: {'not measured' if scored is None else f'{scored:.1f}'}")
     newcomer, estimate = figures["newcomer"], figures["estimate"]
-    lines.append(
-        f"first token, new request: {newcomer['first_token_seconds']:.3f} s with {newcomer['others']} others running"
-        f", {newcomer['alone_seconds']:.3f} s alone"
-    )
-    if estimate["seen"]:
+    if newcomer is not None:
+        lines.append(
+            f"first token, new request: {newcomer['first_token_seconds']:.3f} s with {newcomer['others']} others"
+            f" running, {newcomer['alone_seconds']:.3f} s alone"
+        )
+    if estimate is not None and estimate["seen"]:
         lines.append(
             f"estimated waits of {estimate['wait_seconds']:.1f} s: off by {estimate['error_seconds']:.1f} s "
             f"(p95 {estimate['p95']:.1f} s)"

@@ -4,10 +4,11 @@ import asyncio
 import time
 
 from bot.cli.bench.figures import Estimates, Newcomer
-from bot.cli.bench.work import ROUNDS, Stamps, continuation, median, quantile, words
+from bot.cli.bench.work import Stamps, continuation, median, quantile, words
 from bot.engine.executor import ModelExecutor
 
 POLL_SECONDS = 0.25
+NEWCOMERS = 3
 
 
 async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int) -> Newcomer:
@@ -15,9 +16,9 @@ async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int
 
     People come at any time, so the requests beside others begin at times spread evenly over a forward pass.
     """
-    alone = [await _first_token(executor, 20_000 + turn) for turn in range(ROUNDS)]
+    alone = [await _first_token(executor, 20_000 + turn) for turn in range(NEWCOMERS)]
     beside_others = []
-    for turn in range(ROUNDS):
+    for turn in range(NEWCOMERS):
         stamps = [Stamps() for _ in range(others)]
         writing = [
             executor.submit(number, continuation(words(21_000 + 100 * turn + number), 3 * new_tokens), stamp)
@@ -27,7 +28,7 @@ async def measure_newcomer(executor: ModelExecutor, others: int, new_tokens: int
             await asyncio.sleep(0.001)
         last = max(stamp.times[-1] for stamp in stamps)
         pass_seconds = last - max(stamp.times[-2] for stamp in stamps)
-        await asyncio.sleep(max(0.0, last + pass_seconds * (turn + 0.5) / ROUNDS - time.perf_counter()))
+        await asyncio.sleep(max(0.0, last + pass_seconds * (turn + 0.5) / NEWCOMERS - time.perf_counter()))
         beside_others.append(await _first_token(executor, 22_000 + turn))
         for future in writing:
             future.cancel()

@@ -10,7 +10,6 @@ from bot.questions.generation import GenerationParameters
 from bot.questions.language_model import Watcher
 
 PROMPT_WORDS, REVIEW_WORDS = 30, 60
-ROUNDS = 3
 _WORDS = (
     "time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world", "school", "state",
     "family", "student", "group", "country", "problem", "hand", "part",
