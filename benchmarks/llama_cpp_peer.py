@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 from transformers import AutoTokenizer
 
-from benchmarks.peer_environment import llama_cpp_python
+from benchmarks.peer_environment import PEERS, llama_cpp_python
 from benchmarks.turns import WHOLE
 from benchmarks.work import LONG_PROMPT_WORDS, REVIEWS_ALONE
 from bot.cli.bench.work import PROMPT_WORDS, REVIEW_WORDS, words
@@ -35,14 +36,26 @@ def main() -> None:
             tokenizer(SENTIMENT.prompt(words(5000 + number, REVIEW_WORDS))).input_ids for number in range(REVIEWS_ALONE)
         ],
     }
+    file = PEERS / "llama.cpp.log"
+    try:
+        with file.open("w") as log:
+            print(measure(python, folder, kind, json.dumps(work), log))
+    except subprocess.CalledProcessError:
+        sys.exit(f"llama.cpp failed. See {file}.")
+
+
+def measure(python: str, folder: Path, kind: str, work: str, log: TextIO) -> str:
+    """Return the figures as JSON. llama.cpp's own output, with a line for each tensor, goes to `log`."""
     with tempfile.TemporaryDirectory() as gguf:
         # In a process of its own, whose memory doesn't count.
-        subprocess.run([python, SCRIPT, "convert", folder, f"{gguf}/model.gguf", kind], check=True)  # noqa: S603  # the peer's interpreter
+        subprocess.run(  # noqa: S603  # the peer's interpreter
+            [python, SCRIPT, "convert", folder, f"{gguf}/model.gguf", kind], stdout=log, stderr=log, check=True
+        )
         run = subprocess.run(  # noqa: S603  # as above
             [python, SCRIPT, "measure", f"{gguf}/model.gguf"],
-            input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True,
+            input=work, stdout=subprocess.PIPE, stderr=log, text=True, check=True,
         )  # fmt: skip
-    print(run.stdout.splitlines()[-1])
+    return run.stdout.splitlines()[-1]
 
 
 if __name__ == "__main__":
