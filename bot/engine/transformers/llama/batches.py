@@ -8,7 +8,7 @@ import torch
 from bot.engine.transformers.batches import LOGITS_ROWS, PIECE_TOKENS, PREFILL_TOKENS, Finished
 from bot.engine.transformers.kept_texts import Start
 from bot.engine.transformers.llama.cache import CacheShape, TextCache, WritingGroup, capacity_for
-from bot.engine.transformers.llama.network import EarlierSpan, LlamaNetwork, Pass, PromptSpan, WritingSpan
+from bot.engine.transformers.llama.network import EarlierSpan, LlamaNetwork, Pass, PromptSpan
 from bot.engine.transformers.sequences import YIELD_TO, Decoding, ForwardRequest
 
 ROWS_AT_ONCE = LOGITS_ROWS + 16  # over the vocabulary: those of a long text, and of a few short ones
@@ -100,7 +100,7 @@ class PackedBatches:
                 del self._groups[capacity]
                 continue
             some.sort(key=lambda request: _cache(request.decoding).row)
-            step.writing.append(WritingSpan(len(step.ids), group))
+            step.writing.append(group)
             step.outputs += range(len(step.ids), len(step.ids) + len(some))
             step.ids += [request.decoding.ids[-1] for request in some]
             step.positions += [request.decoding.length for request in some]

@@ -107,7 +107,8 @@ class TextCache:
 class WritingGroup:
     """Texts of up to `capacity` tokens that are written together, each in its row of one tensor.
 
-    `lengths` are their numbers of columns before the pass. When nothing refers to a text any more, its row is free.
+    `memory` is [layers, rows, 2, heads, capacity, head size]. `lengths` are the texts' numbers of columns before the
+    pass. When nothing refers to a text any more, its row is free.
     """
 
     def __init__(self, shape: CacheShape, capacity: int) -> None:
@@ -115,15 +116,14 @@ class WritingGroup:
         self.capacity = capacity
         self._texts: list[weakref.ref[TextCache]] = []
         self.lengths: list[int] = []
-        self._memory = torch.empty(0)
-        self.layers: Sequence[torch.Tensor] = ()
+        self.memory = torch.empty(0)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def columns_of(self, row: int) -> torch.Tensor:
         """Return the memory of a row: [layers, 2, heads, capacity, head size]."""
-        return self._memory[:, row]
+        return self.memory[:, row]
 
     def keep_only(self, texts: Sequence[tuple[TextCache, int]]) -> None:
         """Make `texts`, with their lengths, the group's texts. Texts that are in another group leave it.
@@ -146,7 +146,7 @@ class WritingGroup:
         self._texts = [weakref.ref(text) for text in kept]
         self.lengths = [lengths[id(text)] for text in kept]
         if not kept:
-            self._memory, self.layers = torch.empty(0), ()
+            self.memory = torch.empty(0)
 
     def _kept(self, row: int, wanted: set[int]) -> TextCache | None:
         """Return the text of `row` if it stays. If it goes, but is still used, its columns are copied out."""
@@ -159,7 +159,7 @@ class WritingGroup:
         return None
 
     def _grow(self, count: int, rows: Iterable[TextCache | None]) -> None:
-        have = self._memory.shape[1] if self._memory.dim() > 1 else 0
+        have = self.memory.shape[1] if self.memory.dim() > 1 else 0
         if count <= have:
             return
         shape = self._shape
@@ -168,8 +168,8 @@ class WritingGroup:
         sizes = (shape.layers, size, 2, shape.heads, self.capacity, shape.head_size)
         memory = torch.zeros(sizes, dtype=shape.dtype, device=shape.device)
         if have and any(text is not None for text in rows):
-            memory[:, :have] = self._memory
-        self._memory, self.layers = memory, memory.unbind(0)
+            memory[:, :have] = self.memory
+        self.memory = memory
 
 
 def capacity_for(tokens: int) -> int:

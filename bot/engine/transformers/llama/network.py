@@ -17,14 +17,6 @@ SHAPE_STEP = 16  # more tokens are padded to a multiple of it, because a kernel 
 
 
 @dataclass(frozen=True, slots=True)
-class WritingSpan:
-    """The tokens from `first` on are the next ones of the texts of `group`, in the order of its rows."""
-
-    first: int
-    group: WritingGroup
-
-
-@dataclass(frozen=True, slots=True)
 class PromptSpan:
     """The tokens from `first` to `end` belong to one text. Their keys and values go to `memory` from `column` on."""
 
@@ -45,11 +37,14 @@ class EarlierSpan:
 
 @dataclass(slots=True)
 class Pass:
-    """What one forward pass computes: the tokens, what each attends to, and the tokens whose logits are wanted."""
+    """What one forward pass computes: the tokens, what each attends to, and the tokens whose logits are wanted.
+
+    The first tokens are the next ones of the texts of the `writing` groups, in the order of their rows.
+    """
 
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    writing: list[WritingSpan] = field(default_factory=list)
+    writing: list[WritingGroup] = field(default_factory=list)
     prompts: list[PromptSpan] = field(default_factory=list)
     earlier: list[EarlierSpan] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
@@ -57,7 +52,7 @@ class Pass:
     @property
     def texts(self) -> int:
         """How many texts it has tokens of."""
-        return sum(len(span.group) for span in self.writing) + len(self.prompts)
+        return sum(map(len, self.writing)) + len(self.prompts)
 
 
 class LlamaNetwork(torch.nn.Module):
@@ -86,14 +81,15 @@ class LlamaNetwork(torch.nn.Module):
         if weights.embedding_scale != 1:
             states *= weights.embedding_scale
         positions = torch.tensor(step.positions + padding, device=device)
-        rotations = weights.rotations(max(step.positions) + 1)[positions]
+        rotations = weights.rotations(max(step.positions) + 1)[positions].unbind(1)
         attention = _Attention(self, step)
         for number, layer in enumerate(weights.layers):
             if hidden_states is not None:
                 hidden_states.append(states[step.outputs])
             qkv = layer.qkv(layer.before_attention(states))
-            rotations = rotations.to(qkv.dtype)
-            self._rotate(layer, qkv, rotations)
+            if rotations[0].dtype != qkv.dtype:
+                rotations = tuple(part.to(qkv.dtype) for part in rotations)
+            self._rotate(layer, qkv, *rotations)
             attended = attention.of_layer(number, qkv)
             if hidden_states is None and layer is weights.layers[-1]:
                 if not step.outputs:  # only pieces of prompts, whose keys and values are stored now
@@ -110,7 +106,7 @@ class LlamaNetwork(torch.nn.Module):
         """Return the logits that hidden states would give as the last layer's, as `forward` does."""
         return self._weights.head(self._weights.norm(states)).float().cpu()
 
-    def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, rotations: torch.Tensor) -> None:
+    def _rotate(self, layer: LayerWeights, qkv: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> None:
         """Normalise queries and keys if the model does, and rotate both by position (Su 2021, RoPE), in place."""
         weights = self._weights
         size, heads = weights.head_size, weights.heads + weights.key_heads
@@ -120,7 +116,7 @@ class LlamaNetwork(torch.nn.Module):
             queries.copy_(layer.norm_of_queries(queries.float()))
             keys.copy_(layer.norm_of_keys(keys.float()))
         halves_swapped = states.view(len(qkv), heads, 2, size // 2).flip(2).view_as(states)
-        states.mul_(rotations[:, 0]).addcmul_(halves_swapped, rotations[:, 1])
+        states.mul_(cosines).addcmul_(halves_swapped, sines)
 
     def queries_keys_values(self, qkv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return views: queries [tokens, heads, groups, head size], keys and values [tokens, 2, heads, head size]."""
@@ -150,16 +146,19 @@ class _Attention:
     def __init__(self, network: LlamaNetwork, step: Pass) -> None:
         self._network = network
         self._step = step
-        self._rows = [_Rows(span.first, span.group) for span in step.writing]
+        self._rows = [_Rows(group) for group in step.writing]
 
     def of_layer(self, number: int, qkv: torch.Tensor) -> torch.Tensor:
         """Store the keys and values of a layer, and return its attention [tokens, heads * head size]."""
         dtype = self._network.shape.dtype
         queries, keys_values = self._network.queries_keys_values(qkv.to(dtype))
+        if len(self._rows) == 1 and self._rows[0].count == len(qkv):
+            return self._rows[0].attend(number, queries, keys_values).view(len(qkv), -1)
         result = queries.new_empty(queries.shape)
         covered = 0
         for rows in self._rows:
-            rows.attend(number, queries, keys_values, result)
+            some = slice(covered, covered + rows.count)
+            result[some] = rows.attend(number, queries[some], keys_values[some])
             covered += rows.count
         if self._step.prompts:
             covered += self._attend_prompts(number, queries, keys_values, result)
@@ -191,31 +190,30 @@ class _Attention:
 
 
 class _Rows:
-    """The next tokens of the texts of a group."""
+    """The next tokens of the texts of a group. Views of its memory are taken once for all layers."""
 
-    def __init__(self, first: int, group: WritingGroup) -> None:
+    def __init__(self, group: WritingGroup) -> None:
         self.count = len(group)
-        self._some = slice(first, first + self.count)
-        self._layers: Sequence[torch.Tensor] = group.layers
-        lengths = group.lengths
-        self._columns = max(lengths) + 1
-        self._place: tuple[int | torch.Tensor, ...] = (0, lengths[0])
+        lengths, memory = group.lengths, group.memory
+        columns = max(lengths) + 1
+        used = memory[:, : self.count, :, :, :columns]
+        self._keys, self._values = (states.unbind(0) for states in used.unbind(2))
         self._mask: torch.Tensor | None = None
         if self.count == 1:
+            self._new = memory[:, :1, :, :, lengths[0]].unbind(0)
             return
-        memory = self._layers[0]
-        columns = torch.tensor(lengths, device=memory.device)
-        self._place = (torch.arange(self.count, device=memory.device), columns)
+        self._layers = memory.unbind(0)
+        rows, ends = (torch.tensor(values, device=memory.device) for values in (range(self.count), lengths))
+        self._place = (rows, slice(None), slice(None), ends)
         if len(set(lengths)) > 1:
-            is_after = torch.arange(self._columns, device=memory.device) > columns[:, None]
-            mask = memory.new_zeros(self.count, self._columns)
+            is_after = torch.arange(columns, device=memory.device) > ends[:, None]
+            mask = memory.new_zeros(self.count, columns)
             self._mask = mask.masked_fill_(is_after, float("-inf"))[:, None, None]
 
-    def attend(self, number: int, queries: torch.Tensor, keys_values: torch.Tensor, result: torch.Tensor) -> None:
-        """Store the new keys and values, and write the attention into `result`."""
-        memory = self._layers[number]
-        row, column = self._place
-        new = keys_values[self._some]
-        memory[row, :, :, column] = new[0] if self.count == 1 else new
-        columns = memory[: self.count, :, :, : self._columns]
-        result[self._some] = attend_in_rows(queries[self._some], columns[:, 0], columns[:, 1], self._mask)
+    def attend(self, number: int, queries: torch.Tensor, keys_values: torch.Tensor) -> torch.Tensor:
+        """Store the new keys and values of a layer, and return its attention [texts, heads, groups, head size]."""
+        if self.count == 1:
+            self._new[number].copy_(keys_values)
+        else:
+            self._layers[number][self._place] = keys_values
+        return attend_in_rows(queries, self._keys[number], self._values[number], self._mask)
