@@ -153,7 +153,7 @@ def bench(folder: str, dtype: str, new_tokens: int, words: tuple[int, ...], peop
     """Return the output of `nightword bench --json`. Without `more`, it measures no reviews."""
     lists = {"--prompt-words": words, "--concurrency": people}
     options = [text for name, numbers in lists.items() for text in (name, ",".join(map(str, numbers)))]
-    options += ["--model", folder, "--dtype", dtype, "--new-tokens", str(new_tokens), "--rounds", "1"]
+    options += ["--model", folder, "--dtype", dtype, "--new-tokens", str(new_tokens)]
     return run_module("bot", "bench", "--json", *options, "--reviews", "0", *more)
 
 
