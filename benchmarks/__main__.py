@@ -51,12 +51,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.add_to is not None and arguments.model is None:
         parser.error("--add-to needs --model, whose figures are added")
+    if arguments.peers and device() != "cpu":
+        parser.error("--peers compares engines on the processor. Hide the accelerator: CUDA_VISIBLE_DEVICES=''")
     machine = describe_machine()
     models = {} if arguments.model is None else {arguments.model.name: str(arguments.model)}
     if arguments.add_to is not None:
         run = run_to_add_to(arguments.add_to, machine)
         work = run["work"]
-        run["models"] += measure_models(models, work["new_tokens"], work["turns"], with_peers=arguments.peers)
+        run["models"] += measure_models(models, work["new_tokens"], arguments.turns, with_peers=arguments.peers)
         write(run, arguments.add_to)
         return
     with tempfile.TemporaryDirectory() as folder:
